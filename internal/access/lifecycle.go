@@ -1,0 +1,347 @@
+package access
+
+import (
+	"slices"
+	"time"
+)
+
+// The moves of a request.
+const (
+	Submit        Action = "submit"
+	Discard       Action = "discard"
+	Withdraw      Action = "withdraw"
+	Endorse       Action = "endorse"
+	Decline       Action = "decline"
+	ChooseSponsor Action = "choose_sponsor"
+	LoseSponsor   Action = "lose_sponsor"
+	Claim         Action = "claim"
+	Release       Action = "release"
+	Approve       Action = "approve"
+	Deny          Action = "deny"
+	Rescind       Action = "rescind"
+	Lapse         Action = "lapse"
+	Return        Action = "return" // eligibility lost after approval: back to the earliest failing stage
+	Collect       Action = "collect"
+	MintFailed    Action = "mint_failed"
+	HandOver      Action = "hand_over"
+	// Refile starts a new request from an ended one; the ended one does not move.
+	Refile Action = "refile"
+)
+
+// Effect names what must follow a move; the workflow turns it into jobs in the
+// same transaction.
+type Effect string
+
+// The effects of both tables.
+const (
+	NoEffect        Effect = ""
+	TellSponsor     Effect = "tell_sponsor"
+	TellReviewers   Effect = "tell_reviewers"
+	TellEndorsed    Effect = "tell_endorsed" // requester: said yes; reviewers: one more waits
+	TellDeclined    Effect = "tell_declined"
+	TellSponsorGone Effect = "tell_sponsor_gone"
+	TellApproved    Effect = "tell_approved"
+	TellDenied      Effect = "tell_denied"
+	TellRescinded   Effect = "tell_rescinded"
+	TellWithdrawn   Effect = "tell_withdrawn"
+	TellLapsed      Effect = "tell_lapsed"
+	TellReturned    Effect = "tell_returned"
+)
+
+// rule is one row of the request's lifecycle.
+type rule struct {
+	From   RequestState
+	Do     Action
+	As     Part
+	To     RequestState
+	Fresh  bool // needs a launch at most Freshness old (making and deciding; never leaving)
+	Effect Effect
+}
+
+// lifecycle is the whole life of a request. What is not here is forbidden.
+// Submit leads to awaiting_review instead where the policy needs no sponsor;
+// Return leads to awaiting_sponsor where the sponsor is what was lost.
+var lifecycle = []rule{
+	{Draft, Submit, AsRequester, AwaitingSponsor, false, TellSponsor},
+	{Draft, Submit, AsRequester, AwaitingReview, false, TellReviewers},
+	{Draft, Discard, AsRequester, Discarded, false, NoEffect},
+	{Draft, Discard, AsSystem, Discarded, false, NoEffect},
+
+	{AwaitingSponsor, Endorse, AsSponsor, AwaitingReview, true, TellEndorsed},
+	{AwaitingSponsor, Decline, AsSponsor, SponsorDeclined, false, TellDeclined},
+	{AwaitingSponsor, ChooseSponsor, AsRequester, AwaitingSponsor, false, TellSponsor},
+	{AwaitingSponsor, LoseSponsor, AsSystem, AwaitingSponsor, false, TellSponsorGone},
+	{AwaitingSponsor, Lapse, AsSystem, Lapsed, false, TellLapsed},
+	{AwaitingSponsor, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
+
+	{AwaitingReview, Claim, AsReviewer, AwaitingReview, false, NoEffect},
+	{AwaitingReview, Release, AsReviewer, AwaitingReview, false, NoEffect},
+	{AwaitingReview, Release, AsSystem, AwaitingReview, false, NoEffect},
+	{AwaitingReview, Approve, AsReviewer, Approved, true, TellApproved},
+	{AwaitingReview, Deny, AsReviewer, Denied, true, TellDenied},
+	{AwaitingReview, Return, AsSystem, AwaitingSponsor, false, TellReturned},
+	{AwaitingReview, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
+
+	{Approved, Rescind, AsReviewer, Rescinded, false, TellRescinded},
+	{Approved, Rescind, AsSponsor, Rescinded, false, TellRescinded},
+	{Approved, Return, AsSystem, AwaitingSponsor, false, TellReturned},
+	{Approved, Return, AsSystem, AwaitingReview, false, TellReturned},
+	{Approved, Collect, AsRequester, Collecting, true, NoEffect},
+	{Approved, Lapse, AsSystem, Lapsed, false, TellLapsed},
+	{Approved, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
+
+	{Collecting, HandOver, AsSystem, Fulfilled, false, NoEffect},
+	{Collecting, MintFailed, AsSystem, Approved, false, NoEffect},
+}
+
+// Windows of the lifecycle.
+const (
+	SponsorWindow = 14 * 24 * time.Hour // the sponsor's answer
+	CollectWindow = 14 * 24 * time.Hour // from approval to collection
+	DraftLife     = 30 * 24 * time.Hour // an untouched draft
+	ReviewDays    = 5                   // business days, the review target
+	ClaimLife     = 24 * time.Hour      // one business day, at least
+)
+
+// Move is what a move carries besides its name.
+type Move struct {
+	To          RequestState // chosen target where the table offers two; zero otherwise
+	Reason      string
+	Note        string
+	Alternative string
+	AltText     string
+	Conditions  string
+	End         time.Time // a shortened end; zero keeps the present one
+	Sponsor     PersonID
+	LostName    string         // LoseSponsor: whom to name
+	Zone        *time.Location // the school's zone, for business days; nil is UTC
+	Extend      time.Duration  // MintFailed: outage added to the collect window
+}
+
+// parts returns the parts that who holds towards r.
+func (r Request) parts(who Actor) []Part {
+	if who.System {
+		return []Part{AsSystem}
+	}
+	var ps []Part
+	if who.Person == "" {
+		return nil
+	}
+	if who.Person == r.Requester {
+		ps = append(ps, AsRequester)
+	}
+	if who.Person == r.Sponsor {
+		ps = append(ps, AsSponsor)
+	}
+	if who.Reviewer {
+		ps = append(ps, AsReviewer)
+	}
+	return ps
+}
+
+// Can reports whether who could make the move now, for showing its button. It
+// ignores freshness: the button stays, the answer explains.
+func Can(r Request, do Action, who Actor) bool {
+	if do == Refile {
+		return who.Person == r.Requester && who.Person != "" && (r.State == SponsorDeclined || r.State == Lapsed)
+	}
+	_, err := find(r, do, who, "")
+	return err == nil
+}
+
+// find returns the rule for the move, or why there is none. A refusal names the
+// separation of duties before anything else, so that a requester who is also a
+// reviewer learns the real reason.
+func find(r Request, do Action, who Actor, to RequestState) (rule, error) {
+	ps := r.parts(who)
+	known := false
+	for _, row := range lifecycle {
+		if row.From != r.State || row.Do != do || (to != "" && row.To != to) {
+			continue
+		}
+		known = true
+		if !slices.Contains(ps, row.As) {
+			continue
+		}
+		if row.As == AsReviewer {
+			switch who.Person {
+			case r.Requester:
+				return rule{}, Refuse(WhySelf)
+			case r.Sponsor, r.EndorsedBy:
+				if do == Rescind && who.Person == r.Sponsor {
+					continue // as sponsor they may take it back; that row follows
+				}
+				return rule{}, Refuse(WhySponsorDecides)
+			}
+		}
+		if row.As == AsSponsor && who.Person == r.Requester {
+			return rule{}, Refuse(WhySelf)
+		}
+		return row, nil
+	}
+	if known {
+		return rule{}, Refuse(WhyNotYours)
+	}
+	return rule{}, &TransitionError{From: string(r.State), Action: do}
+}
+
+// Apply moves r and reports the work that must follow. It returns a
+// *TransitionError when the table has no such move from r's state, a *Refusal
+// when it has but not for this actor or not now, and a *FormError when the move
+// lacks a reason or carries an end that is not allowed. The result has its
+// version raised by one.
+//
+// Whether a sponsor still teaches the requester, whether the requester is still
+// eligible and whether Canvas confirms a reviewer is the caller's to establish
+// before it builds who and m.
+func Apply(r Request, do Action, who Actor, m Move, now time.Time) (Request, Effect, error) {
+	if !who.System && who.NoWrites != "" {
+		return Request{}, NoEffect, Refuse(who.NoWrites)
+	}
+	row, err := find(r, do, who, m.To)
+	if err != nil {
+		return Request{}, NoEffect, err
+	}
+	if row.Fresh && !who.Fresh(now) {
+		return Request{}, NoEffect, Refuse(WhyStale)
+	}
+	if err := checkMove(r, row, who, m, now); err != nil {
+		return Request{}, NoEffect, err
+	}
+	r = change(r, row, who, m, now)
+	r.State, r.Version, r.UpdatedAt = row.To, r.Version+1, now
+	if r.State.Final() {
+		r.ClosedAt = now
+	}
+	return r, row.Effect, nil
+}
+
+func checkMove(r Request, row rule, who Actor, m Move, now time.Time) error {
+	var f FormError
+	switch row.Do {
+	case Decline:
+		if m.Reason == "" {
+			f.Add("reason", "reason.decline", nil)
+		}
+	case Deny:
+		if r.ClaimedBy != "" && r.ClaimedBy != who.Person {
+			return Refuse(WhyOtherPerson)
+		}
+		if m.Reason == "" {
+			f.Add("reason", "reason.deny", nil)
+		}
+		if !slices.Contains(Alternatives, m.Alternative) {
+			f.Add("alternative", "alternative.missing", nil)
+		} else if m.Alternative == "other" && m.AltText == "" {
+			f.Add("alternative_text", "alternative.text", nil)
+		}
+	case Rescind:
+		if m.Reason == "" {
+			f.Add("reason", "reason.rescind", nil)
+		}
+	case Claim:
+		if r.ClaimedBy != "" && r.ClaimedBy != who.Person {
+			return Refuse(WhyOtherPerson)
+		}
+	case Release:
+		if r.ClaimedBy == "" {
+			return &TransitionError{From: string(r.State), Action: row.Do}
+		}
+		if row.As == AsReviewer && r.ClaimedBy != who.Person {
+			return Refuse(WhyOtherPerson)
+		}
+	case Approve:
+		if r.ClaimedBy != "" && r.ClaimedBy != who.Person {
+			return Refuse(WhyOtherPerson)
+		}
+	case Submit, ChooseSponsor:
+		if m.To == AwaitingSponsor || row.Do == ChooseSponsor {
+			if m.Sponsor == "" {
+				f.Add("sponsor", "sponsor.missing", nil)
+			} else if m.Sponsor == r.Requester {
+				f.Add("sponsor", "sponsor.self", nil)
+			}
+		}
+	}
+	if !m.End.IsZero() && (row.Do == Endorse || row.Do == Approve) {
+		switch {
+		case m.End.After(r.End):
+			f.Add("end", "end.only_shorter", map[string]any{"End": r.End})
+		case !m.End.After(now):
+			f.Add("end", "end.past", nil)
+		}
+	}
+	return f.Err()
+}
+
+func change(r Request, row rule, who Actor, m Move, now time.Time) Request {
+	switch row.Do {
+	case Submit:
+		r.SubmittedAt = now
+		if row.To == AwaitingSponsor {
+			r.Sponsor, r.SponsorDue = m.Sponsor, now.Add(SponsorWindow)
+		} else {
+			r.Sponsor = ""
+			r = startReview(r, m, now)
+		}
+	case ChooseSponsor:
+		r.Sponsor, r.SponsorLost, r.SponsorDue = m.Sponsor, "", now.Add(SponsorWindow)
+	case LoseSponsor:
+		r.Sponsor, r.SponsorLost = "", m.LostName
+	case Endorse:
+		r.EndorsedAt, r.EndorsedBy, r.SponsorNote = now, who.Person, m.Note
+		r = startReview(shorten(r, m.End), m, now)
+	case Claim:
+		r.ClaimedBy, r.ClaimedAt = who.Person, now
+	case Release:
+		r.ClaimedBy, r.ClaimedAt = "", time.Time{}
+	case Approve:
+		r.ClaimedBy, r.ClaimedAt = who.Person, now
+		r.DecidedBy, r.DecidedAt, r.Reason, r.Conditions = who.Person, now, m.Reason, m.Conditions
+		r.CollectBy = now.Add(CollectWindow)
+		r = shorten(r, m.End)
+		if r.CollectBy.After(r.End) {
+			r.CollectBy = r.End
+		}
+	case Decline, Deny, Rescind:
+		r.Reason, r.Alternative, r.AltText = m.Reason, m.Alternative, m.AltText
+		if row.Do != Decline {
+			r.DecidedBy, r.DecidedAt = who.Person, now
+		}
+	case Return:
+		r.DecidedBy, r.DecidedAt, r.Conditions, r.Reason = "", time.Time{}, "", m.Reason
+		r.ClaimedBy, r.ClaimedAt, r.CollectBy = "", time.Time{}, time.Time{}
+		r.EndorsedAt, r.EndorsedBy, r.SponsorNote = keepIf(row.To == AwaitingReview, r)
+		if row.To == AwaitingSponsor {
+			r.Sponsor, r.SponsorLost, r.SponsorDue = "", m.LostName, now.Add(SponsorWindow)
+		} else {
+			r = startReview(r, m, now)
+		}
+	case MintFailed:
+		r.CollectBy = r.CollectBy.Add(m.Extend)
+	}
+	return r
+}
+
+func startReview(r Request, m Move, now time.Time) Request {
+	zone := m.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	r.ReviewSince, r.ReviewDue = now, BusinessDaysAfter(now, ReviewDays, zone)
+	return r
+}
+
+func keepIf(keep bool, r Request) (time.Time, PersonID, string) {
+	if keep {
+		return r.EndorsedAt, r.EndorsedBy, r.SponsorNote
+	}
+	return time.Time{}, "", ""
+}
+
+func shorten(r Request, end time.Time) Request {
+	if !end.IsZero() && end.Before(r.End) {
+		r.End = end
+	}
+	return r
+}

@@ -1,0 +1,266 @@
+package access
+
+import (
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+var t0 = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC) // a Monday
+
+const (
+	maya = PersonID("per_maya")
+	ana  = PersonID("per_ana")
+	dana = PersonID("per_dana")
+	evan = PersonID("per_evan")
+)
+
+func person(id PersonID) Actor   { return Actor{Person: id, LaunchedAt: t0} }
+func reviewer(id PersonID) Actor { return Actor{Person: id, LaunchedAt: t0, Reviewer: true} }
+
+func at(state RequestState) Request {
+	r := Request{ID: "req_1", Tenant: "ten_1", Number: 142, Version: 3, State: state, Requester: maya, Sponsor: ana,
+		End: t0.Add(60 * day), CollectBy: t0.Add(10 * day), ClosedAt: time.Time{}}
+	switch state {
+	case AwaitingReview, Approved, Collecting, Fulfilled:
+		r.EndorsedBy, r.EndorsedAt = ana, t0
+	}
+	return r
+}
+
+var full = Move{Reason: "because", Alternative: "export", Sponsor: evan}
+
+func TestApply(t *testing.T) {
+	t.Parallel()
+	stale := reviewer(dana)
+	stale.LaunchedAt = t0.Add(-Freshness - time.Second)
+	future := reviewer(dana)
+	future.LaunchedAt = t0.Add(2 * time.Minute)
+	acting := person(maya)
+	acting.NoWrites = WhyActing
+	claimed := at(AwaitingReview)
+	claimed.ClaimedBy = evan
+	own := at(AwaitingReview)
+	own.Requester = dana
+	sponsored := at(AwaitingReview)
+	sponsored.Sponsor, sponsored.EndorsedBy = dana, dana
+	earlier := at(AwaitingReview)
+	earlier.Sponsor, earlier.EndorsedBy = evan, dana
+	selfSponsor := at(AwaitingSponsor)
+	selfSponsor.Sponsor = maya
+	tests := map[string]struct {
+		r    Request
+		do   Action
+		who  Actor
+		m    Move
+		want RequestState
+		err  error
+		why  Why
+	}{
+		"the named sponsor endorses":                            {r: at(AwaitingSponsor), do: Endorse, who: person(ana), want: AwaitingReview},
+		"the sponsor declines with a reason":                    {r: at(AwaitingSponsor), do: Decline, who: person(ana), m: full, want: SponsorDeclined},
+		"a decline needs a reason":                              {r: at(AwaitingSponsor), do: Decline, who: person(ana), err: ErrInvalid},
+		"another teacher cannot endorse":                        {r: at(AwaitingSponsor), do: Endorse, who: person(evan), err: ErrNotAllowed, why: WhyNotYours},
+		"a requester cannot endorse, even when named":           {r: selfSponsor, do: Endorse, who: person(maya), err: ErrNotAllowed, why: WhySelf},
+		"an admin cannot skip the sponsor":                      {r: at(AwaitingSponsor), do: Approve, who: reviewer(dana), err: ErrConflict},
+		"an admin cannot endorse":                               {r: at(AwaitingSponsor), do: Endorse, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"a reviewer approves":                                   {r: at(AwaitingReview), do: Approve, who: reviewer(dana), want: Approved},
+		"approving claims by itself but not over another claim": {r: claimed, do: Approve, who: reviewer(dana), err: ErrNotAllowed, why: WhyOtherPerson},
+		"denying is not possible over another claim":            {r: claimed, do: Deny, who: reviewer(dana), m: full, err: ErrNotAllowed, why: WhyOtherPerson},
+		"a reviewer cannot approve their own request":           {r: own, do: Approve, who: reviewer(dana), err: ErrNotAllowed, why: WhySelf},
+		"a reviewer cannot deny their own request":              {r: own, do: Deny, who: reviewer(dana), m: full, err: ErrNotAllowed, why: WhySelf},
+		"a reviewer cannot claim their own request":             {r: own, do: Claim, who: reviewer(dana), err: ErrNotAllowed, why: WhySelf},
+		"the sponsor cannot approve":                            {r: sponsored, do: Approve, who: reviewer(dana), err: ErrNotAllowed, why: WhySponsorDecides},
+		"whoever endorsed cannot approve, though replaced":      {r: earlier, do: Approve, who: reviewer(dana), err: ErrNotAllowed, why: WhySponsorDecides},
+		"a launch too old cannot approve":                       {r: at(AwaitingReview), do: Approve, who: stale, err: ErrNotAllowed, why: WhyStale},
+		"a launch from the future cannot approve":               {r: at(AwaitingReview), do: Approve, who: future, err: ErrNotAllowed, why: WhyStale},
+		"a launch too old may still claim":                      {r: at(AwaitingReview), do: Claim, who: stale, want: AwaitingReview},
+		"a denial needs a reason":                               {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: Move{Alternative: "export"}, err: ErrInvalid},
+		"a denial needs another way":                            {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: Move{Reason: "no"}, err: ErrInvalid},
+		"another way in words needs words":                      {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: Move{Reason: "no", Alternative: "other"}, err: ErrInvalid},
+		"a reviewer denies":                                     {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: full, want: Denied},
+		"a second approval comes too late":                      {r: at(Approved), do: Approve, who: reviewer(dana), err: ErrConflict},
+		"the requester withdraws":                               {r: at(Approved), do: Withdraw, who: person(maya), want: Withdrawn},
+		"acting as the requester changes nothing":               {r: at(Approved), do: Withdraw, who: acting, err: ErrNotAllowed, why: WhyActing},
+		"nobody else withdraws":                                 {r: at(AwaitingReview), do: Withdraw, who: person(ana), err: ErrNotAllowed, why: WhyNotYours},
+		"nobody without a name does anything":                   {r: at(AwaitingReview), do: Withdraw, who: Actor{LaunchedAt: t0}, err: ErrNotAllowed, why: WhyNotYours},
+		"the sponsor takes back before collection":              {r: at(Approved), do: Rescind, who: person(ana), m: full, want: Rescinded},
+		"a reviewer takes back, at any age of the launch":       {r: at(Approved), do: Rescind, who: stale, m: full, want: Rescinded},
+		"taking back needs a reason":                            {r: at(Approved), do: Rescind, who: reviewer(dana), err: ErrInvalid},
+		"nothing is taken back once it is collected":            {r: at(Fulfilled), do: Rescind, who: reviewer(dana), m: full, err: ErrConflict},
+		"collecting needs a fresh launch":                       {r: at(Approved), do: Collect, who: Actor{Person: maya, LaunchedAt: t0.Add(-time.Hour)}, err: ErrNotAllowed, why: WhyStale},
+		"only the requester collects":                           {r: at(Approved), do: Collect, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"the requester collects":                                {r: at(Approved), do: Collect, who: person(maya), want: Collecting},
+		"a person cannot lapse a request":                       {r: at(Approved), do: Lapse, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"the system cannot approve":                             {r: at(AwaitingReview), do: Approve, who: SystemActor, err: ErrNotAllowed, why: WhyNotYours},
+		"the system cannot endorse":                             {r: at(AwaitingSponsor), do: Endorse, who: SystemActor, err: ErrNotAllowed, why: WhyNotYours},
+		"releasing what nobody holds is a conflict":             {r: at(AwaitingReview), do: Release, who: reviewer(dana), err: ErrConflict},
+		"releasing what another holds is refused":               {r: claimed, do: Release, who: reviewer(dana), err: ErrNotAllowed, why: WhyOtherPerson},
+		"claiming what another holds is refused":                {r: claimed, do: Claim, who: reviewer(dana), err: ErrNotAllowed, why: WhyOtherPerson},
+		"a longer end is refused at endorsement":                {r: at(AwaitingSponsor), do: Endorse, who: person(ana), m: Move{End: t0.Add(61 * day)}, err: ErrInvalid},
+		"a longer end is refused at approval":                   {r: at(AwaitingReview), do: Approve, who: reviewer(dana), m: Move{End: t0.Add(61 * day)}, err: ErrInvalid},
+		"an end in the past is refused at approval":             {r: at(AwaitingReview), do: Approve, who: reviewer(dana), m: Move{End: t0.Add(-day)}, err: ErrInvalid},
+		"submitting names a sponsor":                            {r: at(Draft), do: Submit, who: person(maya), m: Move{To: AwaitingSponsor}, err: ErrInvalid},
+		"submitting cannot name oneself":                        {r: at(Draft), do: Submit, who: person(maya), m: Move{To: AwaitingSponsor, Sponsor: maya}, err: ErrInvalid},
+		"another sponsor is chosen":                             {r: at(AwaitingSponsor), do: ChooseSponsor, who: person(maya), m: Move{Sponsor: evan}, want: AwaitingSponsor},
+		"the sponsor cannot choose another":                     {r: at(AwaitingSponsor), do: ChooseSponsor, who: person(ana), m: Move{Sponsor: evan}, err: ErrNotAllowed, why: WhyNotYours},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, _, err := Apply(tt.r, tt.do, tt.who, tt.m, t0)
+			if !errors.Is(err, tt.err) || got.State != tt.want || WhyOf(err) != tt.why {
+				t.Fatalf("Apply(%s, %s) = %q, %v (why %q); want %q, %v (why %q)", tt.r.State, tt.do, got.State, err, WhyOf(err), tt.want, tt.err, tt.why)
+			}
+			if err == nil && got.Version != tt.r.Version+1 {
+				t.Errorf("version %d, want %d", got.Version, tt.r.Version+1)
+			}
+		})
+	}
+}
+
+func TestEndsOnlyGetShorter(t *testing.T) {
+	t.Parallel()
+	r := at(AwaitingSponsor)
+	shorter := t0.Add(30 * day)
+	r, _, err := Apply(r, Endorse, person(ana), Move{End: shorter}, t0)
+	if err != nil || !r.End.Equal(shorter) {
+		t.Fatalf("endorse: end %v, %v", r.End, err)
+	}
+	if r.ReviewDue.Weekday() != time.Monday || r.ReviewDue.Sub(t0) != 7*day {
+		t.Errorf("five business days from a Monday end on %v", r.ReviewDue)
+	}
+	r, _, err = Apply(r, Approve, reviewer(dana), Move{End: t0.Add(20 * day)}, t0)
+	if err != nil || !r.End.Equal(t0.Add(20*day)) || r.DecidedBy != dana || r.ClaimedBy != dana {
+		t.Fatalf("approve: %+v, %v", r, err)
+	}
+	soon := at(AwaitingReview)
+	soon.End = t0.Add(3 * day)
+	soon, _, err = Apply(soon, Approve, reviewer(dana), Move{}, t0)
+	if err != nil || !soon.CollectBy.Equal(soon.End) {
+		t.Errorf("collect by %v, want no later than the end %v (%v)", soon.CollectBy, soon.End, err)
+	}
+}
+
+// Facts of the table itself: the invariants that need no walk.
+func TestLifecycleTable(t *testing.T) {
+	t.Parallel()
+	reached := map[RequestState]bool{Draft: true}
+	for _, row := range lifecycle {
+		reached[row.To] = true
+		if row.From.Final() {
+			t.Errorf("I6: %s leaves the final state %s", row.Do, row.From)
+		}
+		if row.As == AsSystem && row.To == Approved && row.Do != MintFailed {
+			t.Errorf("I8: a timer leads to approved by %s", row.Do)
+		}
+		if row.To == Approved && row.From != AwaitingReview && row.From != Collecting {
+			t.Errorf("approved is reached from %s", row.From)
+		}
+		if (row.Do == Withdraw || row.Do == Decline || row.Do == Rescind) && row.Fresh {
+			t.Errorf("I9: leaving by %s needs a fresh launch", row.Do)
+		}
+		if (row.Do == Endorse || row.Do == Approve || row.Do == Deny || row.Do == Collect) && !row.Fresh {
+			t.Errorf("%s needs a fresh launch", row.Do)
+		}
+	}
+	for _, s := range RequestStates {
+		if !reached[s] {
+			t.Errorf("no move leads to %s", s)
+		}
+	}
+}
+
+// A random walk over everybody's moves keeps the invariants of the lifecycle.
+func TestRequestWalk(t *testing.T) {
+	t.Parallel()
+	actions := []Action{Submit, Discard, Withdraw, Endorse, Decline, ChooseSponsor, LoseSponsor, Claim, Release, Approve, Deny, Rescind, Lapse, Return, Collect, MintFailed, HandOver}
+	people := []PersonID{maya, ana, dana, evan, ""}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 3000 {
+		r := Request{ID: "req_1", Tenant: "ten_1", Version: 1, State: Draft, Requester: maya, End: t0.Add(60 * day)}
+		now := t0
+		for range 25 {
+			now = now.Add(time.Duration(rng.IntN(48)) * time.Hour)
+			who := Actor{Person: people[rng.IntN(len(people))], Reviewer: rng.IntN(2) == 0, LaunchedAt: now.Add(-time.Duration(rng.IntN(20)) * time.Minute)}
+			if rng.IntN(4) == 0 {
+				who = SystemActor
+			}
+			m := Move{Reason: "x", Alternative: "lti", Sponsor: people[rng.IntN(len(people))], LostName: "Ana"}
+			m.To = []RequestState{"", AwaitingSponsor, AwaitingReview}[rng.IntN(3)]
+			if rng.IntN(3) == 0 {
+				m.End = now.Add(time.Duration(rng.IntN(100)-10) * day)
+			}
+			do := actions[rng.IntN(len(actions))]
+			after, _, err := Apply(r, do, who, m, now)
+			if err != nil {
+				if !errors.Is(err, ErrNotAllowed) && !errors.Is(err, ErrConflict) && !errors.Is(err, ErrInvalid) {
+					t.Fatalf("%s: an error of no kind: %v", do, err)
+				}
+				continue
+			}
+			if r.State.Final() {
+				t.Fatalf("I6: %s moved a request that is %s", do, r.State)
+			}
+			if after.End.After(r.End) {
+				t.Fatalf("I3/I8: %s lengthened the end", do)
+			}
+			if after.Version != r.Version+1 {
+				t.Fatalf("I7: %s made version %d of %d", do, after.Version, r.Version)
+			}
+			if after.State == Approved && do == Approve {
+				if after.DecidedBy == after.Requester || after.DecidedBy == after.Sponsor || after.DecidedBy == after.EndorsedBy {
+					t.Fatalf("I4: %s decided for requester %s, sponsor %s, endorsed by %s", after.DecidedBy, after.Requester, after.Sponsor, after.EndorsedBy)
+				}
+				if !who.Reviewer || who.System || !who.Fresh(now) {
+					t.Fatalf("approved by %+v", who)
+				}
+				if after.Sponsor != "" && after.EndorsedBy == "" {
+					t.Fatal("I5: approved with a sponsor who has not endorsed")
+				}
+			}
+			if after.EndorsedBy != "" && after.EndorsedBy == after.Requester {
+				t.Fatal("I4: a requester endorsed themselves")
+			}
+			r = after
+		}
+	}
+}
+
+func FuzzApply(f *testing.F) {
+	f.Add("awaiting_review", "approve", "per_dana", true, false, int64(0), int64(0))
+	f.Add("approved", "collect", "per_maya", false, false, int64(60), int64(1))
+	f.Fuzz(func(t *testing.T, state, do, who string, reviewer, system bool, age, end int64) {
+		r := at(RequestState(state))
+		a := Actor{Person: PersonID(who), Reviewer: reviewer, System: system, LaunchedAt: t0.Add(-time.Duration(age%100000) * time.Second)}
+		after, _, err := Apply(r, Action(do), a, Move{Reason: "x", Alternative: "lti", End: t0.Add(time.Duration(end%1000) * day)}, t0)
+		if err == nil && (r.State.Final() || after.End.After(r.End)) {
+			t.Fatalf("%s moved %s", do, state)
+		}
+	})
+}
+
+func TestCodeAndTitle(t *testing.T) {
+	t.Parallel()
+	if got := (Request{Number: 142}).Code(); got != "REQ-0142" {
+		t.Errorf("code %q", got)
+	}
+	if got := (Request{}).Code(); got != "" {
+		t.Errorf("a draft has the code %q", got)
+	}
+	for in, want := range map[string]string{
+		"Attendance helper. It reads my courses.": "Attendance helper",
+		"  A dashboard\nwith two lines":           "A dashboard",
+		"":                                        "",
+		"Attendance helper":                       "Attendance helper",
+	} {
+		if got := TitleOf(in); got != want {
+			t.Errorf("TitleOf(%q) = %q, want %q", in, got, want)
+		}
+	}
+	long := TitleOf("A very long description of a tool that never seems to come to an end because nobody pressed the stop key")
+	if n := len([]rune(long)); n > 61 {
+		t.Errorf("%q has %d characters", long, n)
+	}
+}

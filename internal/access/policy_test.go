@@ -1,0 +1,234 @@
+package access
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func enrolled(types ...string) (es []Enrollment) {
+	for _, typ := range types {
+		es = append(es, Enrollment{CourseID: "201", UserID: "1", Type: typ, Academic: true})
+	}
+	return es
+}
+
+func TestAffiliationOf(t *testing.T) {
+	t.Parallel()
+	sandbox := Enrollment{CourseID: "9", Type: "TeacherEnrollment"}
+	tests := map[string]struct {
+		es            []Enrollment
+		staff, exempt bool
+		want          Affiliation
+	}{
+		"a student":                                    {es: enrolled("StudentEnrollment"), want: Student},
+		"a TA is a student":                            {es: enrolled("TaEnrollment"), want: Student},
+		"a teacher":                                    {es: enrolled("TeacherEnrollment"), want: Faculty},
+		"a teacher who studies is a student":           {es: enrolled("TeacherEnrollment", "StudentEnrollment"), want: Student},
+		"a teacher who assists is a student":           {es: enrolled("TeacherEnrollment", "TaEnrollment"), want: Student},
+		"an exempt teacher who studies is faculty":     {es: enrolled("TeacherEnrollment", "StudentEnrollment"), exempt: true, want: Faculty},
+		"an exempt student stays a student":            {es: enrolled("StudentEnrollment"), exempt: true, want: Student},
+		"a designer is staff":                          {es: enrolled("DesignerEnrollment"), want: Staff},
+		"the staff list makes staff":                   {staff: true, want: Staff},
+		"the staff list does not lift the rule":        {es: enrolled("StudentEnrollment"), staff: true, want: Student},
+		"an observer is nobody":                        {es: enrolled("ObserverEnrollment"), want: None},
+		"the test student is nobody":                   {es: enrolled("StudentViewEnrollment"), want: None},
+		"nobody":                                       {want: None},
+		"teaching a sandbox makes nobody faculty":      {es: []Enrollment{sandbox}, want: None},
+		"a student who teaches a sandbox is a student": {es: append(enrolled("StudentEnrollment"), sandbox), want: Student},
+		"an unknown type counts for nothing":           {es: enrolled("KingEnrollment"), want: None},
+	}
+	for name, tt := range tests {
+		if got := AffiliationOf(tt.es, tt.staff, tt.exempt); got != tt.want {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+}
+
+func TestMaySponsor(t *testing.T) {
+	t.Parallel()
+	in := func(course, typ string, academic bool) []Enrollment {
+		return []Enrollment{{CourseID: course, Type: typ, Academic: academic}}
+	}
+	teacher, student := in("201", "TeacherEnrollment", true), in("201", "StudentEnrollment", true)
+	tests := map[string]struct {
+		sponsor, requester []Enrollment
+		self               bool
+		course             string
+		why                Why
+	}{
+		"teaches the student":                {teacher, student, false, "201", ""},
+		"teaches with a TA section beside":   {append(in("201", "TaEnrollment", true), teacher...), student, false, "201", ""},
+		"teaches another course":             {in("110", "TeacherEnrollment", true), student, false, "201", WhyNotTeaching},
+		"is a TA there":                      {in("201", "TaEnrollment", true), student, false, "201", WhyNotTeaching},
+		"teaches here, studies elsewhere":    {append(in("500", "StudentEnrollment", true), teacher...), student, false, "201", WhyNotTeaching},
+		"teaches a sandbox with the student": {in("9", "TeacherEnrollment", false), in("9", "StudentEnrollment", false), false, "9", WhyNotTeaching},
+		"the student left the course":        {teacher, nil, false, "201", WhyNotEnrolled},
+		"the student assists there":          {teacher, in("201", "TaEnrollment", true), false, "201", WhyNotEnrolled},
+		"is the requester":                   {teacher, student, true, "201", WhySelf},
+		"no course":                          {teacher, student, false, "", WhyNotTeaching},
+	}
+	for name, tt := range tests {
+		other := "2"
+		if tt.self {
+			other = "1"
+		}
+		if got := WhyOf(MaySponsor(tt.sponsor, tt.requester, "1", other, tt.course)); got != tt.why {
+			t.Errorf("%s: %q, want %q", name, got, tt.why)
+		}
+	}
+}
+
+func TestLatestEnd(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		a       Affiliation
+		course  time.Time
+		learned int
+		want    time.Duration
+		cause   EndCause
+	}{
+		"a student without a course's end":         {Student, time.Time{}, 0, 119 * day, CauseRole},
+		"a student's course ends first":            {Student, t0.Add(10 * day), 0, 24 * day, CauseCourse},
+		"a student's course ends later":            {Student, t0.Add(300 * day), 0, 119 * day, CauseRole},
+		"what Canvas allows is shorter":            {Student, time.Time{}, 90, 89 * day, CauseCanvas},
+		"the course is shorter than Canvas allows": {Student, t0.Add(10 * day), 90, 24 * day, CauseCourse},
+		"faculty are not bound by a course":        {Faculty, t0.Add(10 * day), 0, 180 * day, CauseRole},
+		"faculty are bound by Canvas":              {Faculty, time.Time{}, 120, 119 * day, CauseCanvas},
+		"nobody gets anything":                     {None, time.Time{}, 0, 0, CauseRole},
+	}
+	for name, tt := range tests {
+		got, cause := BuiltIn.LatestEnd(tt.a, tt.course, tt.learned, t0)
+		if got.Sub(t0) != tt.want || cause != tt.cause {
+			t.Errorf("%s: %v (%s), want %v (%s)", name, got.Sub(t0), cause, tt.want, tt.cause)
+		}
+	}
+	if r := (Policy{}).For(Student).Rule; r != RuleRefuse {
+		t.Errorf("P14: an empty policy says %s to students", r)
+	}
+}
+
+func good() Answers {
+	return Answers{Purpose: "coursework", Build: strings.Repeat("Attendance helper ", 3), Maker: "self", AI: "no", Data: []string{"own"},
+		Storage: "password_manager", EndDate: "2026-12-12", SponsorKey: "2", Accepted: true}
+}
+
+func check(a Answers, change ...func(*DraftForm)) (time.Time, error) {
+	d := DraftForm{Answers: a, Affiliation: Student, Now: t0, Location: time.UTC, Latest: time.Date(2026, 12, 20, 12, 0, 0, 0, time.UTC), SponsorOK: true}
+	for _, c := range change {
+		c(&d)
+	}
+	return BuiltIn.Check(d)
+}
+
+func TestCheckAcceptsAGoodForm(t *testing.T) {
+	t.Parallel()
+	end, err := check(good())
+	if err != nil || !end.Equal(time.Date(2026, 12, 12, 23, 59, 59, 0, time.UTC)) {
+		t.Fatalf("%v, %v", end, err)
+	}
+	faculty := good()
+	faculty.SponsorKey = ""
+	if _, err := check(faculty, func(d *DraftForm) { d.Affiliation, d.SponsorOK = Faculty, false }); err != nil {
+		t.Errorf("faculty need no sponsor: %v", err)
+	}
+}
+
+func TestCheckNamesEveryField(t *testing.T) {
+	t.Parallel()
+	_, err := check(Answers{})
+	var f *FormError
+	if !errors.As(err, &f) {
+		t.Fatal(err)
+	}
+	var fields []string
+	for _, e := range f.Fields {
+		fields = append(fields, e.Field)
+	}
+	want := []string{"purpose", "build", "maker", "ai", "data", "storage", "end", "sponsor", "accepted"}
+	if !slices.Equal(fields, want) {
+		t.Errorf("an empty form names %v, want %v", fields, want)
+	}
+}
+
+func TestCheckRefuses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		change func(*Answers)
+		d      func(*DraftForm)
+		code   string
+	}{
+		"an unknown purpose":              {change: func(a *Answers) { a.Purpose = "mischief" }, code: "purpose.missing"},
+		"a short description":             {change: func(a *Answers) { a.Build = "short" }, code: "build.short"},
+		"a huge description":              {change: func(a *Answers) { a.Build = strings.Repeat("x", MaxBuild+1) }, code: "build.long"},
+		"a company without a name":        {change: func(a *Answers) { a.Maker = "company" }, code: "maker_name.missing"},
+		"a link that is not https":        {change: func(a *Answers) { a.Maker, a.MakerName, a.MakerLink = "company", "x", "http://x.test" }, code: "maker_link.https"},
+		"a link with a script":            {change: func(a *Answers) { a.Maker, a.MakerName, a.MakerLink = "company", "x", "javascript:alert(1)" }, code: "maker_link.https"},
+		"AI without the service":          {change: func(a *Answers) { a.AI, a.AIData = "yes", "names" }, code: "ai_service.missing"},
+		"AI without the data":             {change: func(a *Answers) { a.AI, a.AIService = "yes", "x" }, code: "ai_data.missing"},
+		"no data named":                   {change: func(a *Answers) { a.Data = nil }, code: "data.missing"},
+		"unknown data":                    {change: func(a *Answers) { a.Data = []string{"own", "bank"} }, code: "data.missing"},
+		"a repository":                    {change: func(a *Answers) { a.Storage = "repository" }, code: "storage.repository"},
+		"a chat":                          {change: func(a *Answers) { a.Storage = "chat" }, code: "storage.chat"},
+		"a shared document":               {change: func(a *Answers) { a.Storage = "document" }, code: "storage.document"},
+		"no end":                          {change: func(a *Answers) { a.EndDate = "" }, code: "end.missing"},
+		"an end that is no date":          {change: func(a *Answers) { a.EndDate, a.EndTyped = "", "soonish" }, code: "end.unreadable"},
+		"an impossible date":              {change: func(a *Answers) { a.EndDate = "2026-02-31" }, code: "end.unreadable"},
+		"yesterday":                       {change: func(a *Answers) { a.EndDate = "2026-11-22" }, code: "end.past"},
+		"a day too late":                  {change: func(a *Answers) { a.EndDate = "2026-12-20" }, code: "end.too_late"},
+		"a course long over":              {d: func(d *DraftForm) { d.Latest = t0.Add(-30 * day) }, code: "end.none_left"},
+		"no sponsor":                      {change: func(a *Answers) { a.SponsorKey = "" }, code: "sponsor.missing"},
+		"oneself":                         {d: func(d *DraftForm) { d.SponsorOK, d.SponsorSelf = false, true }, code: "sponsor.self"},
+		"a teacher of another course":     {d: func(d *DraftForm) { d.SponsorOK = false }, code: "sponsor.not_teaching"},
+		"a sponsor Canvas cannot confirm": {d: func(d *DraftForm) { d.SponsorOK, d.SponsorUnknown = false, true }, code: "sponsor.unknown"},
+		"rules not accepted":              {change: func(a *Answers) { a.Accepted = false }, code: "accepted.missing"},
+	}
+	for name, tt := range tests {
+		a := good()
+		if tt.change != nil {
+			tt.change(&a)
+		}
+		var ds []func(*DraftForm)
+		if tt.d != nil {
+			ds = append(ds, tt.d)
+		}
+		end, err := check(a, ds...)
+		var f *FormError
+		if !errors.As(err, &f) || len(f.Fields) != 1 || f.Fields[0].Code != tt.code {
+			t.Errorf("%s: %v, want one correction %s", name, err, tt.code)
+		}
+		if !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: %v is not ErrInvalid", name, err)
+		}
+		_ = end
+	}
+}
+
+func TestDates(t *testing.T) {
+	t.Parallel()
+	denver, err := time.LoadLocation("America/Denver")
+	if err != nil {
+		t.Skip("no time zones on this machine")
+	}
+	limit := time.Date(2026, 12, 13, 6, 59, 59, 0, time.UTC) // the last second of 12 December in Denver
+	if got := LastDate(limit, denver).Format(time.DateOnly); got != "2026-12-12" {
+		t.Errorf("last date %s", got)
+	}
+	if got := LastDate(limit.Add(-time.Second), denver).Format(time.DateOnly); got != "2026-12-11" {
+		t.Errorf("a second less: last date %s", got)
+	}
+	// The clocks go back on 1 November 2026: that day has 25 hours.
+	d := time.Date(2026, 11, 1, 0, 0, 0, 0, denver)
+	if got := EndOfDate(d).Sub(d); got != 25*time.Hour-time.Second {
+		t.Errorf("the day lasts %v", got)
+	}
+	fri := time.Date(2026, 11, 27, 16, 0, 0, 0, denver)
+	if got := BusinessDaysAfter(fri, 5, denver); got.Weekday() != time.Friday || got.Day() != 4 {
+		t.Errorf("five business days after a Friday: %v", got)
+	}
+	if got := BusinessDaysBetween(fri, fri.AddDate(0, 0, 3), denver); got != 2 {
+		t.Errorf("Monday is business day %d since Friday", got)
+	}
+}

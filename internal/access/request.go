@@ -1,0 +1,187 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// RequestState is where a request stands. Final states never change.
+type RequestState string
+
+// The states of a request.
+const (
+	Draft           RequestState = "draft"
+	Discarded       RequestState = "discarded"
+	AwaitingSponsor RequestState = "awaiting_sponsor"
+	AwaitingReview  RequestState = "awaiting_review"
+	Approved        RequestState = "approved"
+	Collecting      RequestState = "collecting"
+	Fulfilled       RequestState = "fulfilled"
+	SponsorDeclined RequestState = "sponsor_declined"
+	Denied          RequestState = "denied"
+	Withdrawn       RequestState = "withdrawn"
+	Lapsed          RequestState = "lapsed"
+	Rescinded       RequestState = "rescinded"
+)
+
+// RequestStates lists every state, in the order of a request's life.
+var RequestStates = []RequestState{Draft, AwaitingSponsor, AwaitingReview, Approved, Collecting, Fulfilled,
+	SponsorDeclined, Denied, Withdrawn, Lapsed, Rescinded, Discarded}
+
+// Final reports whether no move leaves s.
+func (s RequestState) Final() bool {
+	switch s {
+	case Fulfilled, SponsorDeclined, Denied, Withdrawn, Lapsed, Rescinded, Discarded:
+		return true
+	}
+	return false
+}
+
+// Open reports whether s counts towards the quota of open requests.
+func (s RequestState) Open() bool { return !s.Final() && s != Draft }
+
+// Request is one person's wish for one token, and the decision about it.
+type Request struct {
+	ID      string // req_…
+	Tenant  TenantID
+	Number  int // per tenant; Code shows it. 0 while a draft
+	Version int
+	State   RequestState
+
+	Requester   PersonID
+	Affiliation Affiliation // as computed at submit
+	Course      Course      // the course of the launch; zero for people without one
+	Answers     Answers
+	Sponsor     PersonID // the sponsor named now; empty when none is needed or the last one was lost
+	SponsorLost string   // name of the sponsor who no longer qualifies, while another is sought
+
+	PolicyVersion int
+	RulesVersion  string // version of the rules text that was accepted
+
+	Asked    time.Time // end that was asked for
+	End      time.Time // end as it stands: asked, then shortened by sponsor or reviewer
+	EndCause EndCause  // what limits a later date
+
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+	SubmittedAt time.Time
+	SponsorDue  time.Time // the sponsor's answer is due
+	EndorsedAt  time.Time
+	EndorsedBy  PersonID
+	SponsorNote string
+	ReviewSince time.Time
+	ReviewDue   time.Time // review target
+	ClaimedBy   PersonID
+	ClaimedAt   time.Time
+	DecidedBy   PersonID
+	DecidedAt   time.Time
+	Reason      string // decline, denial or rescission, in the decider's words
+	Alternative string // what the denial offers instead: choice key
+	AltText     string
+	Conditions  string
+	CollectBy   time.Time
+	ClosedAt    time.Time
+	RefiledFrom string // request this one starts again from
+}
+
+// Code is the number people see, "REQ-0142". A draft has none.
+func (r Request) Code() string {
+	if r.Number == 0 {
+		return ""
+	}
+	return fmt.Sprintf("REQ-%04d", r.Number)
+}
+
+// Title is a short name for the request: the beginning of what its author said
+// they would build, cut at a word.
+func (r Request) Title() string { return TitleOf(r.Answers.Build) }
+
+// TitleOf shortens a description to its first sentence or line, at most 60 runes.
+func TitleOf(s string) string {
+	s = strings.TrimSpace(s)
+	if i := strings.IndexAny(s, "\r\n"); i >= 0 {
+		s = s[:i]
+	}
+	for _, stop := range []string{". ", "; ", ": "} {
+		if i := strings.Index(s, stop); i >= 12 {
+			s = s[:i]
+		}
+	}
+	s = strings.TrimRight(strings.TrimSpace(s), ".;:")
+	r := []rune(s)
+	if len(r) <= 60 {
+		return s
+	}
+	r = r[:60]
+	if i := lastSpace(r); i > 30 {
+		r = r[:i]
+	}
+	return strings.TrimRightFunc(string(r), unicode.IsPunct) + "…"
+}
+
+func lastSpace(r []rune) int {
+	for i := len(r) - 1; i >= 0; i-- {
+		if unicode.IsSpace(r[i]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// Course is the Canvas course a request belongs to.
+type Course struct {
+	ID   string // Canvas id
+	Name string
+	Code string
+}
+
+// Affiliation is a person's standing at the school as computed from their
+// enrolments (see AffiliationOf).
+type Affiliation string
+
+// The affiliations, strictest first.
+const (
+	Student Affiliation = "student"
+	Faculty Affiliation = "faculty"
+	Staff   Affiliation = "staff"
+	None    Affiliation = "none"
+)
+
+// Answers is what the form asked. Choices hold keys of the choice lists below.
+type Answers struct {
+	Purpose    string   `json:"purpose"`
+	Build      string   `json:"build"`
+	Maker      string   `json:"maker"`
+	MakerName  string   `json:"maker_name,omitempty"`
+	MakerLink  string   `json:"maker_link,omitempty"`
+	AI         string   `json:"ai"`
+	AIService  string   `json:"ai_service,omitempty"`
+	AIData     string   `json:"ai_data,omitempty"`
+	Data       []string `json:"data"`
+	Storage    string   `json:"storage"`
+	EndDate    string   `json:"end_date"`  // as chosen, YYYY-MM-DD
+	EndTyped   string   `json:"end_typed"` // as typed, when it was not a date
+	SponsorKey string   `json:"sponsor"`   // Canvas user id of the sponsor chosen
+	Accepted   bool     `json:"accepted"`  // the rules box
+}
+
+// The choice lists of the form. Their English words are published in
+// docs/form.md; the keys are stored.
+var (
+	Purposes = []string{"coursework", "teaching", "own_data", "research", "administration", "other"}
+	Makers   = []string{"self", "school", "company"}
+	AIUses   = []string{"no", "yes"}
+	DataKind = []string{"own", "content", "people", "grades", "messages"}
+	Storages = []string{"password_manager", "encrypted_config", "school_server", "repository", "chat", "document"}
+	// BadStorages are offered so that people see why they are refused.
+	BadStorages  = []string{"repository", "chat", "document"}
+	Alternatives = []string{"export", "lti", "sandbox", "consultation", "other"}
+)
+
+// Others reports whether the answers name data of other people.
+func (a Answers) Others() bool {
+	return slices.ContainsFunc(a.Data, func(k string) bool { return k == "people" || k == "grades" || k == "messages" })
+}
