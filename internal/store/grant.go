@@ -1,0 +1,156 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+)
+
+type grantRow struct {
+	ID          string `gorm:"primaryKey"`
+	Tenant      string
+	RequestID   string
+	Version     int
+	State       string
+	Owner       string
+	Title       string
+	CanvasUser  string
+	CanvasID    string
+	Hint        string
+	Digest      []byte
+	Attempt     int
+	LeaseUntil  moment
+	Wanted      moment
+	Expires     moment
+	CreatedAt   moment
+	UpdatedAt   moment
+	ShownAt     moment
+	ActivateBy  moment
+	ActivatedAt moment
+	LastUsedAt  moment
+	CheckedAt   moment
+	Replaced    int
+	Cause       string
+	EndedBy     ref
+	RevokingAt  moment
+	Trouble     string
+	Tries       int
+	NextTry     moment
+	EndedAt     moment
+}
+
+func (grantRow) TableName() string { return "grants" }
+
+func rowOfGrant(g access.Grant) grantRow {
+	return grantRow{
+		ID: g.ID, Tenant: string(g.Tenant), RequestID: g.RequestID, Version: g.Version, State: string(g.State), Owner: string(g.Owner),
+		Title: g.Title, CanvasUser: g.CanvasUser, CanvasID: g.CanvasID, Hint: g.Hint, Digest: g.Digest, Attempt: g.Attempt,
+		LeaseUntil: stamp(g.LeaseUntil), Wanted: stamp(g.Wanted), Expires: stamp(g.Expires), CreatedAt: stamp(g.CreatedAt),
+		UpdatedAt: stamp(g.UpdatedAt), ShownAt: stamp(g.ShownAt), ActivateBy: stamp(g.ActivateBy), ActivatedAt: stamp(g.ActivatedAt),
+		LastUsedAt: stamp(g.LastUsedAt), CheckedAt: stamp(g.CheckedAt), Replaced: g.Replaced, Cause: string(g.Cause),
+		EndedBy: ref(g.EndedBy), RevokingAt: stamp(g.RevokingAt), Trouble: g.Trouble, Tries: g.Tries, NextTry: stamp(g.NextTry),
+		EndedAt: stamp(g.EndedAt),
+	}
+}
+
+func (r grantRow) grant() access.Grant {
+	return access.Grant{
+		ID: r.ID, Tenant: access.TenantID(r.Tenant), RequestID: r.RequestID, Version: r.Version, State: access.GrantState(r.State),
+		Owner: access.PersonID(r.Owner), Title: r.Title, CanvasUser: r.CanvasUser, CanvasID: r.CanvasID, Hint: r.Hint, Digest: r.Digest,
+		Attempt: r.Attempt, LeaseUntil: r.LeaseUntil.time(), Wanted: r.Wanted.time(), Expires: r.Expires.time(),
+		CreatedAt: r.CreatedAt.time(), UpdatedAt: r.UpdatedAt.time(), ShownAt: r.ShownAt.time(), ActivateBy: r.ActivateBy.time(),
+		ActivatedAt: r.ActivatedAt.time(), LastUsedAt: r.LastUsedAt.time(), CheckedAt: r.CheckedAt.time(), Replaced: r.Replaced,
+		Cause: access.Cause(r.Cause), EndedBy: access.PersonID(r.EndedBy), RevokingAt: r.RevokingAt.time(), Trouble: r.Trouble,
+		Tries: r.Tries, NextTry: r.NextTry.time(), EndedAt: r.EndedAt.time(),
+	}
+}
+
+// CreateGrant adds a grant at version 1, its event, which comes from no state,
+// and jobs. A request that has a grant whose life is not over is
+// access.ErrConflict.
+func (tx *Tx) CreateGrant(g access.Grant, told audit.Event, d *audit.Detail, todo ...jobs.Insert) error {
+	if err := tx.may("create grant"); err != nil {
+		return err
+	}
+	if g.Version != 1 || told.From != "" {
+		return fmt.Errorf("create grant %s: %w", g.ID, errFromNothing)
+	}
+	if err := checkMove(g.ID, string(g.State), g.Version, told); err != nil {
+		return err
+	}
+	row := rowOfGrant(g)
+	if err := tx.db.Create(&row).Error; err != nil {
+		return tx.fail("create grant", err)
+	}
+	return tx.follow(g.Tenant, told, d, todo)
+}
+
+// MoveGrant moves a grant as MoveRequest does a request.
+func (tx *Tx) MoveGrant(g access.Grant, told audit.Event, d *audit.Detail, todo ...jobs.Insert) error {
+	if err := tx.may("move grant"); err != nil {
+		return err
+	}
+	if err := checkMove(g.ID, string(g.State), g.Version, told); err != nil {
+		return err
+	}
+	row := rowOfGrant(g)
+	res := tx.db.Model(&grantRow{}).Where("tenant = ? AND id = ? AND version = ? AND state = ?", row.Tenant, row.ID, g.Version-1, told.From).
+		Select("*").Omit(neverChange...).Updates(&row)
+	if res.Error != nil {
+		return tx.fail("move grant", res.Error)
+	}
+	if res.RowsAffected != 1 {
+		return tx.notMoved(&grantRow{}, row.Tenant, row.ID, g.Version, told.From)
+	}
+	return tx.follow(g.Tenant, told, d, todo)
+}
+
+// noteColumns are what an observation may change.
+var noteColumns = []string{"checked_at", "last_used_at", "trouble", "tries", "next_try", "expires"}
+
+// NoteGrant writes what Canvas was observed to say (CheckedAt, LastUsedAt,
+// Trouble, Tries, NextTry, Expires), without an event and without raising the
+// version. It is access.ErrConflict if the grant is not at g.Version any more.
+func (tx *Tx) NoteGrant(g access.Grant) error {
+	if err := tx.may("note grant"); err != nil {
+		return err
+	}
+	row := rowOfGrant(g)
+	res := tx.db.Model(&grantRow{}).Where("tenant = ? AND id = ? AND version = ?", row.Tenant, row.ID, row.Version).
+		Select(noteColumns).Updates(&row)
+	if res.Error != nil {
+		return tx.fail("note grant", res.Error)
+	}
+	if res.RowsAffected != 1 {
+		if _, err := tx.Grant(g.Tenant, g.ID); err != nil {
+			return err
+		}
+		return lost("note grant " + g.ID)
+	}
+	return nil
+}
+
+// Grant returns a grant of the tenant, locked inside InTx, or access.ErrNotFound.
+func (tx *Tx) Grant(tenant access.TenantID, id string) (access.Grant, error) {
+	return tx.oneGrant("tenant = ? AND id = ?", string(tenant), id)
+}
+
+// GrantOfRequest returns the newest grant of a request, as Grant does.
+func (tx *Tx) GrantOfRequest(tenant access.TenantID, requestID string) (access.Grant, error) {
+	return tx.oneGrant("tenant = ? AND request_id = ?", string(tenant), requestID)
+}
+
+// GrantAny returns a grant of whatever tenant. It is for the marker of a token
+// in Canvas, which names the grant alone; nothing that a person asks for may
+// use it.
+func (tx *Tx) GrantAny(id string) (access.Grant, error) { return tx.oneGrant("id = ?", id) }
+
+func (tx *Tx) oneGrant(where string, args ...any) (access.Grant, error) {
+	var row grantRow
+	if err := tx.locked().Where(where, args...).Order("created_at DESC, id DESC").Take(&row).Error; err != nil {
+		return access.Grant{}, tx.fail("grant", err)
+	}
+	return row.grant(), nil
+}

@@ -1,0 +1,81 @@
+package store
+
+import (
+	"time"
+
+	"gorm.io/gorm/clause"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+)
+
+type keptRow struct {
+	Tenant    string `gorm:"primaryKey"`
+	Person    string `gorm:"primaryKey"`
+	Object    string `gorm:"primaryKey"`
+	Form      string `gorm:"primaryKey"`
+	Data      string
+	UpdatedAt moment
+}
+
+func (keptRow) TableName() string { return "kept" }
+
+func (r keptRow) kept() Kept {
+	return Kept{Tenant: access.TenantID(r.Tenant), Person: access.PersonID(r.Person), Object: r.Object, Form: r.Form,
+		Data: []byte(r.Data), UpdatedAt: r.UpdatedAt.time()}
+}
+
+// Keep stores what a person typed, in place of what was kept for the same
+// person, object and form.
+func (tx *Tx) Keep(k Kept) error {
+	if err := tx.may("keep"); err != nil {
+		return err
+	}
+	return tx.fail("keep", tx.db.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "tenant"}, {Name: "person"}, {Name: "object"}, {Name: "form"}},
+		DoUpdates: clause.AssignmentColumns([]string{"data", "updated_at"}),
+	}).Create(&keptRow{Tenant: string(k.Tenant), Person: string(k.Person), Object: k.Object, Form: k.Form, Data: string(k.Data),
+		UpdatedAt: stamp(k.UpdatedAt)}).Error)
+}
+
+// KeptFor returns what is kept, or access.ErrNotFound.
+func (tx *Tx) KeptFor(tenant access.TenantID, person access.PersonID, object, form string) (Kept, error) {
+	var r keptRow
+	err := tx.db.Where("tenant = ? AND person = ? AND object = ? AND form = ?", string(tenant), string(person), object, form).Take(&r).Error
+	if err != nil {
+		return Kept{}, tx.fail("kept", err)
+	}
+	return r.kept(), nil
+}
+
+// KeptOf returns everything that is kept for a person, newest first.
+func (tx *Tx) KeptOf(tenant access.TenantID, person access.PersonID) ([]Kept, error) {
+	var rows []keptRow
+	err := tx.db.Where("tenant = ? AND person = ?", string(tenant), string(person)).
+		Order("updated_at DESC, object, form").Limit(MaxLimit).Find(&rows).Error
+	if err != nil {
+		return nil, tx.fail("kept", err)
+	}
+	out := make([]Kept, len(rows))
+	for i, r := range rows {
+		out[i] = r.kept()
+	}
+	return out, nil
+}
+
+// DropKept deletes what is kept. Nothing kept is no error.
+func (tx *Tx) DropKept(tenant access.TenantID, person access.PersonID, object, form string) error {
+	if err := tx.may("drop kept"); err != nil {
+		return err
+	}
+	return tx.fail("drop kept", tx.db.Where("tenant = ? AND person = ? AND object = ? AND form = ?",
+		string(tenant), string(person), object, form).Delete(&keptRow{}).Error)
+}
+
+// PurgeKept deletes what was kept before the given time, and returns how many.
+func (tx *Tx) PurgeKept(before time.Time) (int, error) {
+	if err := tx.may("purge kept"); err != nil {
+		return 0, err
+	}
+	res := tx.db.Where("updated_at < ?", stamp(before)).Delete(&keptRow{})
+	return int(res.RowsAffected), tx.fail("purge kept", res.Error)
+}

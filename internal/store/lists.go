@@ -1,0 +1,267 @@
+package store
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+)
+
+// Requests returns one page of the requests that q selects.
+func (tx *Tx) Requests(q RequestQuery) ([]access.Request, error) {
+	db, err := tx.selectRequests(q)
+	if err != nil {
+		return nil, err
+	}
+	if db, err = page(db, q.Order, requestOrders, q.After, q.Limit); err != nil {
+		return nil, err
+	}
+	var rows []requestRow
+	if err := db.Find(&rows).Error; err != nil {
+		return nil, tx.fail("requests", err)
+	}
+	return convert(rows, requestRow.request)
+}
+
+// CountRequests returns how many requests q selects, on all pages.
+func (tx *Tx) CountRequests(q RequestQuery) (int, error) {
+	db, err := tx.selectRequests(q)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	if err := db.Count(&n).Error; err != nil {
+		return 0, tx.fail("count requests", err)
+	}
+	return int(n), nil
+}
+
+// Grants returns one page of the grants that q selects.
+func (tx *Tx) Grants(q GrantQuery) ([]access.Grant, error) {
+	db, err := tx.selectGrants(q)
+	if err != nil {
+		return nil, err
+	}
+	if db, err = page(db, q.Order, grantOrders, q.After, q.Limit); err != nil {
+		return nil, err
+	}
+	var rows []grantRow
+	if err := db.Find(&rows).Error; err != nil {
+		return nil, tx.fail("grants", err)
+	}
+	out := make([]access.Grant, len(rows))
+	for i, r := range rows {
+		out[i] = r.grant()
+	}
+	return out, nil
+}
+
+// CountGrants returns how many grants q selects, on all pages.
+func (tx *Tx) CountGrants(q GrantQuery) (int, error) {
+	db, err := tx.selectGrants(q)
+	if err != nil {
+		return 0, err
+	}
+	var n int64
+	if err := db.Count(&n).Error; err != nil {
+		return 0, tx.fail("count grants", err)
+	}
+	return int(n), nil
+}
+
+var dueColumns = map[DueField]string{
+	DueSponsor: "sponsor_due", DueReview: "review_due", DueCollect: "collect_by", DueClaim: "claimed_at",
+	DueUpdate: "updated_at", DueEnd: "ends_at",
+}
+
+func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
+	if q.Tenant == "" {
+		return nil, fmt.Errorf("requests: %w", errNoTenant)
+	}
+	db := tx.db.Model(&requestRow{}).Where("requests.tenant = ?", string(q.Tenant))
+	db = equal(db, "requester", string(q.Requester))
+	db = equal(db, "sponsor", string(q.Sponsor))
+	db = equal(db, "endorsed_by", string(q.EndorsedBy))
+	db = equal(db, "claimed_by", string(q.ClaimedBy))
+	db = equal(db, "affiliation", string(q.Affiliation))
+	db = equal(db, "course_id", q.Course)
+	db = equal(db, "purpose", q.Purpose)
+	db = equal(db, "maker", q.Maker)
+	db = equal(db, "ai", q.AI)
+	if len(q.States) > 0 {
+		db = db.Where("state IN ?", anyOf(q.States))
+	}
+	if q.Sponsored != nil {
+		if *q.Sponsored {
+			db = db.Where("sponsor IS NOT NULL")
+		} else {
+			db = db.Where("sponsor IS NULL")
+		}
+	}
+	if text := pattern(q.Search); text != "" {
+		named := tx.db.Model(&personRow{}).Select("id").Where("tenant = ? AND search LIKE ? ESCAPE '\\'", string(q.Tenant), text)
+		db = db.Where("(requests.search LIKE ? ESCAPE '\\' OR requester IN (?) OR sponsor IN (?))", text, named, named)
+	}
+	if q.DueField != "" {
+		column, ok := dueColumns[q.DueField]
+		if !ok || q.DueBefore.IsZero() {
+			return nil, fmt.Errorf("requests due by %q: no such time, or before no time", q.DueField)
+		}
+		db = before(db, column, q.DueBefore)
+	}
+	return db, nil
+}
+
+func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
+	if q.Tenant == "" {
+		return nil, fmt.Errorf("grants: %w", errNoTenant)
+	}
+	tenant := string(q.Tenant)
+	db := tx.db.Model(&grantRow{}).Where("grants.tenant = ?", tenant)
+	db = equal(db, "owner", string(q.Owner))
+	db = equal(db, "canvas_user", q.CanvasUser)
+	db = equal(db, "request_id", q.RequestID)
+	if len(q.States) > 0 {
+		db = db.Where("state IN ?", anyOf(q.States))
+	}
+	behind := func() *gorm.DB { return tx.db.Model(&requestRow{}).Select("id").Where("tenant = ?", tenant) }
+	if q.Sponsor != "" {
+		db = db.Where("request_id IN (?)", behind().Where("sponsor = ?", string(q.Sponsor)))
+	}
+	if q.Course != "" {
+		db = db.Where("request_id IN (?)", behind().Where("course_id = ?", q.Course))
+	}
+	if text := pattern(q.Search); text != "" {
+		named := tx.db.Model(&personRow{}).Select("id").Where("tenant = ? AND search LIKE ? ESCAPE '\\'", tenant, text)
+		db = db.Where("(request_id IN (?) OR owner IN (?))", behind().Where("search LIKE ? ESCAPE '\\'", text), named)
+	}
+	db = before(db, "COALESCE(expires, wanted)", q.EndsBefore)
+	db = before(db, "activate_by", q.ActivateBefore)
+	db = before(db, "lease_until", q.LeaseBefore)
+	db = before(db, "next_try", q.NextTryBefore)
+	db = before(db, "checked_at", q.CheckedBefore)
+	return db, nil
+}
+
+func equal(db *gorm.DB, column, v string) *gorm.DB {
+	if v == "" {
+		return db
+	}
+	return db.Where(column+" = ?", v)
+}
+
+func before(db *gorm.DB, column string, t time.Time) *gorm.DB {
+	if t.IsZero() {
+		return db
+	}
+	return db.Where(column+" < ?", stamp(t)) // NULL is before nothing
+}
+
+// pattern makes a LIKE pattern that finds the words typed, as they are.
+func pattern(search string) string {
+	s := strings.ToLower(strings.TrimSpace(search))
+	if s == "" {
+		return ""
+	}
+	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s) + "%"
+}
+
+// ordering is how a list is ordered: by a time that is never NULL, then by id,
+// both in one direction.
+type ordering struct {
+	mark string // of its cursors
+	sql  string
+	desc bool
+}
+
+var (
+	requestOrders = map[Order]ordering{
+		Newest:    {"n", "created_at", true},
+		Updated:   {"u", "updated_at", true},
+		ReviewDue: {"r", "COALESCE(review_due, ?)", false},
+	}
+	grantOrders = map[Order]ordering{
+		Newest:  {"n", "created_at", true},
+		Updated: {"u", "updated_at", true},
+		Ends:    {"e", "COALESCE(expires, wanted, ?)", false},
+	}
+)
+
+// page orders a list and cuts one page out of it.
+func page(db *gorm.DB, order Order, orders map[Order]ordering, after Cursor, limit int) (*gorm.DB, error) {
+	o, ok := orders[order]
+	if !ok {
+		return nil, fmt.Errorf("this list has no order %q", order)
+	}
+	var fill []any
+	if strings.Contains(o.sql, "?") {
+		fill = []any{stamp(farFuture)}
+	}
+	than, direction := ">", ""
+	if o.desc {
+		than, direction = "<", " DESC"
+	}
+	if after != "" {
+		at, id, err := after.parse(o.mark)
+		if err != nil {
+			return nil, err
+		}
+		db = db.Where(fmt.Sprintf("(%s, id) %s (?, ?)", o.sql, than), append(fill, stamp(at), id)...)
+	}
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	by := clause.OrderBy{Expression: clause.Expr{SQL: o.sql + direction + ", id" + direction, Vars: fill}}
+	return db.Order(by).Limit(min(limit, MaxLimit)), nil
+}
+
+func cursor(mark string, at time.Time, id string) Cursor {
+	return Cursor(mark + strconv.FormatInt(at.UTC().Truncate(time.Microsecond).UnixMicro(), 36) + "." + id)
+}
+
+func (c Cursor) parse(mark string) (at time.Time, id string, err error) {
+	bad := fmt.Errorf("this place is not in this list: %w", access.ErrInvalid)
+	rest, ok := strings.CutPrefix(string(c), mark)
+	micros, id, cut := strings.Cut(rest, ".")
+	n, err := strconv.ParseInt(micros, 36, 64)
+	if !ok || !cut || err != nil || !clean(id) || n < 0 || n > farFuture.UnixMicro() {
+		return time.Time{}, "", bad
+	}
+	return time.UnixMicro(n).UTC(), id, nil
+}
+
+// Next is the place behind r, the last row of a page of q.
+func (q RequestQuery) Next(r access.Request) Cursor {
+	switch q.Order {
+	case ReviewDue:
+		return cursor("r", orFar(r.ReviewDue), r.ID)
+	case Updated:
+		return cursor("u", r.UpdatedAt, r.ID)
+	default:
+		return cursor("n", r.CreatedAt, r.ID)
+	}
+}
+
+// Next is the place behind g, the last row of a page of q.
+func (q GrantQuery) Next(g access.Grant) Cursor {
+	switch q.Order {
+	case Ends:
+		return cursor("e", orFar(g.EndsAt()), g.ID)
+	case Updated:
+		return cursor("u", g.UpdatedAt, g.ID)
+	default:
+		return cursor("n", g.CreatedAt, g.ID)
+	}
+}
+
+func orFar(t time.Time) time.Time {
+	if t.IsZero() {
+		return farFuture
+	}
+	return t
+}

@@ -1,0 +1,93 @@
+package store
+
+import (
+	"errors"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+)
+
+// Cursor is a place in a list, opaque text that may travel in a URL. It is
+// valid for the query it came from; a forged or stale one is access.ErrInvalid
+// or an empty page, never an error of the database.
+type Cursor string
+
+// Order is the order of a list. Ties are broken by id.
+type Order string
+
+// The orders.
+const (
+	Newest    Order = ""           // created last, first
+	Updated   Order = "updated"    // changed last, first
+	ReviewDue Order = "review_due" // requests: review target soonest, first; none last
+	Ends      Order = "ends"       // grants: end soonest, first
+)
+
+// DueField names a time of a request that a query compares with.
+type DueField string
+
+// The times that can be due.
+const (
+	DueSponsor DueField = "sponsor_due"
+	DueReview  DueField = "review_due"
+	DueCollect DueField = "collect_by"
+	DueClaim   DueField = "claimed_at"
+	DueUpdate  DueField = "updated_at"
+	DueEnd     DueField = "end"
+)
+
+// RequestQuery selects requests of one tenant. Fields left zero do not select.
+type RequestQuery struct {
+	Tenant      access.TenantID // required
+	Requester   access.PersonID
+	Sponsor     access.PersonID // named now
+	EndorsedBy  access.PersonID
+	ClaimedBy   access.PersonID
+	States      []access.RequestState
+	Affiliation access.Affiliation
+	Course      string // Canvas id
+	Purpose     string
+	Maker       string
+	AI          string
+	// Sponsored: true selects requests with a sponsor named now, false those without.
+	Sponsored *bool
+	// Search finds text, without regard to case, in the description, the maker,
+	// the course, the code, and the names of requester and sponsor.
+	Search string
+	// DueField and DueBefore select requests whose time is set and before that.
+	DueField  DueField
+	DueBefore time.Time
+
+	Order Order
+	After Cursor // continue behind this place
+	Limit int    // 0 means DefaultLimit; at most MaxLimit
+}
+
+// GrantQuery selects grants of one tenant. Fields left zero do not select.
+type GrantQuery struct {
+	Tenant     access.TenantID // required
+	Owner      access.PersonID
+	Sponsor    access.PersonID // of the request behind the grant, named now or having endorsed it
+	CanvasUser string
+	RequestID  string
+	States     []access.GrantState
+	Course     string // Canvas id, of the request behind the grant
+	// Search finds text, without regard to case, in the title, the request's
+	// code, and the owner's name.
+	Search string
+	// Each selects grants whose time is set and before that. EndsBefore looks at
+	// access.Grant.EndsAt.
+	EndsBefore, ActivateBefore, LeaseBefore, NextTryBefore, CheckedBefore time.Time
+
+	Order Order
+	After Cursor
+	Limit int
+}
+
+var errNoTenant = errors.New("a query needs a tenant")
+
+// Limits of a list.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 1000
+)

@@ -1,0 +1,242 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+)
+
+type requestRow struct {
+	ID            string `gorm:"primaryKey"`
+	Tenant        string
+	Number        int
+	Version       int
+	State         string
+	Requester     string
+	Affiliation   string
+	CourseID      string
+	CourseName    string
+	CourseCode    string
+	Answers       string
+	Purpose       string
+	Maker         string
+	AI            string `gorm:"column:ai"`
+	Search        string
+	Sponsor       ref
+	SponsorLost   string
+	PolicyVersion int
+	RulesVersion  string
+	Asked         moment
+	EndsAt        moment
+	EndCause      string
+	CreatedAt     moment
+	UpdatedAt     moment
+	SubmittedAt   moment
+	SponsorDue    moment
+	EndorsedAt    moment
+	EndorsedBy    ref
+	SponsorNote   string
+	ReviewSince   moment
+	ReviewDue     moment
+	ClaimedBy     ref
+	ClaimedAt     moment
+	DecidedBy     ref
+	DecidedAt     moment
+	Reason        string
+	Alternative   string
+	AltText       string
+	Conditions    string
+	CollectBy     moment
+	ClosedAt      moment
+	RefiledFrom   ref
+}
+
+func (requestRow) TableName() string { return "requests" }
+
+// neverChange are the columns of a request and of a grant that no move writes.
+var neverChange = []string{"id", "tenant", "requester", "request_id", "owner", "created_at"}
+
+func rowOfRequest(r access.Request) (requestRow, error) {
+	answers, err := json.Marshal(r.Answers)
+	if err != nil {
+		return requestRow{}, fmt.Errorf("request %s: answers: %w", r.ID, err)
+	}
+	return requestRow{
+		ID: r.ID, Tenant: string(r.Tenant), Number: r.Number, Version: r.Version, State: string(r.State),
+		Requester: string(r.Requester), Affiliation: string(r.Affiliation),
+		CourseID: r.Course.ID, CourseName: r.Course.Name, CourseCode: r.Course.Code,
+		Answers: string(answers), Purpose: r.Answers.Purpose, Maker: r.Answers.Maker, AI: r.Answers.AI, Search: searchText(r),
+		Sponsor: ref(r.Sponsor), SponsorLost: r.SponsorLost, PolicyVersion: r.PolicyVersion, RulesVersion: r.RulesVersion,
+		Asked: stamp(r.Asked), EndsAt: stamp(r.End), EndCause: string(r.EndCause),
+		CreatedAt: stamp(r.CreatedAt), UpdatedAt: stamp(r.UpdatedAt), SubmittedAt: stamp(r.SubmittedAt), SponsorDue: stamp(r.SponsorDue),
+		EndorsedAt: stamp(r.EndorsedAt), EndorsedBy: ref(r.EndorsedBy), SponsorNote: r.SponsorNote,
+		ReviewSince: stamp(r.ReviewSince), ReviewDue: stamp(r.ReviewDue), ClaimedBy: ref(r.ClaimedBy), ClaimedAt: stamp(r.ClaimedAt),
+		DecidedBy: ref(r.DecidedBy), DecidedAt: stamp(r.DecidedAt), Reason: r.Reason, Alternative: r.Alternative, AltText: r.AltText,
+		Conditions: r.Conditions, CollectBy: stamp(r.CollectBy), ClosedAt: stamp(r.ClosedAt), RefiledFrom: ref(r.RefiledFrom),
+	}, nil
+}
+
+func (r requestRow) request() (access.Request, error) {
+	out := access.Request{
+		ID: r.ID, Tenant: access.TenantID(r.Tenant), Number: r.Number, Version: r.Version, State: access.RequestState(r.State),
+		Requester: access.PersonID(r.Requester), Affiliation: access.Affiliation(r.Affiliation),
+		Course:  access.Course{ID: r.CourseID, Name: r.CourseName, Code: r.CourseCode},
+		Sponsor: access.PersonID(r.Sponsor), SponsorLost: r.SponsorLost, PolicyVersion: r.PolicyVersion, RulesVersion: r.RulesVersion,
+		Asked: r.Asked.time(), End: r.EndsAt.time(), EndCause: access.EndCause(r.EndCause),
+		CreatedAt: r.CreatedAt.time(), UpdatedAt: r.UpdatedAt.time(), SubmittedAt: r.SubmittedAt.time(), SponsorDue: r.SponsorDue.time(),
+		EndorsedAt: r.EndorsedAt.time(), EndorsedBy: access.PersonID(r.EndorsedBy), SponsorNote: r.SponsorNote,
+		ReviewSince: r.ReviewSince.time(), ReviewDue: r.ReviewDue.time(),
+		ClaimedBy: access.PersonID(r.ClaimedBy), ClaimedAt: r.ClaimedAt.time(),
+		DecidedBy: access.PersonID(r.DecidedBy), DecidedAt: r.DecidedAt.time(),
+		Reason: r.Reason, Alternative: r.Alternative, AltText: r.AltText, Conditions: r.Conditions,
+		CollectBy: r.CollectBy.time(), ClosedAt: r.ClosedAt.time(), RefiledFrom: string(r.RefiledFrom),
+	}
+	if err := json.Unmarshal([]byte(r.Answers), &out.Answers); err != nil {
+		return access.Request{}, fmt.Errorf("request %s: answers: %w", r.ID, err)
+	}
+	return out, nil
+}
+
+// searchText is what RequestQuery.Search looks through, besides people's names.
+func searchText(r access.Request) string {
+	a := r.Answers
+	return strings.ToLower(strings.Join([]string{r.Code(), a.Build, a.MakerName, a.AIService, r.Course.Name, r.Course.Code}, "\n"))
+}
+
+// CreateRequest adds a request at version 1, its event, which comes from no
+// state, and jobs.
+func (tx *Tx) CreateRequest(r access.Request, told audit.Event, d *audit.Detail, todo ...jobs.Insert) error {
+	if err := tx.may("create request"); err != nil {
+		return err
+	}
+	if r.Version != 1 || told.From != "" {
+		return fmt.Errorf("create request %s: %w", r.ID, errFromNothing)
+	}
+	if err := checkMove(r.ID, string(r.State), r.Version, told); err != nil {
+		return err
+	}
+	row, err := rowOfRequest(r)
+	if err != nil {
+		return err
+	}
+	if err := tx.db.Create(&row).Error; err != nil {
+		return tx.fail("create request", err)
+	}
+	return tx.follow(r.Tenant, told, d, todo)
+}
+
+// MoveRequest writes every column of a request that is at version r.Version-1
+// in state told.From, its event, and jobs. If somebody else moved it first, it
+// is access.ErrConflict and nothing happens. An event that does not tell of
+// this very move is an error.
+func (tx *Tx) MoveRequest(r access.Request, told audit.Event, d *audit.Detail, todo ...jobs.Insert) error {
+	if err := tx.may("move request"); err != nil {
+		return err
+	}
+	if err := checkMove(r.ID, string(r.State), r.Version, told); err != nil {
+		return err
+	}
+	row, err := rowOfRequest(r)
+	if err != nil {
+		return err
+	}
+	res := tx.db.Model(&requestRow{}).Where("tenant = ? AND id = ? AND version = ? AND state = ?", row.Tenant, row.ID, r.Version-1, told.From).
+		Select("*").Omit(neverChange...).Updates(&row)
+	if res.Error != nil {
+		return tx.fail("move request", res.Error)
+	}
+	if res.RowsAffected != 1 {
+		return tx.notMoved(&requestRow{}, string(r.Tenant), r.ID, r.Version, told.From)
+	}
+	return tx.follow(r.Tenant, told, d, todo)
+}
+
+// notMoved says why a guarded update met no row.
+func (tx *Tx) notMoved(model any, tenant, id string, version int, from string) error {
+	var at struct {
+		Version int
+		State   string
+	}
+	err := tx.db.Model(model).Select("version", "state").Where("tenant = ? AND id = ?", tenant, id).Take(&at).Error
+	switch {
+	case err != nil:
+		return tx.fail("move "+id, err)
+	case at.Version != version-1:
+		return lost(fmt.Sprintf("move %s to version %d", id, version))
+	}
+	return fmt.Errorf("audit of %s tells of a move from %q; it is %q", id, from, at.State)
+}
+
+// follow tells of a change and adds the work that comes after it.
+func (tx *Tx) follow(tenant access.TenantID, told audit.Event, d *audit.Detail, todo []jobs.Insert) error {
+	if err := tx.tell(tenant, told, d); err != nil {
+		return err
+	}
+	for _, i := range todo {
+		if i.RunAt.IsZero() {
+			i.RunAt = told.At
+		}
+		if i.Tenant == "" {
+			i.Tenant = string(tenant)
+		}
+		if err := tx.insertJob(i, told.At); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// draftColumns are what saving a draft writes.
+var draftColumns = []string{"affiliation", "course_id", "course_name", "course_code", "answers", "purpose", "maker", "ai",
+	"search", "sponsor", "policy_version", "rules_version", "asked", "ends_at", "end_cause", "updated_at"}
+
+// SaveDraft writes the answers and what was computed from them, without raising
+// the version and without an event. It is access.ErrConflict unless the stored
+// request is a draft at r.Version that was not changed after r.UpdatedAt.
+func (tx *Tx) SaveDraft(r access.Request) error {
+	if err := tx.may("save draft"); err != nil {
+		return err
+	}
+	row, err := rowOfRequest(r)
+	if err != nil {
+		return err
+	}
+	res := tx.db.Model(&requestRow{}).
+		Where("tenant = ? AND id = ? AND version = ? AND state = ? AND updated_at <= ?", row.Tenant, row.ID, row.Version,
+			string(access.Draft), row.UpdatedAt).
+		Select(draftColumns).Updates(&row)
+	if res.Error != nil {
+		return tx.fail("save draft", res.Error)
+	}
+	if res.RowsAffected != 1 {
+		if _, err := tx.Request(r.Tenant, r.ID); err != nil {
+			return err
+		}
+		return lost("save draft " + r.ID)
+	}
+	return nil
+}
+
+// Request returns a request of the tenant, locked inside InTx, or
+// access.ErrNotFound.
+func (tx *Tx) Request(tenant access.TenantID, id string) (access.Request, error) {
+	return tx.oneRequest("tenant = ? AND id = ?", string(tenant), id)
+}
+
+// RequestByNumber returns the request with a display number, as Request does.
+// Drafts have none.
+func (tx *Tx) RequestByNumber(tenant access.TenantID, n int) (access.Request, error) {
+	return tx.oneRequest("tenant = ? AND number = ? AND number > 0", string(tenant), n)
+}
+
+func (tx *Tx) oneRequest(where string, args ...any) (access.Request, error) {
+	var row requestRow
+	if err := tx.locked().Where(where, args...).Take(&row).Error; err != nil {
+		return access.Request{}, tx.fail("request", err)
+	}
+	return row.request()
+}

@@ -1,0 +1,272 @@
+package store_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+)
+
+// fill sets every field of a struct to something that is not zero, times to
+// ones that no database keeps exactly.
+func fill(v reflect.Value, n *int) {
+	*n++
+	switch {
+	case v.Type() == reflect.TypeFor[time.Time]():
+		v.Set(reflect.ValueOf(base.Add(time.Duration(*n)*time.Hour + time.Duration(*n)*time.Microsecond)))
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			fill(v.Field(i), n)
+		}
+	case v.Kind() == reflect.String:
+		v.SetString("text " + string(rune('a'+*n%26)) + ` "Åß" <&> ` + "\n")
+	case v.Kind() == reflect.Int:
+		v.SetInt(int64(*n))
+	case v.Kind() == reflect.Bool:
+		v.SetBool(true)
+	case v.Type() == reflect.TypeFor[[]byte]():
+		v.SetBytes([]byte{0, 0xff, byte(*n)})
+	case v.Type() == reflect.TypeFor[[]string]():
+		v.Set(reflect.ValueOf([]string{"one", "two \x00"}))
+	default:
+		panic("fill: " + v.Type().String())
+	}
+}
+
+// rounded makes every time of a struct what a database gives back.
+func rounded(v reflect.Value) {
+	if v.Type() == reflect.TypeFor[time.Time]() {
+		v.Set(reflect.ValueOf(kept(v.Interface().(time.Time))))
+		return
+	}
+	if v.Kind() == reflect.Struct {
+		for i := range v.NumField() {
+			rounded(v.Field(i))
+		}
+	}
+}
+
+func TestRequestComesBackAsItWent(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		create(t, s, draft("req_first"))
+		var r access.Request
+		n := 0
+		fill(reflect.ValueOf(&r).Elem(), &n)
+		r.ID, r.Tenant, r.Version, r.State = "req_full", north, 1, access.Approved
+		r.Requester, r.Sponsor, r.EndorsedBy, r.ClaimedBy, r.DecidedBy = ana, ben, ben, cleo, cleo
+		r.RefiledFrom = "req_first"
+		create(t, s, r)
+		want := r
+		rounded(reflect.ValueOf(&want).Elem())
+		in(t, s, func(tx *store.Tx) error {
+			got, err := tx.Request(north, r.ID)
+			if err != nil {
+				return err
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+			return nil
+		})
+		// Every column but those that never change can be emptied by a move.
+		empty := access.Request{ID: r.ID, Tenant: north, Version: 2, State: access.Denied, Number: 7, Requester: ana, CreatedAt: r.CreatedAt, UpdatedAt: at(3)}
+		in(t, s, func(tx *store.Tx) error {
+			return tx.MoveRequest(empty, told(audit.RequestDeny, r.ID, string(access.Approved), string(access.Denied), 2), nil)
+		})
+		err := s.Read(t.Context(), func(tx *store.Tx) error {
+			got, err := tx.Request(north, r.ID)
+			want := empty
+			rounded(reflect.ValueOf(&want).Elem())
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("after the move\ngot  %+v\nwant %+v", got, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+func TestMoveRequestRefuses(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		r := waiting("req_a", 1)
+		create(t, s, r)
+		good := approved(r)
+		tests := map[string]struct {
+			move func(*access.Request, *audit.Event)
+			want error // nil: any
+		}{
+			"a version that somebody else reached":   {func(r *access.Request, e *audit.Event) { r.Version, e.Version = 3, 3 }, access.ErrConflict},
+			"a request that does not exist":          {func(r *access.Request, e *audit.Event) { r.ID, e.Object = "req_b", "req_b" }, access.ErrNotFound},
+			"another tenant's request":               {func(r *access.Request, e *audit.Event) { r.Tenant = south }, access.ErrNotFound},
+			"an event that comes from another state": {func(_ *access.Request, e *audit.Event) { e.From = "draft" }, nil},
+			"an event that goes to another state":    {func(_ *access.Request, e *audit.Event) { e.To = "denied" }, nil},
+			"an event of another version":            {func(_ *access.Request, e *audit.Event) { e.Version = 9 }, nil},
+			"an event of another object":             {func(_ *access.Request, e *audit.Event) { e.Object = "req_z" }, nil},
+			"an event of another tenant":             {func(_ *access.Request, e *audit.Event) { e.Tenant = string(south) }, nil},
+			"an unknown action":                      {func(_ *access.Request, e *audit.Event) { e.Action = "request.sneak" }, nil},
+			"an event without an actor":              {func(_ *access.Request, e *audit.Event) { e.Actor = "" }, nil},
+			"an event without a time":                {func(_ *access.Request, e *audit.Event) { e.At = time.Time{} }, nil},
+			"an event that is not UTF-8":             {func(_ *access.Request, e *audit.Event) { e.Related = "\xff" }, nil},
+			"an event with a NUL":                    {func(_ *access.Request, e *audit.Event) { e.Related = "a\x00" }, nil},
+			"a decider that does not exist":          {func(r *access.Request, _ *audit.Event) { r.DecidedBy = "per_nobody" }, access.ErrNotFound},
+			"a decider of another tenant":            {func(r *access.Request, _ *audit.Event) { r.DecidedBy = zoe }, access.ErrNotFound},
+			"the requester as decider":               {func(r *access.Request, _ *audit.Event) { r.DecidedBy = ana }, nil},
+			"an approval that nobody decided":        {func(r *access.Request, _ *audit.Event) { r.DecidedBy = "" }, nil},
+			"an approval by the endorser":            {func(r *access.Request, _ *audit.Event) { r.EndorsedBy = cleo }, nil},
+			"a requester who sponsors themselves":    {func(r *access.Request, _ *audit.Event) { r.Sponsor = ana }, nil},
+			"a state that no table knows":            {func(r *access.Request, e *audit.Event) { r.State, e.To = "granted", "granted" }, nil},
+			"a number taken away":                    {func(r *access.Request, _ *audit.Event) { r.Number = 0 }, nil},
+		}
+		for name, tt := range tests {
+			t.Run(name, func(t *testing.T) {
+				moved, e := approve(r), good
+				tt.move(&moved, &e)
+				err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.MoveRequest(moved, e, nil) })
+				if err == nil || (tt.want != nil && !errors.Is(err, tt.want)) {
+					t.Fatalf("MoveRequest = %v, want %v", err, tt.want)
+				}
+			})
+		}
+		if n := verify(t, s, north); n != 1 {
+			t.Errorf("%d audit rows after refusals, want the first only", n)
+		}
+		in(t, s, func(tx *store.Tx) error {
+			got, err := tx.Request(north, r.ID)
+			if err == nil && (got.Version != 1 || got.State != access.AwaitingReview) {
+				t.Errorf("the request is %s at version %d", got.State, got.Version)
+			}
+			return err
+		})
+		in(t, s, func(tx *store.Tx) error { return tx.MoveRequest(approve(r), good, nil) })
+	})
+}
+
+func TestCreateRequestRefuses(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		create(t, s, waiting("req_a", 1))
+		tests := map[string]struct {
+			r    func(*access.Request, *audit.Event)
+			want error
+		}{
+			"a taken id":            {func(r *access.Request, e *audit.Event) { r.ID, e.Object = "req_a", "req_a" }, access.ErrConflict},
+			"a taken number":        {func(r *access.Request, _ *audit.Event) { r.Number = 1 }, access.ErrConflict},
+			"an unknown requester":  {func(r *access.Request, _ *audit.Event) { r.Requester = "per_nobody" }, access.ErrNotFound},
+			"another tenant's":      {func(r *access.Request, _ *audit.Event) { r.Requester = zoe }, access.ErrNotFound},
+			"an unknown tenant":     {func(r *access.Request, _ *audit.Event) { r.Tenant = "ten_west" }, access.ErrNotFound},
+			"a later version":       {func(r *access.Request, e *audit.Event) { r.Version, e.Version = 2, 2 }, nil},
+			"a state it came from":  {func(_ *access.Request, e *audit.Event) { e.From = "draft" }, nil},
+			"an event of elsewhere": {func(_ *access.Request, e *audit.Event) { e.Object = "req_c" }, nil},
+			"a request refiled from one that is not there": {func(r *access.Request, _ *audit.Event) { r.RefiledFrom = "req_none" }, access.ErrNotFound},
+		}
+		for name, tt := range tests {
+			t.Run(name, func(t *testing.T) {
+				r := waiting("req_new", 2)
+				e := told(audit.RequestCreate, r.ID, "", string(r.State), 1)
+				tt.r(&r, &e)
+				err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.CreateRequest(r, e, nil) })
+				if err == nil || (tt.want != nil && !errors.Is(err, tt.want)) {
+					t.Fatalf("CreateRequest = %v, want %v", err, tt.want)
+				}
+			})
+		}
+		if n := verify(t, s, north); n != 1 {
+			t.Errorf("%d audit rows after refusals", n)
+		}
+	})
+}
+
+func TestDraft(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		r := draft("req_d")
+		create(t, s, r, waiting("req_w", 1))
+		save := func(r access.Request) error {
+			return s.InTx(t.Context(), func(tx *store.Tx) error { return tx.SaveDraft(r) })
+		}
+		r.Answers.Build, r.Answers.Purpose, r.UpdatedAt = "A calendar", "coursework", at(10)
+		r.Course = access.Course{ID: "7", Name: "Databases", Code: "CS 7"}
+		if err := save(r); err != nil {
+			t.Fatal(err)
+		}
+		in(t, s, func(tx *store.Tx) error {
+			got, err := tx.Request(north, r.ID)
+			if got.Answers.Build != "A calendar" || got.Version != 1 || got.Course != r.Course || !got.UpdatedAt.Equal(kept(at(10))) {
+				t.Errorf("the draft is %+v", got)
+			}
+			return err
+		})
+		if n := verify(t, s, north); n != 2 {
+			t.Errorf("saving a draft left %d audit rows, want 2", n)
+		}
+		tests := map[string]struct {
+			change func(*access.Request)
+			want   error
+		}{
+			"a save older than what is stored": {func(r *access.Request) { r.UpdatedAt = at(9) }, access.ErrConflict},
+			"another version":                  {func(r *access.Request) { r.Version = 2 }, access.ErrConflict},
+			"a request that was submitted":     {func(r *access.Request) { r.ID = "req_w" }, access.ErrConflict},
+			"no such draft":                    {func(r *access.Request) { r.ID = "req_none" }, access.ErrNotFound},
+			"another tenant's draft":           {func(r *access.Request) { r.Tenant = south }, access.ErrNotFound},
+		}
+		for name, tt := range tests {
+			bad := r
+			tt.change(&bad)
+			if err := save(bad); !errors.Is(err, tt.want) {
+				t.Errorf("%s: %v, want %v", name, err, tt.want)
+			}
+		}
+	})
+}
+
+func TestNumbers(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		next := func(tenant access.TenantID) (n int) {
+			in(t, s, func(tx *store.Tx) (err error) {
+				n, err = tx.NextNumber(tenant)
+				return err
+			})
+			return n
+		}
+		if a, b, c := next(north), next(north), next(south); a != 1 || b != 2 || c != 1 {
+			t.Errorf("numbers %d, %d and, elsewhere, %d", a, b, c)
+		}
+		err := s.InTx(t.Context(), func(tx *store.Tx) error {
+			_, err := tx.NextNumber("ten_west")
+			return err
+		})
+		if !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("an unknown tenant: %v", err)
+		}
+		create(t, s, waiting("req_a", 2), draft("req_d"))
+		err = s.Read(t.Context(), func(tx *store.Tx) error {
+			if r, err := tx.RequestByNumber(north, 2); err != nil || r.ID != "req_a" {
+				t.Errorf("number 2 is %q, %v", r.ID, err)
+			}
+			for tenant, n := range map[access.TenantID]int{north: 0, south: 2} {
+				if _, err := tx.RequestByNumber(tenant, n); !errors.Is(err, access.ErrNotFound) {
+					t.Errorf("number %d of %s: %v", n, tenant, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}

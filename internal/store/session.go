@@ -1,0 +1,119 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+)
+
+type sessionRow struct {
+	Hash       []byte `gorm:"primaryKey"`
+	Tenant     string
+	Person     ref
+	Platform   string
+	Place      string
+	Rights     string
+	Data       string
+	CreatedAt  moment
+	LaunchedAt moment
+	SeenAt     moment
+	IdleUntil  moment
+	EndsAt     moment
+	CookieSeen bool
+}
+
+func (sessionRow) TableName() string { return "sessions" }
+
+var errNoHash = errors.New("a session is known by the SHA-256 of its handle")
+
+// SaveSession adds a session or, if its hash is known, writes its data and
+// times.
+func (tx *Tx) SaveSession(x Session) error {
+	if err := tx.may("save session"); err != nil {
+		return err
+	}
+	if len(x.Hash) != 32 {
+		return fmt.Errorf("save session: %w", errNoHash)
+	}
+	row := sessionRow{Hash: x.Hash, Tenant: string(x.Tenant), Person: ref(x.Person), Platform: x.Platform, Place: x.Place,
+		Rights: x.Rights, Data: string(x.Data), CreatedAt: stamp(x.CreatedAt), LaunchedAt: stamp(x.LaunchedAt), SeenAt: stamp(x.SeenAt),
+		IdleUntil: stamp(x.IdleUntil), EndsAt: stamp(x.EndsAt), CookieSeen: x.CookieSeen}
+	return tx.fail("save session", tx.db.Clauses(clause.OnConflict{
+		Columns:   []clause.Column{{Name: "hash"}},
+		DoUpdates: clause.AssignmentColumns([]string{"data", "launched_at", "seen_at", "idle_until", "ends_at", "cookie_seen"}),
+	}).Create(&row).Error)
+}
+
+// SessionByHash returns a session that is neither idle for too long nor over at
+// now; otherwise access.ErrNotFound.
+func (tx *Tx) SessionByHash(hash []byte, now time.Time) (Session, error) {
+	x, err := findSession(tx.db, hash, now)
+	return x, tx.fail("session", err)
+}
+
+func findSession(db *gorm.DB, hash []byte, now time.Time) (Session, error) {
+	var r sessionRow
+	if err := db.Where("hash = ? AND idle_until > ? AND ends_at > ?", hash, stamp(now), stamp(now)).Take(&r).Error; err != nil {
+		return Session{}, err
+	}
+	return Session{Hash: r.Hash, Tenant: access.TenantID(r.Tenant), Person: access.PersonID(r.Person), Platform: r.Platform,
+		Place: r.Place, Rights: r.Rights, Data: []byte(r.Data), CreatedAt: r.CreatedAt.time(), LaunchedAt: r.LaunchedAt.time(),
+		SeenAt: r.SeenAt.time(), IdleUntil: r.IdleUntil.time(), EndsAt: r.EndsAt.time(), CookieSeen: r.CookieSeen}, nil
+}
+
+// TouchSession records that a session was used. That its cookie was seen is
+// never taken back, and idleUntil is cut at the session's end. A session that
+// is gone is access.ErrNotFound.
+func (tx *Tx) TouchSession(hash []byte, seenAt, idleUntil time.Time, cookieSeen bool) error {
+	if err := tx.may("touch session"); err != nil {
+		return err
+	}
+	return tx.fail("touch session", touchSession(tx.db, hash, seenAt, idleUntil, cookieSeen))
+}
+
+func touchSession(db *gorm.DB, hash []byte, seenAt, idleUntil time.Time, cookieSeen bool) error {
+	to := map[string]any{"seen_at": stamp(seenAt),
+		"idle_until": gorm.Expr("CASE WHEN ends_at < ? THEN ends_at ELSE ? END", stamp(idleUntil), stamp(idleUntil))}
+	if cookieSeen {
+		to["cookie_seen"] = true
+	}
+	res := db.Model(&sessionRow{}).Where("hash = ?", hash).Updates(to)
+	if res.Error == nil && res.RowsAffected != 1 {
+		return gorm.ErrRecordNotFound
+	}
+	return res.Error
+}
+
+// EndSessions ends every session of a person but the one given (nil for none).
+func (tx *Tx) EndSessions(tenant access.TenantID, person access.PersonID, except []byte) error {
+	if err := tx.may("end sessions"); err != nil {
+		return err
+	}
+	db := tx.db.Where("tenant = ? AND person = ?", string(tenant), string(person))
+	if len(except) > 0 {
+		db = db.Where("hash <> ?", except)
+	}
+	return tx.fail("end sessions", db.Delete(&sessionRow{}).Error)
+}
+
+// EndSession ends a session. One that is gone already is no error.
+func (tx *Tx) EndSession(hash []byte) error {
+	if err := tx.may("end session"); err != nil {
+		return err
+	}
+	return tx.fail("end session", tx.db.Where("hash = ?", hash).Delete(&sessionRow{}).Error)
+}
+
+// PurgeSessions deletes the sessions that ended before now, and returns how many.
+func (tx *Tx) PurgeSessions(now time.Time) (int, error) {
+	if err := tx.may("purge sessions"); err != nil {
+		return 0, err
+	}
+	res := tx.db.Where("idle_until <= ? OR ends_at <= ?", stamp(now), stamp(now)).Delete(&sessionRow{})
+	return int(res.RowsAffected), tx.fail("purge sessions", res.Error)
+}

@@ -1,0 +1,265 @@
+// Package store keeps everything Tokendesk remembers, in SQLite or PostgreSQL:
+// tenants, people, requests, grants, the audit log, jobs, sessions.
+//
+// It is the only package that knows gorm, a database driver or a table. What
+// it promises: a state changes together with its audit event and the jobs that
+// follow, or not at all; a change of something that somebody else changed first
+// is access.ErrConflict; a row that does not exist, or belongs to another
+// tenant, is access.ErrNotFound; times come back as they went in, in UTC and
+// whole microseconds.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/big"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+)
+
+// Options say how to open a store. Its zero value works.
+type Options struct {
+	Log      *slog.Logger // nil: nothing is logged
+	MaxConns int          // 0: 16
+	// Now is the clock of bookkeeping that decides nothing (when a notice was
+	// marked as sent); nil: time.Now.
+	Now func() time.Time
+}
+
+// Store is one database. It is safe for concurrent use, in any number of
+// processes where it is PostgreSQL; SQLite is for one machine.
+type Store struct {
+	db   *gorm.DB
+	sql  *sql.DB
+	log  *slog.Logger
+	now  func() time.Time
+	path string // of the SQLite file; empty for PostgreSQL
+	// writer admits one write transaction of this process at a time to SQLite,
+	// which has one writer; waiting here is fair, its own busy handler is not.
+	writer chan struct{}
+}
+
+const defaultConns = 16
+
+// Open opens the database named by url: "sqlite:PATH" (the file is created,
+// readable by its owner only) or "postgres://…". It checks that the database
+// answers, but not its schema: see Migrate and Ready.
+func Open(ctx context.Context, url string, o Options) (*Store, error) {
+	s := &Store{log: o.Log, now: o.Now}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	var dialect gorm.Dialector
+	var err error
+	switch scheme, rest, _ := strings.Cut(url, ":"); scheme {
+	case "sqlite":
+		s.writer = make(chan struct{}, 1)
+		s.path = rest
+		s.sql, dialect, err = openSQLite(rest)
+	case "postgres", "postgresql":
+		s.sql, dialect, err = openPostgres(url)
+	default:
+		// The URL may carry a password: name its scheme only.
+		err = fmt.Errorf("a database URL starts with sqlite: or postgres://, not with %q", scheme+":")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	conns := o.MaxConns
+	if conns <= 0 {
+		conns = defaultConns
+	}
+	// Migrate needs two: one holds the lock.
+	s.sql.SetMaxOpenConns(max(conns, 2))
+	s.sql.SetMaxIdleConns(max(conns, 2))
+	if s.path == "" {
+		s.sql.SetConnMaxIdleTime(5 * time.Minute)
+	}
+	if err := s.sql.PingContext(ctx); err != nil {
+		return nil, errors.Join(fail(ctx, "open database", err), s.sql.Close())
+	}
+	s.db, err = gorm.Open(dialect, &gorm.Config{
+		Logger:                 logger.Discard, // statements hold names and free text
+		SkipDefaultTransaction: true,
+		DisableAutomaticPing:   true,
+	})
+	if err != nil {
+		return nil, errors.Join(fail(ctx, "open database", err), s.sql.Close())
+	}
+	return s, nil
+}
+
+// Close closes the database.
+func (s *Store) Close() error {
+	if err := s.sql.Close(); err != nil {
+		return fail(context.Background(), "close database", err)
+	}
+	return nil
+}
+
+// Tx is one transaction. Its methods are the only way to data; they must not be
+// used concurrently, nor after the function that got the Tx has returned.
+//
+// Objects read inside InTx stay locked until it ends, where the database can
+// lock rows; SQLite admits one writer at a time.
+type Tx struct {
+	ctx   context.Context //nolint:containedctx // a Tx lives exactly as long as one call
+	s     *Store
+	db    *gorm.DB
+	write bool
+	// told are the audit events of this transaction. They are written last, so
+	// that the head of a tenant's chain is locked last and shortly.
+	told []telling
+	// broken is the first error of a statement. After one, PostgreSQL refuses
+	// the rest of a transaction; so does InTx, on both engines.
+	broken error
+}
+
+// How often a transaction that lost to another one is run again.
+const retries = 3
+
+// InTx runs fn in a transaction: everything fn did through tx happens if fn
+// returns nil, and nothing otherwise. A transaction that loses to another one
+// (deadlock, serialization failure, busy database) is run again up to three
+// times, so fn must have no effect but through tx, and do nothing slow. InTx
+// must not be called inside fn.
+func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
+	return s.again(ctx, func() error { return s.once(ctx, true, fn) })
+}
+
+// Read runs fn in a read-only transaction that sees one state of the database.
+// Methods that write refuse to work in it.
+func (s *Store) Read(ctx context.Context, fn func(tx *Tx) error) error {
+	return s.again(ctx, func() error { return s.once(ctx, false, fn) })
+}
+
+// again runs do until it succeeds, fails for good, or lost four times.
+func (s *Store) again(ctx context.Context, do func() error) error {
+	for n := 0; ; n++ {
+		err := do()
+		var p *problem
+		if err == nil || !errors.As(err, &p) || !p.again || n == retries {
+			return err
+		}
+		s.log.DebugContext(ctx, "transaction runs again", "attempt", n+1, "error", err)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause(n)):
+		}
+	}
+}
+
+// pause spreads the next tries of transactions that met each other.
+func pause(n int) time.Duration {
+	most := int64(20*time.Millisecond) << n
+	j, err := rand.Int(rand.Reader, big.NewInt(most))
+	if err != nil {
+		return time.Duration(most)
+	}
+	return time.Duration(j.Int64())
+}
+
+func (s *Store) once(ctx context.Context, write bool, fn func(tx *Tx) error) (err error) {
+	if write {
+		release, err := s.admit(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	db := s.db.WithContext(ctx).Begin(s.txOptions(write))
+	if db.Error != nil {
+		return fail(ctx, "begin", db.Error)
+	}
+	tx := &Tx{ctx: ctx, s: s, db: db, write: write}
+	done := false
+	defer func() {
+		if !done { // an error, or a panic in fn
+			db.Rollback()
+		}
+	}()
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := tx.writeAudit(); err != nil {
+		return err
+	}
+	if tx.broken != nil {
+		return tx.broken
+	}
+	done = true
+	if err := db.Commit().Error; err != nil {
+		return fail(ctx, "commit", err)
+	}
+	return nil
+}
+
+// admit waits for this process's turn to write, where there are turns.
+func (s *Store) admit(ctx context.Context) (release func(), err error) {
+	if s.writer == nil {
+		return func() {}, nil
+	}
+	select {
+	case s.writer <- struct{}{}:
+		return func() { <-s.writer }, nil
+	case <-ctx.Done():
+		return nil, fail(ctx, "wait to write", ctx.Err())
+	}
+}
+
+func (s *Store) txOptions(write bool) *sql.TxOptions {
+	o := &sql.TxOptions{ReadOnly: !write}
+	if !write && s.path == "" {
+		o.Isolation = sql.LevelRepeatableRead
+	}
+	return o
+}
+
+// statement runs one statement outside a transaction.
+func (s *Store) statement(ctx context.Context, do func(db *gorm.DB) error) error {
+	return s.again(ctx, func() error {
+		release, err := s.admit(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+		return do(s.db.WithContext(ctx))
+	})
+}
+
+// fail reports a failed statement and remembers that the transaction is broken.
+func (tx *Tx) fail(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	out := fail(tx.ctx, op, err)
+	if tx.broken == nil && !errors.Is(err, gorm.ErrRecordNotFound) {
+		tx.broken = out
+	}
+	return out
+}
+
+var errReadOnly = errors.New("a read-only transaction cannot write")
+
+// may refuses to write in a read-only transaction.
+func (tx *Tx) may(op string) error {
+	if tx.write {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", op, errReadOnly)
+}
+
+// NewID makes a random id with 130 bits: prefix, an underscore, 26 characters
+// of A–Z and 2–7.
+func NewID(prefix string) string { return prefix + "_" + rand.Text() }

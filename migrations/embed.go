@@ -1,0 +1,16 @@
+// Package migrations holds the database schema as numbered SQL files, one
+// folder for each engine. A file that was released never changes: an undo or a
+// correction is a new file.
+//
+// Every file inserts one row into schema_programs: its own number, and the
+// oldest store.ProgramVersion that may still run on the schema it leaves. Files
+// first expand (old programs go on running), and contract only after the last
+// program that needs the old shape is gone.
+package migrations
+
+import "embed"
+
+// FS holds the folders sqlite and postgres.
+//
+//go:embed sqlite/*.sql postgres/*.sql
+var FS embed.FS
