@@ -1,0 +1,121 @@
+package notify
+
+// letter says which parts a message has; the words of each are in the
+// catalogue.
+type letter struct {
+	code    bool     // the subject ends with the request's code
+	details []detail // facts listed by label
+	reason  must     // the reason, quoted
+	instead must     // the alternative, quoted
+	link    string   // label of the link to Tokendesk; "" = none
+	setup   bool     // also a link to the settings in Canvas
+	steps   int
+	rows    bool
+	ics     bool
+	why     string // why the person gets it
+}
+
+// must says whether a quotation is part of a letter.
+type must int
+
+const (
+	never must = iota
+	ifGiven
+	always
+)
+
+// detail is a fact that is listed by its label.
+type detail string
+
+const (
+	detailRequest  detail = "request"
+	detailData     detail = "data"
+	detailEnd      detail = "end"
+	detailLastUsed detail = "last_used"
+)
+
+var (
+	aboutRequest = []detail{detailRequest}
+	aboutAsk     = []detail{detailRequest, detailData, detailEnd}
+	aboutGrant   = []detail{detailRequest, detailEnd}
+	aboutToken   = []detail{detailRequest, detailEnd, detailLastUsed}
+)
+
+// letters is every message that there is. A pair of kind and audience that is
+// not here does not exist.
+var letters = map[Kind]map[Audience]letter{
+	AskedToSponsor:  {AsSponsor: {code: true, details: aboutAsk, link: "request", why: "sponsor"}},
+	SponsorReminder: {AsSponsor: {code: true, details: aboutAsk, link: "request", why: "sponsor"}},
+	SponsorSaidYes:  {AsRequester: {code: true, details: aboutRequest, link: "request", why: "requester"}},
+	SponsorSaidNo:   {AsRequester: {code: true, details: aboutRequest, reason: always, link: "request", why: "requester"}},
+	SponsorNeeded:   {AsRequester: {code: true, details: aboutRequest, link: "request", why: "requester"}},
+
+	ReviewersWaiting: {AsReviewer: {rows: true, link: "queue", why: "reviewer"}},
+
+	Approved: {
+		AsRequester: {code: true, details: aboutGrant, link: "request", why: "requester"},
+		AsSponsor:   {code: true, details: aboutGrant, link: "request", why: "sponsor"},
+	},
+	CollectReminder: {AsRequester: {code: true, details: aboutGrant, link: "request", why: "requester"}},
+	Denied: {
+		AsRequester: {code: true, details: aboutRequest, reason: always, instead: ifGiven, link: "request", why: "requester"},
+		AsSponsor:   {code: true, details: aboutRequest, reason: always, instead: ifGiven, link: "request", why: "sponsor"},
+	},
+	Rescinded: {
+		AsRequester: {code: true, details: aboutRequest, reason: always, link: "request", why: "requester"},
+		AsSponsor:   {code: true, details: aboutRequest, reason: always, link: "request", why: "sponsor"},
+	},
+	Withdrawn: {
+		AsRequester: {code: true, details: aboutRequest, link: "request", why: "requester"},
+		AsSponsor:   {code: true, details: aboutRequest, link: "request", why: "sponsor"},
+	},
+	Lapsed: {
+		AsRequester: {code: true, details: aboutRequest, link: "again", why: "requester"},
+		AsSponsor:   {code: true, details: aboutRequest, link: "request", why: "sponsor"},
+	},
+
+	ActivateReminder: {AsRequester: {details: aboutGrant, steps: 3, setup: true, link: "token", why: "owner"}},
+	NeverActivated: {
+		AsRequester: {code: true, details: aboutRequest, link: "again", why: "owner"},
+		AsSponsor:   {code: true, details: aboutRequest, link: "request", why: "sponsor"},
+	},
+	SharedAgain: {AsRequester: {code: true, details: aboutRequest, link: "token", why: "owner"}},
+	EndingSoon: {
+		AsRequester: {details: aboutToken, link: "token", ics: true, why: "owner"},
+		AsSponsor:   {details: aboutToken, link: "token", ics: true, why: "sponsor"},
+	},
+	Expired: {
+		AsRequester: {code: true, details: aboutRequest, link: "again", why: "owner"},
+		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
+	},
+	Revoked: {
+		AsRequester: {code: true, details: aboutRequest, reason: ifGiven, link: "token", why: "owner"},
+		AsSponsor:   {code: true, details: aboutRequest, reason: ifGiven, link: "token", why: "sponsor"},
+	},
+	StillUsable: {
+		AsRequester: {code: true, details: aboutRequest, link: "token", setup: true, why: "owner"},
+		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
+		AsReviewer:  {code: true, details: aboutRequest, link: "token", why: "reviewer"},
+	},
+}
+
+// variant names the case in which parts of a letter have other words.
+func variant(k Kind, f Facts) string {
+	switch {
+	case f.Course == "" && (k == AskedToSponsor || k == SponsorReminder || k == SponsorNeeded):
+		return "no_course" // the sponsor is a listed supervisor
+	case k == Lapsed && f.NotCollected:
+		return "uncollected"
+	case k == SharedAgain && f.Replaced:
+		return "replaced"
+	case k == StillUsable && f.Listed:
+		return "listed"
+	case k == ReviewersWaiting && f.Overdue > 0:
+		return "overdue"
+	case k == Revoked && f.ByOwner:
+		return "owner"
+	case k == Revoked && f.By == "":
+		return "rule"
+	}
+	return ""
+}
