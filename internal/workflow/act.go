@@ -1,0 +1,374 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// Act makes one move of a request for a person: withdraw, endorse, decline,
+// claim, release, approve, deny, rescind. Rights are read from Canvas now:
+// that an endorsing sponsor teaches the requester, that a reviewer is one.
+// Leaving (withdraw, decline, rescind) never waits for Canvas.
+//
+// It returns access.ErrNotFound when the request is none of theirs, a
+// *access.Refusal, a *access.FormError, or a *Lost when somebody else was
+// quicker. Repeating a move that this person has made already returns the
+// request as it is, without error.
+func (s *Service) Act(ctx context.Context, sess Session, id string, do access.Action, m access.Move) (Case, error) {
+	c, err := s.act(ctx, sess, id, do, m)
+	if err != nil {
+		return Case{}, s.noteRefusal(ctx, sess, id, do, err)
+	}
+	s.nudge()
+	return c, nil
+}
+
+// reviewVerb: moves that need a reviewer whom Canvas confirms now. Submit, choosing a sponsor,
+// refiling, discarding and collecting have verbs of their own.
+func reviewVerb(do access.Action) bool {
+	return do == access.Claim || do == access.Release || do == access.Approve || do == access.Deny
+}
+
+func (s *Service) act(ctx context.Context, sess Session, id string, do access.Action, m access.Move) (Case, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return Case{}, err
+	}
+	who := s.viewer(ctx, f, sess)
+	var r access.Request
+	var seen Case
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		if r, err = findRequest(tx, sess.Tenant, id); err != nil {
+			return err
+		}
+		seen, err = s.see(tx, who, r)
+		return err
+	})
+	if err != nil {
+		return Case{}, err
+	}
+	if sess.NoWrites != "" {
+		return Case{}, access.Refuse(sess.NoWrites)
+	}
+	if repeated(r, do, who.Person) {
+		return seen, nil
+	}
+	switch {
+	case reviewVerb(do):
+		// A pure check of the table first: a conflict or a missing reason is
+		// answered without asking Canvas.
+		if _, _, err := access.Apply(r, do, who, m, s.Now()); err != nil && who.Reviewer {
+			return Case{}, s.lost(ctx, sess, r, err)
+		}
+		if who, err = s.decider(ctx, f, sess); err != nil {
+			return Case{}, err
+		}
+		if do == access.Approve {
+			if err := s.stillGood(ctx, f, r); err != nil {
+				return Case{}, err
+			}
+		}
+	case do == access.Endorse:
+		if _, _, err := access.Apply(r, do, who, m, s.Now()); err != nil {
+			return Case{}, s.lost(ctx, sess, r, err)
+		}
+		if err := s.mayEndorse(ctx, f, sess, r); err != nil {
+			return Case{}, err
+		}
+	case do != access.Withdraw && do != access.Decline && do != access.Rescind:
+		return Case{}, &access.TransitionError{From: string(r.State), Action: do}
+	}
+	m.Zone = zone(f.tenant)
+	version := r.Version
+	var out Case
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		if r, err = tx.Request(sess.Tenant, r.ID); err != nil {
+			return err
+		}
+		if r.Version != version && do != access.Withdraw && do != access.Decline && do != access.Rescind {
+			return access.ErrConflict // it is no longer what was read and decided on
+		}
+		after, err := s.moved(tx, who, r, do, m, nil)
+		if err != nil {
+			return err
+		}
+		if err := tx.DropKept(sess.Tenant, sess.Person, r.ID, FormDecision); err != nil {
+			return err
+		}
+		out, err = s.see(tx, who, after)
+		return err
+	})
+	if err != nil {
+		return Case{}, s.lost(ctx, sess, r, err)
+	}
+	return out, nil
+}
+
+// FormDecision names the kept text of a sponsor's or reviewer's panel.
+const FormDecision = "decision"
+
+// repeated reports whether who made this very move already and nothing has
+// happened since: a double click or a repeated post.
+func repeated(r access.Request, do access.Action, who access.PersonID) bool {
+	switch do {
+	case access.Withdraw:
+		return r.State == access.Withdrawn && r.Requester == who
+	case access.Endorse:
+		return r.State == access.AwaitingReview && r.EndorsedBy == who
+	case access.Decline:
+		return r.State == access.SponsorDeclined && r.Sponsor == who
+	case access.Claim:
+		return r.State == access.AwaitingReview && r.ClaimedBy == who
+	case access.Release:
+		return r.State == access.AwaitingReview && r.ClaimedBy == ""
+	case access.Approve:
+		return r.State == access.Approved && r.DecidedBy == who
+	case access.Deny:
+		return r.State == access.Denied && r.DecidedBy == who
+	case access.Rescind:
+		return r.State == access.Rescinded && r.DecidedBy == who
+	}
+	return false
+}
+
+// lost turns a conflict into what a person is told: where the request stands
+// now and who brought it there.
+func (s *Service) lost(ctx context.Context, sess Session, r access.Request, err error) error {
+	if !errors.Is(err, access.ErrConflict) {
+		return err
+	}
+	l := &Lost{Now: r}
+	readErr := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		if l.Now, err = tx.Request(sess.Tenant, r.ID); err != nil {
+			return err
+		}
+		entries, err := tx.AuditOf(sess.Tenant, r.ID)
+		if err != nil {
+			return err
+		}
+		for i := len(entries) - 1; i >= 0; i-- {
+			if e := entries[i].Event; e.Object == r.ID && e.Version == l.Now.Version {
+				if p, err := tx.Person(sess.Tenant, access.PersonID(e.Actor)); err == nil {
+					l.Actor = p.Name
+				}
+				break
+			}
+		}
+		return nil
+	})
+	if readErr != nil {
+		return errors.Join(err, readErr)
+	}
+	return l
+}
+
+// mayEndorse reads from Canvas whether the session's person may stand for the
+// requester. Where the roster and REST differ, REST refuses.
+func (s *Service) mayEndorse(ctx context.Context, f far, sess Session, r access.Request) error {
+	requester, err := s.canvasUser(ctx, r.Tenant, r.Requester)
+	if err != nil {
+		return err
+	}
+	if err := s.proveIdentity(ctx, f, sess); err != nil {
+		return err
+	}
+	if err := s.sponsors(ctx, f, sess.CanvasUser, requester, r.Course.ID); err != nil {
+		return s.unasked(ctx, "whether the sponsor teaches", err)
+	}
+	return nil
+}
+
+// canvasUser is the proven Canvas id of a person.
+func (s *Service) canvasUser(ctx context.Context, tenant access.TenantID, id access.PersonID) (string, error) {
+	var p store.Person
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		p, err = tx.Person(tenant, id)
+		return err
+	})
+	if err == nil && p.CanvasUser == "" {
+		err = access.Refuse(access.WhyIdentity)
+	}
+	return p.CanvasUser, err
+}
+
+// proveIdentity asks Canvas again that the launch's subject is the person the
+// session stands for.
+func (s *Service) proveIdentity(ctx context.Context, f far, sess Session) error {
+	u, err := f.UserByLTI(ctx, sess.Sub)
+	if s.heard(f.tenant.ID, err) != nil {
+		if notFound(err) {
+			return access.Refuse(access.WhyIdentity)
+		}
+		return s.unasked(ctx, "who this is", err)
+	}
+	if u.ID != sess.CanvasUser {
+		return access.Refuse(access.WhyIdentity)
+	}
+	return nil
+}
+
+// stillGood reads from Canvas whether a request in review still stands on what
+// it was endorsed for. Where it does not, it goes back by itself and the
+// reviewer is told (WhySponsorChanged).
+func (s *Service) stillGood(ctx context.Context, f far, r access.Request) error {
+	lost, err := s.failing(ctx, f, r)
+	if err != nil {
+		return s.unasked(ctx, "whether the request still stands", err)
+	}
+	if lost.to == "" {
+		return nil
+	}
+	return s.sendBack(ctx, r, lost)
+}
+
+// failure is the earliest stage that a request no longer passes.
+type failure struct {
+	to   access.RequestState
+	name string     // the sponsor who no longer qualifies
+	why  access.Why // what changed
+}
+
+// failing finds the earliest stage that r no longer passes by what Canvas says
+// now, or none.
+func (s *Service) failing(ctx context.Context, f far, r access.Request) (failure, error) {
+	requester, err := s.canvasUser(ctx, r.Tenant, r.Requester)
+	if err != nil {
+		return failure{}, err
+	}
+	aff, _, err := s.affiliation(ctx, f, requester)
+	if err != nil {
+		return failure{}, err
+	}
+	role, err := s.accountRole(ctx, f, requester)
+	if err != nil {
+		return failure{}, err
+	}
+	rule := access.BuiltIn.For(aff).Rule
+	switch {
+	case rule == access.RuleRefuse:
+		return failure{to: access.AwaitingReview, why: access.WhyRole}, nil
+	case role:
+		return failure{to: access.AwaitingReview, why: access.WhyAccountRole}, nil
+	case rule == access.RuleSponsor && r.EndorsedBy == "":
+		return failure{to: access.AwaitingSponsor, why: access.WhySponsorChanged}, nil
+	case r.EndorsedBy == "":
+		return failure{}, nil
+	}
+	var sponsor store.Person
+	if err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		sponsor, err = tx.Person(r.Tenant, r.EndorsedBy)
+		return err
+	}); err != nil {
+		return failure{}, err
+	}
+	err = s.sponsors(ctx, f, sponsor.CanvasUser, requester, r.Course.ID)
+	switch why := access.WhyOf(err); {
+	case err == nil:
+		return failure{}, nil
+	case why == access.WhyNotTeaching || why == access.WhyNotEnrolled || notFound(err):
+		return failure{to: access.AwaitingSponsor, name: sponsor.Name, why: why}, nil
+	}
+	return failure{}, err
+}
+
+// sendBack returns a request to the stage it fails, by the system, and answers
+// what the person who was about to go on is told.
+func (s *Service) sendBack(ctx context.Context, r access.Request, lost failure) error {
+	if r.State == lost.to {
+		return access.Refuse(lost.why)
+	}
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		now, err := tx.Request(r.Tenant, r.ID)
+		if err != nil {
+			return err
+		}
+		return s.move(tx, access.SystemActor, now, access.Return, access.Move{To: lost.to, LostName: lost.name}, nil)
+	})
+	if err != nil {
+		return err
+	}
+	s.nudge()
+	return access.Refuse(access.WhySponsorChanged)
+}
+
+// ChooseSponsor names another sponsor for a request that waits for one. An
+// earlier sponsor's part ends with it.
+func (s *Service) ChooseSponsor(ctx context.Context, sess Session, id, canvasUser string) (Case, error) {
+	c, err := s.chooseSponsor(ctx, sess, id, canvasUser)
+	if err != nil {
+		return Case{}, s.noteRefusal(ctx, sess, id, access.ChooseSponsor, err)
+	}
+	s.nudge()
+	return c, nil
+}
+
+func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key string) (Case, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return Case{}, err
+	}
+	who := sess.actor()
+	var r access.Request
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		if r, err = findRequest(tx, sess.Tenant, id); err != nil {
+			return err
+		}
+		_, err := s.see(tx, who, r)
+		return err
+	})
+	if err != nil {
+		return Case{}, err
+	}
+	if sess.NoWrites != "" {
+		return Case{}, access.Refuse(sess.NoWrites)
+	}
+	if !access.Can(r, access.ChooseSponsor, who) {
+		if r.State != access.AwaitingSponsor {
+			return Case{}, s.lost(ctx, sess, r, access.ErrConflict)
+		}
+		return Case{}, access.Refuse(access.WhyNotYours)
+	}
+	form := &access.FormError{}
+	if key == "" {
+		form.Add("sponsor", "sponsor.missing", nil)
+		return Case{}, form
+	}
+	u, err := s.namedSponsor(ctx, f, sess, r.Course.ID, key)
+	if err != nil {
+		code := map[access.Why]string{access.WhySelf: "sponsor.self", access.WhyNotTeaching: "sponsor.not_teaching", access.WhyCanvas: "sponsor.unknown"}[access.WhyOf(err)]
+		if code == "" {
+			return Case{}, err
+		}
+		form.Add("sponsor", code, nil)
+		return Case{}, form
+	}
+	var out Case
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		if r, err = tx.Request(sess.Tenant, r.ID); err != nil {
+			return err
+		}
+		p, err := s.personOf(tx, sess.Tenant, u.ID, u.Name)
+		if err != nil {
+			return err
+		}
+		if r.Sponsor == p.ID && r.State == access.AwaitingSponsor {
+			out, err = s.see(tx, who, r) // named already
+			return err
+		}
+		after, err := s.moved(tx, who, r, access.ChooseSponsor, access.Move{Sponsor: p.ID}, nil)
+		if err != nil {
+			return err
+		}
+		out, err = s.see(tx, who, after)
+		return err
+	})
+	if err != nil {
+		return Case{}, s.lost(ctx, sess, r, err)
+	}
+	return out, nil
+}

@@ -1,0 +1,334 @@
+package workflow
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+func TestSubmitRefuses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		who    string
+		door   Door
+		before func(r *rig)
+		change func(r *rig, a *access.Answers)
+		why    access.Why
+		code   string
+	}{
+		"an empty form":                                    {who: "maya", change: func(_ *rig, a *access.Answers) { *a = access.Answers{} }, code: "purpose.missing"},
+		"naming oneself":                                   {who: "maya", change: func(r *rig, a *access.Answers) { a.SponsorKey = r.w.User("maya").ID.String() }, code: "sponsor.self"},
+		"a professor of another course":                    {who: "maya", change: func(r *rig, a *access.Answers) { a.SponsorKey = r.w.User("helen").ID.String() }, code: "sponsor.not_teaching"},
+		"the course's TA":                                  {who: "maya", change: func(r *rig, a *access.Answers) { a.SponsorKey = r.w.User("tom").ID.String() }, code: "sponsor.not_teaching"},
+		"somebody who does not exist":                      {who: "maya", change: func(_ *rig, a *access.Answers) { a.SponsorKey = "999999999999" }, code: "sponsor.not_teaching"},
+		"a sponsor that is no id":                          {who: "maya", change: func(_ *rig, a *access.Answers) { a.SponsorKey = "../users/self" }, code: "sponsor.not_teaching"},
+		"an end too late":                                  {who: "maya", change: func(_ *rig, a *access.Answers) { a.EndDate = "2027-11-01" }, code: "end.too_late"},
+		"a teacher with an admin role":                     {who: "victor", door: DoorUser, why: access.WhyAccountRole},
+		"a root admin":                                     {who: "dana", door: DoorUser, why: access.WhyRole},
+		"a student who teaches a sandbox names themselves": {who: "noor", change: func(r *rig, a *access.Answers) { a.SponsorKey = r.w.User("noor").ID.String() }, code: "sponsor.self"},
+		"an observer":                                      {who: "omar", door: DoorUser, why: access.WhyRole},
+		"somebody without enrolments":                      {who: "sam", door: DoorUser, why: access.WhyRole},
+		"a student outside a course":                       {who: "maya", door: DoorUser, code: "sponsor.not_teaching"},
+		"while Canvas does not answer": {who: "maya", before: func(r *rig) {
+			r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/:user_id/enrollments", Status: 503, Times: -1})
+		}, why: access.WhyCanvas},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			door := tt.door
+			if door == "" {
+				door = DoorCourse
+			}
+			sess := r.as(tt.who, door)
+			if tt.before != nil {
+				tt.before(r)
+			}
+			a := r.answers()
+			if tt.change != nil {
+				tt.change(r, &a)
+			}
+			_, err := r.Submit(t.Context(), sess, "", a)
+			var f *access.FormError
+			switch {
+			case tt.code != "":
+				if !errors.As(err, &f) || f.Fields[0].Code != tt.code {
+					t.Errorf("%v, want %s", err, tt.code)
+				}
+			case access.WhyOf(err) != tt.why:
+				t.Errorf("%v, want %s", err, tt.why)
+			}
+			r.none()
+		})
+	}
+}
+
+// none: no request was made.
+func (r *rig) none() {
+	r.t.Helper()
+	err := r.Store.Read(r.t.Context(), func(tx *store.Tx) error {
+		n, err := tx.CountRequests(store.RequestQuery{Tenant: r.tenant})
+		if n != 0 {
+			r.t.Errorf("%d requests were made", n)
+		}
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestFacultyGoStraightToReview(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	a := r.answers()
+	a.SponsorKey = ""
+	req, err := r.Submit(t.Context(), r.as("ana", DoorCourse), "", a)
+	if err != nil || req.State != access.AwaitingReview || req.Sponsor != "" || req.ReviewDue.IsZero() {
+		t.Errorf("%+v, %v", req, err)
+	}
+}
+
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		sess := r.as("maya", DoorCourse)
+		var wg sync.WaitGroup
+		var made atomic.Int32
+		for range 6 {
+			wg.Go(func() {
+				_, err := r.Submit(r.t.Context(), sess, "", r.answers())
+				switch {
+				case err == nil:
+					made.Add(1)
+				case access.WhyOf(err) != access.WhyQuotaOpen:
+					r.t.Errorf("refused with %v", err)
+				}
+			})
+		}
+		wg.Wait()
+		if n := made.Load(); int(n) != access.BuiltIn.MaxOpen {
+			r.t.Errorf("%d open requests, want %d", n, access.BuiltIn.MaxOpen)
+		}
+	})
+}
+
+func TestWhoMayEndorse(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		who    func(r *rig) Session
+		before func(r *rig)
+		why    access.Why
+		err    error
+	}{
+		"the TA of the course":                  {who: func(r *rig) Session { return r.as("tom", DoorCourse) }, err: access.ErrNotFound},
+		"the student":                           {who: func(r *rig) Session { return r.as("maya", DoorCourse) }, why: access.WhyNotYours},
+		"an admin":                              {who: func(r *rig) Session { return r.as("dana", DoorAccount) }, why: access.WhyNotYours},
+		"somebody acting as the sponsor":        {who: func(r *rig) Session { return r.as("ana", DoorCourse, actingBy("4711")) }, why: access.WhyActing},
+		"the sponsor with an old launch":        {who: func(r *rig) Session { s := r.as("ana", DoorCourse); r.clock.Advance(time.Hour); return s }, why: access.WhyStale},
+		"the sponsor who no longer teaches":     {before: func(r *rig) { r.w.SetEnrollmentState("ana", "bio201", canvastest.StateCompleted) }, why: access.WhyNotTeaching},
+		"the sponsor of a student who has left": {before: func(r *rig) { r.w.SetEnrollmentState("maya", "bio201", canvastest.StateInactive) }, why: access.WhyNotEnrolled},
+		"the sponsor while Canvas is silent": {before: func(r *rig) {
+			r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/:user_id/enrollments", Status: 503, Times: -1})
+		}, why: access.WhyCanvas},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			req := r.submitted()
+			sess := r.as("ana", DoorCourse)
+			if tt.who != nil {
+				sess = tt.who(r)
+			}
+			if tt.before != nil {
+				tt.before(r)
+			}
+			_, err := r.Act(t.Context(), sess, req.Code(), access.Endorse, access.Move{})
+			if access.WhyOf(err) != tt.why || (tt.err != nil && !errors.Is(err, tt.err)) || err == nil {
+				t.Errorf("%v, want %s %v", err, tt.why, tt.err)
+			}
+			if got := r.request(req.ID); got.State != access.AwaitingSponsor || got.Version != req.Version {
+				t.Errorf("the request is %s, version %d", got.State, got.Version)
+			}
+		})
+	}
+}
+
+func TestWhoMayDecide(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		who    func(r *rig) Session
+		before func(r *rig)
+		why    access.Why
+		err    error
+	}{
+		"an admin from a course":                    {who: func(r *rig) Session { return r.as("dana", DoorCourse) }, err: access.ErrNotFound},
+		"a student with the account launch":         {who: func(r *rig) Session { return r.as("luca", DoorAccount) }, err: access.ErrNotFound},
+		"the requester with the account launch":     {who: func(r *rig) Session { return r.as("maya", DoorAccount) }, why: access.WhyNotReviewer},
+		"the sponsor":                               {who: func(r *rig) Session { return r.as("ana", DoorCourse) }, why: access.WhyWrongDoor},
+		"an admin acted as by another":              {who: func(r *rig) Session { return r.as("dana", DoorAccount, actingBy("1")) }, why: access.WhyActing},
+		"an admin whose launch is old":              {who: func(r *rig) Session { s := r.as("dana", DoorAccount); r.clock.Advance(16 * time.Minute); return s }, why: access.WhyStale},
+		"an admin demoted since the launch":         {before: func(r *rig) { r.w.RemoveAdmin("dana", "root") }, err: access.ErrNotFound},
+		"an admin whose role lost the permission":   {before: func(r *rig) { r.w.SetPermission("account-admin", canvastest.PermCreateTokens, false) }, err: access.ErrNotFound},
+		"an admin demoted since the page was shown": {before: func(r *rig) { _ = r.Nav(r.t.Context(), r.as("dana", DoorAccount)); r.w.RemoveAdmin("dana", "root") }, why: access.WhyNotReviewer},
+		"an admin while Canvas cannot be read":      {before: func(r *rig) { r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/*", Status: 503, Times: -1}) }, why: access.WhyCanvas},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			req := r.submitted()
+			r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+			sess := r.as("dana", DoorAccount)
+			if tt.who != nil {
+				sess = tt.who(r)
+			}
+			if tt.before != nil {
+				tt.before(r)
+			}
+			_, err := r.Act(t.Context(), sess, req.Code(), access.Approve, access.Move{})
+			if access.WhyOf(err) != tt.why || (tt.err != nil && !errors.Is(err, tt.err)) || err == nil {
+				t.Errorf("%v, want %s %v", err, tt.why, tt.err)
+			}
+			if got := r.request(req.ID).State; got != access.AwaitingReview {
+				t.Errorf("the request is %s", got)
+			}
+		})
+	}
+}
+
+// Of many reviewers pressing at once one decides; the others learn who.
+func TestDecidersAtOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		req := r.submitted()
+		r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+		var wg sync.WaitGroup
+		var won, lost atomic.Int32
+		for _, key := range []string{"dana", "priya"} {
+			sess := r.as(key, DoorAccount)
+			for _, do := range []access.Action{access.Approve, access.Deny} {
+				wg.Go(func() {
+					_, err := r.Act(r.t.Context(), sess, req.Code(), do, access.Move{Reason: "because", Alternative: "lti"})
+					var l *Lost
+					switch {
+					case err == nil:
+						won.Add(1)
+					case errors.As(err, &l):
+						lost.Add(1)
+						if l.Actor == "" {
+							r.t.Error("it does not say who was quicker")
+						}
+					default:
+						r.t.Errorf("%s by %s: %v", do, key, err)
+					}
+				})
+			}
+		}
+		wg.Wait()
+		if won.Load() != 1 || lost.Load() != 3 {
+			r.t.Errorf("%d won, %d lost", won.Load(), lost.Load())
+		}
+		r.proven()
+	})
+}
+
+func TestPressingTwiceIsHarmless(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	req := r.submitted()
+	ana, dana, maya := r.as("ana", DoorCourse), r.as("dana", DoorAccount), r.as("maya", DoorCourse)
+	for _, step := range []struct {
+		sess Session
+		do   access.Action
+	}{{ana, access.Endorse}, {dana, access.Claim}, {dana, access.Approve}, {maya, access.Withdraw}} {
+		first := r.act(step.sess, req.Code(), step.do, access.Move{}).Request
+		second := r.act(step.sess, req.Code(), step.do, access.Move{}).Request
+		if first.Version != second.Version {
+			t.Errorf("%s twice made version %d of %d", step.do, second.Version, first.Version)
+		}
+	}
+}
+
+// A reviewer who is the requester meets their own request and cannot touch it.
+func TestOwnRequestOfAReviewer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	a := r.answers()
+	a.SponsorKey = ""
+	req, err := r.Submit(t.Context(), r.as("ana", DoorCourse), "", a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.w.AddAdmin("ana", "root", "account-admin") // made an admin after asking
+	sess := r.as("ana", DoorAccount, adminClaims)
+	for _, do := range []access.Action{access.Claim, access.Approve, access.Deny} {
+		if _, err := r.Act(t.Context(), sess, req.Code(), do, access.Move{Reason: "x", Alternative: "lti"}); access.WhyOf(err) != access.WhySelf {
+			t.Errorf("%s: %v", do, err)
+		}
+	}
+	p, err := r.Open(t.Context(), sess, req.Code())
+	if err != nil || p.Why != access.WhySelf || p.Can[access.Approve] || p.Can[access.Claim] {
+		t.Errorf("the page offers %v (%s), %v", p.Can, p.Why, err)
+	}
+}
+
+func TestNobodyElseSeesARequest(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	req := r.submitted()
+	draft, err := r.SaveDraft(t.Context(), r.as("maya", DoorCourse), "", access.Answers{Build: "private"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sess := range []Session{r.as("luca", DoorCourse), r.as("tom", DoorCourse), r.as("helen", DoorUser), r.as("maya", DoorAccount)} {
+		if _, err := r.Open(t.Context(), sess, req.Code()); sess.Name != "Maya Chen" && !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("%s opens Maya's request: %v", sess.Name, err)
+		}
+	}
+	for _, sess := range []Session{r.as("ana", DoorCourse), r.as("dana", DoorAccount)} {
+		if _, err := r.Open(t.Context(), sess, draft.ID); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("%s opens Maya's draft: %v", sess.Name, err)
+		}
+		if _, err := r.SaveDraft(t.Context(), sess, draft.ID, access.Answers{}); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("%s writes Maya's draft: %v", sess.Name, err)
+		}
+	}
+	for _, id := range []string{"REQ-0", "REQ--1", "REQ-99999999999", "req_x", "", "grt_x", "REQ-0142'"} {
+		if _, err := r.Open(t.Context(), r.as("dana", DoorAccount), id); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("Open(%q): %v", id, err)
+		}
+	}
+}
+
+func TestTimeEndsWhatWaits(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		waits := r.submitted()
+		ready := r.approved()
+		r.tick(access.SponsorWindow + access.CollectWindow)
+		if got := r.request(waits.ID).State; got != access.Lapsed {
+			r.t.Errorf("without the sponsor's answer: %s", got)
+		}
+		if got := r.request(ready.ID).State; got != access.Lapsed {
+			r.t.Errorf("without collection: %s", got)
+		}
+		again, err := r.Refile(r.t.Context(), r.as("maya", DoorCourse), waits.Code())
+		if err != nil || again.State != access.Draft || again.RefiledFrom != waits.ID || again.Answers.Build != waits.Answers.Build {
+			r.t.Errorf("refiled: %+v, %v", again, err)
+		}
+		twice, err := r.Refile(r.t.Context(), r.as("maya", DoorCourse), waits.Code())
+		if err != nil || twice.ID != again.ID {
+			r.t.Errorf("refiled twice: %s and %s, %v", again.ID, twice.ID, err)
+		}
+		r.proven()
+	})
+}

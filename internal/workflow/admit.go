@@ -1,0 +1,304 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+var numericID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
+
+// Admit turns a verified launch, proven to come from this browser, into a
+// session. It remembers the platform's guid at first use and refuses another
+// (WhyIdentity), refuses a platform that is switched off (WhyTenantSuspended),
+// and a person whose Canvas user id Canvas's API does not confirm (WhyIdentity,
+// or WhyCanvas when it could not be asked at first sight).
+//
+// Sessions that may only look carry NoWrites: acting as somebody else, the test
+// student, a launch through a resource link, or one that does not tell whether
+// somebody acts.
+func (s *Service) Admit(ctx context.Context, l lti.Launch) (Session, error) {
+	f, err := s.farOf(ctx, l)
+	if err != nil {
+		return Session{}, err
+	}
+	sess := Session{Tenant: f.tenant.ID, School: f.tenant.Name, Platform: f.platform.ID, Sub: l.Subject,
+		Name: l.Name, LaunchedAt: s.Now(), Frames: f.platform.CanvasURLs, Target: l.TargetPath, Door: door(l)}
+	if len(f.platform.CanvasURLs) > 0 {
+		sess.CanvasURL = f.platform.CanvasURLs[0]
+	}
+	sess.ReturnURL = returnURL(l.ReturnURL, f.platform.CanvasURLs)
+	sess.AccountRole = l.HasRole(lti.RoleInstitutionAdministrator, lti.RoleSystemSysAdmin)
+	sess.NoWrites = look(l, sess.Door)
+
+	custom := l.Custom
+	if sess.Door == DoorNone {
+		custom = nil // anybody who makes a resource link writes these
+	}
+	if sess.Door == DoorCourse {
+		if id, ok := custom.Text(customCourse); ok && numericID.MatchString(id) {
+			sess.Course = access.Course{ID: id, Name: l.Context.Title, Code: l.Context.Label}
+			sess.Learner = l.HasRole(lti.RoleLearner)
+			sess.Teacher = l.HasRole(lti.RoleInstructor)
+		}
+	}
+	sess.RootGate = rootGate(l, sess.Door, f.tenant.School.APIAdminOnly)
+	sess.Locale = l.Locale
+	if v, ok := custom.Text(customLocale); ok {
+		sess.Locale = v
+	}
+	sess.TimeZone, _ = custom.Text(customTimeZone)
+	if sess.TimeZone == "" || sess.Location().String() != sess.TimeZone {
+		sess.TimeZone = zone(f.tenant).String()
+	}
+	sess.HighContrast, sess.Dyslexic = custom.True(customContrast), custom.True(customDyslexic)
+	if raw, ok := custom.Text(customBrand); ok {
+		sess.Brand = brand(raw)
+	}
+
+	claimed, _ := custom.Text(customUser)
+	p, err := s.identify(ctx, f, l, claimed)
+	if err != nil {
+		return Session{}, err
+	}
+	sess.Person, sess.CanvasUser = p.ID, p.CanvasUser
+	if p.Name != "" && sess.Name == "" {
+		sess.Name = p.Name
+	}
+	return sess, nil
+}
+
+// farOf finds the launch's Canvas and checks its guid.
+func (s *Service) farOf(ctx context.Context, l lti.Launch) (far, error) {
+	var p store.Platform
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		p, err = tx.Platform(l.Registration)
+		return err
+	})
+	if err != nil {
+		return far{}, err
+	}
+	f, err := s.far(ctx, p.Tenant, p.ID)
+	if err != nil {
+		return far{}, err
+	}
+	if l.PlatformGUID == "" || (f.tenant.PlatformGUID != "" && f.tenant.PlatformGUID != l.PlatformGUID) {
+		s.Log.WarnContext(ctx, "a launch names another platform guid than the one remembered", "platform", p.Name)
+		return far{}, access.Refuse(access.WhyIdentity)
+	}
+	if f.tenant.PlatformGUID == "" {
+		t := f.tenant
+		t.PlatformGUID, t.Version = l.PlatformGUID, t.Version+1
+		e := s.event(t.ID, bySystem, audit.PlatformChange, string(t.ID))
+		d := audit.NewDetail(map[string]string{"guid": l.PlatformGUID})
+		err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.SaveTenant(t, e, d) })
+		if errors.Is(err, access.ErrConflict) {
+			return s.farOf(ctx, l) // another launch was first; it must have remembered the same
+		}
+		if err != nil {
+			return far{}, err
+		}
+		f.tenant = t
+	}
+	return f, nil
+}
+
+// door tells where a launch was opened. Only a launch of the place itself
+// counts: its resource link is its context.
+func door(l lti.Launch) Door {
+	switch {
+	case !l.CustomTrusted:
+		return DoorNone
+	case l.IsCourse():
+		return DoorCourse
+	case l.IsAccount() && l.Placement == "account_navigation":
+		return DoorAccount
+	case l.IsAccount():
+		return DoorUser
+	}
+	return DoorNone
+}
+
+// rootGate is the launch's half of the right to decide (DESIGN §5, DECISIONS 6):
+// account navigation of the deployment at the root account, of that account
+// itself, by a root admin, with Canvas's own list of permissions naming ours.
+// Where this Canvas leaves that list literal, apiOnly (the operator's switch)
+// lets the API decide alone.
+func rootGate(l lti.Launch, d Door, apiOnly bool) bool {
+	if d != DoorAccount || !l.RootDeployment || !l.AtDeployment() || !l.Custom.True(customRootAdmin) {
+		return false
+	}
+	if v := l.Custom.Value(customPermissions); v.Kind == lti.CustomLiteral {
+		return apiOnly
+	}
+	list, ok := l.Custom.Text(customPermissions)
+	if !ok {
+		return false
+	}
+	for p := range strings.SplitSeq(list, ",") {
+		if strings.TrimSpace(p) == permCreate {
+			return true
+		}
+	}
+	return false
+}
+
+// look tells why a session may only look, or "" (DECISIONS 2, 3).
+func look(l lti.Launch, d Door) access.Why {
+	if l.HasRole(lti.RoleTestUser) || (d != DoorNone && l.Custom.True(customStudentView)) {
+		return access.WhyTestStudent
+	}
+	if d == DoorNone {
+		return access.WhyWrongDoor
+	}
+	switch v := l.Custom.Value(customActing); {
+	case v.Kind == lti.CustomNull:
+		return ""
+	case v.Kind == lti.CustomLiteral && v.Text == literalActing:
+		return ""
+	case v.Kind == lti.CustomText && numericID.MatchString(v.Text):
+		return access.WhyActing
+	}
+	return access.WhyUnknownActing
+}
+
+// identify finds or makes the person behind a launch. The numeric Canvas id is
+// proven by API at first sight and whenever the launch claims another one.
+func (s *Service) identify(ctx context.Context, f far, l lti.Launch, claimed string) (store.Person, error) {
+	var p store.Person
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		p, err = tx.PersonBySub(f.tenant.ID, l.Subject)
+		return err
+	})
+	switch {
+	case err == nil && p.CanvasUser != "" && (claimed == "" || claimed == p.CanvasUser):
+		return s.refresh(ctx, p, l)
+	case err != nil && !errors.Is(err, access.ErrNotFound):
+		return store.Person{}, err
+	}
+	u, err := f.UserByLTI(ctx, l.Subject)
+	if s.heard(f.tenant.ID, err) != nil {
+		var ce *canvas.Error
+		if errors.As(err, &ce) && ce.Kind == canvas.NotFound {
+			// A merged user's older id, or an id of another Canvas: not provable.
+			s.Log.WarnContext(ctx, "Canvas does not know the launch's subject", "platform", f.platform.Name)
+			return store.Person{}, access.Refuse(access.WhyIdentity)
+		}
+		return store.Person{}, s.unasked(ctx, "who launched", err)
+	}
+	if !numericID.MatchString(u.ID) || (claimed != "" && claimed != u.ID) {
+		s.Log.WarnContext(ctx, "the launch claims another user than Canvas's API names", "platform", f.platform.Name)
+		return store.Person{}, access.Refuse(access.WhyIdentity)
+	}
+	return s.link(ctx, f, l, u)
+}
+
+// link joins a launch's subject to the person with the proven Canvas user id,
+// whom a sponsor's or an earlier launch may have made already.
+func (s *Service) link(ctx context.Context, f far, l lti.Launch, u canvas.User) (store.Person, error) {
+	var p store.Person
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		var err error
+		if p, err = s.personOf(tx, f.tenant.ID, u.ID, u.Name); err != nil {
+			return err
+		}
+		p = s.learn(p, l)
+		if err := tx.SavePerson(p); err != nil {
+			return err
+		}
+		e := s.event(f.tenant.ID, string(p.ID), audit.PersonLink, string(p.ID))
+		return tx.LinkSub(f.tenant.ID, l.Subject, p.ID, e, audit.NewDetail(map[string]string{"canvas_user": u.ID, "sub": l.Subject}))
+	})
+	if errors.Is(err, access.ErrConflict) {
+		// Two first launches of one person at once: the other made the row.
+		err = s.Store.Read(ctx, func(tx *store.Tx) error {
+			var err error
+			p, err = tx.PersonBySub(f.tenant.ID, l.Subject)
+			return err
+		})
+		if err == nil && p.CanvasUser != u.ID {
+			err = access.Refuse(access.WhyIdentity)
+		}
+	}
+	return p, err
+}
+
+// personOf is the person with a Canvas user id, made if the tool has not met them.
+func (s *Service) personOf(tx *store.Tx, tenant access.TenantID, user, name string) (store.Person, error) {
+	p, err := tx.PersonByCanvas(tenant, user)
+	if errors.Is(err, access.ErrNotFound) {
+		p = store.Person{ID: access.PersonID(store.NewID("per")), Tenant: tenant, CanvasUser: user, Name: name, CreatedAt: s.Now()}
+		err = tx.SavePerson(p)
+	}
+	return p, err
+}
+
+// refresh keeps what a later launch says about a known person.
+func (s *Service) refresh(ctx context.Context, p store.Person, l lti.Launch) (store.Person, error) {
+	n := s.learn(p, l)
+	if n == p {
+		return p, nil
+	}
+	return n, s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.SavePerson(n) })
+}
+
+func (s *Service) learn(p store.Person, l lti.Launch) store.Person {
+	if l.Name != "" {
+		p.Name = l.Name
+	}
+	if l.Locale != "" {
+		p.Locale = l.Locale
+	}
+	if tz, ok := l.Custom.Text(customTimeZone); ok && l.CustomTrusted {
+		p.TimeZone = tz
+	}
+	if now := s.Now(); now.Sub(p.SeenAt) > cacheLife {
+		p.SeenAt = now
+	}
+	return p
+}
+
+// returnURL is the launch's way back, if it leads to this Canvas.
+func returnURL(raw string, origins []string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.User != nil || !slices.Contains(origins, u.Scheme+"://"+u.Host) {
+		return ""
+	}
+	return u.String()
+}
+
+// maxBrand bounds the inline brand claim.
+const maxBrand = 16 << 10
+
+// brand reads the four colours the tool uses from Canvas's brand variables.
+// The page checks each value's form; nothing else of the claim is kept.
+func brand(raw string) Brand {
+	if len(raw) > maxBrand {
+		return Brand{}
+	}
+	var m map[string]any
+	if json.Unmarshal([]byte(raw), &m) != nil {
+		return Brand{}
+	}
+	get := func(k string) string {
+		v, _ := m[k].(string)
+		if len(v) > 7 {
+			return ""
+		}
+		return v
+	}
+	return Brand{Primary: get("ic-brand-primary"), Link: get("ic-link-color"),
+		Button: get("ic-brand-button--primary-bgd"), ButtonText: get("ic-brand-button--primary-text")}
+}

@@ -1,0 +1,221 @@
+package workflow
+
+import (
+	"testing"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+func val(s string) lti.CustomValue { return lti.CustomValue{Kind: lti.CustomText, Text: s} }
+
+// The launch's half of the right to decide, one way to forge it per line.
+func TestRootGate(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	tests := map[string]struct {
+		who    string
+		door   Door
+		change func(*lti.Launch)
+		gate   bool
+		got    Door
+	}{
+		"a root admin from account navigation":    {who: "dana", door: DoorAccount, gate: true, got: DoorAccount},
+		"a JSON boolean for root admin":           {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.Custom[customRootAdmin] = val("true") }, gate: true, got: DoorAccount},
+		"a student who opens the account launch":  {who: "maya", door: DoorAccount, got: DoorAccount},
+		"a sub-account admin":                     {who: "ingrid", door: DoorAccount, got: DoorAccount},
+		"a root admin without the permission":     {who: "lena", door: DoorAccount, change: func(l *lti.Launch) { l.Custom[customRootAdmin] = val("true") }, got: DoorAccount},
+		"from a course":                           {who: "dana", door: DoorCourse, change: adminClaims, got: DoorCourse},
+		"from user navigation":                    {who: "dana", door: DoorUser, change: adminClaims, got: DoorUser},
+		"claims forged in a resource link":        {who: "ana", door: DoorCourse, change: func(l *lti.Launch) { adminClaims(l); l.ResourceLinkID, l.CustomTrusted = "uuid", false }, got: DoorNone},
+		"a course that claims account navigation": {who: "ana", door: DoorCourse, change: func(l *lti.Launch) { adminClaims(l); l.Placement = "account_navigation" }, got: DoorCourse},
+		"a deployment that is not the root's":     {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.RootDeployment = false }, got: DoorAccount},
+		"a sub-account's context":                 {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.Context.ID, l.ResourceLinkID = "sub", "sub" }, got: DoorAccount},
+		"the root-admin claim left literal": {who: "dana", door: DoorAccount, change: func(l *lti.Launch) {
+			l.Custom[customRootAdmin] = lti.CustomValue{Kind: lti.CustomLiteral, Text: "$Canvas.user.isRootAccountAdmin"}
+		}, got: DoorAccount},
+		"the root-admin claim missing": {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { delete(l.Custom, customRootAdmin) }, got: DoorAccount},
+		"the root-admin claim null":    {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.Custom[customRootAdmin] = lti.CustomValue{Kind: lti.CustomNull} }, got: DoorAccount},
+		"the permission list left literal": {who: "dana", door: DoorAccount, change: func(l *lti.Launch) {
+			l.Custom[customPermissions] = lti.CustomValue{Kind: lti.CustomLiteral, Text: "$Canvas.membership.permissions<>"}
+		}, got: DoorAccount},
+		"the permission list missing":              {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { delete(l.Custom, customPermissions) }, got: DoorAccount},
+		"a longer word that contains the name":     {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.Custom[customPermissions] = val("not_create_access_tokens") }, got: DoorAccount},
+		"an account launch with another placement": {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.Placement = "global_navigation" }, got: DoorUser},
+	}
+	for name, tt := range tests {
+		change := tt.change
+		if change == nil {
+			change = func(*lti.Launch) {}
+		}
+		sess := r.as(tt.who, tt.door, change)
+		if sess.RootGate != tt.gate || sess.Door != tt.got {
+			t.Errorf("%s: gate %v by %s, want %v by %s", name, sess.RootGate, sess.Door, tt.gate, tt.got)
+		}
+	}
+}
+
+func adminClaims(l *lti.Launch) {
+	l.Custom[customRootAdmin], l.Custom[customPermissions] = val("true"), val(permCreate)
+}
+
+// Where Canvas leaves the permission list literal, only the operator's switch
+// lets the API decide alone.
+func TestLiteralPermissionsNeedTheSwitch(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	literal := func(l *lti.Launch) {
+		l.Custom[customPermissions] = lti.CustomValue{Kind: lti.CustomLiteral, Text: "$Canvas.membership.permissions<>"}
+	}
+	if r.as("dana", DoorAccount, literal).RootGate {
+		t.Error("open without the switch")
+	}
+	r.school(func(s *store.School) { s.APIAdminOnly = true })
+	if !r.as("dana", DoorAccount, literal).RootGate {
+		t.Error("closed with the switch")
+	}
+	missing := func(l *lti.Launch) { delete(l.Custom, customPermissions) }
+	if r.as("dana", DoorAccount, missing).RootGate {
+		t.Error("a missing list opens with the switch")
+	}
+}
+
+func (r *rig) school(change func(*store.School)) {
+	r.t.Helper()
+	err := r.Store.InTx(r.t.Context(), func(tx *store.Tx) error {
+		ten, err := tx.Tenant(r.tenant)
+		if err != nil {
+			return err
+		}
+		change(&ten.School)
+		ten.Version++
+		return tx.SaveTenant(ten, r.event(r.tenant, "operator:test", "platform.change", string(r.tenant)), nil)
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// DECISIONS 3: who may only look.
+func TestActing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	set := func(v lti.CustomValue) func(*lti.Launch) {
+		return func(l *lti.Launch) { l.Custom[customActing] = v }
+	}
+	tests := map[string]struct {
+		change func(*lti.Launch)
+		why    access.Why
+	}{
+		"the exact literal":      {set(lti.CustomValue{Kind: lti.CustomLiteral, Text: literalActing}), ""},
+		"null with the key":      {set(lti.CustomValue{Kind: lti.CustomNull}), ""},
+		"a real id":              {set(val("4711")), access.WhyActing},
+		"another literal":        {set(lti.CustomValue{Kind: lti.CustomLiteral, Text: "$Canvas.user.id"}), access.WhyUnknownActing},
+		"an empty text":          {set(val("")), access.WhyUnknownActing},
+		"a word":                 {set(val("nobody")), access.WhyUnknownActing},
+		"zero":                   {set(val("0")), access.WhyUnknownActing},
+		"an object":              {set(lti.CustomValue{Kind: lti.CustomUnusable}), access.WhyUnknownActing},
+		"the key missing":        {func(l *lti.Launch) { delete(l.Custom, customActing) }, access.WhyUnknownActing},
+		"no customs at all":      {func(l *lti.Launch) { l.Custom = nil }, access.WhyUnknownActing},
+		"a resource link":        {func(l *lti.Launch) { l.CustomTrusted = false }, access.WhyWrongDoor},
+		"the test student":       {func(l *lti.Launch) { l.Roles = append(l.Roles, lti.RoleTestUser) }, access.WhyTestStudent},
+		"student view by custom": {func(l *lti.Launch) { l.Custom[customStudentView] = val("true") }, access.WhyTestStudent},
+	}
+	for name, tt := range tests {
+		sess := r.as("maya", DoorCourse, tt.change)
+		if sess.NoWrites != tt.why {
+			t.Errorf("%s: %q, want %q", name, sess.NoWrites, tt.why)
+		}
+		_, err := r.Submit(t.Context(), sess, "", access.Answers{})
+		if tt.why != "" && access.WhyOf(err) != tt.why {
+			t.Errorf("%s: a submit answers %v", name, err)
+		}
+	}
+}
+
+func TestAdmitRefuses(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		before func(r *rig)
+		change func(*lti.Launch)
+		why    access.Why
+	}{
+		"another platform guid than the remembered one": {before: func(r *rig) { r.as("ana", DoorCourse) }, change: func(l *lti.Launch) { l.PlatformGUID = "other:canvas-lms" }, why: access.WhyIdentity},
+		"no platform guid": {change: func(l *lti.Launch) { l.PlatformGUID = "" }, why: access.WhyIdentity},
+		"a claimed user id that is not the subject's": {change: func(l *lti.Launch) { l.Custom[customUser] = val("1") }, why: access.WhyIdentity},
+		"a subject Canvas does not know":              {change: func(l *lti.Launch) { l.Subject = "6f0e7f3e-0000-4000-8000-000000000000" }, why: access.WhyIdentity},
+		"a first sight while Canvas is down":          {before: func(r *rig) { r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/*", Status: 503, Times: -1}) }, why: access.WhyCanvas},
+		"a platform that is switched off": {before: func(r *rig) {
+			err := r.Store.InTx(r.t.Context(), func(tx *store.Tx) error {
+				p, err := tx.Platform(r.plat)
+				p.Disabled = true
+				if err != nil {
+					return err
+				}
+				return tx.SavePlatform(p, r.event(r.tenant, "operator:test", "platform.change", r.plat), nil)
+			})
+			if err != nil {
+				r.t.Fatal(err)
+			}
+		}, why: access.WhyTenantSuspended},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			if tt.before != nil {
+				tt.before(r)
+			}
+			change := tt.change
+			if change == nil {
+				change = func(*lti.Launch) {}
+			}
+			if _, err := r.Admit(t.Context(), r.launch("maya", DoorCourse, change)); access.WhyOf(err) != tt.why {
+				t.Errorf("%v, want %s", err, tt.why)
+			}
+		})
+	}
+}
+
+// A person a sponsor named and the person who then launches are one; a launch
+// that claims to be somebody already known is asked of Canvas again.
+func TestPersonIsProvenByAPI(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		req := r.submitted() // makes a row for Ana, who has never launched
+		ana := r.as("ana", DoorCourse)
+		if ana.Person != req.Sponsor {
+			r.t.Errorf("Ana is %s, the request names %s", ana.Person, req.Sponsor)
+		}
+		if again := r.as("ana", DoorCourse); again.Person != ana.Person {
+			r.t.Error("a second launch makes a second person")
+		}
+		if _, err := r.Admit(r.t.Context(), r.launch("ana", DoorCourse, func(l *lti.Launch) { l.Custom[customUser] = val(r.w.User("maya").ID.String()) })); access.WhyOf(err) != access.WhyIdentity {
+			r.t.Errorf("Ana with Maya's id: %v", err)
+		}
+		r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/*", Status: 503, Times: -1})
+		if _, err := r.Admit(r.t.Context(), r.launch("ana", DoorCourse)); err != nil {
+			r.t.Errorf("a known person while Canvas is down: %v", err)
+		}
+	})
+}
+
+func TestBrand(t *testing.T) {
+	t.Parallel()
+	for raw, want := range map[string]Brand{
+		`{"ic-brand-primary":"#0374B5","ic-link-color":"#0374b5","other":"x"}`: {Primary: "#0374B5", Link: "#0374b5"},
+		`{"ic-brand-primary":"red;}body{display:none}","ic-link-color":5}`:     {},
+		`not json`:                  {},
+		`[]`:                        {},
+		`{"ic-brand-primary":null}`: {},
+	} {
+		if got := brand(raw); got != want {
+			t.Errorf("brand(%s) = %+v, want %+v", raw, got, want)
+		}
+	}
+	if got := brand(`{"ic-brand-primary":"#0374B5","pad":"` + string(make([]byte, maxBrand)) + `"}`); got != (Brand{}) {
+		t.Errorf("a huge brand is read: %+v", got)
+	}
+}

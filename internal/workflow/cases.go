@@ -1,0 +1,210 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// verbs are the moves whose buttons a page may show.
+var verbs = []access.Action{access.Submit, access.Discard, access.Withdraw, access.Endorse, access.Decline, access.ChooseSponsor,
+	access.Claim, access.Release, access.Approve, access.Deny, access.Rescind, access.Collect, access.Refile}
+
+// see builds what who sees of a request, or ErrNotFound when it is none of
+// theirs: not the requester, not the sponsor, not a reviewer. Drafts are their
+// author's alone.
+func (s *Service) see(tx *store.Tx, who access.Actor, r access.Request) (Case, error) {
+	cs, err := s.seeAll(tx, who, []access.Request{r})
+	if err != nil {
+		return Case{}, err
+	}
+	if len(cs) == 0 {
+		return Case{}, access.ErrNotFound
+	}
+	return cs[0], nil
+}
+
+// seeAll is see for a list; requests that are none of theirs are left out.
+func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([]Case, error) {
+	var out []Case
+	var ids []access.PersonID
+	for _, r := range rs {
+		c := Case{Request: r, Can: map[access.Action]bool{}}
+		c.Own = r.Requester == who.Person
+		c.Sponsor = who.Person != "" && (r.Sponsor == who.Person || r.EndorsedBy == who.Person)
+		c.Reviewer = who.Reviewer
+		if r.State == access.Draft && !c.Own {
+			continue
+		}
+		if !c.Own && !c.Sponsor && !c.Reviewer {
+			continue
+		}
+		g, err := tx.GrantOfRequest(r.Tenant, r.ID)
+		switch {
+		case err == nil:
+			c.Grant = &g
+			ids = append(ids, g.EndedBy)
+		case !errors.Is(err, access.ErrNotFound):
+			return nil, err
+		}
+		ids = append(ids, r.Requester, r.Sponsor, r.EndorsedBy, r.ClaimedBy, r.DecidedBy)
+		out = append(out, c)
+	}
+	if len(out) == 0 {
+		return nil, nil
+	}
+	ids = slices.DeleteFunc(ids, func(p access.PersonID) bool { return p == "" })
+	slices.Sort(ids)
+	people, err := tx.People(out[0].Request.Tenant, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[access.PersonID]string, len(people))
+	for id, p := range people {
+		names[id] = p.Name
+	}
+	for i := range out {
+		out[i].Names = names
+		s.buttons(&out[i], who)
+	}
+	return out, nil
+}
+
+// buttons fills Can and Why. A session that may only look still sees its
+// buttons; the answer to a press explains (EXPERIENCE §7.8).
+func (s *Service) buttons(c *Case, who access.Actor) {
+	r, g := c.Request, c.Grant
+	for _, do := range verbs {
+		if access.Can(r, do, who) {
+			c.Can[do] = true
+		}
+	}
+	if g != nil {
+		st := standing(r, who)
+		c.Can[access.Revoke] = access.CanGrant(*g, access.Revoke, who, st, s.Now())
+		c.Can[access.Replace] = access.CanGrant(*g, access.Replace, who, st, s.Now())
+		if c.Own && (g.State == access.Recovering || g.State == access.Replacing || g.State == access.Minting) {
+			c.Can[access.Collect] = true
+		}
+	}
+	if who.Reviewer && r.State == access.AwaitingReview {
+		switch {
+		case who.Person == r.Requester:
+			c.Why = access.WhySelf
+		case who.Person == r.Sponsor || who.Person == r.EndorsedBy:
+			c.Why = access.WhySponsorDecides
+		case r.ClaimedBy != "" && r.ClaimedBy != who.Person:
+			c.Why = access.WhyOtherPerson
+			delete(c.Can, access.Claim)
+			delete(c.Can, access.Release)
+			delete(c.Can, access.Approve)
+			delete(c.Can, access.Deny)
+		}
+		if r.ClaimedBy == "" {
+			delete(c.Can, access.Release)
+		}
+		if r.ClaimedBy == who.Person {
+			delete(c.Can, access.Claim)
+		}
+	}
+}
+
+// standing is what who is towards the grant of r, besides its owner.
+func standing(r access.Request, who access.Actor) access.Standing {
+	return access.Standing{Sponsor: who.Person != "" && r.Sponsor == who.Person}
+}
+
+// Open shows one request to whoever has a part in it.
+func (s *Service) Open(ctx context.Context, sess Session, id string) (CasePage, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return CasePage{}, err
+	}
+	return s.open(ctx, f, sess, s.viewer(ctx, f, sess), id)
+}
+
+func (s *Service) open(ctx context.Context, f far, sess Session, who access.Actor, id string) (CasePage, error) {
+	var p CasePage
+	var owner store.Person
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		r, err := findRequest(tx, sess.Tenant, id)
+		if err != nil {
+			return err
+		}
+		if p.Case, err = s.see(tx, who, r); err != nil {
+			return err
+		}
+		if p.Story, err = s.story(tx, r.Tenant, r.ID, p.Case); err != nil {
+			return err
+		}
+		if owner, err = tx.Person(r.Tenant, r.Requester); err != nil {
+			return err
+		}
+		if p.Reviewer {
+			gs, err := tx.Grants(store.GrantQuery{Tenant: r.Tenant, Owner: r.Requester, States: liveStates, Limit: 20})
+			if err != nil {
+				return err
+			}
+			for _, g := range gs {
+				if g.RequestID != r.ID {
+					p.Others = append(p.Others, g)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return CasePage{}, err
+	}
+	p.Latest = p.Request.End
+	if owner.CanvasUser != "" && !p.Request.State.Final() {
+		st, err := s.shownStanding(ctx, f, Session{Tenant: sess.Tenant, CanvasUser: owner.CanvasUser})
+		if err == nil {
+			p.Reach = reach(st.Enrollments, st.At)
+		}
+	}
+	if p.Own && p.Can[access.ChooseSponsor] {
+		if p.Sponsors, err = s.teachers(ctx, f, p.Request.Course.ID, sess.CanvasUser); err != nil {
+			s.Log.WarnContext(ctx, "teachers could not be listed", "err", err)
+		}
+	}
+	return p, nil
+}
+
+// story tells what happened to an object, newest last, with names read now.
+func (s *Service) story(tx *store.Tx, tenant access.TenantID, object string, c Case) ([]StoryStep, error) {
+	entries, err := tx.AuditOf(tenant, object)
+	if err != nil {
+		return nil, err
+	}
+	var ids []access.PersonID
+	for _, e := range entries {
+		if _, known := c.Names[access.PersonID(e.Event.Actor)]; !known && len(e.Event.Actor) > 4 && e.Event.Actor[:4] == "per_" {
+			ids = append(ids, access.PersonID(e.Event.Actor))
+		}
+	}
+	more, err := tx.People(tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	var out []StoryStep
+	for _, e := range entries {
+		if hidden(e, c) {
+			continue
+		}
+		st := StoryStep{At: e.Event.At, Action: e.Event.Action, To: e.Event.To}
+		if n, ok := c.Names[access.PersonID(e.Event.Actor)]; ok {
+			st.Actor = n
+		} else if p, ok := more[access.PersonID(e.Event.Actor)]; ok {
+			st.Actor = p.Name
+		}
+		if e.Detail != nil {
+			st.Quote, st.Data = e.Detail.Data["quote"], e.Detail.Data
+		}
+		out = append(out, st)
+	}
+	return out, nil
+}

@@ -1,0 +1,382 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// pollEvery bounds how often an open collect page causes a read of Canvas
+// (DECISIONS 20).
+const pollEvery = 10 * time.Second
+
+// mintTime bounds all calls of one attempt together; access.MintLease outlives it.
+const mintTime = 60 * time.Second
+
+// loadCollection reads the session person's own request and its grant. Nobody
+// else has a collect page.
+func (s *Service) loadCollection(ctx context.Context, sess Session, id string) (Collection, error) {
+	var c Collection
+	who := sess.actor()
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		r, err := findRequest(tx, sess.Tenant, id)
+		if err != nil {
+			return err
+		}
+		if r.Requester != sess.Person || r.State == access.Draft {
+			return access.ErrNotFound
+		}
+		c.Case, err = s.see(tx, who, r)
+		return err
+	})
+	if err != nil {
+		return Collection{}, err
+	}
+	s.stage(&c)
+	return c, nil
+}
+
+// stage derives what the page shows from the two states.
+func (s *Service) stage(c *Collection) {
+	now := s.Now()
+	c.Ends = c.Request.End
+	if c.Grant == nil {
+		c.Stage = StageOver
+		if c.Request.State == access.Approved {
+			c.Stage = StageReady
+		}
+		return
+	}
+	g := *c.Grant
+	c.Ends, c.Trouble = g.EndsAt(), g.Trouble
+	switch g.State {
+	case access.Minting:
+		c.Stage = StageCreating
+		if !g.LeaseUntil.After(now) {
+			c.Stage = StageRecovering
+		}
+	case access.Recovering:
+		c.Stage = StageRecovering
+	case access.Replacing:
+		c.Stage = StageReplacing
+	case access.HandedOver:
+		c.Stage = StageShown
+	case access.Active:
+		c.Stage = StageActive
+	case access.Void:
+		c.Stage = StageOver
+		if c.Request.State == access.Approved {
+			c.Stage, c.Ends = StageReady, c.Request.End
+		}
+	default:
+		c.Stage = StageOver
+	}
+	c.CanReplace = c.Can[access.Replace]
+	if g.State == access.HandedOver || g.State == access.Active {
+		switch {
+		case g.Replaced >= access.ReplaceLimit:
+			c.ReplaceWhy = access.WhyReplaceUsed
+		case now.Sub(g.ShownAt) > access.ReplaceWindow:
+			c.ReplaceWhy = access.WhyReplaceLate
+		}
+	}
+}
+
+// CollectPage shows where the collection stands. It never holds a value. While
+// a token waits for its activation, or an unclear answer for its check, it asks
+// Canvas, at most once per pollEvery.
+func (s *Service) CollectPage(ctx context.Context, sess Session, id string) (Collection, error) {
+	c, err := s.loadCollection(ctx, sess, id)
+	if err != nil {
+		return Collection{}, err
+	}
+	switch {
+	case sess.NoWrites != "":
+		return c, nil
+	case c.Stage == StageShown && s.Now().Sub(c.Grant.CheckedAt) >= pollEvery:
+		if f, err := s.far(ctx, sess.Tenant, sess.Platform); err == nil {
+			if err := s.observe(ctx, f, *c.Grant); err != nil {
+				s.Log.WarnContext(ctx, "the token could not be looked up", "grant", c.Grant.ID, "err", err)
+			}
+		}
+	case c.Stage == StageRecovering && s.Now().Sub(c.Grant.UpdatedAt) >= pollEvery:
+		if f, err := s.far(ctx, sess.Tenant, sess.Platform); err == nil {
+			if err := s.recover(ctx, f, *c.Grant); err != nil {
+				s.Log.WarnContext(ctx, "the attempt could not be settled yet", "grant", c.Grant.ID, "err", err)
+			}
+		}
+	default:
+		return c, nil
+	}
+	return s.loadCollection(ctx, sess, id)
+}
+
+// CheckMint settles an attempt that Canvas did not answer clearly, because its
+// owner pressed Check again.
+func (s *Service) CheckMint(ctx context.Context, sess Session, id string) (Collection, error) {
+	c, err := s.loadCollection(ctx, sess, id)
+	if err != nil {
+		return Collection{}, err
+	}
+	if sess.NoWrites != "" {
+		return Collection{}, s.noteRefusal(ctx, sess, id, access.Collect, access.Refuse(sess.NoWrites))
+	}
+	if c.Stage != StageRecovering {
+		return c, nil
+	}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return Collection{}, err
+	}
+	if err := s.recover(ctx, f, *c.Grant); err != nil && !errors.Is(err, access.ErrConflict) {
+		s.Log.WarnContext(ctx, "the attempt could not be settled yet", "grant", c.Grant.ID, "err", err)
+	}
+	return s.loadCollection(ctx, sess, id)
+}
+
+// Collect makes the token and gives its value to the one page that asked, in
+// StageSecret. Everything the approval rested on is read from Canvas again
+// first. The intent is committed before Canvas is called; whatever happens
+// then, the page of the next press tells the truth and at most one usable token
+// exists (DECISIONS 14, 18).
+//
+// It returns StageShown, without a value, when the token was shown before.
+func (s *Service) Collect(ctx context.Context, sess Session, id string) (Collection, error) {
+	// Somebody closing the tab must not cut the attempt in the middle.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mintTime)
+	defer cancel()
+	c, err := s.collect(ctx, sess, id)
+	if err != nil {
+		return Collection{}, s.noteRefusal(ctx, sess, id, access.Collect, err)
+	}
+	return c, nil
+}
+
+func (s *Service) collect(ctx context.Context, sess Session, id string) (Collection, error) {
+	c, err := s.loadCollection(ctx, sess, id)
+	if err != nil {
+		return Collection{}, err
+	}
+	if sess.NoWrites != "" {
+		return Collection{}, access.Refuse(sess.NoWrites)
+	}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return Collection{}, err
+	}
+	if c.Stage == StageRecovering {
+		// The next press finishes what the last one left open.
+		if err := s.recover(ctx, f, *c.Grant); err != nil {
+			s.Log.WarnContext(ctx, "the attempt could not be settled yet", "grant", c.Grant.ID, "err", err)
+			return s.loadCollection(ctx, sess, id)
+		}
+		if c, err = s.loadCollection(ctx, sess, id); err != nil {
+			return Collection{}, err
+		}
+	}
+	switch c.Stage {
+	case StageShown, StageActive:
+		return s.askedAgain(ctx, sess, c)
+	case StageReady, StageReplacing:
+	default:
+		return c, nil
+	}
+	if !sess.actor().Fresh(s.Now()) {
+		return Collection{}, access.Refuse(access.WhyStale)
+	}
+	end, err := s.eligible(ctx, f, sess, c)
+	if err != nil {
+		return Collection{}, err
+	}
+	var g access.Grant
+	if c.Stage == StageReplacing {
+		g, err = s.remint(ctx, f, sess, *c.Grant, end)
+	} else {
+		g, err = s.intend(ctx, sess, c.Request, end)
+	}
+	if err != nil {
+		if errors.Is(err, access.ErrConflict) {
+			return s.loadCollection(ctx, sess, id) // another press was first
+		}
+		return Collection{}, err
+	}
+	s.step("intent committed")
+	value, err := s.mint(ctx, f, g)
+	if err != nil {
+		s.Log.WarnContext(ctx, "no token was handed over", "grant", g.ID, "attempt", g.Attempt, "err", err)
+		return s.loadCollection(ctx, sess, id)
+	}
+	if c, err = s.loadCollection(ctx, sess, id); err != nil {
+		return Collection{}, err
+	}
+	c.Stage, c.Value = StageSecret, value
+	s.nudge()
+	return c, nil
+}
+
+// askedAgain answers a press after the value was shown: it is recorded and the
+// owner is told, and nothing else happens (DECISIONS 18).
+func (s *Service) askedAgain(ctx context.Context, sess Session, c Collection) (Collection, error) {
+	e := s.event(sess.Tenant, string(sess.Person), audit.GrantShownAgain, c.Grant.ID)
+	e.Related = c.Request.ID
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.Audit(e, nil); err != nil {
+			return err
+		}
+		return tx.InsertJob(s.noticeJob(noticeSharedAgain, c.Request, c.Grant, c.Request.Requester, s.Now().UTC().Format(time.DateOnly)))
+	})
+	if err != nil && !errors.Is(err, access.ErrConflict) {
+		return Collection{}, err
+	}
+	c.Again = true
+	return c, nil
+}
+
+// leastLife is the shortest life worth making a token for.
+const leastLife = time.Hour
+
+// eligible reads from Canvas whether the owner may have the token now, and
+// computes its end anew. Where the sponsor or the course was lost, the request
+// goes back by itself and the refusal says so.
+func (s *Service) eligible(ctx context.Context, f far, sess Session, c Collection) (time.Time, error) {
+	if err := s.proveIdentity(ctx, f, sess); err != nil {
+		return time.Time{}, err
+	}
+	if sess.AccountRole {
+		return time.Time{}, access.Refuse(access.WhyAccountRole)
+	}
+	r := c.Request
+	if c.Stage == StageReady {
+		lost, err := s.failing(ctx, f, r)
+		if err != nil {
+			return time.Time{}, s.unasked(ctx, "whether the approval still stands", err)
+		}
+		if lost.to != "" {
+			return time.Time{}, s.sendBack(ctx, r, lost)
+		}
+	}
+	aff, _, err := s.affiliation(ctx, f, sess.CanvasUser)
+	if err != nil {
+		return time.Time{}, s.unasked(ctx, "who may have a token", err)
+	}
+	courseEnd, err := s.courseEnd(ctx, f, r.Course.ID)
+	if err != nil {
+		return time.Time{}, s.unasked(ctx, "the course's end", err)
+	}
+	now := s.Now()
+	end, _ := access.BuiltIn.LatestEnd(aff, courseEnd, f.tenant.LearnedCapDays, now)
+	if r.End.Before(end) {
+		end = r.End
+	}
+	if end.Sub(now) < leastLife {
+		return time.Time{}, access.Refuse(access.WhyOver)
+	}
+	return end.UTC().Truncate(time.Second), nil
+}
+
+// intend commits the intent: the request collects, the grant exists with its
+// first attempt leased, and a job will settle it should this process die.
+func (s *Service) intend(ctx context.Context, sess Session, r access.Request, end time.Time) (access.Grant, error) {
+	now := s.Now()
+	var g access.Grant
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Request(r.Tenant, r.ID)
+		if err != nil {
+			return err
+		}
+		if before.Version != r.Version {
+			return access.ErrConflict
+		}
+		if err := tx.LockPerson(r.Tenant, r.Requester); err != nil {
+			return err
+		}
+		live, err := tx.CountGrants(store.GrantQuery{Tenant: r.Tenant, Owner: r.Requester, States: liveStates})
+		if err != nil {
+			return err
+		}
+		if live >= access.BuiltIn.MaxLive {
+			return access.Refuse(access.WhyQuotaLive)
+		}
+		if err := s.move(tx, sess.actor(), before, access.Collect, access.Move{}, nil); err != nil {
+			return err
+		}
+		g = access.NewGrant(store.NewID("grt"), before, sess.CanvasUser, end, now)
+		e := s.event(g.Tenant, string(sess.Person), audit.GrantCreate, g.ID)
+		e.To, e.Version, e.Related = string(g.State), g.Version, g.RequestID
+		return tx.CreateGrant(g, e, nil, recoverJob(g))
+	})
+	return g, err
+}
+
+// remint commits the next attempt of a grant that is being replaced, once
+// Canvas has proven that the lost token is gone.
+func (s *Service) remint(ctx context.Context, f far, sess Session, g access.Grant, end time.Time) (access.Grant, error) {
+	if err := s.clear(ctx, f, g); err != nil {
+		return access.Grant{}, s.unasked(ctx, "whether the lost token is gone", err)
+	}
+	var out access.Grant
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil {
+			return err
+		}
+		if before.Version != g.Version {
+			return access.ErrConflict
+		}
+		if out, err = access.ApplyGrant(before, access.Mint, sess.actor(), access.Standing{}, access.GrantMove{Wanted: end}, s.Now()); err != nil {
+			return err
+		}
+		return tx.MoveGrant(out, s.tellGrant(sess.actor(), before, out, access.Mint), nil, recoverJob(out))
+	})
+	return out, err
+}
+
+// Replace ends a token whose value its owner lost, so that they can make its
+// successor without a new review: once, within access.ReplaceWindow.
+func (s *Service) Replace(ctx context.Context, sess Session, id string) (Collection, error) {
+	c, err := s.replace(ctx, sess, id)
+	if err != nil {
+		return Collection{}, s.noteRefusal(ctx, sess, id, access.Replace, err)
+	}
+	s.nudge()
+	return c, nil
+}
+
+func (s *Service) replace(ctx context.Context, sess Session, id string) (Collection, error) {
+	c, err := s.loadCollection(ctx, sess, id)
+	if err != nil {
+		return Collection{}, err
+	}
+	if sess.NoWrites != "" {
+		return Collection{}, access.Refuse(sess.NoWrites)
+	}
+	if c.Grant == nil || c.Stage == StageReplacing {
+		return c, nil
+	}
+	var g access.Grant
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(sess.Tenant, c.Grant.ID)
+		if err != nil {
+			return err
+		}
+		if g, err = access.ApplyGrant(before, access.Replace, sess.actor(), access.Standing{}, access.GrantMove{}, s.Now()); err != nil {
+			return err
+		}
+		return tx.MoveGrant(g, s.tellGrant(sess.actor(), before, g, access.Replace), nil,
+			enqueue(g.Tenant, jobClear, occasion(jobClear, g), jobData(g), s.Now().Add(time.Minute)),
+			s.noticeJob(noticeSharedAgain, c.Request, &g, c.Request.Requester, ""))
+	})
+	if err != nil {
+		return Collection{}, err
+	}
+	if f, err := s.far(ctx, sess.Tenant, sess.Platform); err == nil {
+		if err := s.clear(ctx, f, g); err != nil {
+			s.Log.WarnContext(ctx, "the lost token is not gone yet; a job goes on", "grant", g.ID, "err", err)
+		}
+	}
+	return s.loadCollection(ctx, sess, id)
+}

@@ -1,0 +1,19 @@
+package workflow
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A page's cursor carries how many rows came before it, for "Showing 26–50".
+
+func joinCursor(before int, c string) string { return strconv.Itoa(before) + "~" + c }
+
+func splitCursor(s string) (before int, c string) {
+	n, rest, ok := strings.Cut(s, "~")
+	before, err := strconv.Atoi(n)
+	if !ok || err != nil || before < 0 || before > 1_000_000 {
+		return 0, ""
+	}
+	return before, rest
+}

@@ -1,0 +1,44 @@
+package workflow
+
+// CustomFields are the LTI custom parameters the tool asks Canvas for, name →
+// Canvas variable (doc/api in canvas-lms, "tools_variable_substitutions"). It is
+// the one list: the configuration to paste, dynamic registration and Admit use it.
+//
+// They count only in a launch whose resource_link.id is its context.id, because
+// anybody who may create a resource link in a course can set any of them there.
+var CustomFields = map[string]string{
+	customUser:        "$Canvas.user.id",
+	customCourse:      "$Canvas.course.id",
+	customRootAdmin:   "$Canvas.user.isRootAccountAdmin",
+	customPermissions: "$Canvas.membership.permissions<create_access_tokens>",
+	customActing:      literalActing,
+	customStudentView: "$com.instructure.User.student_view",
+	customLocale:      "$Message.locale",
+	customTimeZone:    "$Person.address.timezone",
+	customContrast:    "$Canvas.user.prefersHighContrast",
+	customDyslexic:    "$Canvas.user.prefersDyslexicFont",
+	customBrand:       "$com.instructure.brandConfigJSON",
+}
+
+const (
+	customUser        = "canvas_user_id"
+	customCourse      = "canvas_course_id"
+	customRootAdmin   = "is_root_admin"
+	customPermissions = "permissions"
+	customActing      = "acting_user_id"
+	customStudentView = "student_view"
+	customLocale      = "locale"
+	customTimeZone    = "time_zone"
+	customContrast    = "high_contrast"
+	customDyslexic    = "dyslexic_font"
+	customBrand       = "brand"
+
+	// literalActing is what Canvas sends back untouched when nobody acts as
+	// somebody else (lib/lti/variable_expander.rb).
+	literalActing = "$Canvas.masqueradingUser.id"
+
+	// permCreate is the Canvas permission that makes a person a reviewer.
+	permCreate = "create_access_tokens"
+	permDelete = "delete_access_tokens"
+	permView   = "view_user_generated_access_tokens"
+)

@@ -1,0 +1,285 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// NewObject and FormRequest name the kept text of a request not yet saved.
+const (
+	NewObject   = "new"
+	FormRequest = "request"
+)
+
+const maxKept = 32 << 10
+
+// Keep keeps what a person typed in a form and has not sent, for 7 days, one
+// row per person, object and form (DECISIONS 24). Object is a request's id or
+// NewObject. Sessions that may only look keep nothing.
+func (s *Service) Keep(ctx context.Context, sess Session, object, form string, data []byte) (time.Time, error) {
+	if sess.NoWrites != "" {
+		return time.Time{}, access.Refuse(sess.NoWrites)
+	}
+	if len(data) > maxKept || !json.Valid(data) {
+		return time.Time{}, access.ErrInvalid
+	}
+	now := s.Now()
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		id, err := s.keptObject(tx, sess, object)
+		if err != nil {
+			return err
+		}
+		return tx.Keep(store.Kept{Tenant: sess.Tenant, Person: sess.Person, Object: id, Form: form, Data: data, UpdatedAt: now})
+	})
+	return now, err
+}
+
+// keptObject is the id that kept text is stored under. Text can be kept only
+// for what the person may see.
+func (s *Service) keptObject(tx *store.Tx, sess Session, object string) (string, error) {
+	if object == "" || object == NewObject {
+		return NewObject, nil
+	}
+	r, err := findRequest(tx, sess.Tenant, object)
+	if err != nil {
+		return "", err
+	}
+	if r.Requester != sess.Person && r.Sponsor != sess.Person && !(sess.RootGate && sess.Door == DoorAccount) {
+		return "", access.ErrNotFound
+	}
+	return r.ID, nil
+}
+
+// Kept gives back what Keep kept, and when; nil when there is nothing.
+func (s *Service) Kept(ctx context.Context, sess Session, object, form string) ([]byte, time.Time, error) {
+	var k store.Kept
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		id, err := s.keptObject(tx, sess, object)
+		if err != nil {
+			return err
+		}
+		k, err = tx.KeptFor(sess.Tenant, sess.Person, id, form)
+		return err
+	})
+	if errors.Is(err, access.ErrNotFound) {
+		return nil, time.Time{}, nil
+	}
+	return k.Data, k.UpdatedAt, err
+}
+
+// Form is everything the request form shows: the draft named, or for a new
+// request the text kept of a session that ended.
+func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return Form{}, err
+	}
+	now := s.Now()
+	form := Form{Course: sess.Course, Location: sess.Location(), Rules: f.tenant.School.Rules,
+		RulesVer: f.tenant.School.RulesVersion, RulesDate: f.tenant.School.RulesDate, Review: access.ReviewDays, Affiliation: access.None}
+	object := NewObject
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		if draftID != "" {
+			r, err := ownDraft(tx, sess, draftID)
+			if err != nil {
+				return err
+			}
+			form.Draft, form.Answers, object = r, r.Answers, r.ID
+			if r.Course.ID != "" {
+				form.Course = r.Course
+			}
+		}
+		k, err := tx.KeptFor(sess.Tenant, sess.Person, object, FormRequest)
+		if err == nil && k.UpdatedAt.After(form.Draft.UpdatedAt) {
+			var a access.Answers
+			if json.Unmarshal(k.Data, &a) == nil {
+				form.Answers, form.KeptAt = a, k.UpdatedAt
+			}
+		} else if err != nil && !errors.Is(err, access.ErrNotFound) {
+			return err
+		}
+		form.Quota, err = s.quota(tx, sess, false)
+		return err
+	})
+	if err != nil {
+		return Form{}, err
+	}
+	st, err := s.shownStanding(ctx, f, sess)
+	if err != nil {
+		form.TeachersErr = true
+		s.Log.WarnContext(ctx, "the form is shown without Canvas's answers", "err", err)
+		return form, nil
+	}
+	form.Affiliation, form.Reach = st.Affiliation, reach(st.Enrollments, st.At)
+	pol := access.BuiltIn
+	form.Rule = pol.For(st.Affiliation).Rule
+	if form.CourseEnd, err = s.courseEnd(ctx, f, form.Course.ID); err != nil {
+		s.Log.WarnContext(ctx, "the course's end could not be read", "err", err)
+	}
+	form.Latest, form.Cause = pol.LatestEnd(st.Affiliation, form.CourseEnd, f.tenant.LearnedCapDays, now)
+	if form.Rule == access.RuleSponsor {
+		form.Teachers, err = s.teachers(ctx, f, form.Course.ID, sess.CanvasUser)
+		form.TeachersErr = err != nil
+	}
+	return form, nil
+}
+
+// ownDraft is a draft of the session's person.
+func ownDraft(tx *store.Tx, sess Session, id string) (access.Request, error) {
+	r, err := findRequest(tx, sess.Tenant, id)
+	if err != nil {
+		return access.Request{}, err
+	}
+	if r.Requester != sess.Person {
+		return access.Request{}, access.ErrNotFound
+	}
+	if r.State != access.Draft {
+		return access.Request{}, &access.TransitionError{From: string(r.State), Action: access.Submit}
+	}
+	return r, nil
+}
+
+var openStates = slices.DeleteFunc(slices.Clone(access.RequestStates), func(s access.RequestState) bool { return !s.Open() })
+
+var liveStates = slices.DeleteFunc(slices.Clone(access.GrantStates), func(s access.GrantState) bool { return !s.Live() })
+
+// quota tells which of the policy's numbers another request would exceed. With
+// lock it also makes other submissions of the same person wait, so that two at
+// once are counted one after the other.
+func (s *Service) quota(tx *store.Tx, sess Session, lock bool) (access.Why, error) {
+	if lock {
+		if err := tx.LockPerson(sess.Tenant, sess.Person); err != nil {
+			return "", err
+		}
+	}
+	open, err := tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: openStates})
+	if err != nil {
+		return "", err
+	}
+	live, err := tx.CountGrants(store.GrantQuery{Tenant: sess.Tenant, Owner: sess.Person, States: liveStates})
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case open >= access.BuiltIn.MaxOpen:
+		return access.WhyQuotaOpen, nil
+	case live >= access.BuiltIn.MaxLive:
+		return access.WhyQuotaLive, nil
+	}
+	return "", nil
+}
+
+// maxDrafts bounds how many drafts one person may have.
+const maxDrafts = 20
+
+// SaveDraft saves a request that is not sent yet; draftID is "" for a new one.
+// It judges nothing that was typed.
+func (s *Service) SaveDraft(ctx context.Context, sess Session, draftID string, a access.Answers) (access.Request, error) {
+	if sess.NoWrites != "" {
+		return access.Request{}, s.noteRefusal(ctx, sess, draftID, access.Submit, access.Refuse(sess.NoWrites))
+	}
+	var r access.Request
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		var err error
+		if draftID != "" {
+			if r, err = ownDraft(tx, sess, draftID); err != nil {
+				return err
+			}
+			r.Answers, r.UpdatedAt = a, s.Now()
+			if r.Course.ID == "" {
+				r.Course = sess.Course
+			}
+			if err = tx.SaveDraft(r); err != nil {
+				return err
+			}
+			return tx.DropKept(sess.Tenant, sess.Person, r.ID, FormRequest)
+		}
+		r, err = s.newDraft(tx, sess, a, "")
+		return err
+	})
+	if err != nil {
+		return access.Request{}, err
+	}
+	return r, nil
+}
+
+func (s *Service) newDraft(tx *store.Tx, sess Session, a access.Answers, refiled string) (access.Request, error) {
+	n, err := tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: []access.RequestState{access.Draft}})
+	if err != nil {
+		return access.Request{}, err
+	}
+	if n >= maxDrafts {
+		return access.Request{}, access.Refuse(access.WhyQuotaOpen)
+	}
+	now := s.Now()
+	r := access.Request{ID: store.NewID("req"), Tenant: sess.Tenant, Version: 1, State: access.Draft, Requester: sess.Person,
+		Course: sess.Course, Answers: a, CreatedAt: now, UpdatedAt: now, RefiledFrom: refiled}
+	e := s.event(r.Tenant, string(sess.Person), audit.RequestCreate, r.ID)
+	if refiled != "" {
+		e.Action, e.Related = audit.RequestRefile, refiled
+	}
+	e.To, e.Version = string(r.State), r.Version
+	if err := tx.CreateRequest(r, e, nil); err != nil {
+		return access.Request{}, err
+	}
+	return r, tx.DropKept(sess.Tenant, sess.Person, NewObject, FormRequest)
+}
+
+// DiscardDraft throws a draft away. What was typed in it goes with it.
+func (s *Service) DiscardDraft(ctx context.Context, sess Session, draftID string) error {
+	return s.Store.InTx(ctx, func(tx *store.Tx) error {
+		r, err := ownDraft(tx, sess, draftID)
+		if err != nil {
+			return err
+		}
+		r.Answers = access.Answers{}
+		return s.move(tx, sess.actor(), r, access.Discard, access.Move{}, nil)
+	})
+}
+
+// Refile starts a new draft with the answers of a request that was declined or
+// timed out, linked to it. Pressing twice gives the same draft.
+func (s *Service) Refile(ctx context.Context, sess Session, id string) (access.Request, error) {
+	if sess.NoWrites != "" {
+		return access.Request{}, s.noteRefusal(ctx, sess, id, access.Refile, access.Refuse(sess.NoWrites))
+	}
+	var out access.Request
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		r, err := findRequest(tx, sess.Tenant, id)
+		if err != nil {
+			return err
+		}
+		if r.Requester != sess.Person {
+			return access.ErrNotFound
+		}
+		if !access.Can(r, access.Refile, sess.actor()) {
+			return &access.TransitionError{From: string(r.State), Action: access.Refile}
+		}
+		drafts, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: []access.RequestState{access.Draft}, Limit: maxDrafts})
+		if err != nil {
+			return err
+		}
+		for _, d := range drafts {
+			if d.RefiledFrom == r.ID {
+				out = d
+				return nil
+			}
+		}
+		a := r.Answers
+		a.SponsorKey, a.Accepted = "", false
+		from := sess
+		if r.Course.ID != "" {
+			from.Course = r.Course
+		}
+		out, err = s.newDraft(tx, from, a, r.ID)
+		return err
+	})
+	return out, err
+}

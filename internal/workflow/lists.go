@@ -1,0 +1,385 @@
+package workflow
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// pageSize is how many rows a list shows at a time.
+const pageSize = 25
+
+// endedFor is how long ended requests and tokens stay on their owner's home.
+const endedFor = 365 * 24 * time.Hour
+
+// Nav is what the navigation of a session shows. It never fails: what could
+// not be read is left out and Trouble tells.
+func (s *Service) Nav(ctx context.Context, sess Session) Nav {
+	n := Nav{Affiliation: access.None}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		s.Log.WarnContext(ctx, "no Canvas for the navigation", "err", err)
+		return n
+	}
+	who := s.viewer(ctx, f, sess)
+	n.Reviewer, n.SelfService = who.Reviewer, who.Reviewer
+	if st, err := s.shownStanding(ctx, f, sess); err == nil {
+		n.Affiliation = st.Affiliation
+	}
+	stuck := store.GrantQuery{Tenant: sess.Tenant, Owner: sess.Person, States: []access.GrantState{access.Revoking}, Limit: store.MaxLimit}
+	if who.Reviewer {
+		stuck.Owner = ""
+	}
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		if n.Waiting, err = tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Sponsor: sess.Person, States: []access.RequestState{access.AwaitingSponsor}}); err != nil {
+			return err
+		}
+		all, err := tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Sponsor: sess.Person})
+		if err != nil {
+			return err
+		}
+		n.Sponsor = all > 0 || sess.Teacher
+		if who.Reviewer {
+			if n.Queue, err = tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, States: []access.RequestState{access.AwaitingReview}}); err != nil {
+				return err
+			}
+		}
+		gs, err := tx.Grants(stuck)
+		for _, g := range gs {
+			if g.Stuck(s.Now()) {
+				n.Trouble.StillUsable++
+			}
+		}
+		return err
+	})
+	if err != nil {
+		s.Log.ErrorContext(ctx, "the navigation's counts could not be read", "err", err)
+	}
+	n.Trouble.CanvasSince = s.silentSince(sess.Tenant)
+	return n
+}
+
+// Home is the requester's home: their requests by who must act, and their tokens.
+func (s *Service) Home(ctx context.Context, sess Session) (Home, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return Home{}, err
+	}
+	var h Home
+	var cs []Case
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		rs, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, Order: store.Updated, Limit: 200})
+		if err != nil {
+			return err
+		}
+		if cs, err = s.seeAll(tx, sess.actor(), rs); err != nil {
+			return err
+		}
+		kept, err := tx.KeptOf(sess.Tenant, sess.Person)
+		for _, k := range kept {
+			if k.Object == NewObject && k.Form == FormRequest {
+				h.Kept = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return Home{}, err
+	}
+	now := s.Now()
+	for _, c := range cs {
+		h.place(c, now)
+	}
+	slices.SortStableFunc(h.NeedsYou, func(a, b Case) int { return due(a).Compare(due(b)) })
+	st, err := s.shownStanding(ctx, f, sess)
+	switch {
+	case sess.NoWrites == access.WhyTestStudent:
+		h.Refused = access.WhyTestStudent
+	case err != nil:
+		s.Log.WarnContext(ctx, "who may ask could not be read for the home page", "err", err)
+	case access.BuiltIn.For(st.Affiliation).Rule == access.RuleRefuse:
+		h.Refused = access.WhyRole
+	case st.AccountRole || sess.AccountRole:
+		h.Refused = access.WhyAccountRole
+	}
+	return h, nil
+}
+
+// place puts a case where its owner looks for it: by who must act.
+func (h *Home) place(c Case, now time.Time) {
+	r, g := c.Request, c.Grant
+	live := g != nil && g.State.Live()
+	switch {
+	case r.State == access.Draft:
+		h.Drafts = append(h.Drafts, c)
+	case r.State == access.Approved, r.State == access.Collecting, r.State == access.AwaitingSponsor && r.Sponsor == "",
+		live && (g.State == access.HandedOver || g.State == access.Replacing):
+		h.NeedsYou = append(h.NeedsYou, c)
+	case live:
+		h.Tokens = append(h.Tokens, c)
+	case !r.State.Final():
+		h.Progress = append(h.Progress, c)
+	case r.State != access.Discarded && now.Sub(r.UpdatedAt) < endedFor:
+		h.Ended = append(h.Ended, c)
+	}
+}
+
+// due is when a case that waits for its owner runs out.
+func due(c Case) time.Time {
+	switch {
+	case c.Grant != nil && c.Grant.State.Live() && !c.Grant.ActivateBy.IsZero():
+		return c.Grant.ActivateBy
+	case !c.Request.CollectBy.IsZero():
+		return c.Request.CollectBy
+	}
+	return c.Request.SponsorDue
+}
+
+// Sponsorships is the list of whom a person stands or is asked to stand for.
+func (s *Service) Sponsorships(ctx context.Context, sess Session) (Sponsorships, error) {
+	var out Sponsorships
+	var cs []Case
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		rs, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Sponsor: sess.Person, Order: store.Updated, Limit: 200})
+		if err != nil {
+			return err
+		}
+		past, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, EndorsedBy: sess.Person, Order: store.Updated, Limit: 200})
+		if err != nil {
+			return err
+		}
+		for _, r := range past {
+			if !slices.ContainsFunc(rs, func(have access.Request) bool { return have.ID == r.ID }) {
+				rs = append(rs, r)
+			}
+		}
+		cs, err = s.seeAll(tx, sess.actor(), rs)
+		return err
+	})
+	if err != nil {
+		return Sponsorships{}, err
+	}
+	for _, c := range cs {
+		live := c.Grant != nil && c.Grant.State.Live()
+		switch {
+		case c.Request.State == access.AwaitingSponsor && c.Request.Sponsor == sess.Person:
+			out.Waiting = append(out.Waiting, c)
+		case c.Request.Sponsor == sess.Person && (live || !c.Request.State.Final()):
+			out.Standing = append(out.Standing, c)
+		default:
+			out.Past = append(out.Past, c)
+		}
+	}
+	slices.SortStableFunc(out.Waiting, func(a, b Case) int { return a.Request.SponsorDue.Compare(b.Request.SponsorDue) })
+	return out, nil
+}
+
+// reviewing is the viewer of reviewers' pages, or a refusal.
+func (s *Service) reviewing(ctx context.Context, sess Session) (access.Actor, far, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return access.Actor{}, far{}, err
+	}
+	who := s.viewer(ctx, f, sess)
+	switch {
+	case sess.Door != DoorAccount:
+		err = access.Refuse(access.WhyWrongDoor)
+	case !who.Reviewer:
+		err = access.Refuse(access.WhyNotReviewer)
+	}
+	if err != nil {
+		return access.Actor{}, far{}, s.noteRefusal(ctx, sess, string(sess.Tenant), access.Claim, err)
+	}
+	return who, f, nil
+}
+
+// Queue is one page of the review queue, overdue first.
+func (s *Service) Queue(ctx context.Context, sess Session, q QueueFilter) (Queue, error) {
+	who, _, err := s.reviewing(ctx, sess)
+	if err != nil {
+		return Queue{}, err
+	}
+	state := q.Status
+	if state == "" {
+		state = access.AwaitingReview
+	}
+	if !slices.Contains(access.RequestStates, state) || state == access.Draft || state == access.Discarded {
+		return Queue{}, access.ErrInvalid
+	}
+	rq := store.RequestQuery{Tenant: sess.Tenant, States: []access.RequestState{state}, Affiliation: q.Affiliation, Maker: q.Maker,
+		AI: q.AI, Search: strings.TrimSpace(q.Search), Order: store.ReviewDue, Limit: pageSize}
+	waiting := store.RequestQuery{Tenant: sess.Tenant, States: []access.RequestState{access.AwaitingReview}}
+	overdue := waiting
+	overdue.DueField, overdue.DueBefore = store.DueReview, s.Now()
+	var out Queue
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		if out.Total, err = tx.CountRequests(rq); err != nil {
+			return err
+		}
+		if out.Waiting, err = tx.CountRequests(waiting); err != nil {
+			return err
+		}
+		if out.Overdue, err = tx.CountRequests(overdue); err != nil {
+			return err
+		}
+		at, after := splitCursor(q.After)
+		rq.After, out.From = store.Cursor(after), at+1
+		rq.Limit = pageSize + 1
+		rs, err := tx.Requests(rq)
+		if err != nil {
+			return err
+		}
+		if len(rs) > pageSize {
+			rs = rs[:pageSize]
+			out.Next = joinCursor(at+pageSize, string(rq.Next(rs[pageSize-1])))
+		}
+		if out.Rows, err = s.seeAll(tx, who, rs); err != nil {
+			return err
+		}
+		last, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, States: []access.RequestState{access.Approved, access.Denied, access.Fulfilled}, Order: store.Updated, Limit: 5})
+		for _, r := range last {
+			if r.DecidedAt.After(out.LastDecisionAt) {
+				out.LastDecisionAt = r.DecidedAt
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// Tokens is one page of all tokens, for reviewers.
+func (s *Service) Tokens(ctx context.Context, sess Session, q TokenFilter) (TokenList, error) {
+	who, _, err := s.reviewing(ctx, sess)
+	if err != nil {
+		return TokenList{}, err
+	}
+	gq := store.GrantQuery{Tenant: sess.Tenant, Search: strings.TrimSpace(q.Search), EndsBefore: q.EndsBefore, Order: store.Ends, Limit: pageSize, States: liveStates}
+	if q.Status != "" {
+		if !slices.Contains(access.GrantStates, q.Status) {
+			return TokenList{}, access.ErrInvalid
+		}
+		gq.States = []access.GrantState{q.Status}
+	}
+	var out TokenList
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		if out.Total, err = tx.CountGrants(gq); err != nil {
+			return err
+		}
+		at, after := splitCursor(q.After)
+		gq.After, out.From = store.Cursor(after), at+1
+		gq.Limit = pageSize + 1
+		gs, err := tx.Grants(gq)
+		if err != nil {
+			return err
+		}
+		if len(gs) > pageSize {
+			gs = gs[:pageSize]
+			out.Next = joinCursor(at+pageSize, string(gq.Next(gs[pageSize-1])))
+		}
+		for _, g := range gs {
+			r, err := tx.Request(sess.Tenant, g.RequestID)
+			if err != nil {
+				return err
+			}
+			c, err := s.see(tx, who, r)
+			if err != nil {
+				return err
+			}
+			c.Grant = &g
+			s.buttons(&c, who)
+			out.Rows = append(out.Rows, c)
+			if g.State.Live() && !g.CheckedAt.IsZero() && (out.CheckedAt.IsZero() || g.CheckedAt.Before(out.CheckedAt)) {
+				out.CheckedAt = g.CheckedAt
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Token is one token opened by whoever has a part in it.
+func (s *Service) Token(ctx context.Context, sess Session, id string) (TokenPage, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	return s.token(ctx, s.viewer(ctx, f, sess), sess.Tenant, id)
+}
+
+func (s *Service) token(ctx context.Context, who access.Actor, tenant access.TenantID, id string) (TokenPage, error) {
+	c, err := s.caseOfGrant(ctx, tenant, who, id)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	p := TokenPage{Case: c}
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		p.Story, err = s.story(tx, tenant, c.Grant.ID, c)
+		return err
+	})
+	return p, err
+}
+
+// caseOfGrant is the request behind a grant, with that grant, as who sees it.
+func (s *Service) caseOfGrant(ctx context.Context, tenant access.TenantID, who access.Actor, id string) (Case, error) {
+	var c Case
+	if !strings.HasPrefix(id, "grt_") || len(id) > 40 {
+		return c, access.ErrNotFound
+	}
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		g, err := tx.Grant(tenant, id)
+		if err != nil {
+			return err
+		}
+		r, err := tx.Request(tenant, g.RequestID)
+		if err != nil {
+			return err
+		}
+		if c, err = s.see(tx, who, r); err != nil {
+			return err
+		}
+		c.Grant = &g
+		s.buttons(&c, who)
+		return nil
+	})
+	return c, err
+}
+
+// SchoolWords are the school's own names for who decides (DECISIONS 26).
+type SchoolWords struct {
+	CanvasTeam, SecurityOffice, Contact string
+}
+
+// School gives the words of the session's school.
+func (s *Service) School(ctx context.Context, sess Session) (SchoolWords, error) {
+	var w SchoolWords
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		t, err := tx.Tenant(sess.Tenant)
+		w = SchoolWords{t.School.CanvasTeam, t.School.SecurityOffice, t.School.Contact}
+		return err
+	})
+	return w, err
+}
+
+// AllFrames lists the origins of every Canvas that is not switched off: they
+// may frame the pages that belong to no session yet.
+func (s *Service) AllFrames(ctx context.Context) []string {
+	var out []string
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		ps, err := tx.Platforms()
+		for _, p := range ps {
+			if !p.Disabled {
+				out = append(out, p.CanvasURLs...)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		s.Log.ErrorContext(ctx, "the platforms' origins could not be read", "err", err)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}

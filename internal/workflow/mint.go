@@ -1,0 +1,381 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// Reasons for which an attempt ended with nothing, as message keys of pages.
+const (
+	troubleCap       = "mint.cap" // the end was later than Canvas allows; what was learned is used next time
+	troubleRefused   = "mint.refused"
+	troubleDenied    = "mint.denied"
+	troubleNoListing = "mint.no_listing"
+	troubleDown      = "mint.canvas_down"
+	troubleUnclear   = "mint.unclear"
+	troubleOdd       = "mint.odd_answer"
+	troubleNothing   = "mint.nothing_made" // checked: nothing was made
+)
+
+// errNotHandedOver: the attempt ended, its state is stored, the page tells it.
+var errNotHandedOver = errors.New("not handed over")
+
+// leakPurpose separates the keyed hash of token values from other uses of the
+// master key.
+const leakPurpose = "token value"
+
+// mint is one attempt to make g's token. The intent (g, in Minting with a
+// lease) is committed. It returns the value, which exists nowhere else, only
+// after the grant was stored as handed over.
+func (s *Service) mint(ctx context.Context, f far, g access.Grant) (secret.Text, error) {
+	// Before: whatever an earlier attempt left goes first.
+	if err := s.deleteMarked(ctx, f, g, g.Attempt); err != nil {
+		var ce *canvas.Error
+		switch {
+		case errors.As(err, &ce) && ce.Kind == canvas.Denied && f.tenant.School.AcceptNoListing:
+		case errors.As(err, &ce) && ce.Kind == canvas.Denied:
+			return s.ended(ctx, f, g, g.Attempt == 1, troubleNoListing, err)
+		default:
+			return s.ended(ctx, f, g, g.Attempt == 1, troubleDown, err)
+		}
+	}
+	s.step("listed before")
+	t, err := f.CreateToken(ctx, g.CanvasUser, g.Purpose(), g.Wanted)
+	s.step("canvas answered")
+	if s.heard(g.Tenant, err) != nil {
+		return s.refused(ctx, f, g, err)
+	}
+	if err := s.asWanted(g, t); err != nil {
+		s.remove(ctx, f, g, t.ID)
+		return s.ended(ctx, f, g, false, troubleOdd, err)
+	}
+	handed, err := s.handOver(ctx, g, t)
+	if err != nil {
+		// Another process took the attempt over, or the database is away: this
+		// value was never shown, so its token goes. Should that fail too, the
+		// recover job finds it by its marker.
+		s.remove(ctx, f, g, t.ID)
+		return secret.Text{}, fmt.Errorf("store the hand-over: %w", err)
+	}
+	s.step("hand-over committed")
+	// After: no other token may carry our marker.
+	if err := s.sweep(ctx, f, handed); err != nil {
+		s.Log.WarnContext(ctx, "not listed after minting; the sweep job will", "grant", g.ID, "err", err)
+	}
+	return t.Value, nil
+}
+
+// asWanted checks what Canvas made against what was asked (product §6b).
+func (s *Service) asWanted(g access.Grant, t canvas.Token) error {
+	now := s.Now()
+	switch {
+	case t.ID == "" || t.Value.IsZero():
+		return errors.New("the answer holds no token")
+	case t.UserID != g.CanvasUser:
+		return errors.New("the token is another person's")
+	case t.State != "pending" && t.State != "active":
+		return fmt.Errorf("the token is %q", t.State)
+	case t.ExpiresAt.IsZero():
+		return errors.New("the token never ends")
+	case t.ExpiresAt.After(g.Wanted.Add(time.Minute)):
+		return errors.New("the token ends later than asked")
+	case !t.ExpiresAt.After(now):
+		return errors.New("the token has ended already")
+	}
+	if id, n, ok := access.ParseMarker(t.Purpose); !ok || id != g.ID || n != g.Attempt {
+		return errors.New("the token does not carry its marker")
+	}
+	return nil
+}
+
+// handOver stores that g's token exists and goes to its owner's page, with the
+// jobs that watch it.
+func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) (access.Grant, error) {
+	now := s.Now()
+	var out access.Grant
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil {
+			return err
+		}
+		if before.Version != g.Version {
+			return access.ErrConflict
+		}
+		m := access.GrantMove{CanvasID: t.ID, Hint: t.Hint, Expires: t.ExpiresAt,
+			Digest: s.Box.MAC(leakPurpose, []byte(t.Value.Reveal()))}
+		if out, err = access.ApplyGrant(before, access.Shown, access.SystemActor, access.Standing{}, m, now); err != nil {
+			return err
+		}
+		r, err := tx.Request(g.Tenant, g.RequestID)
+		if err != nil {
+			return err
+		}
+		todo := []jobs.Insert{
+			enqueue(g.Tenant, jobWatch, occasion(jobWatch, out), jobData(out), now.Add(time.Minute)),
+			enqueue(g.Tenant, jobSweep, occasion(jobSweep, out)+":1", jobData(out), now.Add(2*time.Minute)),
+			enqueue(g.Tenant, jobSweep, occasion(jobSweep, out)+":2", jobData(out), now.Add(12*time.Minute)),
+			s.noticeJob(noticeActivate, r, &out, out.Owner, ""),
+		}
+		d := audit.NewDetail(map[string]string{"canvas_token": t.ID, "expires": t.ExpiresAt.UTC().Format(time.RFC3339)})
+		if err := tx.MoveGrant(out, s.tellGrant(access.SystemActor, before, out, access.Shown), d, todo...); err != nil {
+			return err
+		}
+		if r.State == access.Collecting {
+			return s.move(tx, access.SystemActor, r, access.HandOver, access.Move{}, nil)
+		}
+		return nil
+	})
+	return out, err
+}
+
+// refused sorts a failed create: a refusal ends the attempt with nothing made,
+// an unclear answer leaves it to be checked.
+func (s *Service) refused(ctx context.Context, f far, g access.Grant, err error) (secret.Text, error) {
+	var ce *canvas.Error
+	if !errors.As(err, &ce) {
+		return s.ended(ctx, f, g, false, troubleUnclear, err)
+	}
+	if days, ok := canvas.CapFrom(err); ok {
+		if lerr := s.learnCap(ctx, f, days); lerr != nil {
+			s.Log.ErrorContext(ctx, "Canvas's limit could not be stored", "days", days, "err", lerr)
+		}
+		return s.ended(ctx, f, g, true, troubleCap+":"+strconv.Itoa(days), err)
+	}
+	switch ce.Kind {
+	case canvas.Denied, canvas.Unauthenticated:
+		return s.ended(ctx, f, g, true, troubleDenied, err)
+	case canvas.Invalid, canvas.NotFound:
+		return s.ended(ctx, f, g, true, troubleRefused, err)
+	case canvas.Throttled, canvas.Unreachable: // refused for its rate, or never sent
+		return s.ended(ctx, f, g, true, troubleDown, err)
+	}
+	return s.ended(ctx, f, g, false, troubleUnclear, err)
+}
+
+// ended stores that the attempt is over. With nothing (sure) made the request
+// is open for collection again, or the replacement for another try; otherwise
+// the grant waits to be checked.
+func (s *Service) ended(ctx context.Context, _ far, g access.Grant, sure bool, trouble string, cause error) (secret.Text, error) {
+	// The caller's deadline may be what ended it: storing that gets time of its own.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	var err error
+	if sure && g.Attempt == 1 {
+		err = s.giveUp(ctx, g, trouble, 0)
+	} else if sure && g.Replaced > 0 {
+		err = s.settle(ctx, g, access.StepBack, trouble, nil)
+	} else {
+		err = s.settle(ctx, g, access.Doubt, trouble, []jobs.Insert{
+			enqueue(g.Tenant, jobRecover, occasion(jobRecover, g)+":doubt", jobData(g), s.Now().Add(20*time.Second))})
+	}
+	s.nudge()
+	return secret.Text{}, errors.Join(errNotHandedOver, cause, err)
+}
+
+// settle moves g by the system from exactly the version given.
+func (s *Service) settle(ctx context.Context, g access.Grant, do access.Action, trouble string, todo []jobs.Insert) error {
+	return s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil {
+			return err
+		}
+		if before.Version != g.Version {
+			return access.ErrConflict
+		}
+		after, err := access.ApplyGrant(before, do, access.SystemActor, access.Standing{}, access.GrantMove{Reason: trouble}, s.Now())
+		if err != nil {
+			return err
+		}
+		return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, do), audit.NewDetail(map[string]string{"trouble": trouble}), todo...)
+	})
+}
+
+// giveUp voids a grant that was never handed over and opens its request for
+// collection again, the window extended by the outage.
+func (s *Service) giveUp(ctx context.Context, g access.Grant, trouble string, outage time.Duration) error {
+	return s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil {
+			return err
+		}
+		if before.Version != g.Version {
+			return access.ErrConflict
+		}
+		after, err := access.ApplyGrant(before, access.GiveUp, access.SystemActor, access.Standing{}, access.GrantMove{Reason: trouble}, s.Now())
+		if err != nil {
+			return err
+		}
+		if err := tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.GiveUp), audit.NewDetail(map[string]string{"trouble": trouble}),
+			enqueue(g.Tenant, jobSweep, occasion(jobSweep, after)+":void", jobData(after), s.Now().Add(10*time.Minute))); err != nil {
+			return err
+		}
+		r, err := tx.Request(g.Tenant, g.RequestID)
+		if err != nil || r.State != access.Collecting {
+			return err
+		}
+		return s.move(tx, access.SystemActor, r, access.MintFailed, access.Move{Extend: outage}, nil)
+	})
+}
+
+// learnCap stores the longest life Canvas was seen to allow. It only ever
+// shortens.
+func (s *Service) learnCap(ctx context.Context, f far, days int) error {
+	return s.Store.InTx(ctx, func(tx *store.Tx) error {
+		t, err := tx.Tenant(f.tenant.ID)
+		if err != nil || days < 1 || (t.LearnedCapDays > 0 && t.LearnedCapDays <= days) {
+			return err
+		}
+		t.LearnedCapDays, t.Version = days, t.Version+1
+		e := s.event(t.ID, bySystem, audit.CapLearned, string(t.ID))
+		return tx.SaveTenant(t, e, audit.NewDetail(map[string]string{"days": strconv.Itoa(days)}))
+	})
+}
+
+// recover settles an attempt whose outcome is not known: it finds by the
+// marker what Canvas may have made, deletes it, proves that nothing is left and
+// opens the way for another try. A running attempt (leased) is left alone.
+func (s *Service) recover(ctx context.Context, f far, g access.Grant) error {
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		g, err = tx.Grant(g.Tenant, g.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if g.State == access.Minting {
+		if g.LeaseUntil.After(s.Now()) {
+			return access.ErrConflict
+		}
+		if err := s.settle(ctx, g, access.Doubt, troubleUnclear, nil); err != nil {
+			return err
+		}
+		g.Version, g.State = g.Version+1, access.Recovering
+	}
+	if g.State != access.Recovering {
+		return nil
+	}
+	if err := s.deleteMarked(ctx, f, g, g.Attempt); err != nil {
+		return err
+	}
+	s.step("recovered")
+	if g.Replaced > 0 {
+		return s.settle(ctx, g, access.StepBack, troubleNothing, nil)
+	}
+	return s.giveUp(ctx, g, troubleNothing, s.Now().Sub(g.CreatedAt))
+}
+
+// deleteMarked deletes every token of g's owner that carries g's marker with an
+// attempt up to the given one, except the token g is known by, and reads the
+// list again to prove it. It returns an error unless none is left.
+func (s *Service) deleteMarked(ctx context.Context, f far, g access.Grant, upTo int) error {
+	for range 3 {
+		found, err := s.marked(ctx, f, g, upTo)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			return nil
+		}
+		for _, t := range found {
+			if _, err := f.DeleteToken(ctx, g.CanvasUser, t.ID); err != nil && !notFound(err) {
+				return s.heard(g.Tenant, err)
+			}
+			e := s.event(g.Tenant, bySystem, audit.GrantStray, g.ID)
+			e.Related = g.RequestID
+			d := audit.NewDetail(map[string]string{"canvas_token": t.ID})
+			if err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) }); err != nil {
+				return err
+			}
+		}
+	}
+	return errors.New("Canvas still lists a token with this grant's marker")
+}
+
+// marked lists the owner's tokens that carry g's marker with an attempt up to
+// upTo and are not the one g is known by.
+func (s *Service) marked(ctx context.Context, f far, g access.Grant, upTo int) ([]canvas.Token, error) {
+	list, err := f.ListTokens(ctx, g.CanvasUser)
+	if s.heard(g.Tenant, err) != nil {
+		return nil, err
+	}
+	var out []canvas.Token
+	for _, t := range list {
+		id, n, ok := access.ParseMarker(t.Purpose)
+		if ok && id == g.ID && n <= upTo && t.State != "deleted" && (g.CanvasID == "" || t.ID != g.CanvasID) {
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+// sweep deletes strays of a grant: tokens with its marker that are not its
+// token, of attempts that are over.
+func (s *Service) sweep(ctx context.Context, f far, g access.Grant) error {
+	upTo := g.Attempt
+	if g.State == access.Minting {
+		upTo-- // the running attempt's token is not a stray
+	}
+	if g.State.Final() {
+		g.CanvasID = ""
+	}
+	return s.deleteMarked(ctx, f, g, upTo)
+}
+
+// remove deletes a token that was never shown, as well as it can now.
+func (s *Service) remove(ctx context.Context, f far, g access.Grant, tokenID string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	defer cancel()
+	if tokenID == "" {
+		return
+	}
+	if _, err := f.DeleteToken(ctx, g.CanvasUser, tokenID); err != nil && !notFound(err) {
+		s.Log.ErrorContext(ctx, "a token that was not shown could not be deleted; the recover job will", "grant", g.ID, "err", err)
+	}
+}
+
+// clear proves that a grant being replaced has no token in Canvas any more.
+func (s *Service) clear(ctx context.Context, f far, g access.Grant) error {
+	if g.CanvasID != "" {
+		if _, err := f.DeleteToken(ctx, g.CanvasUser, g.CanvasID); s.heard(g.Tenant, err) != nil && !notFound(err) {
+			return err
+		}
+		gone, err := f.Gone(ctx, f.root(), g.CanvasUser, g.CanvasID)
+		if err != nil {
+			return s.heard(g.Tenant, err)
+		}
+		if !gone.Gone {
+			return fmt.Errorf("the lost token may still work: %s", gone.Reason)
+		}
+	}
+	old := g
+	old.CanvasID = ""
+	return s.deleteMarked(ctx, f, old, old.Attempt)
+}
+
+func notFound(err error) bool {
+	var ce *canvas.Error
+	return errors.As(err, &ce) && ce.Kind == canvas.NotFound
+}
+
+// troubleArgs splits a stored trouble into its message key and values.
+func troubleArgs(t string) (string, map[string]any) {
+	if days, ok := strings.CutPrefix(t, troubleCap+":"); ok {
+		n, err := strconv.Atoi(days)
+		if err == nil {
+			return troubleCap, map[string]any{"Days": n}
+		}
+	}
+	return t, nil
+}

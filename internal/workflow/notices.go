@@ -1,0 +1,477 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// What this package tells people of, besides moves of a request.
+const (
+	noticeActivate    = notify.ActivateReminder
+	noticeSharedAgain = notify.SharedAgain
+)
+
+// noticeRef is the data of a notice job: what to tell whom. Everything else is
+// read when it is sent, so a notice never says what is no longer true.
+type noticeRef struct {
+	Kind    notify.Kind     `json:"kind"`
+	Request string          `json:"request"`
+	Grant   string          `json:"grant,omitempty"`
+	To      access.PersonID `json:"to"`
+	// Occasion tells the telling apart from another of the same kind.
+	Occasion string `json:"occasion"`
+}
+
+// noticeJob tells one person of one occasion, once. The key names the occasion:
+// the state of the object it is about, or the given one.
+func (s *Service) noticeJob(kind notify.Kind, r access.Request, g *access.Grant, to access.PersonID, occasion string) jobs.Insert {
+	ref := noticeRef{Kind: kind, Request: r.ID, To: to}
+	if occasion == "" {
+		occasion = fmt.Sprintf("v%d", r.Version)
+	}
+	object := r.ID
+	if g != nil {
+		ref.Grant, object = g.ID, g.ID
+		if strings.HasPrefix(occasion, "v") {
+			occasion = fmt.Sprintf("v%d", g.Version)
+		}
+	}
+	ref.Occasion = object + "/" + occasion
+	data, _ := json.Marshal(ref) // always marshals
+	return enqueue(r.Tenant, jobNotice, fmt.Sprintf("%s:%s:%s", kind, ref.Occasion, to), data, s.Now())
+}
+
+// follow turns an effect of the lifecycle into the jobs that tell people.
+func (s *Service) follow(e access.Effect, before, after access.Request) []jobs.Insert {
+	var out []jobs.Insert
+	tell := func(kind notify.Kind, to ...access.PersonID) {
+		for _, p := range to {
+			if p != "" {
+				out = append(out, s.noticeJob(kind, after, nil, p, ""))
+			}
+		}
+	}
+	switch e {
+	case access.TellSponsor:
+		tell(notify.AskedToSponsor, after.Sponsor)
+	case access.TellReviewers:
+		out = append(out, s.digestJob(after.Tenant))
+	case access.TellEndorsed:
+		tell(notify.SponsorSaidYes, after.Requester)
+		out = append(out, s.digestJob(after.Tenant))
+	case access.TellDeclined:
+		tell(notify.SponsorSaidNo, after.Requester)
+	case access.TellSponsorGone, access.TellReturned:
+		if after.State == access.AwaitingSponsor {
+			tell(notify.SponsorNeeded, after.Requester)
+		} else {
+			out = append(out, s.digestJob(after.Tenant))
+		}
+	case access.TellApproved:
+		tell(notify.Approved, after.Requester, after.Sponsor)
+	case access.TellDenied:
+		tell(notify.Denied, after.Requester, after.Sponsor)
+	case access.TellRescinded:
+		tell(notify.Rescinded, after.Requester, after.Sponsor)
+	case access.TellWithdrawn:
+		tell(notify.Withdrawn, before.Sponsor)
+	case access.TellLapsed:
+		tell(notify.Lapsed, after.Requester, before.Sponsor)
+	case access.NoEffect:
+	}
+	return out
+}
+
+// endNotices tell of a token that is proven gone: its owner and its sponsor.
+func (s *Service) endNotices(r access.Request, g *access.Grant) []jobs.Insert {
+	kind := notify.Revoked
+	switch g.State {
+	case access.Expired:
+		kind = notify.Expired
+	case access.Unclaimed:
+		kind = notify.NeverActivated
+	}
+	out := []jobs.Insert{s.noticeJob(kind, r, g, g.Owner, "")}
+	if r.Sponsor != "" {
+		out = append(out, s.noticeJob(kind, r, g, r.Sponsor, ""))
+	}
+	return out
+}
+
+// tellStuck tells the owner that a token is still usable: once.
+func (s *Service) tellStuck(ctx context.Context, g access.Grant) {
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		r, err := tx.Request(g.Tenant, g.RequestID)
+		if err != nil {
+			return err
+		}
+		return tx.InsertJob(s.noticeJob(notify.StillUsable, r, &g, g.Owner, "stuck"))
+	})
+	if err != nil && !errors.Is(err, access.ErrConflict) {
+		s.Log.ErrorContext(ctx, "the owner could not be told that a token is still usable", "grant", g.ID, "err", err)
+	}
+}
+
+// digestJob tells the reviewers what waits: at most one message per reviewer
+// and day, so its key is the day.
+func (s *Service) digestJob(t access.TenantID) jobs.Insert {
+	day := s.Now().UTC().Format(time.DateOnly)
+	return enqueue(t, jobDigest, jobDigest+":"+string(t)+":"+day, nil, s.Now().Add(time.Minute))
+}
+
+// remind sends what time brings to people: the sponsor's answer, collection,
+// activation, the coming end. The occasion is in each job's key, so every
+// replica may try and one message goes out.
+func (s *Service) remind(ctx context.Context, t store.Tenant) error {
+	now := s.Now()
+	var todo []jobs.Insert
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		rs, err := tx.Requests(store.RequestQuery{Tenant: t.ID, States: []access.RequestState{access.AwaitingSponsor, access.Approved}, Limit: store.MaxLimit})
+		if err != nil {
+			return err
+		}
+		for _, r := range rs {
+			switch {
+			case r.State == access.AwaitingSponsor && r.Sponsor != "":
+				if d, ok := reached(now, r.SponsorDue.Add(-access.SponsorWindow), 3, 7, 12); ok {
+					todo = append(todo, s.noticeJob(notify.SponsorReminder, r, nil, r.Sponsor, fmt.Sprintf("day%d:%s", d, r.SponsorDue.UTC().Format(time.DateOnly))))
+				}
+			case r.State == access.Approved:
+				if d, ok := reached(now, r.DecidedAt, 3, 7, 12); ok {
+					todo = append(todo, s.noticeJob(notify.CollectReminder, r, nil, r.Requester, fmt.Sprintf("day%d:%s", d, r.DecidedAt.UTC().Format(time.DateOnly))))
+				}
+			}
+		}
+		waiting, err := tx.Grants(store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.HandedOver}, Limit: store.MaxLimit})
+		if err != nil {
+			return err
+		}
+		for _, g := range waiting {
+			if d, ok := reached(now, g.ShownAt, 1, 3, 6); ok {
+				r, err := tx.Request(t.ID, g.RequestID)
+				if err != nil {
+					return err
+				}
+				todo = append(todo, s.noticeJob(noticeActivate, r, &g, g.Owner, fmt.Sprintf("day%d:%d", d, g.Attempt)))
+			}
+		}
+		ending, err := tx.Grants(store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.Active}, EndsBefore: now.AddDate(0, 0, 30), Limit: store.MaxLimit})
+		if err != nil {
+			return err
+		}
+		for _, g := range ending {
+			for _, d := range []int{1, 7, 14, 30} {
+				if g.EndsAt().Sub(now) > time.Duration(d)*24*time.Hour {
+					continue
+				}
+				if g.ShownAt.After(g.EndsAt().AddDate(0, 0, -d)) {
+					break // it was made inside this window: its owner has just read the date
+				}
+				r, err := tx.Request(t.ID, g.RequestID)
+				if err != nil {
+					return err
+				}
+				for _, to := range []access.PersonID{g.Owner, r.Sponsor} {
+					if to != "" {
+						j := s.noticeJob(notify.EndingSoon, r, &g, to, fmt.Sprintf("end%d:%s", d, g.EndsAt().UTC().Format(time.DateOnly)))
+						todo = append(todo, j)
+					}
+				}
+				break
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if now.In(zone(t)).Hour() >= 8 {
+		todo = append(todo, s.digestJob(t.ID)) // says nothing when nothing waits
+	}
+	for _, j := range todo {
+		if err := s.Store.InsertJob(ctx, j); err != nil && !errors.Is(err, access.ErrConflict) {
+			return err
+		}
+	}
+	return nil
+}
+
+// reached returns the latest of the given days since from that now has
+// reached, while the next is still to come.
+func reached(now, from time.Time, days ...int) (int, bool) {
+	if from.IsZero() {
+		return 0, false
+	}
+	for _, d := range slices.Backward(days) {
+		if now.Sub(from) >= time.Duration(d)*24*time.Hour {
+			return d, now.Sub(from) < time.Duration(d+1)*24*time.Hour
+		}
+	}
+	return 0, false
+}
+
+// noticeHandler sends one notice by every way of its tenant that has not sent
+// it yet.
+func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
+	var ref noticeRef
+	if err := json.Unmarshal(j.Data, &ref); err != nil {
+		return jobs.Permanent(err)
+	}
+	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
+	if err != nil {
+		return err
+	}
+	var to store.Person
+	var facts told
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		if to, err = tx.Person(f.tenant.ID, ref.To); err != nil {
+			return err
+		}
+		facts, err = s.facts(tx, f, ref)
+		return err
+	})
+	if errors.Is(err, access.ErrNotFound) {
+		return jobs.Permanent(err)
+	}
+	if err != nil {
+		return err
+	}
+	return s.send(ctx, f, ref.Kind, facts, to, part(ref, facts), j.Claim > 1)
+}
+
+// send composes a message for one person and gives it to each way once.
+func (s *Service) send(ctx context.Context, f far, kind notify.Kind, facts told, to store.Person, as notify.Audience, again bool) error {
+	profile, err := f.Profile(ctx, to.CanvasUser)
+	if s.heard(f.tenant.ID, err) != nil {
+		if notFound(err) {
+			return jobs.Permanent(err)
+		}
+		return err
+	}
+	rcpt := notify.Recipient{CanvasUserID: to.CanvasUser, Name: to.Name, Email: profile.PrimaryEmail, As: as,
+		Locale: first(to.Locale, profile.Locale), TimeZone: first(to.TimeZone, profile.TimeZone, f.tenant.School.TimeZone)}
+	facts.Facts.Now = s.Now()
+	m, err := s.Composer.Compose(kind, facts.Facts, rcpt)
+	if err != nil {
+		return jobs.Permanent(err)
+	}
+	m.Resend = again
+	var all error
+	for _, way := range s.Ways(f.platform, f.Client) {
+		var sent bool
+		err := s.Store.Read(ctx, func(tx *store.Tx) error {
+			var err error
+			sent, err = tx.NoticeSent(m.Key, way.Name())
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if sent {
+			continue
+		}
+		outcome := "sent"
+		if err := way.Send(ctx, m); err != nil {
+			if !notify.Permanent(err) {
+				all = errors.Join(all, err)
+				continue
+			}
+			outcome = "refused"
+			s.Log.WarnContext(ctx, "a notice was refused for good", "way", way.Name(), "kind", kind, "err", err)
+			e := s.event(f.tenant.ID, bySystem, audit.NoticeFailed, facts.object)
+			d := audit.NewDetail(map[string]string{"way": way.Name(), "kind": string(kind)})
+			if err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) }); err != nil {
+				return err
+			}
+		}
+		if err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.MarkNotice(f.tenant.ID, m.Key, way.Name(), outcome) }); err != nil {
+			return err
+		}
+	}
+	return all
+}
+
+// told is what one message says, and what it is about.
+type told struct {
+	notify.Facts
+	object    string
+	requester access.PersonID
+	sponsor   access.PersonID
+}
+
+// part is the recipient's part in what is told.
+func part(ref noticeRef, facts told) notify.Audience {
+	if ref.To != facts.requester {
+		return notify.AsSponsor
+	}
+	return notify.AsRequester
+}
+
+// first is the first that says something.
+func first[T comparable](of ...T) T {
+	var none T
+	for _, v := range of {
+		if v != none {
+			return v
+		}
+	}
+	return none
+}
+
+// facts reads what a message may say. There is no place for a secret in it.
+func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
+	r, err := tx.Request(f.tenant.ID, ref.Request)
+	if err != nil {
+		return told{}, err
+	}
+	out := told{object: r.ID, requester: r.Requester, sponsor: r.Sponsor}
+	by := r.DecidedBy
+	if ref.Kind == notify.SponsorSaidNo || ref.Kind == notify.SponsorSaidYes {
+		by = first(r.EndorsedBy, r.Sponsor)
+	}
+	var g access.Grant
+	if ref.Grant != "" {
+		if g, err = tx.Grant(f.tenant.ID, ref.Grant); err != nil {
+			return told{}, err
+		}
+		out.object, by = g.ID, g.EndedBy
+	}
+	people, err := tx.People(f.tenant.ID, compactIDs(r.Requester, r.Sponsor, r.EndorsedBy, by, ref.To))
+	if err != nil {
+		return told{}, err
+	}
+	if _, ok := people[ref.To]; !ok {
+		return told{}, access.ErrNotFound
+	}
+	sch := f.tenant.School
+	out.Facts = notify.Facts{
+		Occasion: ref.Occasion, Code: r.Code(), Title: r.Title(), Requester: people[r.Requester].Name,
+		Sponsor: first(people[r.Sponsor].Name, people[r.EndorsedBy].Name, r.SponsorLost), By: people[by].Name,
+		Course: first(r.Course.Code, r.Course.Name), Data: strings.Join(r.Answers.Data, ", "),
+		Reason: r.Reason, Alternative: first(r.AltText, r.Alternative),
+		EndsAt: r.End, AnswerBy: r.SponsorDue, ReviewBy: r.ReviewDue, CollectBy: r.CollectBy, At: r.UpdatedAt,
+		NotCollected: !r.DecidedAt.IsZero(), Team: sch.CanvasTeam, Contact: sch.Contact,
+		Link: s.deepLink(f, r, people[ref.To]), SettingsLink: settingsLink(f),
+	}
+	if ref.Grant != "" {
+		out.EndsAt, out.ActivateBy, out.LastUsedAt = g.EndsAt(), g.ActivateBy, g.LastUsedAt
+		out.Replaced, out.ByOwner = g.State == access.Replacing, g.EndedBy == g.Owner
+		out.At = first(g.EndedAt, g.RevokingAt, g.ShownAt)
+		out.Days = int(g.EndsAt().Sub(s.Now())/(24*time.Hour)) + 1
+		entries, err := tx.AuditOf(f.tenant.ID, g.ID)
+		if err != nil {
+			return told{}, err
+		}
+		out.Reason = ""
+		for _, e := range entries {
+			if e.Event.Action == audit.GrantRevoke && e.Detail != nil {
+				out.Reason = e.Detail.Data["quote"]
+			}
+		}
+	}
+	return out, nil
+}
+
+func settingsLink(f far) string {
+	if len(f.platform.CanvasURLs) == 0 {
+		return ""
+	}
+	return f.platform.CanvasURLs[0] + "/profile/settings"
+}
+
+func compactIDs(ids ...access.PersonID) []access.PersonID {
+	ids = slices.DeleteFunc(ids, func(p access.PersonID) bool { return p == "" })
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// deepLink leads through Canvas's own page of the tool to one request
+// (DECISIONS 32): the course for those who came from one, else the person's own
+// settings. The path behind it only routes; it gives no right.
+func (s *Service) deepLink(f far, r access.Request, to store.Person) string {
+	if r.Course.ID != "" && (to.ID == r.Requester || to.ID == r.Sponsor) {
+		return s.toolLink(f, "courses/"+r.Course.ID, "course_navigation", "/go/"+r.Code())
+	}
+	return s.toolLink(f, "users/"+to.CanvasUser, "user_navigation", "/go/"+r.Code())
+}
+
+func (s *Service) toolLink(f far, context, placement, path string) string {
+	if len(f.platform.CanvasURLs) == 0 || len(f.platform.Registration.Deployments) == 0 {
+		return ""
+	}
+	tool, _, _ := strings.Cut(f.platform.Registration.Deployments[0].ID, ":")
+	q := url.Values{"placement": {placement}, "launch_url": {s.PublicURL + path}}
+	return f.platform.CanvasURLs[0] + "/" + context + "/external_tools/" + url.PathEscape(tool) + "?" + q.Encode()
+}
+
+// digestHandler tells every reviewer what waits.
+func (s *Service) digestHandler(ctx context.Context, j jobs.Job) error {
+	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
+	if err != nil {
+		return err
+	}
+	facts := told{object: j.Tenant, Facts: notify.Facts{Occasion: j.Key, Team: f.tenant.School.CanvasTeam, Contact: f.tenant.School.Contact,
+		Link: s.toolLink(f, "accounts/"+f.root(), "account_navigation", "/queue"), SettingsLink: settingsLink(f)}}
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		q := store.RequestQuery{Tenant: f.tenant.ID, States: []access.RequestState{access.AwaitingReview}, Order: store.ReviewDue, Limit: 20}
+		rs, err := tx.Requests(q)
+		if err != nil {
+			return err
+		}
+		if facts.Waiting, err = tx.CountRequests(q); err != nil {
+			return err
+		}
+		q.DueField, q.DueBefore = store.DueReview, s.Now()
+		if facts.Overdue, err = tx.CountRequests(q); err != nil {
+			return err
+		}
+		for _, r := range rs {
+			facts.Rows = append(facts.Rows, notify.WaitingRow{Code: r.Code(), Title: r.Title(),
+				Days: access.BusinessDaysBetween(r.ReviewSince, s.Now(), zone(f.tenant)), Overdue: r.ReviewDue.Before(s.Now())})
+		}
+		return nil
+	})
+	if err != nil || facts.Waiting == 0 {
+		return err
+	}
+	admins, err := f.AccountAdmins(ctx, f.root())
+	if s.heard(f.tenant.ID, err) != nil {
+		return err
+	}
+	roles := map[string]bool{}
+	var all error
+	told := map[string]bool{}
+	for _, a := range admins {
+		if a.State == "deleted" || told[a.UserID] {
+			continue
+		}
+		may, known := roles[a.RoleID]
+		if !known {
+			perms, err := f.RolePermissions(ctx, f.root(), a.RoleID)
+			if s.heard(f.tenant.ID, err) != nil {
+				return err
+			}
+			may = perms[permCreate]
+			roles[a.RoleID] = may
+		}
+		if !may {
+			continue
+		}
+		told[a.UserID] = true
+		to := store.Person{CanvasUser: a.UserID, Name: a.UserName}
+		all = errors.Join(all, s.send(ctx, f, notify.ReviewersWaiting, facts, to, notify.AsReviewer, j.Claim > 1))
+	}
+	return all
+}

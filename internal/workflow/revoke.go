@@ -1,0 +1,205 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// revokeTime is how long a press of Revoke waits for Canvas's proof before a
+// job goes on alone.
+const revokeTime = 8 * time.Second
+
+// Revoke ends a token: its owner, the sponsor of its request, and reviewers may,
+// at any age of their launch. Sponsors and reviewers give a reason. Canvas is
+// asked at once; until it has proven the token gone, the answer says that it
+// may still work, and a job goes on.
+//
+// A reviewer whose right Canvas cannot confirm just now may still revoke, by
+// the launch's gate: removing never waits (DECISIONS 6).
+func (s *Service) Revoke(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
+	p, err := s.revoke(ctx, sess, grantID, reason)
+	if err != nil {
+		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.Revoke, err)
+	}
+	s.nudge()
+	return p, nil
+}
+
+func (s *Service) revoke(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	who := s.viewer(ctx, f, sess)
+	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	if sess.NoWrites != "" {
+		return TokenPage{}, access.Refuse(sess.NoWrites)
+	}
+	if g := *c.Grant; g.State != access.Revoking && !g.State.Final() {
+		m := access.GrantMove{Cause: access.ByOwner, Reason: reason}
+		switch {
+		case c.Own:
+		case standing(c.Request, who).Sponsor:
+			m.Cause = access.BySponsor
+		default:
+			m.Cause = access.ByReviewer
+		}
+		if m.Cause != access.ByOwner && reason == "" {
+			form := &access.FormError{}
+			form.Add("reason", "reason.revoke", nil)
+			return TokenPage{}, form
+		}
+		g, err = s.beginEnd(ctx, who, g, m, standing(c.Request, who))
+		if err != nil && !errors.Is(err, access.ErrConflict) {
+			return TokenPage{}, err
+		}
+		if err == nil {
+			quick, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+			if err := s.finishEnd(quick, f, g); err != nil {
+				s.Log.WarnContext(ctx, "not proven gone yet; a job goes on", "grant", g.ID, "err", err)
+			}
+			cancel()
+		}
+	}
+	return s.token(ctx, who, sess.Tenant, grantID)
+}
+
+// beginEnd stores that a grant is to end, with the job that ends it.
+func (s *Service) beginEnd(ctx context.Context, who access.Actor, g access.Grant, m access.GrantMove, st access.Standing) (access.Grant, error) {
+	now := s.Now()
+	var out access.Grant
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil {
+			return err
+		}
+		if out, err = access.ApplyGrant(before, access.Revoke, who, st, m, now); err != nil {
+			return err
+		}
+		d := map[string]string{"cause": string(m.Cause)}
+		if m.Reason != "" {
+			d["quote"] = m.Reason
+		}
+		return tx.MoveGrant(out, s.tellGrant(who, before, out, access.Revoke), audit.NewDetail(d),
+			enqueue(g.Tenant, jobEnd, occasion(jobEnd, out), jobData(out), now.Add(revokeTime+2*time.Second)))
+	})
+	return out, err
+}
+
+// finishEnd deletes a grant's token in Canvas, reads it back, and only when it
+// is proven gone (DECISIONS 13) stores the final word. An error leaves the
+// grant in Revoking with what stood in the way noted on it.
+func (s *Service) finishEnd(ctx context.Context, f far, g access.Grant) error {
+	proof, err := s.endInCanvas(ctx, f, g)
+	if err != nil {
+		return errors.Join(err, s.noteTry(ctx, g, err))
+	}
+	return s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil {
+			return err
+		}
+		if before.State != access.Revoking {
+			return nil // another worker proved it first
+		}
+		after, err := access.ApplyGrant(before, access.Gone, access.SystemActor, access.Standing{}, access.GrantMove{}, s.Now())
+		if err != nil {
+			return err
+		}
+		r, err := tx.Request(g.Tenant, g.RequestID)
+		if err != nil {
+			return err
+		}
+		todo := s.endNotices(r, &after)
+		todo = append(todo, enqueue(g.Tenant, jobSweep, occasion(jobSweep, after)+":gone", jobData(after), s.Now().Add(3*time.Minute)))
+		if err := tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.Gone),
+			audit.NewDetail(map[string]string{"proof": proof}), todo...); err != nil {
+			return err
+		}
+		if r.State == access.Collecting {
+			return s.move(tx, access.SystemActor, r, access.MintFailed, access.Move{}, nil)
+		}
+		return nil
+	})
+}
+
+// endInCanvas deletes and proves. It returns the proof in words.
+func (s *Service) endInCanvas(ctx context.Context, f far, g access.Grant) (string, error) {
+	proof := "Canvas lists no token of this grant"
+	if g.CanvasID != "" {
+		if _, err := f.DeleteToken(ctx, g.CanvasUser, g.CanvasID); s.heard(g.Tenant, err) != nil && !notFound(err) {
+			return "", err
+		}
+		ev, err := f.Gone(ctx, f.root(), g.CanvasUser, g.CanvasID)
+		if err != nil {
+			return "", s.heard(g.Tenant, err)
+		}
+		if !ev.Gone {
+			return "", errors.New(ev.Reason)
+		}
+		proof = ev.Reason
+		g.CanvasID = ""
+		// Strays of earlier attempts go too, but cannot hold up the proof.
+		if err := s.deleteMarked(ctx, f, g, g.Attempt); err != nil {
+			s.Log.WarnContext(ctx, "strays were not looked for; the sweep job will", "grant", g.ID, "err", err)
+		}
+		return proof, nil
+	}
+	return proof, s.deleteMarked(ctx, f, g, g.Attempt)
+}
+
+// noteTry notes on the grant that a deletion was not proven, for its pages.
+func (s *Service) noteTry(ctx context.Context, g access.Grant, cause error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		now, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil || now.State != access.Revoking {
+			return err
+		}
+		now.Tries++
+		now.Trouble = troubleDown
+		now.NextTry = s.Now().Add(endDelay(now.Tries))
+		return tx.NoteGrant(now)
+	})
+	if errors.Is(err, access.ErrConflict) {
+		return nil // somebody moved it on; what they stored is newer
+	}
+	_ = cause
+	return err
+}
+
+// endDelay is how long to wait before a deletion is tried again: quickly at
+// first, then at most every 5 minutes, for ever.
+func endDelay(tries int) time.Duration {
+	d := 5 * time.Second
+	for range min(tries, 10) {
+		d *= 2
+	}
+	return min(d, 5*time.Minute)
+}
+
+// endJob is the handler that ends a grant, until Canvas has proven it.
+func (s *Service) endJob(ctx context.Context, j jobs.Job) error {
+	g, f, err := s.jobGrant(ctx, j)
+	if err != nil || g.State != access.Revoking {
+		return err
+	}
+	if err := s.finishEnd(ctx, f, g); err != nil {
+		s.Log.WarnContext(ctx, "a token is not proven gone", "grant", g.ID, "tries", g.Tries+1, "err", err)
+		if g.Stuck(s.Now()) {
+			s.tellStuck(ctx, g)
+		}
+		return jobs.Later(endDelay(g.Tries + 1))
+	}
+	return nil
+}

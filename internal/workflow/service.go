@@ -1,0 +1,239 @@
+// Package workflow holds the verbs of Tokendesk (submit, endorse, approve,
+// collect, revoke …), the questions pages ask, and the handlers of background
+// jobs. A verb establishes the facts it needs from Canvas, then reads in a
+// transaction, asks the core (internal/access) and writes once: state, audit
+// row and jobs together.
+//
+// It renders nothing and knows no HTTP of ours. No call to Canvas happens
+// inside a transaction.
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// Service is the workflow of one running program. Every field is required
+// except Nudge and Ways. Replicas share nothing but the store; what a Service
+// caches is short-lived and only ever shown, never decided on.
+type Service struct {
+	Store *store.Store
+	Box   *secret.Box // keyed hashes of token values
+	// Canvas gives the client of a platform's REST API.
+	Canvas   func(store.Platform) (*canvas.Client, error)
+	Composer *notify.Composer
+	// Ways are how a platform's people are told: Canvas inbox, mail.
+	Ways      func(store.Platform, *canvas.Client) []notify.Way
+	Now       func() time.Time
+	Log       *slog.Logger
+	Nudge     func() // a job was committed in this process
+	PublicURL string
+	// AtStep, when set, is called with the name of each step of Collect just
+	// before it: the crash tests end the process there.
+	AtStep func(step string)
+
+	cache  cache
+	mu     sync.Mutex
+	silent map[access.TenantID]time.Time // since when a tenant's Canvas has not answered
+}
+
+func (s *Service) step(name string) {
+	if s.AtStep != nil {
+		s.AtStep(name)
+	}
+}
+
+func (s *Service) nudge() {
+	if s.Nudge != nil {
+		s.Nudge()
+	}
+}
+
+// far is one tenant's Canvas: its platform and the client of its REST API.
+type far struct {
+	*canvas.Client
+	platform store.Platform
+	tenant   store.Tenant
+}
+
+// root is the account whose admins decide.
+func (f far) root() string {
+	if f.tenant.CanvasAccount != "" {
+		return f.tenant.CanvasAccount
+	}
+	return "self"
+}
+
+// far opens the Canvas of a tenant by the given platform, or, for jobs, by the
+// tenant's first that is not disabled.
+func (s *Service) far(ctx context.Context, tenant access.TenantID, platform string) (far, error) {
+	var f far
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		if f.tenant, err = tx.Tenant(tenant); err != nil {
+			return err
+		}
+		if platform != "" {
+			f.platform, err = tx.Platform(platform)
+			return err
+		}
+		all, err := tx.Platforms()
+		if err != nil {
+			return err
+		}
+		for _, p := range all {
+			if p.Tenant == tenant && !p.Disabled {
+				f.platform = p
+				return nil
+			}
+		}
+		return access.Refuse(access.WhyTenantSuspended)
+	})
+	if err != nil {
+		return far{}, err
+	}
+	if f.platform.Tenant != tenant {
+		return far{}, access.ErrNotFound
+	}
+	if f.platform.Disabled {
+		return far{}, access.Refuse(access.WhyTenantSuspended)
+	}
+	f.Client, err = s.Canvas(f.platform)
+	if err != nil {
+		return far{}, fmt.Errorf("canvas client of %s: %w", f.platform.Name, err)
+	}
+	return f, nil
+}
+
+// heard keeps track of whether a tenant's Canvas answers, for the standing
+// banner, and passes err on.
+func (s *Service) heard(tenant access.TenantID, err error) error {
+	var ce *canvas.Error
+	down := errors.As(err, &ce) && (ce.Kind == canvas.Unreachable || ce.Kind == canvas.Server || ce.Kind == canvas.Unclear || ce.Kind == canvas.Throttled)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.silent == nil {
+		s.silent = map[access.TenantID]time.Time{}
+	}
+	if !down {
+		delete(s.silent, tenant)
+	} else if s.silent[tenant].IsZero() {
+		s.silent[tenant] = s.Now()
+	}
+	return err
+}
+
+func (s *Service) silentSince(tenant access.TenantID) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.silent[tenant]
+}
+
+// unasked turns a failed question to Canvas into the refusal people see. The
+// cause is logged here, because the refusal carries none.
+func (s *Service) unasked(ctx context.Context, what string, err error) error {
+	if access.WhyOf(err) != "" || errors.Is(err, access.ErrNotFound) {
+		return err
+	}
+	s.Log.WarnContext(ctx, "Canvas could not be asked", "what", what, "err", err)
+	return access.Refuse(access.WhyCanvas)
+}
+
+// event begins an audit row.
+func (s *Service) event(tenant access.TenantID, actor string, do audit.Action, object string) audit.Event {
+	return audit.Event{ID: store.NewID("aud"), Tenant: string(tenant), At: s.Now(), Actor: actor, Action: do, Object: object}
+}
+
+// bySystem is the actor of timers and jobs.
+const bySystem = "system"
+
+func actorID(who access.Actor) string {
+	if who.System {
+		return bySystem
+	}
+	return string(who.Person)
+}
+
+// tellRequest is the audit row of a request's move.
+func (s *Service) tellRequest(who access.Actor, before, after access.Request, do access.Action) audit.Event {
+	e := s.event(after.Tenant, actorID(who), audit.Action("request."+string(do)), after.ID)
+	e.From, e.To, e.Version = string(before.State), string(after.State), after.Version
+	return e
+}
+
+// tellGrant is the audit row of a grant's move.
+func (s *Service) tellGrant(who access.Actor, before, after access.Grant, do access.Action) audit.Event {
+	e := s.event(after.Tenant, actorID(who), audit.Action("grant."+string(do)), after.ID)
+	e.From, e.To, e.Version, e.Related = string(before.State), string(after.State), after.Version, after.RequestID
+	return e
+}
+
+// noteRefusal records a refused attempt in a transaction of its own, and
+// returns err. What cannot be recorded is logged: a refusal stands either way.
+func (s *Service) noteRefusal(ctx context.Context, sess Session, object string, do access.Action, err error) error {
+	why := access.WhyOf(err)
+	if why == "" || why == access.WhyCanvas || sess.Person == "" {
+		return err
+	}
+	if len(object) > 40 {
+		object = "" // typed into a URL; no object of ours
+	}
+	e := s.event(sess.Tenant, string(sess.Person), audit.Refused, object)
+	d := audit.NewDetail(map[string]string{"why": string(why), "action": string(do)})
+	if txErr := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) }); txErr != nil {
+		s.Log.ErrorContext(ctx, "a refusal could not be recorded", "why", why, "err", txErr)
+	}
+	return err
+}
+
+// actor is who a session acts as, before any right is read from Canvas.
+func (sess Session) actor() access.Actor {
+	return access.Actor{Person: sess.Person, LaunchedAt: sess.LaunchedAt, NoWrites: sess.NoWrites}
+}
+
+// Location is the person's time zone, or UTC.
+func (sess Session) Location() *time.Location { return location(sess.TimeZone) }
+
+func location(name string) *time.Location {
+	if loc, err := time.LoadLocation(name); err == nil && name != "" && name != "Local" {
+		return loc
+	}
+	return time.UTC
+}
+
+// zone is the school's own time zone, for business days.
+func zone(t store.Tenant) *time.Location { return location(t.School.TimeZone) }
+
+// findRequest reads a request by what stands in URLs: "REQ-0142" or its id.
+func findRequest(tx *store.Tx, tenant access.TenantID, id string) (access.Request, error) {
+	if n, ok := strings.CutPrefix(id, "REQ-"); ok {
+		num, err := strconv.Atoi(n)
+		if err != nil || num < 1 || len(n) > 9 {
+			return access.Request{}, access.ErrNotFound
+		}
+		return tx.RequestByNumber(tenant, num)
+	}
+	if !strings.HasPrefix(id, "req_") || len(id) > 40 {
+		return access.Request{}, access.ErrNotFound
+	}
+	return tx.Request(tenant, id)
+}
+
+// enqueue is a job in the transaction's tenant.
+func enqueue(tenant access.TenantID, kind, key string, data []byte, at time.Time) jobs.Insert {
+	return jobs.Insert{Kind: kind, Key: key, Data: data, RunAt: at, Tenant: string(tenant)}
+}

@@ -1,0 +1,224 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// Submit sends a request: to the sponsor it names, or straight to review where
+// the policy needs none. Whether its author may ask at all, and whether the
+// sponsor teaches them, is read from Canvas now. A *access.FormError names what
+// to correct, a *access.Refusal why this person cannot ask, and what was typed
+// is kept in both cases.
+func (s *Service) Submit(ctx context.Context, sess Session, draftID string, a access.Answers) (access.Request, error) {
+	r, err := s.submit(ctx, sess, draftID, a)
+	if err != nil {
+		return access.Request{}, s.noteRefusal(ctx, sess, draftID, access.Submit, err)
+	}
+	s.nudge()
+	return r, nil
+}
+
+func (s *Service) submit(ctx context.Context, sess Session, draftID string, a access.Answers) (access.Request, error) {
+	if sess.NoWrites != "" {
+		return access.Request{}, access.Refuse(sess.NoWrites)
+	}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return access.Request{}, err
+	}
+	var r access.Request
+	if draftID != "" {
+		err := s.Store.Read(ctx, func(tx *store.Tx) error {
+			var err error
+			r, err = ownDraft(tx, sess, draftID)
+			return err
+		})
+		if err != nil {
+			return access.Request{}, err
+		}
+	}
+	course := r.Course
+	if course.ID == "" {
+		course = sess.Course
+	}
+	j, err := s.judge(ctx, f, sess, course, a)
+	if err != nil {
+		return access.Request{}, err
+	}
+
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		if draftID != "" {
+			if r, err = ownDraft(tx, sess, draftID); err != nil {
+				return err
+			}
+		}
+		why, err := s.quota(tx, sess, true)
+		if err != nil {
+			return err
+		}
+		if why != "" {
+			return access.Refuse(why)
+		}
+		if draftID == "" {
+			from := sess
+			from.Course = course
+			if r, err = s.newDraft(tx, from, a, ""); err != nil {
+				return err
+			}
+		}
+		r.Answers, r.Course, r.Affiliation = a, course, j.affiliation
+		r.PolicyVersion, r.RulesVersion = access.BuiltIn.Version, f.tenant.School.RulesVersion
+		r.Asked, r.End, r.EndCause = j.end, j.end, j.cause
+		m := access.Move{To: access.AwaitingReview, Zone: zone(f.tenant)}
+		if j.sponsor.ID != "" {
+			p, err := s.personOf(tx, sess.Tenant, j.sponsor.ID, j.sponsor.Name)
+			if err != nil {
+				return err
+			}
+			m.To, m.Sponsor = access.AwaitingSponsor, p.ID
+		}
+		if r.Number, err = tx.NextNumber(sess.Tenant); err != nil {
+			return err
+		}
+		if err := tx.DropKept(sess.Tenant, sess.Person, r.ID, FormRequest); err != nil {
+			return err
+		}
+		r, err = s.moved(tx, sess.actor(), r, access.Submit, m, nil)
+		return err
+	})
+	if err != nil {
+		return access.Request{}, err
+	}
+	return r, nil
+}
+
+// judged is what Canvas and the policy say about a form.
+type judged struct {
+	affiliation access.Affiliation
+	end         time.Time
+	cause       access.EndCause
+	sponsor     canvas.User // zero when none is needed
+}
+
+// judge reads from Canvas what a submission is decided by, and checks the form.
+func (s *Service) judge(ctx context.Context, f far, sess Session, course access.Course, a access.Answers) (judged, error) {
+	var j judged
+	aff, _, err := s.affiliation(ctx, f, sess.CanvasUser)
+	if err != nil {
+		return j, s.unasked(ctx, "who may ask", err)
+	}
+	j.affiliation = aff
+	pol := access.BuiltIn
+	rule := pol.For(aff).Rule
+	if rule == access.RuleRefuse {
+		return j, access.Refuse(access.WhyRole)
+	}
+	role, err := s.accountRole(ctx, f, sess.CanvasUser)
+	if err != nil {
+		return j, s.unasked(ctx, "account roles", err)
+	}
+	if role || sess.AccountRole {
+		return j, access.Refuse(access.WhyAccountRole)
+	}
+	end, err := s.courseEnd(ctx, f, course.ID)
+	if err != nil {
+		return j, s.unasked(ctx, "the course's end", err)
+	}
+	d := access.DraftForm{Answers: a, Affiliation: aff, Now: s.Now(), Location: sess.Location()}
+	d.Latest, d.LatestCause = pol.LatestEnd(aff, end, f.tenant.LearnedCapDays, d.Now)
+	if rule == access.RuleSponsor && a.SponsorKey != "" {
+		j.sponsor, err = s.namedSponsor(ctx, f, sess, course.ID, a.SponsorKey)
+		switch why := access.WhyOf(err); {
+		case err == nil:
+			d.SponsorOK = true
+		case why == access.WhySelf:
+			d.SponsorSelf = true
+		case why == access.WhyCanvas:
+			d.SponsorUnknown = true
+		case why == "":
+			return j, err
+		}
+	}
+	j.cause = d.LatestCause
+	j.end, err = pol.Check(d)
+	return j, err
+}
+
+// namedSponsor reads the person a form names as sponsor and decides whether
+// they may stand for the session's person in course. Every refusal is one of
+// WhySelf, WhyNotTeaching (also for somebody who does not exist) and WhyCanvas.
+func (s *Service) namedSponsor(ctx context.Context, f far, sess Session, course, key string) (canvas.User, error) {
+	if !numericID.MatchString(key) {
+		return canvas.User{}, access.Refuse(access.WhyNotTeaching)
+	}
+	if key == sess.CanvasUser {
+		return canvas.User{}, access.Refuse(access.WhySelf)
+	}
+	u, err := f.User(ctx, key)
+	if err != nil {
+		return canvas.User{}, s.sponsorError(ctx, err)
+	}
+	if err := s.sponsors(ctx, f, key, sess.CanvasUser, course); err != nil {
+		return canvas.User{}, s.sponsorError(ctx, err)
+	}
+	return u, nil
+}
+
+func (s *Service) sponsorError(ctx context.Context, err error) error {
+	var ce *canvas.Error
+	switch {
+	case errors.As(err, &ce) && (ce.Kind == canvas.NotFound || ce.Kind == canvas.Denied):
+		return access.Refuse(access.WhyNotTeaching)
+	case access.WhyOf(err) == access.WhyNotEnrolled:
+		return access.Refuse(access.WhyNotTeaching)
+	}
+	return s.unasked(ctx, "whether the sponsor teaches", err)
+}
+
+// move applies one move of a request and stores it with its audit row and the
+// jobs that follow.
+func (s *Service) move(tx *store.Tx, who access.Actor, r access.Request, do access.Action, m access.Move, d *audit.Detail, todo ...jobs.Insert) error {
+	_, err := s.moved(tx, who, r, do, m, d, todo...)
+	return err
+}
+
+func (s *Service) moved(tx *store.Tx, who access.Actor, r access.Request, do access.Action, m access.Move, d *audit.Detail, todo ...jobs.Insert) (access.Request, error) {
+	after, effect, err := access.Apply(r, do, who, m, s.Now())
+	if err != nil {
+		return access.Request{}, err
+	}
+	if d == nil {
+		d = said(m)
+	}
+	return after, tx.MoveRequest(after, s.tellRequest(who, r, after, do), d, append(todo, s.follow(effect, r, after)...)...)
+}
+
+// said is the detail of a move that carries a person's words.
+func said(m access.Move) *audit.Detail {
+	data := map[string]string{}
+	put := func(k, v string) {
+		if v != "" {
+			data[k] = v
+		}
+	}
+	put("quote", m.Reason)
+	if m.Reason == "" {
+		put("quote", m.Note)
+	}
+	put("alternative", m.Alternative)
+	put("alternative_text", m.AltText)
+	put("conditions", m.Conditions)
+	put("lost", m.LostName)
+	if !m.End.IsZero() {
+		put("end", m.End.UTC().Format("2006-01-02T15:04:05Z"))
+	}
+	return audit.NewDetail(data)
+}

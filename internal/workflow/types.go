@@ -1,0 +1,266 @@
+package workflow
+
+import (
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/secret"
+)
+
+// Door is the place in Canvas a session was opened from. It decides which pages
+// exist for it (DECISIONS 7), never what its person may do there.
+type Door string
+
+// The doors.
+const (
+	DoorCourse  Door = "course"
+	DoorAccount Door = "account"
+	DoorUser    Door = "user"
+	// DoorNone: a launch through a real resource link, or one whose place is not
+	// known. It may only read its own home page.
+	DoorNone Door = "none"
+)
+
+// Session is what one launch established. It lives in the session row; nothing
+// in it is a secret, and rights in it are first gates only.
+type Session struct {
+	Tenant     access.TenantID `json:"tenant"`
+	School     string          `json:"school"`
+	Platform   string          `json:"platform"`
+	Person     access.PersonID `json:"person"`
+	Sub        string          `json:"sub"`
+	CanvasUser string          `json:"canvas_user"` // proven by API
+	Name       string          `json:"name"`
+
+	Door     Door          `json:"door"`
+	Course   access.Course `json:"course"`
+	Learner  bool          `json:"learner"`   // membership role in Course
+	Teacher  bool          `json:"teacher"`   // membership role in Course
+	RootGate bool          `json:"root_gate"` // the launch rules for admin pages hold
+	NoWrites access.Why    `json:"no_writes,omitempty"`
+	// AccountRole: the launch names an administrator or site admin somewhere in
+	// this Canvas. It only ever restricts.
+	AccountRole bool `json:"account_role,omitempty"`
+
+	Locale       string   `json:"locale"`
+	TimeZone     string   `json:"time_zone"`
+	HighContrast bool     `json:"high_contrast,omitempty"`
+	Dyslexic     bool     `json:"dyslexic,omitempty"`
+	Brand        Brand    `json:"brand"`
+	CanvasURL    string   `json:"canvas_url"` // institution origin, for links out of the frame
+	Frames       []string `json:"frames"`     // origins that may frame the pages
+	ReturnURL    string   `json:"return_url,omitempty"`
+
+	LaunchedAt time.Time `json:"launched_at"`
+	Target     string    `json:"target,omitempty"` // page to open first, routing only
+}
+
+// Brand is the school's four colours, raw from the launch ("" = none). web
+// fits their contrast; nothing else of the brand is kept.
+type Brand struct {
+	Primary, Link, Button, ButtonText string
+}
+
+// Nav is what the navigation of a session shows.
+type Nav struct {
+	Affiliation access.Affiliation // by Canvas's API; None when it refuses or could not be asked
+	Sponsor     bool               // stands or stood for somebody
+	Waiting     int                // sponsor: answers wanted
+	Reviewer    bool               // by the launch gate; the API is asked at each decision
+	Queue       int                // reviewer: requests in review
+	Trouble     Trouble
+	// SelfService is a standing notice for reviewers: Canvas's own creation of
+	// tokens by people is not known to be off.
+	SelfService bool
+}
+
+// Trouble is what a standing banner says; zero is none.
+type Trouble struct {
+	CanvasSince time.Time // Canvas has not answered since
+	StillUsable int       // tokens whose deletion is unconfirmed for too long (own, or all for reviewers)
+}
+
+// Case is one request with everything a page about it needs.
+type Case struct {
+	Request access.Request
+	Grant   *access.Grant // nil while none exists
+	Names   map[access.PersonID]string
+	// Own, Sponsor and Reviewer tell in which parts the session's person sees it.
+	Own, Sponsor, Reviewer bool
+	// Can holds the moves whose buttons appear (request moves, then access.Replace
+	// and access.Revoke for the grant).
+	Can map[access.Action]bool
+	// Why names what stands in the way of a reviewer who cannot decide
+	// (self, sponsor_decides, other_person), or "".
+	Why access.Why
+}
+
+// Name returns a person's name in this case.
+func (c Case) Name(p access.PersonID) string { return c.Names[p] }
+
+// StoryStep is one line of a request's or token's story, newest last.
+type StoryStep struct {
+	At     time.Time
+	Actor  string // name; "" for the tool itself
+	Action audit.Action
+	To     string
+	Quote  string // what the actor wrote
+	Data   map[string]string
+}
+
+// CasePage is one request opened.
+type CasePage struct {
+	Case
+	Story []StoryStep
+	// Reach is what the token reaches today; nil when Canvas was not asked or did
+	// not answer.
+	Reach *Reach
+	// Others are the requester's other live tokens (reviewers only).
+	Others []access.Grant
+	// Affiliations for identity lines, by person.
+	Sponsors []Teacher // for choosing another sponsor
+	// Latest is the last end a sponsor or reviewer may set.
+	Latest time.Time
+}
+
+// Reach is what a token of one person reaches, because Canvas tokens cannot be
+// limited: everything its owner may do.
+type Reach struct {
+	Student, Assistant, Teaching, Designing int // courses by part
+	CheckedAt                               time.Time
+}
+
+// Home is the requester's home.
+type Home struct {
+	Refused  access.Why // role, account_role, …: no request button; "" when they may ask
+	Drafts   []Case
+	NeedsYou []Case // most urgent first: answers, collection, activation
+	Progress []Case
+	Tokens   []Case // live grants
+	Ended    []Case // last 12 months
+	Kept     bool   // typed text of a session that ended waits in the form
+}
+
+// Teacher is a possible sponsor.
+type Teacher struct {
+	CanvasUser string
+	Name       string
+	Supervisor bool // from the list of supervisors, not from the course
+}
+
+// Form is everything the request form shows.
+type Form struct {
+	Draft       access.Request // zero when new
+	Answers     access.Answers // draft, kept text, or empty
+	KeptAt      time.Time      // kept text of an ended session: when it was kept
+	Affiliation access.Affiliation
+	Rule        access.SponsorRule
+	Course      access.Course
+	Teachers    []Teacher
+	TeachersErr bool // Canvas did not list them now
+	Latest      time.Time
+	Cause       access.EndCause
+	CourseEnd   time.Time
+	Location    *time.Location
+	Rules       []string
+	RulesVer    string
+	RulesDate   string
+	Reach       *Reach
+	Quota       access.Why // quota_open or quota_live when asking now would be refused
+	Review      int        // business days
+}
+
+// Sponsorships is the sponsor's list.
+type Sponsorships struct {
+	Waiting, Standing, Past []Case
+}
+
+// QueueFilter is the filter bar of the review queue.
+type QueueFilter struct {
+	Status      access.RequestState // "" = in review
+	Affiliation access.Affiliation
+	Maker, AI   string
+	Search      string
+	After       string // cursor
+}
+
+// Queue is one page of the review queue.
+type Queue struct {
+	Rows           []Case
+	Waiting        int
+	Overdue        int
+	Total          int // rows that match the filter
+	From           int // number of the first row shown
+	Next           string
+	LastDecisionAt time.Time
+}
+
+// TokenFilter is the filter bar of Tokens.
+type TokenFilter struct {
+	Status     access.GrantState // "" = live
+	Search     string
+	EndsBefore time.Time
+	After      string
+}
+
+// TokenList is one page of Tokens.
+type TokenList struct {
+	Rows  []Case
+	Total int
+	From  int
+	Next  string
+	// CheckedAt is the oldest check of a live token on this page.
+	CheckedAt time.Time
+}
+
+// TokenPage is one token opened.
+type TokenPage struct {
+	Case
+	Story []StoryStep
+}
+
+// CollectStage says what the collect page shows.
+type CollectStage string
+
+// The stages.
+const (
+	StageReady      CollectStage = "ready"      // Create my token
+	StageSecret     CollectStage = "secret"     // the one page with the value
+	StageShown      CollectStage = "shown"      // it was shown before; wait for activation, lost, leak
+	StageActive     CollectStage = "active"     // done
+	StageCreating   CollectStage = "creating"   // another press is being served
+	StageRecovering CollectStage = "recovering" // Canvas did not answer clearly
+	StageReplacing  CollectStage = "replacing"  // the old one is going; then Create again
+	StageOver       CollectStage = "over"       // nothing to collect any more
+)
+
+// Collection is the collect page.
+type Collection struct {
+	Case
+	Stage CollectStage
+	// Value is set only in StageSecret, once, by Collect.
+	Value secret.Text
+	// Trouble is a message key for why the last try ended, "" when it did not.
+	Trouble string
+	// Args are the values of Trouble.
+	Args map[string]any
+	// CanReplace: "I lost it" would work now.
+	CanReplace bool
+	ReplaceWhy access.Why // why not
+	Ends       time.Time  // the end the token would have, or has
+	// Again: the value had been shown before and somebody asked for it again.
+	Again bool
+}
+
+// Lost is returned beside access.ErrConflict when somebody else was quicker:
+// what they did, for the page to say.
+type Lost struct {
+	Now   access.Request
+	Actor string
+}
+
+func (e *Lost) Error() string { return "somebody else was quicker" }
+
+// Is makes a Lost match access.ErrConflict.
+func (e *Lost) Is(target error) bool { return target == access.ErrConflict }

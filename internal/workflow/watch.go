@@ -1,0 +1,312 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// The kinds of jobs.
+const (
+	jobRecover = "grant.recover" // settle an attempt whose process may have died
+	jobClear   = "grant.clear"   // delete a token that is being replaced
+	jobSweep   = "grant.sweep"   // delete strays
+	jobWatch   = "grant.watch"   // ask Canvas about a token
+	jobEnd     = "grant.end"     // delete a token and prove it
+	jobNotice  = "notice"
+	jobDigest  = "notice.reviewers"
+	jobTick    = "tick"  // what time brings: lapses, ends, reminders
+	jobPurge   = "purge" // what is kept no longer
+)
+
+type grantRef struct {
+	Grant   string `json:"grant"`
+	Attempt int    `json:"attempt"`
+}
+
+func jobData(g access.Grant) []byte {
+	b, _ := json.Marshal(grantRef{g.ID, g.Attempt}) // always marshals
+	return b
+}
+
+// occasion is the unique key of a job about a grant's present attempt.
+func occasion(kind string, g access.Grant) string {
+	return fmt.Sprintf("%s:%s:%d:%s", kind, g.ID, g.Attempt, g.State)
+}
+
+// recoverJob settles g's attempt when its lease is over, should its process die.
+func recoverJob(g access.Grant) jobs.Insert {
+	return enqueue(g.Tenant, jobRecover, occasion(jobRecover, g), jobData(g), g.LeaseUntil.Add(time.Second))
+}
+
+// Handlers are the jobs this package knows, by kind.
+func (s *Service) Handlers() map[string]jobs.Handler {
+	return map[string]jobs.Handler{
+		jobRecover: s.recoverHandler, jobClear: s.clearHandler, jobSweep: s.sweepHandler, jobWatch: s.watchHandler,
+		jobEnd: s.endJob, jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobTick: s.tickHandler, jobPurge: s.purgeHandler,
+	}
+}
+
+// Schedules are the recurring jobs.
+func (s *Service) Schedules() []jobs.Schedule {
+	return []jobs.Schedule{{Kind: jobTick, Every: time.Minute}, {Kind: jobPurge, Every: time.Hour}}
+}
+
+// jobGrant reads the grant a job is about, and its Canvas.
+func (s *Service) jobGrant(ctx context.Context, j jobs.Job) (access.Grant, far, error) {
+	var ref grantRef
+	if err := json.Unmarshal(j.Data, &ref); err != nil {
+		return access.Grant{}, far{}, jobs.Permanent(err)
+	}
+	var g access.Grant
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		g, err = tx.Grant(access.TenantID(j.Tenant), ref.Grant)
+		return err
+	})
+	if errors.Is(err, access.ErrNotFound) {
+		return g, far{}, jobs.Permanent(err)
+	}
+	if err != nil {
+		return g, far{}, err
+	}
+	f, err := s.far(ctx, g.Tenant, "")
+	return g, f, err
+}
+
+func (s *Service) recoverHandler(ctx context.Context, j jobs.Job) error {
+	g, f, err := s.jobGrant(ctx, j)
+	if err != nil {
+		return err
+	}
+	if g.State != access.Minting && g.State != access.Recovering {
+		return nil
+	}
+	if wait := g.LeaseUntil.Sub(s.Now()); g.State == access.Minting && wait > 0 {
+		return jobs.Later(wait + time.Second)
+	}
+	if err := s.recover(ctx, f, g); err != nil {
+		s.Log.WarnContext(ctx, "an attempt is not settled yet", "grant", g.ID, "err", err)
+		return jobs.Later(time.Minute)
+	}
+	return nil
+}
+
+func (s *Service) clearHandler(ctx context.Context, j jobs.Job) error {
+	g, f, err := s.jobGrant(ctx, j)
+	if err != nil || g.State != access.Replacing {
+		return err
+	}
+	if err := s.clear(ctx, f, g); err != nil {
+		s.Log.WarnContext(ctx, "a lost token is not gone yet", "grant", g.ID, "err", err)
+		return jobs.Later(time.Minute)
+	}
+	return nil
+}
+
+func (s *Service) sweepHandler(ctx context.Context, j jobs.Job) error {
+	g, f, err := s.jobGrant(ctx, j)
+	if err != nil {
+		return err
+	}
+	if err := s.sweep(ctx, f, g); err != nil {
+		s.Log.WarnContext(ctx, "strays could not be looked for", "grant", g.ID, "err", err)
+		return jobs.Later(2 * time.Minute)
+	}
+	return nil
+}
+
+// watchHandler asks Canvas about a live token: every minute for a quarter of an
+// hour after it was shown, then every hour.
+func (s *Service) watchHandler(ctx context.Context, j jobs.Job) error {
+	g, f, err := s.jobGrant(ctx, j)
+	if err != nil {
+		return err
+	}
+	var ref grantRef
+	if json.Unmarshal(j.Data, &ref) != nil || ref.Attempt != g.Attempt || (g.State != access.HandedOver && g.State != access.Active) {
+		return nil // ended, or a successor has a watch of its own
+	}
+	if err := s.observe(ctx, f, g); err != nil {
+		s.Log.WarnContext(ctx, "a token could not be looked up", "grant", g.ID, "err", err)
+	}
+	if g.State == access.HandedOver && s.Now().Sub(g.ShownAt) < 15*time.Minute {
+		return jobs.Later(time.Minute)
+	}
+	return jobs.Later(time.Hour)
+}
+
+// observe asks Canvas about a live token and stores what changed: activated,
+// used, its end, or gone because somebody deleted it there.
+func (s *Service) observe(ctx context.Context, f far, g access.Grant) error {
+	t, err := f.ShowToken(ctx, g.CanvasUser, g.CanvasID)
+	if notFound(err) || (err == nil && t.State == canvas.StateDeleted) {
+		ev, err := f.Gone(ctx, f.root(), g.CanvasUser, g.CanvasID)
+		if s.heard(g.Tenant, err) != nil {
+			return err
+		}
+		if !ev.Gone {
+			return fmt.Errorf("Canvas does not show the token, but it is not proven gone: %s", ev.Reason)
+		}
+		ended, err := s.beginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: access.ByCanvas}, access.Standing{})
+		if err != nil {
+			return err
+		}
+		return s.finishEnd(ctx, f, ended)
+	}
+	if s.heard(g.Tenant, err) != nil {
+		return err
+	}
+	now := s.Now()
+	return s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil || before.CanvasID != t.ID {
+			return err
+		}
+		if before.State == access.HandedOver && t.State == canvas.StateActive {
+			after, err := access.ApplyGrant(before, access.SeenActive, access.SystemActor, access.Standing{}, access.GrantMove{}, now)
+			if err != nil {
+				return err
+			}
+			after.CheckedAt, after.LastUsedAt = now, t.LastUsedAt
+			return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.SeenActive), nil)
+		}
+		before.CheckedAt, before.LastUsedAt = now, t.LastUsedAt
+		return tx.NoteGrant(before)
+	})
+}
+
+// tickHandler does what time brings, for every tenant. Each change is a
+// transaction of its own; one that fails does not hold up the others.
+func (s *Service) tickHandler(ctx context.Context, _ jobs.Job) error {
+	var tenants []store.Tenant
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		tenants, err = tx.Tenants()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, t := range tenants {
+		all = errors.Join(all, s.tickRequests(ctx, t), s.tickGrants(ctx, t), s.remind(ctx, t))
+	}
+	s.nudge()
+	return all
+}
+
+const tickBatch = 500
+
+func (s *Service) tickRequests(ctx context.Context, t store.Tenant) error {
+	now := s.Now()
+	for _, due := range []struct {
+		state  access.RequestState
+		field  store.DueField
+		before time.Time
+		do     access.Action
+	}{
+		{access.AwaitingSponsor, store.DueSponsor, now, access.Lapse},
+		{access.Approved, store.DueCollect, now, access.Lapse},
+		{access.Draft, store.DueUpdate, now.Add(-access.DraftLife), access.Discard},
+		{access.AwaitingReview, store.DueClaim, now.Add(-access.ClaimLife), access.Release},
+	} {
+		var rs []access.Request
+		err := s.Store.Read(ctx, func(tx *store.Tx) error {
+			var err error
+			rs, err = tx.Requests(store.RequestQuery{Tenant: t.ID, States: []access.RequestState{due.state}, DueField: due.field, DueBefore: due.before, Limit: tickBatch})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range rs {
+			if due.do == access.Release && access.BusinessDaysBetween(r.ClaimedAt, now, zone(t)) < 3 {
+				continue // one whole business day has not passed
+			}
+			err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+				cur, err := tx.Request(t.ID, r.ID)
+				if err != nil || cur.Version != r.Version {
+					return err
+				}
+				if due.do == access.Discard {
+					cur.Answers = access.Answers{}
+				}
+				return s.move(tx, access.SystemActor, cur, due.do, access.Move{}, nil)
+			})
+			if err != nil && !errors.Is(err, access.ErrConflict) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tickGrants begins the end of grants whose time is over, who were never
+// activated, or whose successor was never made.
+func (s *Service) tickGrants(ctx context.Context, t store.Tenant) error {
+	now := s.Now()
+	for _, due := range []struct {
+		q     store.GrantQuery
+		cause access.Cause
+	}{
+		{store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.HandedOver}, ActivateBefore: now, Limit: tickBatch}, access.ByUnclaimed},
+		{store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.Replacing}, ActivateBefore: now, Limit: tickBatch}, access.ByNoReplaced},
+		{store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.HandedOver, access.Active, access.Replacing}, EndsBefore: now, Limit: tickBatch}, access.ByEnd},
+	} {
+		var gs []access.Grant
+		err := s.Store.Read(ctx, func(tx *store.Tx) error {
+			var err error
+			gs, err = tx.Grants(due.q)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, g := range gs {
+			if _, err := s.beginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: due.cause}, access.Standing{}); err != nil && !errors.Is(err, access.ErrConflict) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Kept text and the record of finished jobs live so long.
+const (
+	keptLife = 7 * 24 * time.Hour
+	jobLife  = 30 * 24 * time.Hour
+)
+
+func (s *Service) purgeHandler(ctx context.Context, _ jobs.Job) error {
+	now := s.Now()
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.PurgeSessions(now); err != nil {
+			return err
+		}
+		_, err := tx.PurgeKept(now.Add(-keptLife))
+		return err
+	})
+	_, stateErr := s.Store.PurgeStates(ctx, now)
+	_, jobErr := s.Store.PurgeJobs(ctx, now.Add(-jobLife))
+	return errors.Join(err, stateErr, jobErr)
+}
+
+// hidden leaves out of a request's story what its reader has no use for.
+func hidden(e store.AuditEntry, c Case) bool {
+	switch e.Event.Action {
+	case audit.GrantCreate, audit.GrantMint, audit.GrantObserved, audit.GrantStray, audit.RequestCollect, audit.RequestHandOver, audit.RequestCreate:
+		return !c.Reviewer
+	case audit.Refused, audit.NoticeFailed:
+		return true
+	}
+	return false
+}
