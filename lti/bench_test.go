@@ -22,6 +22,7 @@ type benchLaunch struct {
 }
 
 func newBenchLaunch(b *testing.B) benchLaunch {
+	b.Helper()
 	v := newVerifier(b)
 	c := claimSet("n", vectorTarget, v.now)
 	custom := c[claimPrefix+"custom"].(map[string]any)

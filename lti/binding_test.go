@@ -12,11 +12,11 @@ import (
 const frame = "post_message_forwarding"
 
 // proofPage reads the page that asks the platform's storage.
-func (r reply) proofPage(t testing.TB) ProofPage {
-	t.Helper()
+func (r reply) proofPage(tb testing.TB) ProofPage {
+	tb.Helper()
 	var p ProofPage
 	if err := json.Unmarshal(r.body, &p); err != nil || p.Step != "proof" || r.status != http.StatusOK {
-		t.Fatalf("no proof page: %d %s", r.status, r.body)
+		tb.Fatalf("no proof page: %d %s", r.status, r.body)
 	}
 	return p
 }

@@ -1,20 +1,17 @@
 // Keeps a value in the LTI platform's storage, and reads it back.
 (() => {
   "use strict";
-  const page = document.getElementById("lti-data");
-  if (!page) return;
-  const data = JSON.parse(page.textContent);
+  const data = JSON.parse(document.getElementById("lti-data")?.textContent || "{}");
   const outer = parent !== window ? parent : opener;
 
-  // The windows to ask, in order, each with the origins it may have.
+  // Windows to ask in turn, with their origins.
   const targets = () => {
     const list = [];
-    if (!outer) return list;
     try {
       const named = data.frame === "_parent" ? outer : outer.frames[data.frame];
       if (named?.postMessage) list.push([named, [data.origin]]);
-    } catch { /* no such frame */ }
-    if (data.fallback[0]) list.push([outer, data.fallback]);
+    } catch { /* no frame */ }
+    if (outer && data.fallback[0]) list.push([outer, data.fallback]);
     return list;
   };
 
@@ -27,7 +24,7 @@
         if (typeof reply === "string") reply = JSON.parse(reply);
       } catch { return; }
       if (reply?.message_id !== message.message_id || reply.subject !== message.subject + ".response") return;
-      done(reply.error ? { outcome: "error" } : { outcome: "ok", value: reply.value });
+      done({ outcome: reply.error ? "error" : "ok", value: reply.value });
     };
     const timer = setTimeout(() => done({ outcome: "timeout" }), data.wait);
     const done = (answer) => {
@@ -39,7 +36,7 @@
     send(to, origins, message);
   });
 
-  // Asks each window in turn until one gives a value.
+  // Asks until a window gives a value.
   const request = async (subject, value) => {
     let answer = { outcome: "no_frame" };
     for (const [i, [to, origins]] of targets().entries()) {
@@ -64,7 +61,7 @@
   };
 
   const store = async () => {
-    try { sessionStorage.setItem(data.key, data.own); } catch { /* the platform's must do */ }
+    try { sessionStorage.setItem(data.key, data.own); } catch { /* blocked */ }
     await request("lti.put_data", data.value);
     location.replace(data.next);
   };
@@ -81,5 +78,5 @@
     form.submit();
   };
 
-  ({ store, proof, forget })[data.step]();
+  ({ store, proof, forget })[data.step]?.();
 })();

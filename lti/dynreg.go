@@ -22,7 +22,7 @@ const (
 // caller serves the registration URL, and must ask for an invitation of its own
 // there: the URL is public, and what it is given says whom to call.
 type DynamicRegistration struct {
-	// Client makes the calls; http.DefaultClient if nil. Its transport must
+	// Client makes the calls; a plain http.Client if nil. Its transport must
 	// refuse private addresses. Redirects are never followed.
 	Client *http.Client
 	// TrustHost decides, for every URL of the platform's configuration and for
@@ -300,7 +300,7 @@ func (p Profile) Registration(cfg PlatformConfiguration) ([]byte, error) {
 	if p.ToolID != "" {
 		tool[canvasExtension+"tool_id"] = p.ToolID
 	}
-	doc := map[string]any{
+	doc := map[string]any{ //nolint:gosec // names of OAuth parameters, no credentials
 		"application_type":           "web",
 		"grant_types":                []string{"client_credentials", "implicit"},
 		"response_types":             []string{"id_token"},

@@ -115,6 +115,7 @@ type registrar struct {
 const registrationToken = "eyJ.registration.token"
 
 func newRegistrar(t *testing.T) (*registrar, *DynamicRegistration) {
+	t.Helper()
 	s := &registrar{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/lti/security/openid-configuration", func(w http.ResponseWriter, r *http.Request) {

@@ -24,7 +24,7 @@ import (
 // signed by a brand-new key does not fail because somebody else was guessing.
 // Simultaneous callers share one fetch.
 type KeySets struct {
-	// Client makes the calls; http.DefaultClient if nil. Which addresses may be
+	// Client makes the calls; a plain http.Client if nil. Which addresses may be
 	// reached is for its transport to decide. Its redirect policy is replaced:
 	// redirects to another host are never followed.
 	Client *http.Client

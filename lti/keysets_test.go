@@ -59,29 +59,35 @@ func (s *keyServer) count() int {
 	return s.fetches
 }
 
-func publish(t testing.TB, ids ...string) []byte {
-	t.Helper()
+func publish(tb testing.TB, ids ...string) []byte {
+	tb.Helper()
 	var keys []PublicKey
 	for _, id := range ids {
 		keys = append(keys, PublicKey{ID: id, Key: &keyA().PublicKey})
 	}
 	body, err := KeySet(keys...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return body
 }
 
 const keysURL = "https://sso.example.edu/jwks"
 
-// inBubble runs f with virtual time, a key server that has key "a" for an hour,
-// and key sets that fetch from it.
-func inBubble(t *testing.T, f func(t *testing.T, s *keyServer, k *KeySets)) {
+// bubble has virtual time, a key server with key "a" for an hour, and key sets
+// that fetch from it.
+type bubble struct {
+	*testing.T
+	server *keyServer
+	keys   *KeySets
+}
+
+func inBubble(t *testing.T, f func(in bubble)) {
 	t.Helper()
 	body := publish(t, "a")
 	synctest.Test(t, func(t *testing.T) {
 		s := &keyServer{body: body, status: 200, control: "public, max-age=3600"}
-		f(t, s, &KeySets{Client: &http.Client{Transport: s}, Log: slog.New(slog.DiscardHandler)})
+		f(bubble{t, s, &KeySets{Client: &http.Client{Transport: s}, Log: slog.New(slog.DiscardHandler)}})
 	})
 }
 
@@ -94,7 +100,8 @@ func wantKey(t *testing.T, k *KeySets, id string, want error) {
 }
 
 func TestAKeySetIsKeptForItsMaxAge(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *keyServer, k *KeySets) {
+	inBubble(t, func(in bubble) {
+		t, s, k := in.T, in.server, in.keys
 		for range 10 {
 			wantKey(t, k, "a", nil)
 		}
@@ -122,7 +129,8 @@ func TestMaxAgeIsBounded(t *testing.T) {
 		"max-age=-5":               time.Minute,
 	} {
 		t.Run(control, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *keyServer, k *KeySets) {
+			inBubble(t, func(in bubble) {
+				t, s, k := in.T, in.server, in.keys
 				s.control = control
 				wantKey(t, k, "a", nil)
 				time.Sleep(want - time.Second)
@@ -141,7 +149,8 @@ func TestMaxAgeIsBounded(t *testing.T) {
 }
 
 func TestANewKeyIsFoundAtOnce(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *keyServer, k *KeySets) {
+	inBubble(t, func(in bubble) {
+		t, s, k := in.T, in.server, in.keys
 		wantKey(t, k, "a", nil)
 		time.Sleep(time.Minute)
 		s.change(func(s *keyServer) { s.body = publish(t, "a", "b") })
@@ -157,7 +166,8 @@ func TestANewKeyIsFoundAtOnce(t *testing.T) {
 // minute. The platform sees a fetch every five seconds, and a launch signed by a
 // key that appears in the middle of it goes through.
 func TestGuessingDoesNotFlood(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *keyServer, k *KeySets) {
+	inBubble(t, func(in bubble) {
+		t, s, k := in.T, in.server, in.keys
 		wantKey(t, k, "a", nil)
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
@@ -186,7 +196,8 @@ func TestGuessingDoesNotFlood(t *testing.T) {
 }
 
 func TestTooManyWaitersAreTurnedAway(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *keyServer, k *KeySets) {
+	inBubble(t, func(in bubble) {
+		t, s, k := in.T, in.server, in.keys
 		wantKey(t, k, "a", nil)
 		wantKey(t, k, "guess", ErrKeyUnknown) // waits for its turn, then asks
 		var turnedAway, answered atomic.Int32
@@ -213,7 +224,8 @@ func TestTooManyWaitersAreTurnedAway(t *testing.T) {
 }
 
 func TestSimultaneousCallersShareAFetch(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *keyServer, k *KeySets) {
+	inBubble(t, func(in bubble) {
+		t, s, k := in.T, in.server, in.keys
 		s.delay = time.Second
 		var wg sync.WaitGroup
 		for range 100 {
@@ -227,7 +239,8 @@ func TestSimultaneousCallersShareAFetch(t *testing.T) {
 }
 
 func TestACallerWhoLeavesDoesNotEndTheFetch(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *keyServer, k *KeySets) {
+	inBubble(t, func(in bubble) {
+		t, s, k := in.T, in.server, in.keys
 		s.delay = time.Second
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Millisecond, cancel)
@@ -251,7 +264,8 @@ func TestTheLastGoodSetOutlivesAnOutage(t *testing.T) {
 		"the platform hangs":           func(s *keyServer) { s.delay = time.Hour },
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, s *keyServer, k *KeySets) {
+			inBubble(t, func(in bubble) {
+				t, s, k := in.T, in.server, in.keys
 				wantKey(t, k, "a", nil)
 				s.change(fault)
 				time.Sleep(2 * time.Hour)
@@ -281,7 +295,8 @@ func TestTheLastGoodSetOutlivesAnOutage(t *testing.T) {
 }
 
 func TestAPlatformThatIsDownFromTheStart(t *testing.T) {
-	inBubble(t, func(t *testing.T, s *keyServer, k *KeySets) {
+	inBubble(t, func(in bubble) {
+		t, s, k := in.T, in.server, in.keys
 		s.err = errors.New("connection refused")
 		for range 50 {
 			wantKey(t, k, "a", ErrKeySetUnavailable)

@@ -28,7 +28,7 @@ type answer struct {
 // never contain the URL's query.
 func call(client *http.Client, req *http.Request, redirects bool) (answer, error) {
 	if client == nil {
-		client = http.DefaultClient
+		client = new(http.Client)
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), callTimeout)
 	defer cancel()

@@ -41,9 +41,10 @@ type platform struct {
 	fetches atomic.Int32
 }
 
-func newPlatform(t testing.TB) *platform {
+func newPlatform(tb testing.TB) *platform {
+	tb.Helper()
 	p := &platform{}
-	p.publish(t, PublicKey{ID: testKeyID, Key: &keyA().PublicKey})
+	p.publish(tb, PublicKey{ID: testKeyID, Key: &keyA().PublicKey})
 	p.Server = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		p.fetches.Add(1)
 		p.mu.Lock()
@@ -51,15 +52,15 @@ func newPlatform(t testing.TB) *platform {
 		w.Header().Set("Cache-Control", "max-age=864000")
 		_, _ = w.Write(p.keySet)
 	}))
-	t.Cleanup(p.Close)
+	tb.Cleanup(p.Close)
 	return p
 }
 
-func (p *platform) publish(t testing.TB, keys ...PublicKey) {
-	t.Helper()
+func (p *platform) publish(tb testing.TB, keys ...PublicKey) {
+	tb.Helper()
 	set, err := KeySet(keys...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,22 +114,22 @@ func claimSet(nonce, target string, now time.Time) map[string]any {
 }
 
 // sign makes a compact JWS by hand, so that it can be as wrong as a test wants.
-func sign(t testing.TB, key *rsa.PrivateKey, header map[string]any, payload []byte) string {
-	t.Helper()
+func sign(tb testing.TB, key *rsa.PrivateKey, header map[string]any, payload []byte) string {
+	tb.Helper()
 	h, err := json.Marshal(header)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return signRaw(t, key, h, payload)
+	return signRaw(tb, key, h, payload)
 }
 
-func signRaw(t testing.TB, key *rsa.PrivateKey, header, payload []byte) string {
-	t.Helper()
+func signRaw(tb testing.TB, key *rsa.PrivateKey, header, payload []byte) string {
+	tb.Helper()
 	input := base64url(header) + "." + base64url(payload)
 	sum := sha256.Sum256([]byte(input))
 	sig, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return input + "." + base64url(sig)
 }
@@ -137,13 +138,13 @@ func goodHeader() map[string]any {
 	return map[string]any{"typ": "JWT", "alg": "RS256", "kid": testKeyID}
 }
 
-func signClaims(t testing.TB, c map[string]any) string {
-	t.Helper()
+func signClaims(tb testing.TB, c map[string]any) string {
+	tb.Helper()
 	payload, err := json.Marshal(c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return sign(t, keyA(), goodHeader(), payload)
+	return sign(tb, keyA(), goodHeader(), payload)
 }
 
 // bench is a tool on a real server with a platform beside it.
@@ -169,11 +170,12 @@ type shownRefusal struct {
 	CanRetryInNewTab                                  bool
 }
 
-func newBench(t testing.TB) *bench {
-	b := &bench{platform: newPlatform(t), log: &lockedBuffer{}}
+func newBench(tb testing.TB) *bench {
+	tb.Helper()
+	b := &bench{platform: newPlatform(tb), log: &lockedBuffer{}}
 	mux := http.NewServeMux()
 	b.server = httptest.NewTLSServer(mux)
-	t.Cleanup(b.server.Close)
+	tb.Cleanup(b.server.Close)
 	b.reg = Registration{
 		ID: "reg_1", Issuer: testIssuer, ClientID: testClient,
 		AuthURL:      "https://sso.canvas.example.edu/api/lti/authorize_redirect",
@@ -185,7 +187,7 @@ func newBench(t testing.TB) *bench {
 	b.store = newMemory(b.reg)
 	b.tool = b.newTool(b.server.URL)
 	if err := b.tool.Validate(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	mux.HandleFunc("/lti/login", b.tool.HandleLogin)
 	mux.HandleFunc("/lti/launch", b.tool.HandleLaunch)
@@ -251,20 +253,22 @@ type browser struct {
 	client *http.Client
 }
 
-func (b *bench) browser(t testing.TB) *browser {
+func (b *bench) browser(tb testing.TB) *browser {
+	tb.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return &browser{b, t, &http.Client{
+	return &browser{b, tb, &http.Client{
 		Transport: b.server.Client().Transport, Jar: jar,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
 // noCookies is a browser that keeps none.
-func (b *bench) noCookies(t testing.TB) *browser {
-	br := b.browser(t)
+func (b *bench) noCookies(tb testing.TB) *browser {
+	tb.Helper()
+	br := b.browser(tb)
 	br.client.Jar = nil
 	return br
 }
@@ -374,23 +378,23 @@ func (br *browser) launchToken(b began, token string) reply {
 }
 
 // launched returns the launch of a reply that must be one.
-func (r reply) launched(t testing.TB) Launch {
-	t.Helper()
+func (r reply) launched(tb testing.TB) Launch {
+	tb.Helper()
 	var got struct{ Launch *Launch }
 	if err := json.Unmarshal(r.body, &got); err != nil || r.status != http.StatusOK || got.Launch == nil {
-		t.Fatalf("not launched: %d %s", r.status, r.body)
+		tb.Fatalf("not launched: %d %s", r.status, r.body)
 	}
 	return *got.Launch
 }
 
 // refused checks that a reply is a refusal for that reason.
-func (r reply) refused(t testing.TB, want Reason) {
-	t.Helper()
+func (r reply) refused(tb testing.TB, want Reason) {
+	tb.Helper()
 	if r.refusal.Code != string(want) || r.status != want.Status() {
-		t.Fatalf("got %d %s; want %d and %q", r.status, r.body, want.Status(), want)
+		tb.Fatalf("got %d %s; want %d and %q", r.status, r.body, want.Status(), want)
 	}
 	if len(r.refusal.Reference) != 9 {
-		t.Fatalf("reference %q", r.refusal.Reference)
+		tb.Fatalf("reference %q", r.refusal.Reference)
 	}
 }
 
@@ -407,7 +411,7 @@ func TestMain(m *testing.M) {
 	if code == 0 && full {
 		for _, r := range Reasons() {
 			if _, ok := seenReasons.Load(r); !ok {
-				fmt.Printf("FAIL: no test met the reason %q\n", r)
+				fmt.Fprintf(os.Stderr, "FAIL: no test met the reason %q\n", r)
 				code = 1
 			}
 		}

@@ -65,7 +65,7 @@ const (
 const (
 	ReasonPlatformRequest  Reason = "platform_invalid_request"        // invalid_request_object
 	ReasonPlatformLogin    Reason = "platform_login_required"         // login_required
-	ReasonPlatformClient   Reason = "platform_unauthorized_client"    // unauthorized_client
+	ReasonPlatformClient   Reason = "platform_client_not_allowed"     // OAuth calls the client not authorised
 	ReasonPlatformConsumed Reason = "platform_launch_no_longer_valid" // launch_no_longer_valid
 	ReasonPlatformOther    Reason = "platform_error"                  // any other error=
 )

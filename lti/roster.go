@@ -29,7 +29,7 @@ const (
 // whoever left is missing, not marked.
 type NamesRoles struct {
 	Tokens *ServiceTokens
-	Client *http.Client // http.DefaultClient if nil; redirects are never followed
+	Client *http.Client // a plain http.Client if nil; redirects are never followed
 }
 
 // Member is one person in a roster. Its roles are those of the context.

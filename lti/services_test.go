@@ -32,11 +32,11 @@ func (k fixedKeys) Published(context.Context) ([]PublicKey, error) {
 	return []PublicKey{k.current.Public()}, k.fail
 }
 
-func toolKeys(t testing.TB) fixedKeys {
-	t.Helper()
+func toolKeys(tb testing.TB) fixedKeys {
+	tb.Helper()
 	k, err := newSigningKey(keyB())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return fixedKeys{current: k}
 }
@@ -56,13 +56,14 @@ type services struct {
 	accepted []string                                 // Accept headers and queries the roster saw
 }
 
-func newServices(t testing.TB) (*services, Registration) {
-	s := &services{t: t, now: time.Now, public: &keyB().PublicKey, jtis: map[string]bool{}}
+func newServices(tb testing.TB) (*services, Registration) {
+	tb.Helper()
+	s := &services{t: tb, now: time.Now, public: &keyB().PublicKey, jtis: map[string]bool{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /login/oauth2/token", s.token)
 	mux.HandleFunc("GET /api/lti/courses/1/names_and_roles", s.members)
 	s.Server = httptest.NewTLSServer(mux)
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s, Registration{
 		ID: "reg_1", ClientID: testClient, TokenURL: s.URL + "/login/oauth2/token",
 		RosterHosts: []string{strings.TrimPrefix(s.URL, "https://")},
@@ -122,7 +123,7 @@ func (s *services) members(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.accepted = append(s.accepted, r.Header.Get("Accept")+" "+r.URL.RawQuery)
 	if r.Header.Get("Authorization") != "Bearer "+s.valid || s.valid == "" {
-		writeJSON(w, http.StatusUnauthorized, map[string]any{"errors": map[string]any{"type": "unauthorized"}})
+		writeJSON(w, http.StatusUnauthorized, map[string]any{"errors": map[string]any{"type": "refused"}})
 		return
 	}
 	if s.roster != nil {

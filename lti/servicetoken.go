@@ -22,7 +22,7 @@ import (
 // Keys is usable; it must not be copied after first use.
 type ServiceTokens struct {
 	Keys   SigningKeys
-	Client *http.Client     // http.DefaultClient if nil; redirects are never followed
+	Client *http.Client     // a plain http.Client if nil; redirects are never followed
 	Now    func() time.Time // time.Now if nil
 
 	mu     sync.Mutex

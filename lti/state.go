@@ -42,8 +42,9 @@ type Held struct {
 // share. Every method is safe for concurrent use.
 type StateStore interface {
 	// SaveState stores s. Logins need no authentication, so the number of rows
-	// must be bounded: with limit or more unexpired states stored it refuses with
-	// ErrTooManyStates. The count may be approximate.
+	// must be bounded: with limit or more unexpired states of the same
+	// registration stored, it refuses with ErrTooManyStates. The count may be
+	// approximate.
 	SaveState(ctx context.Context, s State, limit int) error
 	// State reads a state without spending it. It returns ErrStateUnknown for one
 	// that is not there, and may return ErrStateSpent for one that it remembers

@@ -46,8 +46,8 @@ type Tool struct {
 	// Admit may refuse a login before anything is stored, for instance by client
 	// address and rate. If it is nil, every login is admitted.
 	Admit func(r *http.Request, reg Registration) bool
-	// MaxPending bounds the logins that wait for their launch, over all
-	// platforms; 20,000 if zero. Beyond it logins are refused as busy.
+	// MaxPending bounds the logins of one registration that wait for their
+	// launch; 20,000 if zero. Beyond it logins are refused as busy.
 	MaxPending int
 
 	Now func() time.Time // time.Now if nil

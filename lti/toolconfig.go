@@ -54,7 +54,7 @@ type Placement struct {
 type Profile struct {
 	Title       string
 	Description string
-	ToolID      string // Canvas's tool_id, a short fixed name
+	ToolID      string // optional: Canvas's tool_id, a short fixed name
 
 	PublicURL     string   // the tool's base; its host becomes the domain
 	LoginURL      string   // HandleLogin
@@ -131,6 +131,15 @@ func (p Profile) Configuration() ([]byte, error) {
 	if p.IconURL != "" {
 		settings["icon_url"] = p.IconURL
 	}
+	extension := map[string]any{
+		"platform":      canvasPlatform,
+		"domain":        p.domain(),
+		"privacy_level": p.PrivacyLevel,
+		"settings":      settings,
+	}
+	if p.ToolID != "" {
+		extension["tool_id"] = p.ToolID
+	}
 	doc := map[string]any{
 		"title":               p.Title,
 		"description":         p.Description,
@@ -139,13 +148,7 @@ func (p Profile) Configuration() ([]byte, error) {
 		"public_jwk_url":      p.KeySetURL,
 		"scopes":              list(p.Scopes),
 		"custom_fields":       fields(p.CustomFields),
-		"extensions": []any{map[string]any{
-			"platform":      canvasPlatform,
-			"domain":        p.domain(),
-			"tool_id":       p.ToolID,
-			"privacy_level": p.PrivacyLevel,
-			"settings":      settings,
-		}},
+		"extensions":          []any{extension},
 	}
 	return json.MarshalIndent(doc, "", "  ")
 }

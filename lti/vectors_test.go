@@ -32,28 +32,29 @@ type verifier struct {
 
 const vectorTarget = "https://tool.example.edu/"
 
-func newVerifier(t testing.TB) *verifier {
-	b := newBench(t)
+func newVerifier(tb testing.TB) *verifier {
+	tb.Helper()
+	b := newBench(tb)
 	return &verifier{tool: b.tool, reg: b.reg, now: b.now(), st: State{
 		NonceHash: nonceHash("n"), TargetLinkURI: vectorTarget, RegistrationID: b.reg.ID,
 	}}
 }
 
-func (v *verifier) payload(t testing.TB) []byte {
-	t.Helper()
+func (v *verifier) payload(tb testing.TB) []byte {
+	tb.Helper()
 	p, err := json.Marshal(claimSet("n", vectorTarget, v.now))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
-func (v *verifier) verify(t testing.TB, token string) Reason {
-	t.Helper()
-	c, refusal := v.tool.verifyToken(t.Context(), v.reg, v.st, token, v.now)
+func (v *verifier) verify(tb testing.TB, token string) Reason {
+	tb.Helper()
+	c, refusal := v.tool.verifyToken(tb.Context(), v.reg, v.st, token, v.now)
 	if refusal != nil {
 		if c != nil {
-			t.Fatal("claims of a refused token")
+			tb.Fatal("claims of a refused token")
 		}
 		return refusal.Code
 	}
@@ -103,6 +104,7 @@ func TestSignatureVectors(t *testing.T) {
 
 // algorithmNames signs honestly, but names every other algorithm there is.
 func algorithmNames(t *testing.T, payload []byte) []vector {
+	t.Helper()
 	var out []vector
 	for _, alg := range []any{
 		"none", "None", "NONE", "nOnE", "", " ", "RS256 ", " RS256", "rs256", "Rs256", "RS256\x00", "RS256,none",
@@ -130,6 +132,7 @@ func algorithmNames(t *testing.T, payload []byte) []vector {
 
 // keyConfusions signs with everything that could be taken for the right key.
 func keyConfusions(t *testing.T, payload []byte) []vector {
+	t.Helper()
 	var out []vector
 	public := &keyA().PublicKey
 	der, err := x509.MarshalPKIXPublicKey(public)
@@ -216,6 +219,7 @@ func keyConfusions(t *testing.T, payload []byte) []vector {
 }
 
 func signingInput(t *testing.T, header map[string]any, payload []byte) string {
+	t.Helper()
 	h, err := json.Marshal(header)
 	if err != nil {
 		t.Fatal(err)
@@ -282,6 +286,7 @@ func other(c byte) byte {
 
 // oddBase64 spells the right token in ways that lax decoders take.
 func oddBase64(t *testing.T, good string) []vector {
+	t.Helper()
 	var out []vector
 	parts := strings.Split(good, ".")
 	join := func(i int, s string) string {
@@ -319,18 +324,18 @@ func oddBase64(t *testing.T, good string) []vector {
 		t.Error("a signature of 256 bytes must have stray bits")
 	}
 	for name, token := range map[string]string{
-		"four segments":      good + ".e30",
-		"five segments":      good + "..",
-		"a leading dot":      "." + good,
-		"a trailing dot":     good + ".",
-		"one segment":        parts[0],
-		"nothing":            "",
-		"Bearer":             "Bearer " + good,
-		"quotes":             `"` + good + `"`,
-		"standard base64":    base64.StdEncoding.EncodeToString([]byte(good)),
-		"segments swapped":   parts[1] + "." + parts[0] + "." + parts[2],
-		"JSON serialization": fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0], parts[1], parts[2]),
-		"general JSON":       fmt.Sprintf(`{"payload":%q,"signatures":[{"protected":%q,"signature":%q}]}`, parts[1], parts[0], parts[2]),
+		"four segments":    good + ".e30",
+		"five segments":    good + "..",
+		"a leading dot":    "." + good,
+		"a trailing dot":   good + ".",
+		"one segment":      parts[0],
+		"nothing":          "",
+		"Bearer":           "Bearer " + good,
+		"quotes":           `"` + good + `"`,
+		"standard base64":  base64.StdEncoding.EncodeToString([]byte(good)),
+		"segments swapped": parts[1] + "." + parts[0] + "." + parts[2],
+		"flattened JSON":   fmt.Sprintf(`{"protected":%q,"payload":%q,"signature":%q}`, parts[0], parts[1], parts[2]),
+		"general JSON":     fmt.Sprintf(`{"payload":%q,"signatures":[{"protected":%q,"signature":%q}]}`, parts[1], parts[0], parts[2]),
 	} {
 		out = append(out, vector{name, token, []Reason{ReasonMalformed, ReasonAlgorithm}})
 	}
@@ -349,6 +354,7 @@ func strayBits(s string) string {
 
 // oddHeaders signs with the right key under headers that must not pass.
 func oddHeaders(t *testing.T, payload []byte) []vector {
+	t.Helper()
 	var out []vector
 	for _, crit := range []any{[]any{}, []any{"b64"}, []any{"exp"}, []any{"kid"}, []any{""}, []any{1}, "b64", nil, 1, map[string]any{}, false} {
 		h := goodHeader()

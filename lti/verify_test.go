@@ -166,20 +166,20 @@ func TestBadTokens(t *testing.T) {
 		PublicKey{ID: "twice", Key: &keyA().PublicKey}, PublicKey{ID: "twice", Key: &keyB().PublicKey},
 		PublicKey{ID: "small", Key: &keySmall().PublicKey},
 	)
-	withKey := func(key func() *rsa.PrivateKey, edit func(map[string]any)) func(*testing.T, []byte) string {
-		return func(t *testing.T, payload []byte) string {
+	withKey := func(key func() *rsa.PrivateKey, edit func(map[string]any)) func(*browser, []byte) string {
+		return func(br *browser, payload []byte) string {
 			h := goodHeader()
 			if edit != nil {
 				edit(h)
 			}
-			return sign(t, key(), h, payload)
+			return sign(br.t, key(), h, payload)
 		}
 	}
-	raw := func(payload string) func(*testing.T, []byte) string {
-		return func(t *testing.T, _ []byte) string { return sign(t, keyA(), goodHeader(), []byte(payload)) }
+	raw := func(payload string) func(*browser, []byte) string {
+		return func(br *browser, _ []byte) string { return sign(br.t, keyA(), goodHeader(), []byte(payload)) }
 	}
 	tests := map[string]struct {
-		make func(t *testing.T, payload []byte) string
+		make func(br *browser, payload []byte) string
 		want Reason
 	}{
 		"1 no kid":                            {withKey(keyA, del("kid")), ReasonKeyIDMissing},
@@ -211,16 +211,18 @@ func TestBadTokens(t *testing.T) {
 		"a claim's member that comes twice":   {raw(`{"x":{"y":[{"z":1,"z":2}]}}`), ReasonDuplicateName},
 		"a custom parameter that comes twice": {raw(`{"` + claimPrefix + `custom":{"a":"1","a":"2"}}`), ReasonDuplicateName},
 		"a context id in capitals":            {raw(`{"` + claimPrefix + `context":{"ID":"1"}}`), ReasonDuplicateName},
-		"a header that is no JSON":            {func(t *testing.T, p []byte) string { return signRaw(t, keyA(), []byte("RS256"), p) }, ReasonMalformed},
-		"a header member that comes twice": {func(t *testing.T, p []byte) string {
-			return signRaw(t, keyA(), []byte(`{"alg":"RS256","alg":"none","kid":"x"}`), p)
+		"a header that is no JSON":            {func(br *browser, p []byte) string { return signRaw(br.t, keyA(), []byte("RS256"), p) }, ReasonMalformed},
+		"a header member that comes twice": {func(br *browser, p []byte) string {
+			return signRaw(br.t, keyA(), []byte(`{"alg":"RS256","alg":"none","kid":"x"}`), p)
 		}, ReasonMalformed},
-		"a header with ALG":               {func(t *testing.T, p []byte) string { return signRaw(t, keyA(), []byte(`{"ALG":"RS256","kid":"x"}`), p) }, ReasonMalformed},
+		"a header with ALG": {func(br *browser, p []byte) string {
+			return signRaw(br.t, keyA(), []byte(`{"ALG":"RS256","kid":"x"}`), p)
+		}, ReasonMalformed},
 		"a header of 20 kB":               {withKey(keyA, set("x5c", strings.Repeat("A", 20_000))), ReasonMalformed},
-		"a payload changed after signing": {func(t *testing.T, p []byte) string { return tamper(sign(t, keyA(), goodHeader(), p), p) }, ReasonSignature},
-		"two segments":                    {func(t *testing.T, p []byte) string { return cut(sign(t, keyA(), goodHeader(), p)) }, ReasonMalformed},
-		"a token of 257 kB":               {func(*testing.T, []byte) string { return strings.Repeat("A", 257<<10) }, ReasonTooLarge},
-		"no token, only dots":             {func(*testing.T, []byte) string { return ".." }, ReasonMalformed},
+		"a payload changed after signing": {func(br *browser, p []byte) string { return tamper(sign(br.t, keyA(), goodHeader(), p), p) }, ReasonSignature},
+		"two segments":                    {func(br *browser, p []byte) string { return cut(sign(br.t, keyA(), goodHeader(), p)) }, ReasonMalformed},
+		"a token of 257 kB":               {func(*browser, []byte) string { return strings.Repeat("A", 257<<10) }, ReasonTooLarge},
+		"no token, only dots":             {func(*browser, []byte) string { return ".." }, ReasonMalformed},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -231,7 +233,7 @@ func TestBadTokens(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			br.launchToken(login, tt.make(t, payload)).refused(t, tt.want)
+			br.launchToken(login, tt.make(br, payload)).refused(t, tt.want)
 			br.launch(login, nil).launched(t)
 		})
 	}

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -105,14 +106,20 @@ type Detail struct {
 	Data map[string]string `json:"data"`
 }
 
-// NewDetail salts data. It returns nil when there is nothing to tell.
+// NewDetail salts a copy of data, in which bytes that are not UTF-8 are
+// replaced: they would not survive JSON, and so the digest would not. It returns
+// nil when there is nothing to tell.
 func NewDetail(data map[string]string) *Detail {
 	if len(data) == 0 {
 		return nil
 	}
+	valid := make(map[string]string, len(data))
+	for k, v := range data {
+		valid[strings.ToValidUTF8(k, "\uFFFD")] = strings.ToValidUTF8(v, "\uFFFD")
+	}
 	salt := make([]byte, 16)
-	rand.Read(salt) //nolint:errcheck // crypto/rand.Read never fails (it ends the program instead)
-	return &Detail{Salt: salt, Data: data}
+	rand.Read(salt) // never fails: it ends the program instead
+	return &Detail{Salt: salt, Data: valid}
 }
 
 // Sum is the salted digest that the chain covers.
@@ -207,6 +214,8 @@ func (c *Chain) Add(e Event, d *Detail) error {
 		return broken("it does not continue the entry before it")
 	case !e.Action.Known():
 		return broken("an unknown action")
+	case !e.At.Equal(e.At.Truncate(time.Microsecond)):
+		return broken("a time finer than the chain covers")
 	case !bytes.Equal(e.Hash, e.sum()):
 		return broken("its contents do not match its hash")
 	case d != nil && !bytes.Equal(d.Sum(), e.DetailSum):

@@ -254,14 +254,14 @@ func TestAWriteIsSentOnce(t *testing.T) {
 
 // virtual runs fn with a client of a server in the bubble: both ends run on
 // virtual time, over pipes.
-func virtual(t *testing.T, h http.Handler, fn func(*testing.T, *canvas.Client)) {
+func virtual(t *testing.T, h http.Handler, fn func(context.Context, *canvas.Client)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		listener := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 		srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Hour}
 		go func() { _ = srv.Serve(listener) }()
 		transport := &http.Transport{DialContext: listener.dial}
-		fn(t, canvas.New(canvas.Config{BaseURL: "http://canvas.localhost", Credential: good, HTTP: &http.Client{Transport: transport}}))
+		fn(t.Context(), canvas.New(canvas.Config{BaseURL: "http://canvas.localhost", Credential: good, HTTP: &http.Client{Transport: transport}}))
 		transport.CloseIdleConnections()
 		_ = srv.Close()
 	})
@@ -323,8 +323,8 @@ func (s *sometimes) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func TestAThrottledReadWaitsAndTriesAgain(t *testing.T) {
 	t.Parallel()
 	h := &sometimes{n: 3, then: reply{body: `{"id":"42","name":"Maya"}`}}
-	virtual(t, h, func(t *testing.T, c *canvas.Client) {
-		got, err := c.User(t.Context(), "42")
+	virtual(t, h, func(ctx context.Context, c *canvas.Client) {
+		got, err := c.User(ctx, "42")
 		if err != nil || got.Name != "Maya" {
 			t.Errorf("User = %+v, %v", got, err)
 		}
@@ -342,8 +342,8 @@ func TestAThrottledReadWaitsAndTriesAgain(t *testing.T) {
 func TestAThrottledReadGivesUp(t *testing.T) {
 	t.Parallel()
 	h := &sometimes{n: 100}
-	virtual(t, h, func(t *testing.T, c *canvas.Client) {
-		_, err := c.User(t.Context(), "42")
+	virtual(t, h, func(ctx context.Context, c *canvas.Client) {
+		_, err := c.User(ctx, "42")
 		wantKind(t, "tries used up", err, canvas.Throttled)
 	})
 	if len(h.at) != 5 {
@@ -354,18 +354,18 @@ func TestAThrottledReadGivesUp(t *testing.T) {
 func TestAThrottledReadKeepsToItsDeadline(t *testing.T) {
 	t.Parallel()
 	h := &sometimes{n: 100}
-	virtual(t, h, func(t *testing.T, c *canvas.Client) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	virtual(t, h, func(ctx context.Context, c *canvas.Client) {
+		soon, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
 		began := time.Now()
-		_, err := c.User(ctx, "42")
+		_, err := c.User(soon, "42")
 		wantKind(t, "deadline", err, canvas.Throttled)
 		if took := time.Since(began); took > time.Second {
 			t.Errorf("gave up after %v, past the deadline", took)
 		}
-		ctx, cancel = context.WithCancel(t.Context())
-		time.AfterFunc(100*time.Millisecond, cancel)
-		_, err = c.User(ctx, "42")
+		ended, end := context.WithCancel(ctx)
+		time.AfterFunc(100*time.Millisecond, end)
+		_, err = c.User(ended, "42")
 		wantKind(t, "cancelled", err, canvas.Throttled)
 	})
 }
@@ -373,8 +373,8 @@ func TestAThrottledReadKeepsToItsDeadline(t *testing.T) {
 func TestThePagesOfAListAreTriedAgainToo(t *testing.T) {
 	t.Parallel()
 	h := &sometimes{n: 2, then: jsonList(`[]`)}
-	virtual(t, h, func(t *testing.T, c *canvas.Client) {
-		if _, err := c.ListTokens(t.Context(), "42"); err != nil {
+	virtual(t, h, func(ctx context.Context, c *canvas.Client) {
+		if _, err := c.ListTokens(ctx, "42"); err != nil {
 			t.Error(err)
 		}
 	})

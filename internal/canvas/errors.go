@@ -43,8 +43,8 @@ type Reason string
 const (
 	ReasonScopes            Reason = "scopes"             // Denied: the developer key or token lacks an API scope
 	ReasonUserAgent         Reason = "user agent"         // Invalid: Canvas wants another User-Agent
-	ReasonCredentialExpired Reason = "credential expired" // Unauthenticated
-	ReasonCredentialRevoked Reason = "credential revoked" // Unauthenticated
+	ReasonCredentialExpired Reason = "credential expired" //nolint:gosec // Unauthenticated; a word about credentials, not one
+	ReasonCredentialRevoked Reason = "credential revoked" //nolint:gosec // Unauthenticated; a word about credentials, not one
 )
 
 // Error is every error of this package. Its text never holds the credential, a

@@ -12,7 +12,7 @@ import (
 const (
 	PermissionCreateTokens = "create_access_tokens"
 	PermissionDeleteTokens = "delete_access_tokens"
-	PermissionViewTokens   = "view_user_generated_access_tokens"
+	PermissionViewTokens   = "view_user_generated_access_tokens" //nolint:gosec // a name of a right, not a credential
 )
 
 var permissionName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,99}$`)

@@ -136,7 +136,7 @@ func classify(op string, write bool, status int, header http.Header, body []byte
 	case throttled(status, header, body, p):
 		e.Kind = Throttled
 	case status == http.StatusUnauthorized:
-		e.Kind, e.Reason = unauthorized(p)
+		e.Kind, e.Reason = notAccepted(p)
 	case status == http.StatusForbidden && forUserAgent(p, body):
 		e.Kind, e.Reason = Invalid, ReasonUserAgent
 	case status == http.StatusForbidden:
@@ -180,9 +180,9 @@ func forUserAgent(p problem, body []byte) bool {
 	return p.says("valid user agent") || !p.json && strings.Contains(strings.ToLower(string(body)), "valid user agent")
 }
 
-// unauthorized tells a credential that Canvas does not accept from one that may
+// notAccepted tells a credential that Canvas does not accept from one that may
 // not do this: older Canvas answers 401 for both.
-func unauthorized(p problem) (Kind, Reason) {
+func notAccepted(p problem) (Kind, Reason) {
 	switch {
 	case p.status == "unauthorized", p.says("as_user_id"), p.says("masquerade"):
 		return Denied, ""

@@ -2,6 +2,7 @@ package canvas
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -135,7 +136,7 @@ func (c *Client) CreateToken(ctx context.Context, userID, purpose string, expire
 // an elevated authentication provider enforced, Canvas refuses new tokens from
 // other sign-ins, and says no more than "not authorized".
 func explainDenied(err error) error {
-	if e, ok := err.(*Error); ok && e.Kind == Denied && e.Reason == "" { //nolint:errorlint // made just above, never wrapped
+	if e, ok := errors.AsType[*Error](err); ok && e.Kind == Denied && e.Reason == "" {
 		e.Detail = append(e.Detail, "the credential may lack create_access_tokens, or this Canvas wants tokens to be made from an elevated sign-in")
 	}
 	return err
@@ -268,12 +269,12 @@ func (c *Client) notAHint(ctx context.Context, op, user, token string) *Error {
 		return nil
 	}
 	_, err := c.ShowToken(ctx, user, token)
-	if err == nil || KindOf(err) == Denied {
+	e, failed := errors.AsType[*Error](err)
+	if !failed || e.Kind == Denied {
 		return nil
 	}
-	e := *err.(*Error) //nolint:errorlint,forcetypeassert // ShowToken returns nothing else
 	e.Op = op
-	return &e
+	return e
 }
 
 func tokenPath(op, userID, tokenID string) (user, token string, e *Error) {

@@ -99,7 +99,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		for _, j := range claimed {
 			<-free // there is one: look asked for no more, and only this loop takes
 			running.Go(func() {
-				r.do(work, j)
+				_ = r.do(work, j) // logged and kept with the job
 				free <- struct{}{}
 				r.Nudge() // there may be more, and now there is room
 			})

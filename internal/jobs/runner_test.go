@@ -389,7 +389,7 @@ func TestNudge(t *testing.T) {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		r.Run(ctx) //nolint:errcheck // always nil
+		r.Run(ctx)
 	}()
 	for _, k := range []string{"first", "second"} {
 		insert(t, s, time.Now(), k)

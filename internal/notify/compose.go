@@ -309,7 +309,7 @@ func (w *writer) detail(d detail) labelled {
 	case detailRequest:
 		out.Value = w.say("mail.value.request").String()
 	case detailData:
-		out.Value = f.Data
+		out.Value = w.chosen("data_", f.DataKinds)
 	case detailEnd:
 		if !f.EndsAt.IsZero() {
 			out.Value = w.Date(f.EndsAt)
@@ -356,6 +356,31 @@ func (w *writer) quotes(l letter) []quote {
 		intro = "mail.reason_from"
 	}
 	add(l.reason, "Reason", intro, w.facts.Reason)
-	add(l.instead, "Alternative", "mail.instead", w.facts.Alternative)
+	add(l.instead, "Alternative", "mail.instead", w.instead())
 	return out
+}
+
+// chosen writes choices of the request form in the form's own words. A choice
+// that the catalogue does not know is left out.
+func (w *writer) chosen(prefix string, keys []string) string {
+	var words []string
+	for _, k := range keys {
+		if id := "choice." + prefix + k; w.Has(id) {
+			words = append(words, w.T(id))
+		}
+	}
+	return strings.Join(words, "; ")
+}
+
+// instead is what the person can do instead: the choice, then what was written.
+func (w *writer) instead() string {
+	f := &w.facts
+	if f.AlternativeKind == "" || f.AlternativeKind == "other" {
+		return f.Alternative
+	}
+	choice := w.chosen("alternative_", []string{f.AlternativeKind})
+	if f.Alternative == "" {
+		return choice
+	}
+	return choice + "\n" + f.Alternative
 }

@@ -34,8 +34,8 @@ func full() Facts {
 	return Facts{
 		Occasion: "req_7/4", Now: now, Code: "REQ-0142", Title: "Plot lake temperatures",
 		Requester: "Maya Chen", Sponsor: "Ana Ruiz", By: "Dana Ortiz", Course: "BIO 201",
-		Data:   "Grades and submissions of one course",
-		Reason: "The lab server is shared.\nAsk Ben for an own account first.", Alternative: "Use the data export of BIO 201.",
+		DataKinds: []string{"grades"},
+		Reason:    "The lab server is shared.\nAsk Ben for an own account first.", Alternative: "Use the data export of BIO 201.",
 		AnswerBy: at(12, 0), ReviewBy: at(7, 0), CollectBy: at(15, 0), ActivateBy: at(8, 0), EndsAt: at(14, 0),
 		LastUsedAt: at(-1, 0), At: at(0, -2), Days: 14, Waiting: 3, Overdue: 1,
 		Rows: []WaitingRow{
@@ -131,11 +131,11 @@ func TestEveryMessageAgainstItsGolden(t *testing.T) {
 				continue
 			}
 			if *update {
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil { //nolint:gosec // a test file
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
-			want, err := os.ReadFile(file) //nolint:gosec // a test file
+			want, err := os.ReadFile(file)
 			if err != nil || string(want) != got {
 				t.Errorf("%s differs from its golden file (go test -update writes it): %v\n%s", file, err, got)
 			}
@@ -259,7 +259,7 @@ func TestComposeRefuses(t *testing.T) {
 		"no end":                              {Approved, AsRequester, func(f *Facts, _ *Recipient) { f.EndsAt = time.Time{} }, "the end"},
 		"a denial without a reason":           {Denied, AsRequester, func(f *Facts, _ *Recipient) { f.Reason = "" }, "Reason"},
 		"a reason of nothing but space":       {SponsorSaidNo, AsRequester, func(f *Facts, _ *Recipient) { f.Reason = " \n\u202e" }, "Reason"},
-		"no data":                             {AskedToSponsor, AsSponsor, func(f *Facts, _ *Recipient) { f.Data = "" }, "the data"},
+		"no data":                             {AskedToSponsor, AsSponsor, func(f *Facts, _ *Recipient) { f.DataKinds = nil }, "the data"},
 		"no days":                             {EndingSoon, AsRequester, func(f *Facts, _ *Recipient) { f.Days = 0 }, "Count"},
 		"a digest of nothing":                 {ReviewersWaiting, AsReviewer, func(f *Facts, _ *Recipient) { f.Waiting = 0 }, "Waiting"},
 		"no link":                             {Approved, AsRequester, func(f *Facts, _ *Recipient) { f.Link = "" }, "none is given"},
@@ -298,7 +298,7 @@ func TestWhatPeopleWroteIsHarmless(t *testing.T) {
 	hostile := "Eve\r\nBcc: all@example.edu\u202e\u2066\x00<script>alert(1)</script>\u2028{{.Code}}"
 	for name, tc := range cases() {
 		f, r := tc.facts, person(tc.as)
-		for _, s := range []*string{&f.Title, &f.Requester, &f.Sponsor, &f.By, &f.Course, &f.Data, &f.Reason, &f.Alternative, &f.Contact, &r.Name} {
+		for _, s := range []*string{&f.Title, &f.Requester, &f.Sponsor, &f.By, &f.Course, &f.Reason, &f.Alternative, &f.Contact, &r.Name} {
 			if *s != "" {
 				*s = hostile
 			}
@@ -336,7 +336,7 @@ func TestNoTokenGoesOut(t *testing.T) {
 	c, _ := composer(t)
 	for name, tc := range cases() {
 		f, r := tc.facts, person(tc.as)
-		for _, s := range []*string{&f.Code, &f.Title, &f.Requester, &f.Sponsor, &f.By, &f.Course, &f.Data, &f.Reason, &f.Alternative, &f.Contact, &f.Team, &r.Name} {
+		for _, s := range []*string{&f.Code, &f.Title, &f.Requester, &f.Sponsor, &f.By, &f.Course, &f.Reason, &f.Alternative, &f.Contact, &f.Team, &r.Name} {
 			if *s != "" {
 				*s = "see " + canary + " ok"
 			}

@@ -74,13 +74,16 @@ type Facts struct {
 	Code, Title string // REQ-0142 and the words beside it
 	Requester   string // names, as Canvas gives them
 	Sponsor     string
-	By          string // who decided or acted; "" when a rule did
-	ByOwner     bool   // the owner of the token acted
-	Course      string // BIO 201; "" for a sponsor who is a listed supervisor
-	Data        string // which data the token will touch
+	By          string   // who decided or acted; "" when a rule did
+	ByOwner     bool     // the owner of the token acted
+	Course      string   // BIO 201; "" for a sponsor who is a listed supervisor
+	DataKinds   []string // which data the token will touch: choices of the form
 
 	Reason      string // written by a person, quoted
 	Alternative string // what to do instead, written by a person, quoted
+	// AlternativeKind is the choice that was offered instead; "" or "other"
+	// leaves it to Alternative.
+	AlternativeKind string
 
 	AnswerBy   time.Time
 	ReviewBy   time.Time

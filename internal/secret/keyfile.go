@@ -45,7 +45,7 @@ func LoadKeyFile(path string) ([32]byte, error) {
 // file: a lost master key cannot be had back.
 func CreateKeyFile(path string) ([32]byte, error) {
 	var key [32]byte
-	rand.Read(key[:]) //nolint:errcheck // never fails (crypto/rand since Go 1.24)
+	_, _ = rand.Read(key[:]) // never fails since Go 1.24
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return [32]byte{}, fmt.Errorf("master key: %w", err)

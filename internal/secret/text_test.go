@@ -44,12 +44,12 @@ func TestTextShowsItselfOnlyThroughReveal(t *testing.T) {
 	}
 	outputs["error"] = fmt.Errorf("call failed for %v", h.Open).Error()
 
-	for name, make := range map[string]func(*bytes.Buffer) slog.Handler{
+	for name, handler := range map[string]func(*bytes.Buffer) slog.Handler{
 		"json log": func(b *bytes.Buffer) slog.Handler { return slog.NewJSONHandler(b, nil) },
 		"text log": func(b *bytes.Buffer) slog.Handler { return slog.NewTextHandler(b, nil) },
 	} {
 		var b bytes.Buffer
-		slog.New(make(&b)).Info("m", "t", h.Open, "p", &h.Open, "h", h, "any", slog.AnyValue(h.Open))
+		slog.New(handler(&b)).Info("m", "t", h.Open, "p", &h.Open, "h", h, "any", slog.AnyValue(h.Open))
 		outputs[name] = b.String()
 	}
 

@@ -103,12 +103,13 @@ func clean(texts ...string) bool {
 	return !slices.ContainsFunc(texts, func(s string) bool { return !utf8.ValidString(s) || strings.ContainsRune(s, 0) })
 }
 
-// writeAudit appends what was told to the chains of its tenants, in order. The
+// writeAudit appends what was told to the chains of its tenants, in order, or
+// reports why the transaction is broken, whoever dropped that error. The
 // heads are locked in the order of the tenants' ids, so that two transactions
 // never wait for each other.
 func (tx *Tx) writeAudit() error {
-	if len(tx.told) == 0 || tx.broken != nil {
-		return nil
+	if tx.broken != nil || len(tx.told) == 0 {
+		return tx.broken
 	}
 	by := map[string][]telling{}
 	var tenants []string

@@ -15,13 +15,14 @@ import (
 )
 
 // sqliteDSN names the file and what every connection to it needs. busy_timeout
-// comes first, since switching to WAL may have to wait. Transactions begin
+// comes first, since switching to WAL may have to wait; it is short, since that
+// waiting heeds no context (see Store.again). Transactions begin
 // immediate: one that first reads and then writes would fail in WAL, whatever
-// the timeout, if another wrote in between. secure_delete, because erased
-// details must be gone from the file too.
+// the timeout, if another wrote in between. secure_delete, because erased details
+// must be gone from the file too.
 func sqliteDSN(path string) string {
 	q := url.Values{
-		"_pragma": {"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		"_pragma": {"busy_timeout(1000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 			"secure_delete(1)", "trusted_schema(0)"},
 		"_txlock": {"immediate"},
 	}

@@ -19,3 +19,8 @@ func (s *Store) Postgres() bool { return s.path == "" }
 
 // Pools returns how many connections are in use now.
 func (s *Store) InUse() int { return s.sql.Stats().InUse }
+
+// LockMigrations holds the lock that Migrate takes.
+func (s *Store) LockMigrations(ctx context.Context) (func() error, error) {
+	return s.lockMigrations(ctx)
+}

@@ -170,7 +170,7 @@ func lockSQLiteMigrations(ctx context.Context, path string) (unlock func() error
 			return func() error { return errors.Join(tx.Rollback(), db.Close()) }, nil
 		}
 		err = fail(ctx, "lock migrations", err)
-		if p := (*problem)(nil); !errors.As(err, &p) || !p.again {
+		if !mendable(err) {
 			return nil, errors.Join(err, db.Close())
 		}
 	}

@@ -59,7 +59,7 @@ func (tx *Tx) PersonByCanvas(tenant access.TenantID, canvasUser string) (Person,
 	if canvasUser == "" {
 		return Person{}, missing("person without a Canvas user")
 	}
-	return tx.onePerson("tenant = ? AND canvas_user = ? AND merged_into IS NULL", string(tenant), canvasUser)
+	return tx.onePerson("tenant = ? AND canvas_user = ? AND canvas_user <> '' AND merged_into IS NULL", string(tenant), canvasUser)
 }
 
 func (tx *Tx) onePerson(where string, args ...any) (Person, error) {

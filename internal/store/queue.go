@@ -79,7 +79,8 @@ func (s *Store) ClaimJobs(ctx context.Context, owner string, now time.Time, leas
 		return fail(ctx, "claim jobs", db.Raw(`
 WITH claimed AS (
     SELECT id FROM jobs
-    WHERE (state = 'due' AND run_at <= @now) OR (state = 'leased' AND leased_until < @now)
+    WHERE state IN ('due', 'leased') -- the words of the index
+      AND ((state = 'due' AND run_at <= @now) OR (state = 'leased' AND leased_until < @now))
     ORDER BY run_at, id LIMIT @limit `+s.skipLocked()+`
 )
 UPDATE jobs SET

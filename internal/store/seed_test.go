@@ -31,9 +31,9 @@ const (
 )
 
 // seed adds two tenants and their people.
-func seed(t testing.TB, s *store.Store) {
-	t.Helper()
-	in(t, s, func(tx *store.Tx) error {
+func seed(tb testing.TB, s *store.Store) {
+	tb.Helper()
+	in(tb, s, func(tx *store.Tx) error {
 		for _, id := range []access.TenantID{north, south} {
 			if err := tx.CreateTenant(store.Tenant{ID: id, Name: string(id), Version: 1, CreatedAt: base}); err != nil {
 				return err
@@ -50,10 +50,10 @@ func seed(t testing.TB, s *store.Store) {
 }
 
 // in runs fn in a transaction that must succeed.
-func in(t testing.TB, s *store.Store, fn func(tx *store.Tx) error) {
-	t.Helper()
-	if err := s.InTx(t.Context(), fn); err != nil {
-		t.Fatal(err)
+func in(tb testing.TB, s *store.Store, fn func(tx *store.Tx) error) {
+	tb.Helper()
+	if err := s.InTx(tb.Context(), fn); err != nil {
+		tb.Fatal(err)
 	}
 }
 
@@ -75,9 +75,9 @@ func waiting(id string, number int) access.Request {
 }
 
 // create adds requests with the events that tell of them.
-func create(t testing.TB, s *store.Store, rs ...access.Request) {
-	t.Helper()
-	in(t, s, func(tx *store.Tx) error {
+func create(tb testing.TB, s *store.Store, rs ...access.Request) {
+	tb.Helper()
+	in(tb, s, func(tx *store.Tx) error {
 		for _, r := range rs {
 			if err := tx.CreateRequest(r, told(audit.RequestCreate, r.ID, "", string(r.State), 1), nil); err != nil {
 				return err
@@ -118,10 +118,10 @@ func operator(do audit.Action, object string) audit.Event {
 }
 
 // log reads a tenant's whole log.
-func log(t testing.TB, s *store.Store, tenant access.TenantID) []store.AuditEntry {
-	t.Helper()
+func log(tb testing.TB, s *store.Store, tenant access.TenantID) []store.AuditEntry {
+	tb.Helper()
 	var all []store.AuditEntry
-	err := s.Read(t.Context(), func(tx *store.Tx) error {
+	err := s.Read(tb.Context(), func(tx *store.Tx) error {
 		all = nil
 		for {
 			var seq int64
@@ -136,18 +136,18 @@ func log(t testing.TB, s *store.Store, tenant access.TenantID) []store.AuditEntr
 		}
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return all
 }
 
 // verify checks a tenant's chain, and returns its length.
-func verify(t testing.TB, s *store.Store, tenant access.TenantID) int {
-	t.Helper()
+func verify(tb testing.TB, s *store.Store, tenant access.TenantID) int {
+	tb.Helper()
 	c := audit.NewChain(string(tenant))
-	for _, e := range log(t, s, tenant) {
+	for _, e := range log(tb, s, tenant) {
 		if err := c.Add(e.Event, e.Detail); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return int(c.Seq())

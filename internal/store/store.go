@@ -85,8 +85,8 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if s.path == "" {
 		s.sql.SetConnMaxIdleTime(5 * time.Minute)
 	}
-	if err := s.sql.PingContext(ctx); err != nil {
-		return nil, errors.Join(fail(ctx, "open database", err), s.sql.Close())
+	if err := s.again(ctx, func() error { return fail(ctx, "open database", s.sql.PingContext(ctx)) }); err != nil {
+		return nil, errors.Join(err, s.sql.Close())
 	}
 	s.db, err = gorm.Open(dialect, &gorm.Config{
 		Logger:                 logger.Discard, // statements hold names and free text
@@ -125,13 +125,17 @@ type Tx struct {
 	broken error
 }
 
-// How often a transaction that lost to another one is run again.
-const retries = 3
+// How often a transaction that lost to another one is run again, and how long
+// SQLite is asked while another process writes.
+const (
+	retries   = 3
+	busyLimit = 10 * time.Second
+)
 
 // InTx runs fn in a transaction: everything fn did through tx happens if fn
 // returns nil, and nothing otherwise. A transaction that loses to another one
-// (deadlock, serialization failure, busy database) is run again up to three
-// times, so fn must have no effect but through tx, and do nothing slow. InTx
+// (deadlock, serialisation failure) is run again up to three times, and one that
+// finds SQLite busy for ten seconds, so fn must have no effect but through tx, and do nothing slow. InTx
 // must not be called inside fn.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	return s.again(ctx, func() error { return s.once(ctx, true, fn) })
@@ -143,21 +147,32 @@ func (s *Store) Read(ctx context.Context, fn func(tx *Tx) error) error {
 	return s.again(ctx, func() error { return s.once(ctx, false, fn) })
 }
 
-// again runs do until it succeeds, fails for good, or lost four times.
+// again runs do until it succeeds, fails for good, or lost too often. SQLite is
+// busy only before anything was done, so there it is time that counts: its own
+// waiting would not end with ctx.
 func (s *Store) again(ctx context.Context, do func() error) error {
-	for n := 0; ; n++ {
-		err := do()
-		var p *problem
-		if err == nil || !errors.As(err, &p) || !p.again || n == retries {
-			return err
-		}
-		s.log.DebugContext(ctx, "transaction runs again", "attempt", n+1, "error", err)
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause(n)):
-		}
+	err := do()
+	if !mendable(err) {
+		return err
 	}
+	limit, cancel := context.WithTimeout(ctx, busyLimit)
+	defer cancel()
+	for n := 0; mendable(err) && (n < retries || s.path != ""); n++ {
+		s.log.DebugContext(ctx, "transaction runs again", "times", n+1, "error", err)
+		select {
+		case <-limit.Done():
+			return fail(ctx, "wait", err)
+		case <-time.After(pause(min(n, retries))):
+		}
+		err = do()
+	}
+	return err
+}
+
+// mendable reports whether another run may succeed.
+func mendable(err error) bool {
+	var p *problem
+	return errors.As(err, &p) && p.again
 }
 
 // pause spreads the next tries of transactions that met each other.
@@ -194,9 +209,6 @@ func (s *Store) once(ctx context.Context, write bool, fn func(tx *Tx) error) (er
 	}
 	if err := tx.writeAudit(); err != nil {
 		return err
-	}
-	if tx.broken != nil {
-		return tx.broken
 	}
 	done = true
 	if err := db.Commit().Error; err != nil {

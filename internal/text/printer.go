@@ -47,7 +47,6 @@ func (c *Catalogue) For(locale, timezone string) *Printer {
 }
 
 // fallbacks lists the languages to try for a locale, in lower case, best first.
-// The chain is that of EXPERIENCE: exact, without -x-…, without region.
 func fallbacks(locale string) []string {
 	const longest = 35 // RFC 5646 §4.4.1
 	tag := strings.ToLower(strings.ReplaceAll(strings.TrimSpace(locale), "_", "-"))
@@ -144,7 +143,7 @@ func (t *tongue) form(id string, count any) (string, error) {
 	if len(forms(t.messages[id])) == 1 {
 		count = nil // the message does not depend on it
 	}
-	text, err := t.localizer.Localize(&i18n.LocalizeConfig{
+	text, err := t.localizer.Localize(&i18n.LocalizeConfig{ //nolint:misspell // go-i18n's name
 		MessageID: id, PluralCount: count, TemplateParser: template.IdentityParser{},
 	})
 	if text == "" {

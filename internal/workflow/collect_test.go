@@ -265,6 +265,7 @@ func (r *rig) die(step string, f func()) bool {
 		r.AtStep = nil
 		return true
 	case <-done:
+		r.AtStep = nil
 		return false
 	}
 }

@@ -359,8 +359,8 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 	out.Facts = notify.Facts{
 		Occasion: ref.Occasion, Code: r.Code(), Title: r.Title(), Requester: people[r.Requester].Name,
 		Sponsor: first(people[r.Sponsor].Name, people[r.EndorsedBy].Name, r.SponsorLost), By: people[by].Name,
-		Course: first(r.Course.Code, r.Course.Name), Data: strings.Join(r.Answers.Data, ", "),
-		Reason: r.Reason, Alternative: first(r.AltText, r.Alternative),
+		Course: first(r.Course.Code, r.Course.Name), DataKinds: r.Answers.Data,
+		Reason: r.Reason, AlternativeKind: r.Alternative, Alternative: r.AltText,
 		EndsAt: r.End, AnswerBy: r.SponsorDue, ReviewBy: r.ReviewDue, CollectBy: r.CollectBy, At: r.UpdatedAt,
 		NotCollected: !r.DecidedAt.IsZero(), Team: sch.CanvasTeam, Contact: sch.Contact,
 		Link: s.deepLink(f, r, people[ref.To]), SettingsLink: settingsLink(f),

@@ -323,4 +323,3 @@ func (r *rig) proven() {
 }
 
 const createRoute = "/api/v1/users/:user_id/tokens"
-

@@ -155,7 +155,7 @@ func (s *Server) showAccountPeople(v *visit) {
 					continue
 				}
 				row := personRow{ID: u.ID, Name: u.SortableName, Path: "/accounts/" + account.ID.String() + "/users/" + u.ID.String()}
-				if l := w.loginLocked(u.ID); l != nil {
+				if l := w.pseudonymLocked(u); l != nil {
 					row.Login, row.SIS = l.UniqueID, l.SISID
 				}
 				_, row.Role = w.capacityLocked(u)
@@ -174,7 +174,7 @@ func (w *World) belongsLocked(u *User, account ID) bool {
 		return slices.ContainsFunc(w.chainLocked(id), func(a *Account) bool { return a.ID == account })
 	}
 	if account == w.rootLocked().ID {
-		return w.loginLocked(u.ID) != nil
+		return w.pseudonymLocked(u) != nil
 	}
 	return w.enrollments.find(func(e *Enrollment) bool {
 		return e.UserID == u.ID && e.State != StateDeleted && within(w.courses.get(e.CourseID).AccountID)

@@ -226,7 +226,7 @@ func (s *Server) showCoursePeople(v *visit) {
 				ID: u.ID, Name: u.Name, Pronouns: u.Pronouns, Section: w.sections.get(e.SectionID).Name,
 				Role: w.roles.get(e.RoleID).Label,
 			}
-			if l := w.loginLocked(u.ID); staff && l != nil {
+			if l := w.pseudonymLocked(u); staff && l != nil {
 				row.Login, row.SIS = l.UniqueID, l.SISID
 			}
 			rows = append(rows, row)

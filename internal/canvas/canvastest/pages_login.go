@@ -127,12 +127,12 @@ func (v *visit) masqueradeTarget() (User, string, bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	target := w.findUserLocked(v.r.PathValue("id"), v.user)
-	real := w.users.get(v.real.ID)
-	if target == nil || target.ID == real.ID || !w.mayBecomeLocked(real, target) {
+	self := w.users.get(v.real.ID)
+	if target == nil || target.ID == self.ID || !w.mayBecomeLocked(self, target) {
 		return User{}, "", false
 	}
 	login := ""
-	if l := w.loginLocked(target.ID); l != nil {
+	if l := w.pseudonymLocked(target); l != nil {
 		login = l.UniqueID
 	}
 	return *target, login, true

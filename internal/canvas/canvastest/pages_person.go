@@ -60,7 +60,7 @@ func (w *World) detailsLocked(u *User) personDetails {
 		ID: u.ID, Name: u.Name, Display: u.ShortName, Sortable: u.SortableName, Pronouns: u.Pronouns,
 		Email: u.Email, Locale: u.Locale, Zone: u.TimeZone,
 	}
-	if l := w.loginLocked(u.ID); l != nil {
+	if l := w.pseudonymLocked(u); l != nil {
 		d.Login, d.SIS = l.UniqueID, l.SISID
 	}
 	return d

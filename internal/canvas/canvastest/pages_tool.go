@@ -43,19 +43,19 @@ func (s *Server) toolPage(kind string) func(*visit) {
 }
 
 func (s *Server) launch(v *visit, kind string) {
-	ask, view := launchAsk{}, pageView{Frame: true}
+	view := pageView{Frame: true}
 	var launch *toolLaunch
 	var err error
 	switches := s.Switches()
 	unlock := s.lockBoth()
 	at, found := s.placeLocked(kind, v)
 	if found {
-		var real ID
+		var signedInAs ID
 		if v.signedIn {
-			real = v.real.ID
+			signedInAs = v.real.ID
 		}
-		ask = readLaunchAsk(v.r, at, s.world.parseIDLocked(v.r.PathValue("tool")))
-		launch, err = s.startLaunchLocked(ask, v.userID(), real)
+		ask := readLaunchAsk(v.r, at, s.world.parseIDLocked(v.r.PathValue("tool")))
+		launch, err = s.startLaunchLocked(ask, v.userID(), signedInAs)
 	}
 	unlock()
 	switch {

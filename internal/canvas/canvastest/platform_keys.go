@@ -36,12 +36,47 @@ type signingKey struct {
 // newSigningKey makes an RSA key whose id looks like Canvas's: a timestamp and
 // a UUID, so it contains ":" and "_" and must be treated as opaque.
 func newSigningKey(at time.Time) *signingKey {
-	raw, err := rsa.GenerateKey(rand.Reader, 2048)
+	return &signingKey{kid: at.UTC().Format(time.RFC3339) + "_" + randomUUID(), raw: spareKeys.take()}
+}
+
+// spareKeys are keys of servers that a test has closed. Making one takes a
+// good part of a second, so the next server takes them over, under new ids.
+// Two servers that live at the same time never share one, and a server outside
+// tests gives none back.
+var spareKeys keyPool
+
+type keyPool struct {
+	mu   sync.Mutex
+	keys []*rsa.PrivateKey
+}
+
+func (p *keyPool) take() *rsa.PrivateKey {
+	p.mu.Lock()
+	if n := len(p.keys); n > 0 {
+		key := p.keys[n-1]
+		p.keys = p.keys[:n-1]
+		p.mu.Unlock()
+		return key
+	}
+	p.mu.Unlock()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		// crypto/rand does not fail and 2048 is a legal size.
 		panic("canvastest: " + err.Error())
 	}
-	return &signingKey{kid: at.UTC().Format(time.RFC3339) + "_" + randomUUID(), raw: raw}
+	return key
+}
+
+// release gives the keys of a closed server back.
+func (k *keyring) release() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.present == nil {
+		return
+	}
+	spareKeys.mu.Lock()
+	defer spareKeys.mu.Unlock()
+	spareKeys.keys = append(spareKeys.keys, k.past.raw, k.present.raw, k.future.raw)
 }
 
 func (k *keyring) fill() {

@@ -77,13 +77,13 @@ func readLaunchAsk(r *http.Request, at place, toolID ID) launchAsk {
 // startLaunchLocked checks a launch as ExternalToolsController does, freezes
 // its body and returns the login form. It needs both locks. user is 0 for a
 // visitor who is not signed in.
-func (s *Server) startLaunchLocked(ask launchAsk, user, real ID) (*toolLaunch, error) {
+func (s *Server) startLaunchLocked(ask launchAsk, user, signedIn ID) (*toolLaunch, error) {
 	p := &s.platform
 	deployed, key, err := s.findToolLocked(ask)
 	if err != nil {
 		return nil, err
 	}
-	sc, err := s.sceneLocked(*deployed, key.tool, ask.at, user, real)
+	sc, err := s.sceneLocked(*deployed, key.tool, ask.at, user, signedIn)
 	if err != nil {
 		return nil, err
 	}
@@ -126,6 +126,9 @@ func (s *Server) startLaunchLocked(ask launchAsk, user, real ID) (*toolLaunch, e
 // an account above it.
 func (s *Server) findToolLocked(ask launchAsk) (*deployedTool, *developerKey, error) {
 	p := &s.platform
+	if link := p.links[ask.link]; ask.toolID == 0 && link != nil {
+		ask.toolID, ask.retrieve = link.ToolID, orElse(ask.retrieve, link.TargetURI)
+	}
 	for t := range p.tools.all {
 		key := p.developers[t.clientID]
 		byID := ask.toolID != 0 && t.id == ask.toolID

@@ -61,6 +61,7 @@ func (s *Server) routePlatform() {
 	s.institution.handle("POST /api/lti/authorize", s.serveAuthorize)
 	s.institution.handle("GET /api/lti/courses/{id}/names_and_roles", s.serveNamesAndRoles)
 	s.institution.handle("POST /api/lti/registrations", s.serveRegistration)
+	s.api("POST", "/api/v1/courses/:course_id/lti_resource_links", createResourceLink)
 	s.routeAssets()
 	s.routeRegistration()
 	s.routePages()

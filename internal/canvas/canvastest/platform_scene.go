@@ -41,15 +41,15 @@ type scene struct {
 }
 
 // sceneLocked puts a launch at a place together. It needs both locks.
-func (s *Server) sceneLocked(tool deployedTool, config Tool, at place, user, real ID) (*scene, error) {
+func (s *Server) sceneLocked(tool deployedTool, config Tool, at place, user, signedIn ID) (*scene, error) {
 	p, w := &s.platform, s.world
 	sc := &scene{
 		w: w, switches: p.switches, preferences: p.preferences[user], brand: p.brand,
 		institution: s.InstitutionURL(), tool: tool, config: config, at: at,
 		user: w.users.get(user), root: w.rootLocked(),
 	}
-	if real != 0 && real != user {
-		sc.real = w.users.get(real)
+	if signedIn != 0 && signedIn != user {
+		sc.real = w.users.get(signedIn)
 	}
 	switch at.kind {
 	case "course":
@@ -225,9 +225,4 @@ func (sc *scene) heldHereLocked(permission string) bool {
 		role := sc.w.roles.get(e.RoleID)
 		return role != nil && role.Permissions[permission]
 	})
-}
-
-// loginLocked is the login that Canvas speaks of for this user, or nil.
-func (w *World) loginLocked(user ID) *Login {
-	return w.logins.find(func(l *Login) bool { return l.UserID == user && l.State != StateDeleted })
 }

@@ -300,31 +300,6 @@ func (t Tool) placement(name string) (Placement, bool) {
 	return Placement{}, false
 }
 
-// ResourceLink is a stored LTI link of a course, made for instance through
-// POST /api/v1/courses/:course_id/lti_resource_links by a teacher. Its custom
-// parameters override the tool's own: the forgery path.
-type ResourceLink struct {
-	Course    ID
-	ToolID    ID
-	Title     string
-	TargetURI string // empty means the tool's
-	Custom    map[string]string
-	UUID      string // resource_link.id and lookup uuid
-}
-
-// AddResourceLink stores a link of the tool in the course with this key and
-// returns its lookup uuid.
-func (s *Server) AddResourceLink(course string, link ResourceLink) string {
-	link.Course = s.world.Course(course).ID
-	link.UUID = randomUUID()
-	link.Custom = maps.Clone(link.Custom)
-	p := &s.platform
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.links[link.UUID] = &link
-	return link.UUID
-}
-
 // keysOf returns the tool's public keys. A key set URL is fetched every time.
 func (s *Server) keysOf(r *http.Request, t Tool) (jwk.Set, error) {
 	raw := t.PublicJWKS

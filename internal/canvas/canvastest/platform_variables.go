@@ -136,7 +136,7 @@ func withLogin(f func(*scene, *Login) any) variable {
 		if sc.user == nil {
 			return nil, false
 		}
-		login := sc.w.loginLocked(sc.user.ID)
+		login := sc.w.pseudonymLocked(sc.user)
 		if login == nil {
 			return nil, false
 		}

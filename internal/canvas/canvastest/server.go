@@ -107,6 +107,7 @@ func Start(t testing.TB, o Options) *Server {
 		s.ClearFaults()
 		ts.CloseClientConnections()
 		ts.Close()
+		s.platform.keys.release()
 	})
 	return s
 }

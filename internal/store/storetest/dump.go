@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"database/sql"
 	"fmt"
 	"strings"
@@ -19,18 +20,19 @@ var opened sync.Map // *store.Store → URL
 // Dump gives every cell of every table of s as text to see, for searching all
 // that is stored. It reads the database past the store, so that no column is
 // left out.
-func Dump(t testing.TB, s *store.Store, see func(table, column, cell string)) {
-	t.Helper()
-	raw, ok := opened.Load(s)
+func Dump(tb testing.TB, s *store.Store, see func(table, column, cell string)) {
+	tb.Helper()
+	raw, _ := opened.Load(s)
+	databaseURL, ok := raw.(string)
 	if !ok {
-		t.Fatal("storetest: this store was not opened here")
+		tb.Fatal("storetest: this store was not opened here")
 	}
-	if err := dump(raw.(string), see); err != nil {
-		t.Fatalf("storetest: dump: %v", err)
+	if err := dump(tb.Context(), databaseURL, see); err != nil {
+		tb.Fatalf("storetest: dump: %v", err)
 	}
 }
 
-func dump(databaseURL string, see func(table, column, cell string)) error {
+func dump(ctx context.Context, databaseURL string, see func(table, column, cell string)) error {
 	driver, dsn := "pgx", databaseURL
 	tables := `SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()`
 	if file, ok := strings.CutPrefix(databaseURL, "sqlite:"); ok {
@@ -42,7 +44,7 @@ func dump(databaseURL string, see func(table, column, cell string)) error {
 		return err
 	}
 	defer db.Close()
-	names, err := db.Query(tables)
+	names, err := db.QueryContext(ctx, tables)
 	if err != nil {
 		return err
 	}
@@ -62,15 +64,15 @@ func dump(databaseURL string, see func(table, column, cell string)) error {
 		return fmt.Errorf("no tables")
 	}
 	for _, table := range all {
-		if err := dumpTable(db, table, see); err != nil {
+		if err := dumpTable(ctx, db, table, see); err != nil {
 			return fmt.Errorf("%s: %w", table, err)
 		}
 	}
 	return nil
 }
 
-func dumpTable(db *sql.DB, table string, see func(table, column, cell string)) error {
-	rows, err := db.Query(`SELECT * FROM "` + table + `"`) //nolint:gosec // a name that the database gave
+func dumpTable(ctx context.Context, db *sql.DB, table string, see func(table, column, cell string)) error {
+	rows, err := db.QueryContext(ctx, `SELECT * FROM "`+table+`"`) //nolint:gosec // a name that the database gave
 	if err != nil {
 		return err
 	}
@@ -79,16 +81,15 @@ func dumpTable(db *sql.DB, table string, see func(table, column, cell string)) e
 	if err != nil {
 		return err
 	}
-	cells := make([]any, len(columns))
+	cells, places := make([]any, len(columns)), make([]any, len(columns))
 	for i := range cells {
-		cells[i] = new(any)
+		places[i] = &cells[i]
 	}
 	for rows.Next() {
-		if err := rows.Scan(cells...); err != nil {
+		if err := rows.Scan(places...); err != nil {
 			return err
 		}
-		for i, c := range cells {
-			v := *(c.(*any))
+		for i, v := range cells {
 			if b, ok := v.([]byte); ok {
 				v = string(b)
 			}

@@ -53,45 +53,45 @@ func EachURL(t *testing.T, test func(t *testing.T, url string)) {
 }
 
 // Open returns a fresh store on SQLite, migrated, closed when the test ends.
-func Open(t testing.TB) *store.Store {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "test.db")
-	if err := os.WriteFile(file, template(t), 0o600); err != nil {
-		t.Fatal(err)
+func Open(tb testing.TB) *store.Store {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "test.db")
+	if err := os.WriteFile(file, template(tb), 0o600); err != nil {
+		tb.Fatal(err)
 	}
-	return open(t, "sqlite:"+file)
+	return open(tb, "sqlite:"+file)
 }
 
 // OpenPostgres returns a fresh store on PostgreSQL, migrated, dropped when the
 // test ends. Without a server it skips the test, or fails it.
-func OpenPostgres(t testing.TB) *store.Store {
-	t.Helper()
-	admin := server(t)
-	return open(t, freshDatabase(t, admin, templateDatabase(t, admin)))
+func OpenPostgres(tb testing.TB) *store.Store {
+	tb.Helper()
+	admin := server(tb)
+	return open(tb, freshDatabase(tb, admin, templateDatabase(tb, admin)))
 }
 
-func open(t testing.TB, databaseURL string) *store.Store {
-	t.Helper()
-	s, err := store.Open(t.Context(), databaseURL, store.Options{})
+func open(tb testing.TB, databaseURL string) *store.Store {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), databaseURL, store.Options{})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	opened.Store(s, databaseURL)
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		opened.Delete(s)
 		if err := s.Close(); err != nil {
-			t.Errorf("close: %v", err)
+			tb.Errorf("close: %v", err)
 		}
 	})
 	return s
 }
 
 // template is a migrated SQLite file, made once for each test binary.
-func template(t testing.TB) []byte {
-	t.Helper()
+func template(tb testing.TB) []byte {
+	tb.Helper()
 	b, err := templateFile()
 	if err != nil {
-		t.Fatalf("make a SQLite database: %v", err)
+		tb.Fatalf("make a SQLite database: %v", err)
 	}
 	return b
 }
@@ -121,40 +121,40 @@ func migrate(databaseURL string) (err error) {
 }
 
 // server returns the server's URL, or skips or fails the test.
-func server(t testing.TB) string {
-	t.Helper()
+func server(tb testing.TB) string {
+	tb.Helper()
 	u := os.Getenv(URLVar)
 	if u != "" {
 		return u
 	}
 	if os.Getenv(RequireVar) == "1" {
-		t.Fatalf("%s=1, but %s names no PostgreSQL server", RequireVar, URLVar)
+		tb.Fatalf("%s=1, but %s names no PostgreSQL server", RequireVar, URLVar)
 	}
-	t.Skipf("PostgreSQL skipped: %s names no server", URLVar)
+	tb.Skipf("PostgreSQL skipped: %s names no server", URLVar)
 	return ""
 }
 
 // freshDatabase creates a database from a template and drops it when the test
 // ends. It returns its URL.
-func freshDatabase(t testing.TB, admin, from string) string {
-	t.Helper()
+func freshDatabase(tb testing.TB, admin, from string) string {
+	tb.Helper()
 	name := "tokendesk_test_" + strings.ToLower(rand.Text()[:16])
 	if err := run(admin, fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s ENCODING 'UTF8'", name, from)); err != nil {
-		t.Fatalf("create a PostgreSQL database: %v", err)
+		tb.Fatalf("create a PostgreSQL database: %v", err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := run(admin, fmt.Sprintf("DROP DATABASE %s WITH (FORCE)", name)); err != nil {
-			t.Errorf("drop the PostgreSQL database: %v", err)
+			tb.Errorf("drop the PostgreSQL database: %v", err)
 		}
 	})
-	return withDatabase(t, admin, name)
+	return withDatabase(tb, admin, name)
 }
 
-func withDatabase(t testing.TB, raw, name string) string {
-	t.Helper()
+func withDatabase(tb testing.TB, raw, name string) string {
+	tb.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {
-		t.Fatalf("%s is not a URL", URLVar)
+		tb.Fatalf("%s is not a URL", URLVar)
 	}
 	u.Path = "/" + name
 	return u.String()
@@ -179,11 +179,11 @@ func run(admin string, statements ...string) (err error) {
 // templateDatabase returns the name of a migrated database to copy, made once
 // for each server and schema. Its name tells the schema, so that an old one is
 // never used for a new schema.
-func templateDatabase(t testing.TB, admin string) string {
-	t.Helper()
+func templateDatabase(tb testing.TB, admin string) string {
+	tb.Helper()
 	name, err := templateOnce(admin)
 	if err != nil {
-		t.Fatalf("make the PostgreSQL template: %v", err)
+		tb.Fatalf("make the PostgreSQL template: %v", err)
 	}
 	return name
 }
@@ -219,7 +219,7 @@ func makeTemplate(admin string) (name string, err error) {
 	// Several test binaries may start at once: one makes it, the rest wait.
 	lock := fnv.New64a()
 	lock.Write([]byte(name))
-	if _, err := c.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(lock.Sum64()>>1)); err != nil { //nolint:gosec // any number does
+	if _, err := c.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(lock.Sum64()>>1)); err != nil { // any number does
 		return "", err
 	}
 	var exists bool

@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+)
+
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	busy := fail(t.Context(), "begin", &pgconn.PgError{Code: pgDeadlock})
+	mine := errors.New("mine")
+	tests := map[string]struct {
+		path     string
+		outcomes []error // the last one repeats
+		runs     int
+		want     error
+	}{
+		"success at once":                     {"", []error{nil}, 1, nil},
+		"a real error is not mended":          {"", []error{mine}, 1, mine},
+		"lost twice, then won":                {"", []error{busy, fmt.Errorf("deep down: %w", busy), nil}, 3, nil},
+		"lost once, then failed":              {"", []error{busy, mine}, 2, mine},
+		"PostgreSQL gives up after four runs": {"", []error{busy}, 4, busy},
+		"SQLite is asked for longer":          {"x.db", []error{busy, busy, busy, busy, busy, busy, nil}, 7, nil},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &Store{path: tt.path, log: slog.New(slog.DiscardHandler)}
+			runs := 0
+			err := s.again(t.Context(), func() error {
+				err := tt.outcomes[min(runs, len(tt.outcomes)-1)]
+				runs++
+				return err
+			})
+			if runs != tt.runs || !errors.Is(err, tt.want) {
+				t.Errorf("%d runs, %v; want %d, %v", runs, err, tt.runs, tt.want)
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &Store{path: "x.db", log: slog.New(slog.DiscardHandler)}
+	if err := s.again(ctx, func() error { cancel(); return busy }); !errors.Is(err, context.Canceled) {
+		t.Errorf("when the context ends meanwhile: %v", err)
+	}
+}
+
+func TestFail(t *testing.T) {
+	t.Parallel()
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	tests := map[string]struct {
+		ctx   context.Context
+		err   error
+		want  error
+		again bool
+	}{
+		"a unique key":            {t.Context(), &pgconn.PgError{Code: "23505"}, access.ErrConflict, false},
+		"a foreign key":           {t.Context(), &pgconn.PgError{Code: "23503"}, access.ErrNotFound, false},
+		"a check":                 {t.Context(), &pgconn.PgError{Code: "23514"}, nil, false},
+		"a serialisation failure": {t.Context(), &pgconn.PgError{Code: "40001"}, nil, true},
+		"a deadlock":              {t.Context(), &pgconn.PgError{Code: "40P01"}, nil, true},
+		"a lock not had in time":  {t.Context(), &pgconn.PgError{Code: "55P03"}, nil, true},
+		"whatever, too late":      {over, errors.New("interrupted"), context.Canceled, false},
+		"a deadlock, too late":    {over, &pgconn.PgError{Code: "40P01"}, context.Canceled, false},
+		"a deadline of the pool":  {t.Context(), fmt.Errorf("connect: %w", context.DeadlineExceeded), context.DeadlineExceeded, false},
+		"anything else":           {t.Context(), errors.New("disk full"), nil, false},
+	}
+	kinds := []error{access.ErrConflict, access.ErrNotFound, context.Canceled, context.DeadlineExceeded}
+	for name, tt := range tests {
+		err := fail(tt.ctx, "op", tt.err)
+		for _, kind := range kinds {
+			if errors.Is(err, kind) != (kind == tt.want) { //nolint:errorlint // the very kind
+				t.Errorf("%s: %v is %v", name, err, kind)
+			}
+		}
+		if mendable(err) != tt.again || errors.Is(err, tt.err) {
+			t.Errorf("%s: %#v", name, err)
+		}
+	}
+	if fail(t.Context(), "op", nil) != nil {
+		t.Error("nil is a failure")
+	}
+}

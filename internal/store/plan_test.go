@@ -1,0 +1,80 @@
+package store_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+)
+
+// The statements that run all the time never read a whole table, however much
+// of it is history.
+func TestFrequentStatementsUseIndexes(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		explain := "EXPLAIN QUERY PLAN "
+		if s.Postgres() {
+			explain = "EXPLAIN "
+			s.Raw().SetMaxOpenConns(1)
+			exec(t, s, "SET enable_seqscan = off") // tables of this size are read whole otherwise
+		}
+		for name, statement := range map[string]string{
+			"claiming jobs": `SELECT id FROM jobs WHERE state IN ('due', 'leased')
+				AND ((state = 'due' AND run_at <= '2026-01-01 00:00:00+00:00') OR (state = 'leased' AND leased_until < '2026-01-01 00:00:00+00:00'))
+				ORDER BY run_at, id LIMIT 4`,
+			"the review queue":        `SELECT * FROM requests WHERE tenant = 'ten_a' AND state IN ('awaiting_review') ORDER BY created_at DESC, id DESC LIMIT 50`,
+			"a person's requests":     `SELECT * FROM requests WHERE tenant = 'ten_a' AND requester = 'per_a'`,
+			"a person's tokens":       `SELECT * FROM grants WHERE tenant = 'ten_a' AND owner = 'per_a'`,
+			"the grant of a request":  `SELECT * FROM grants WHERE tenant = 'ten_a' AND request_id = 'req_a' ORDER BY created_at DESC, id DESC LIMIT 1`,
+			"the story of an object":  `SELECT * FROM audit_events WHERE tenant = 'ten_a' AND (object = 'req_a' OR (related = 'req_a' AND related <> '')) ORDER BY seq`,
+			"the log behind a place":  `SELECT * FROM audit_events WHERE tenant = 'ten_a' AND seq > 5 ORDER BY seq LIMIT 50`,
+			"waiting logins":          `SELECT COUNT(*) FROM (SELECT 1 FROM lti_states WHERE registration_id = 'plt_a' AND expires_at > '2026-01-01 00:00:00+00:00' LIMIT 9) AS waiting`,
+			"a person's sessions":     `SELECT * FROM sessions WHERE tenant = 'ten_a' AND person = 'per_a'`,
+			"purging sessions":        `SELECT hash FROM sessions WHERE idle_until <= '2026-01-01 00:00:00+00:00'`,
+			"the person of a sub":     `SELECT * FROM people WHERE tenant = 'ten_a' AND id = (SELECT person FROM person_subs WHERE tenant = 'ten_a' AND sub = 's')`,
+			"a Canvas user's person":  `SELECT * FROM people WHERE tenant = 'ten_a' AND canvas_user = '1' AND canvas_user <> '' AND merged_into IS NULL`,
+			"the platform of a login": `SELECT * FROM platforms WHERE issuer = 'i' AND client_id = 'c'`,
+		} {
+			plan := lastColumn(t, s, explain+statement)
+			all := strings.Join(plan, "\n")
+			if len(plan) == 0 || strings.Contains(all, "Seq Scan") {
+				t.Errorf("%s reads a whole table:\n%s", name, all)
+			}
+			for _, step := range plan { // SQLite: SCAN without an index
+				if strings.HasPrefix(step, "SCAN") && !strings.Contains(step, "INDEX") && !strings.Contains(step, "waiting") && !strings.Contains(step, "CONSTANT") {
+					t.Errorf("%s reads a whole table:\n%s", name, all)
+				}
+			}
+		}
+	})
+}
+
+// lastColumn runs a query and returns the last column of its rows, as text.
+func lastColumn(t *testing.T, s *store.Store, query string) (out []string) {
+	t.Helper()
+	rows, err := s.Raw().QueryContext(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells, places := make([]any, len(columns)), make([]any, len(columns))
+	for i := range cells {
+		places[i] = &cells[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(places...); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, fmt.Sprint(cells[len(cells)-1]))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

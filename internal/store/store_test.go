@@ -1,0 +1,310 @@
+package store_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	gosqlite "github.com/glebarez/go-sqlite"
+	"github.com/jackc/pgx/v5/pgconn"
+	"gorm.io/gorm"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+func TestNewID(t *testing.T) {
+	t.Parallel()
+	shape := regexp.MustCompile(`^req_[A-Z2-7]{26}$`)
+	a, b := store.NewID("req"), store.NewID("req")
+	if !shape.MatchString(a) || a == b {
+		t.Errorf("ids %s and %s", a, b)
+	}
+	g := access.Grant{ID: store.NewID("grt"), Attempt: 3, Title: "t"}
+	if id, n, ok := access.ParseMarker(g.Purpose()); !ok || id != g.ID || n != 3 {
+		t.Errorf("the marker of %s reads %s, %d, %v", g.ID, id, n, ok)
+	}
+}
+
+// A read-only transaction sees one state, and cannot write by any method.
+func TestRead(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		err := s.Read(t.Context(), func(tx *store.Tx) error {
+			count := func() int {
+				n, err := tx.CountRequests(store.RequestQuery{Tenant: north})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return n
+			}
+			before := count()
+			create(t, s, draft("req_meanwhile"))
+			if after := count(); after != before {
+				t.Errorf("one read saw %d, then %d requests", before, after)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, g := waiting("req_a", 1), grant("grt_a", waiting("req_a", 1))
+		e := told(audit.Refused, "req_a", "", "", 0)
+		e.Tenant = string(north)
+		writes := map[string]func(tx *store.Tx) error{
+			"CreateTenant": func(tx *store.Tx) error {
+				return tx.CreateTenant(store.Tenant{ID: "ten_x", Version: 1, CreatedAt: base})
+			},
+			"SaveTenant": func(tx *store.Tx) error { return tx.SaveTenant(store.Tenant{ID: north, Version: 2}, e, nil) },
+			"SavePlatform": func(tx *store.Tx) error {
+				return tx.SavePlatform(platform("plt_a", "a", "1", lti.Deployment{ID: "1"}), e, nil)
+			},
+			"SavePerson": func(tx *store.Tx) error {
+				return tx.SavePerson(store.Person{ID: "per_x", Tenant: north, CreatedAt: base})
+			},
+			"LinkSub":    func(tx *store.Tx) error { return tx.LinkSub(north, "s", ana, e, nil) },
+			"LockPerson": func(tx *store.Tx) error { return tx.LockPerson(north, ana) },
+			"CreateRequest": func(tx *store.Tx) error {
+				return tx.CreateRequest(r, told(audit.RequestCreate, r.ID, "", string(r.State), 1), nil)
+			},
+			"NextNumber":    func(tx *store.Tx) error { _, err := tx.NextNumber(north); return err },
+			"MoveRequest":   func(tx *store.Tx) error { return tx.MoveRequest(approve(r), approved(r), nil) },
+			"SaveDraft":     func(tx *store.Tx) error { return tx.SaveDraft(draft("req_meanwhile")) },
+			"CreateGrant":   func(tx *store.Tx) error { return tx.CreateGrant(g, minted(g), nil) },
+			"MoveGrant":     func(tx *store.Tx) error { return tx.MoveGrant(g, minted(g), nil) },
+			"NoteGrant":     func(tx *store.Tx) error { return tx.NoteGrant(g) },
+			"Audit":         func(tx *store.Tx) error { return tx.Audit(e, nil) },
+			"EraseDetails":  func(tx *store.Tx) error { return tx.EraseDetails(north, []string{"aud_x"}) },
+			"SaveSession":   func(tx *store.Tx) error { return tx.SaveSession(session1("s", ana)) },
+			"TouchSession":  func(tx *store.Tx) error { return tx.TouchSession(hash("s"), base, base, true) },
+			"EndSession":    func(tx *store.Tx) error { return tx.EndSession(hash("s")) },
+			"EndSessions":   func(tx *store.Tx) error { return tx.EndSessions(north, ana, nil) },
+			"PurgeSessions": func(tx *store.Tx) error { _, err := tx.PurgeSessions(base); return err },
+			"Keep":          func(tx *store.Tx) error { return tx.Keep(store.Kept{Tenant: north, Person: ana, UpdatedAt: base}) },
+			"DropKept":      func(tx *store.Tx) error { return tx.DropKept(north, ana, "", "") },
+			"PurgeKept":     func(tx *store.Tx) error { _, err := tx.PurgeKept(base); return err },
+			"MarkNotice":    func(tx *store.Tx) error { return tx.MarkNotice(north, "k", "w", "") },
+			"SaveToolKey": func(tx *store.Tx) error {
+				return tx.SaveToolKey(store.ToolKey{ID: "k", Sealed: []byte{1}, CreatedAt: base})
+			},
+			"InsertJob": func(tx *store.Tx) error { return tx.InsertJob(jobs.Insert{Kind: "k", Key: "k", RunAt: base}) },
+		}
+		for name, write := range writes {
+			err := s.Read(t.Context(), write)
+			if err == nil || !strings.Contains(err.Error(), "read-only transaction") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// A failed statement ends the transaction on both engines, even if its error is
+// dropped: what came before does not stay.
+func TestDroppedErrorStillFails(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		err := s.InTx(t.Context(), func(tx *store.Tx) error {
+			if err := tx.SavePerson(store.Person{ID: "per_new", Tenant: north, CreatedAt: base}); err != nil {
+				return err
+			}
+			tx.SavePerson(store.Person{ID: "per_twin", Tenant: north, CanvasUser: "100", CreatedAt: base})
+			return nil
+		})
+		if !errors.Is(err, access.ErrConflict) {
+			t.Errorf("InTx = %v", err)
+		}
+		// What merely was not there is no failure.
+		in(t, s, func(tx *store.Tx) error {
+			if _, err := tx.Person(north, "per_new"); !errors.Is(err, access.ErrNotFound) {
+				t.Errorf("what came before stayed: %v", err)
+			}
+			return tx.SavePerson(store.Person{ID: "per_new", Tenant: north, CreatedAt: base})
+		})
+	})
+}
+
+// No error that leaves the store can be told for one of gorm or a driver.
+func TestNothingOfTheDriverEscapes(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		over, cancel := context.WithCancel(t.Context())
+		cancel()
+		errs := map[string]error{
+			"missing": s.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.Request(north, "req_x"); return err }),
+			"unique": s.InTx(t.Context(), func(tx *store.Tx) error {
+				return tx.SavePerson(store.Person{ID: "per_twin", Tenant: north, CanvasUser: "100", CreatedAt: base})
+			}),
+			"foreign key": s.InTx(t.Context(), func(tx *store.Tx) error {
+				return tx.SavePerson(store.Person{ID: "per_x", Tenant: "ten_x", CreatedAt: base})
+			}),
+			"check": s.InTx(t.Context(), func(tx *store.Tx) error {
+				r := draft("req_c")
+				r.State = "odd"
+				return tx.CreateRequest(r, told(audit.RequestCreate, r.ID, "", "odd", 1), nil)
+			}),
+			"over":      s.Read(over, func(tx *store.Tx) error { _, err := tx.Tenants(); return err }),
+			"over, job": s.InsertJob(over, jobs.Insert{Kind: "k", Key: "k", RunAt: base}),
+		}
+		for name, err := range errs {
+			var pg *pgconn.PgError
+			var lite *gosqlite.Error
+			switch {
+			case err == nil:
+				t.Errorf("%s: no error", name)
+			case errors.As(err, &pg), errors.As(err, &lite), errors.Is(err, gorm.ErrRecordNotFound), errors.Is(err, sql.ErrNoRows):
+				t.Errorf("%s: %#v", name, err)
+			}
+		}
+		for _, name := range []string{"over", "over, job"} {
+			if !errors.Is(errs[name], context.Canceled) {
+				t.Errorf("%s: %v", name, errs[name])
+			}
+		}
+	})
+}
+
+// Two transactions that take two rows in opposite order: PostgreSQL ends one
+// for a deadlock, and it is run again.
+func TestDeadlockRunsAgain(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		runs := make([]int, 2)
+		var both, done sync.WaitGroup
+		both.Add(2)
+		for i, order := range [][]access.PersonID{{ana, ben}, {ben, ana}} {
+			done.Go(func() {
+				err := s.InTx(t.Context(), func(tx *store.Tx) error {
+					runs[i]++
+					if err := tx.LockPerson(north, order[0]); err != nil {
+						return err
+					}
+					if s.Postgres() && runs[i] == 1 {
+						both.Done()
+						both.Wait()
+					}
+					return tx.LockPerson(north, order[1])
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		done.Wait()
+		if s.Postgres() && runs[0]+runs[1] != 3 {
+			t.Errorf("ran %v times, want one of them twice", runs)
+		}
+	})
+}
+
+// A writer of another process makes this one wait, not fail. Readers do not
+// wait, and a writer of this process waits no longer than its context.
+func TestSQLiteBusy(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	seed(t, s)
+	other, err := s.Raw().BeginTx(t.Context(), nil) // begins immediate: has the write lock
+	if err != nil {
+		t.Fatal(err)
+	}
+	result := make(chan error, 1)
+	go func() {
+		result <- s.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.NextNumber(north); return err })
+	}()
+	if err := s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.Tenants(); return err }); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	begun := time.Now()
+	err = s.InTx(ctx, func(*store.Tx) error { return nil })
+	if waited := time.Since(begun); !errors.Is(err, context.DeadlineExceeded) || waited > 5*time.Second {
+		t.Errorf("waiting for one's turn beyond the deadline: %v after %v", err, waited)
+	}
+	if err := other.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-result; err != nil {
+		t.Errorf("the waiting writer: %v", err)
+	}
+}
+
+// fn is run again only for trouble that another run can mend.
+func TestInTxDoesNotRepeatRealErrors(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	seed(t, s)
+	for name, fail := range map[string]error{"an error of fn": errors.New("mine"), "a conflict": fmt.Errorf("x: %w", access.ErrConflict), "a refusal": access.Refuse(access.WhySelf)} {
+		runs := 0
+		err := s.InTx(t.Context(), func(*store.Tx) error { runs++; return fail })
+		if runs != 1 || !errors.Is(err, fail) {
+			t.Errorf("%s: %d runs, %v", name, runs, err)
+		}
+	}
+}
+
+// Times are compared by the databases as Go compares them, whatever their zone
+// and fraction.
+func TestTimesSort(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		random := rand.New(rand.NewPCG(1, 2)) // a fixed sequence
+		zones := []*time.Location{time.UTC, time.FixedZone("east", 5*3600+1800), time.FixedZone("west", -9*3600)}
+		times := make([]time.Time, 60)
+		in(t, s, func(tx *store.Tx) error {
+			for i := range times {
+				micros := []int64{0, 1, 10, 100_000, 120_000, 999_999}[random.IntN(6)]
+				times[i] = time.Unix(1_790_000_000+random.Int64N(3), micros*1000).In(zones[random.IntN(3)])
+				k := store.Kept{Tenant: north, Person: ana, Object: fmt.Sprint(i), Form: "f", Data: []byte("{}"), UpdatedAt: times[i]}
+				if err := tx.Keep(k); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		err := s.Read(t.Context(), func(tx *store.Tx) error {
+			all, err := tx.KeptOf(north, ana)
+			for i := 1; i < len(all); i++ {
+				if all[i].UpdatedAt.After(all[i-1].UpdatedAt) {
+					t.Errorf("%v came behind %v", all[i].UpdatedAt, all[i-1].UpdatedAt)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, limit := range times {
+			want := 0
+			for _, x := range times {
+				if x.Before(limit) {
+					want++
+				}
+			}
+			err := s.InTx(t.Context(), func(tx *store.Tx) error {
+				if n, err := tx.PurgeKept(limit); n != want || err != nil {
+					t.Errorf("before %v: %d, %v; want %d", limit, n, err, want)
+				}
+				return errors.New("undo")
+			})
+			if err == nil {
+				t.Fatal("not undone")
+			}
+		}
+	})
+}
