@@ -1,0 +1,149 @@
+package web
+
+import (
+	"html/template"
+	"reflect"
+	"slices"
+	"text/template/parse"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// missingMessages lists the messages that the templates of a set name and the
+// catalogue does not have.
+func missingMessages(set *template.Template, p *text.Printer) []string {
+	var out []string
+	for _, t := range set.Templates() {
+		if t.Tree == nil || t.Tree.Root == nil {
+			continue
+		}
+		for _, id := range messagesIn(reflect.ValueOf(t.Tree.Root)) {
+			if !p.Has(id) && !slices.Contains(out, id) {
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
+// messagesIn walks a parsed template for calls of T and H with a literal id.
+func messagesIn(v reflect.Value) []string {
+	var out []string
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return nil
+		}
+		if c, ok := v.Interface().(*parse.CommandNode); ok {
+			out = append(out, messageOf(c)...)
+		}
+		return append(out, messagesIn(v.Elem())...)
+	case reflect.Slice:
+		for i := range v.Len() {
+			out = append(out, messagesIn(v.Index(i))...)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				out = append(out, messagesIn(v.Field(i))...)
+			}
+		}
+	}
+	return out
+}
+
+func messageOf(c *parse.CommandNode) []string {
+	if len(c.Args) < 2 {
+		return nil
+	}
+	var path []string
+	switch f := c.Args[0].(type) {
+	case *parse.FieldNode:
+		path = f.Ident
+	case *parse.VariableNode:
+		path = f.Ident
+	}
+	s, ok := c.Args[1].(*parse.StringNode)
+	if len(path) == 0 || !ok || (path[len(path)-1] != "T" && path[len(path)-1] != "H") {
+		return nil
+	}
+	return []string{s.Text}
+}
+
+// closedMessages are the messages whose ids are made from the closed lists of
+// the program: every member must have its words.
+func closedMessages() []string {
+	var out []string
+	add := func(ids ...string) { out = append(out, ids...) }
+	for _, k := range []BannerKind{BannerInfo, BannerGood, BannerWarn, BannerBad} {
+		add("banner.prefix_" + string(k))
+	}
+	for list, keys := range map[string][]string{
+		"purpose": access.Purposes, "maker": access.Makers, "ai": access.AIUses, "data": access.DataKind,
+		"storage": access.Storages, "alternative": access.Alternatives,
+	} {
+		for _, k := range keys {
+			add(choiceKey(list, k))
+		}
+	}
+	for _, w := range whys {
+		add(refusedKey(w))
+	}
+	add("refused.general")
+	for _, w := range []access.Why{access.WhyActing, access.WhyUnknownActing, access.WhyTestStudent, access.WhyWrongDoor, ""} {
+		add(noWritesKey(w))
+	}
+	for _, w := range []access.Why{access.WhySelf, access.WhySponsorDecides, access.WhyOtherPerson, ""} {
+		add(blockedKey(w))
+	}
+	for _, w := range []access.Why{access.WhyReplaceUsed, access.WhyReplaceLate, ""} {
+		add(lostKey(w))
+	}
+	for _, r := range lti.Reasons() {
+		add(launchKey(r)+".cause", launchKey(r)+".step")
+	}
+	for _, k := range []ProblemKind{ProblemNotFound, ProblemEnded, ProblemConflict, ProblemTrouble, ProblemCanvas, ProblemBusy, ProblemRequest} {
+		add("problem."+string(k)+".h1", "problem."+string(k)+".text")
+	}
+	for _, st := range queueStatuses {
+		add(stateKey(st))
+	}
+	for _, st := range access.GrantStates {
+		add(grantStateKey(st))
+	}
+	for _, a := range storyActions {
+		for _, to := range access.GrantStates {
+			if id := storyKey(workflow.StoryStep{Action: a, To: string(to)}); id != "" {
+				add(id)
+			}
+		}
+	}
+	for _, code := range errorCodes {
+		add(errorKey(code))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// storyActions are the actions that a story may tell of.
+var storyActions = []audit.Action{
+	audit.RequestSubmit, audit.RequestDiscard, audit.RequestWithdraw, audit.RequestEndorse, audit.RequestDecline,
+	audit.RequestChooseSponsor, audit.RequestLoseSponsor, audit.RequestClaim, audit.RequestRelease, audit.RequestApprove,
+	audit.RequestDeny, audit.RequestRescind, audit.RequestLapse, audit.RequestReturn, audit.RequestMintFailed,
+	audit.RequestHandOver, audit.RequestRefile, audit.GrantCreate, audit.GrantMint, audit.GrantDoubt, audit.GrantShown,
+	audit.GrantGiveUp, audit.GrantStepBack, audit.GrantSeenActive, audit.GrantReplace, audit.GrantRevoke, audit.GrantGone,
+	audit.GrantShownAgain, audit.GrantStray,
+}
+
+// errorCodes are the corrections that the core, the forms and the workflow ask for.
+var errorCodes = []string{
+	"purpose.missing", "build.short", "build.long", "maker.missing", "maker_name.missing", "maker_link.https", "ai.missing",
+	"ai_service.missing", "ai_data.missing", "data.missing", "storage.missing", "storage.repository", "storage.chat", "storage.document",
+	"sponsor.missing", "sponsor.self", "sponsor.unknown", "sponsor.not_teaching", "accepted.missing", "too_long",
+	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter",
+	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "alternative.missing", "alternative.text",
+}

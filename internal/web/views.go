@@ -1,0 +1,288 @@
+package web
+
+import (
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// Addresses that pages link to (GET) and post to, besides the obvious ones:
+//
+//	GET  /requests/new?draft=req_…            go on with a draft
+//	POST /requests                            do=submit | draft | find; hidden draft (see FormInput)
+//	POST /requests/keep                       the same fields, by the script; answered with NewKept
+//	GET  /requests/{id}/withdraw, rescind, replace, discard   confirm pages; POST to the same address does it
+//	GET  /requests/{id}/sponsor               choose another sponsor; POST: field sponsor, do=choose, or do=find with q
+//	GET  /requests/{id}/collect               POST creates; POST …/collect/check asks Canvas again
+//	GET  /requests/{id}/collect/status        poll; answered with NewCollectStatus
+//	POST /requests/{id}/refile                answered with the form of the new draft
+//	GET  /queue?status=&role=&maker=&ai=&q=&after=
+//	GET  /tokens?status=&q=&ends_before=&after=
+//	GET  /tokens/{id}/revoke                  confirm page; POST: field reason
+//
+// {id} is the code of a numbered request, else its id.
+
+// The pages that Renderer.Render knows by name. Each goes with the view that
+// the constructor of the same subject returns; any other view is an error.
+const (
+	PageHome          = "home"
+	PageForm          = "form"
+	PageCase          = "case"
+	PageConfirm       = "confirm"
+	PageSponsor       = "sponsor"
+	PageCollect       = "collect"
+	PageCollectStatus = "collect_status" // fragment: the poll's answer
+	PageKept          = "kept"           // fragment: the autosave's answer
+	PageSponsorships  = "sponsorships"
+	PageQueue         = "queue"
+	PageTokens        = "tokens"
+	PageToken         = "token"
+	PageProblem       = "problem"
+	PageLaunchFailed  = "launch_failed"
+	PageStore         = "lti_store"
+	PageProof         = "lti_proof"
+)
+
+// BannerKind is how a banner looks and what its hidden prefix says.
+type BannerKind string
+
+// The kinds of banner.
+const (
+	BannerInfo BannerKind = "info"
+	BannerGood BannerKind = "good"
+	BannerWarn BannerKind = "warn"
+	BannerBad  BannerKind = "bad"
+)
+
+// Banner is one message above a page: the result of a post, or a standing
+// notice. ID is a message key of the catalogue and Args its values; times in
+// Args are printed in the person's zone, strings are isolated and escaped.
+type Banner struct {
+	Kind BannerKind
+	ID   string
+	Args map[string]any
+	// Text, when not empty, stands under the sentence in quotes, exactly as
+	// somebody typed it (text kept after a lost race).
+	Text string
+	// Href and LinkID add one link; both or neither.
+	Href, LinkID string
+}
+
+// Focus says where the keyboard goes when a page arrives (EXPERIENCE 5.2).
+type Focus string
+
+// The places focus goes to. The zero Focus picks by content: error summary,
+// else result banner, else h1.
+const (
+	FocusAuto   Focus = ""
+	FocusH1     Focus = "h1"
+	FocusBanner Focus = "banner"
+	FocusErrors Focus = "errors"
+	FocusKeep   Focus = "keep" // filter or sort: focus stays on the control
+)
+
+// Shell is what every page has around its content.
+type Shell struct {
+	// Session is read for name, course, door, locale, zone, contrast and brand;
+	// HasSession is false on pages before or after one (launch failed, session
+	// ended), where only its Locale and TimeZone may be set.
+	Session    workflow.Session
+	HasSession bool
+	// Handle goes to <meta name="tool-session"> and the hidden field
+	// tool_session of every POST form. It is never put into a URL.
+	Handle  string
+	Nav     workflow.Nav
+	Current string // PageHome, PageSponsorships, PageQueue or PageTokens; "" marks none
+	Banner  *Banner
+	// Standing are notices that stay; the shell adds those that Session.NoWrites
+	// and Nav.Trouble ask for, so callers rarely set it.
+	Standing []Banner
+	Now      time.Time
+	P        *text.Printer
+	// Nonce is the CSP nonce of the one <style> that carries the brand.
+	Nonce string
+	// NewTabURL, when not empty, is the Canvas address that opens the tool in a
+	// full window; the help line links to it.
+	NewTabURL string
+	Focus     Focus
+	// Forget, on the first page after a launch that used the platform's storage,
+	// is what lti.BrowserScript deletes there.
+	Forget *lti.ForgetItem
+	// Words are the school's own names for its offices; empty ones are said by
+	// the catalogue's.
+	Words Words
+}
+
+// Words are the school's own names for its offices (DECISIONS 26).
+type Words struct {
+	CanvasTeam, SecurityOffice, Contact string
+}
+
+// FormInput is what the request form shows.
+type FormInput struct {
+	// Form as workflow.Form answered it, with Answers replaced by what was just
+	// posted when the form comes back.
+	Form   workflow.Form
+	Errors *access.FormError
+	// SavedAt is when this draft was just saved; zero says nothing.
+	SavedAt time.Time
+	// SponsorQuery filters the list of teachers (field sponsor_q, button
+	// do=find; POST /requests with it shows the form again, unchecked).
+	SponsorQuery string
+}
+
+// PanelInput is what somebody typed into the sponsor's or reviewer's panel,
+// for showing it again. The zero value is an empty panel.
+type PanelInput struct {
+	// Do is the action that was pressed; it decides the words of error sentences.
+	Do access.Action
+	// End is the date as typed; Reason, Conditions, Alternative and AltText are
+	// the fields reason, conditions, alternative and alternative_text.
+	End, Reason, Conditions, Alternative, AltText string
+	Errors                                        *access.FormError
+}
+
+// ConfirmInput is a question before something that cannot be undone.
+// Do is access.Withdraw, Rescind, Replace, Discard or Revoke. GET
+// /requests/{id}/{withdraw,rescind,replace,discard} and GET /tokens/{id}/revoke
+// show it, and it posts to the same address with the field reason.
+type ConfirmInput struct {
+	Do     access.Action
+	Case   workflow.Case
+	Reason string // as typed
+	Errors *access.FormError
+}
+
+// SponsorInput is the page to choose another sponsor. It posts field sponsor
+// (Canvas user id) to /requests/{id}/sponsor; button do=find with field q shows
+// the list again, filtered.
+type SponsorInput struct {
+	Case   workflow.CasePage
+	Chosen string
+	Query  string
+	Errors *access.FormError
+}
+
+// ProblemKind picks the words of a page that says what stands in the way.
+type ProblemKind string
+
+// The problem pages of EXPERIENCE 7.8.
+const (
+	ProblemForbidden ProblemKind = "forbidden" // 403; Why names the reason
+	ProblemNotFound  ProblemKind = "not_found" // 404
+	ProblemEnded     ProblemKind = "ended"     // 401: no session, or it ended
+	ProblemConflict  ProblemKind = "conflict"  // 409 where no better page can say it
+	ProblemTrouble   ProblemKind = "trouble"   // 5xx: our fault
+	ProblemCanvas    ProblemKind = "canvas"    // Canvas did not answer what this page needs
+	ProblemBusy      ProblemKind = "busy"      // 429
+	ProblemRequest   ProblemKind = "request"   // 400 and 413: a form the tool cannot read
+)
+
+// Echo is one field of the just-posted form, shown as text so that nothing
+// typed is lost. Label is a message key; Value is as typed.
+type Echo struct{ LabelID, Value string }
+
+// ProblemInput is what a problem page says.
+type ProblemInput struct {
+	Kind ProblemKind
+	Why  access.Why
+	// Reference is the short number of the log line, for ProblemTrouble.
+	Reference string
+	// Echo is only what was just posted (DECISIONS 24), see EchoOf.
+	Echo []Echo
+	// SavedAt, when set, says that the text was kept then; SavedTitle names it.
+	SavedAt    time.Time
+	SavedTitle string
+	// RetryAction and RetryFields make a "Try again" form of the same POST; a
+	// retry never carries a secret. Empty: no button.
+	RetryAction string
+	RetryFields []RetryField
+	// NothingChanged is set only where that is known.
+	NothingChanged bool
+}
+
+// RetryField is one hidden field of the "Try again" form.
+type RetryField struct{ Name, Value string }
+
+// NewHomePage is My API tokens.
+func NewHomePage(s Shell, h workflow.Home) HomePage { return newHome(s, h) }
+
+// NewFormPage is Request an API token. With errors it is the same form, with
+// everything typed, under an error summary.
+func NewFormPage(s Shell, in FormInput) FormPage { return newForm(s, in) }
+
+// NewKept is the fragment that answers POST /requests/keep: "Draft saved 14:05".
+// A zero at says that it could not be saved.
+func NewKept(s Shell, at time.Time) Kept { return newKept(s, at) }
+
+// NewCasePage is one request, for every part its reader has in it.
+func NewCasePage(s Shell, c workflow.CasePage, in PanelInput) CasePage { return newCase(s, c, in) }
+
+// NewConfirmPage asks before something that cannot be undone.
+func NewConfirmPage(s Shell, in ConfirmInput) ConfirmPage { return newConfirm(s, in) }
+
+// NewSponsorPage lets a requester name another sponsor.
+func NewSponsorPage(s Shell, in SponsorInput) SponsorPage { return newSponsor(s, in) }
+
+// NewCollectPage is Collect your token, in every stage. The page of StageSecret
+// carries the value once: it must go out with no-store, uncompressed, as the
+// answer of a plain POST.
+func NewCollectPage(s Shell, c workflow.Collection) CollectPage { return newCollect(s, c) }
+
+// NewCollectStatus is the fragment that GET /requests/{id}/collect/status
+// answers. It never carries a value.
+func NewCollectStatus(s Shell, c workflow.Collection) CollectStatus { return newCollectStatus(s, c) }
+
+// NewSponsorshipsPage is the sponsor's list.
+func NewSponsorshipsPage(s Shell, l workflow.Sponsorships) SponsorshipsPage {
+	return newSponsorships(s, l)
+}
+
+// NewQueuePage is the review queue, with the filter that made it.
+func NewQueuePage(s Shell, q workflow.Queue, f workflow.QueueFilter) QueuePage {
+	return newQueue(s, q, f)
+}
+
+// NewTokensPage is the list of tokens, with the filter that made it.
+func NewTokensPage(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage {
+	return newTokens(s, l, f)
+}
+
+// NewTokenPage is one token's life.
+func NewTokenPage(s Shell, t workflow.TokenPage) TokenPage { return newToken(s, t) }
+
+// NewProblemPage says what stands in the way and what to do.
+func NewProblemPage(s Shell, in ProblemInput) ProblemPage { return newProblem(s, in) }
+
+// NewLaunchFailedPage says why a launch did not open the tool: one cause, one
+// step, and r.RelaunchURL as a link where there is one. The shell has no session.
+func NewLaunchFailedPage(s Shell, r *lti.Refusal) LaunchFailedPage { return newLaunchFailed(s, r) }
+
+// NewStorePage and NewProofPage carry the data of the two pages that run
+// lti.BrowserScript before a session exists. They show nothing of the launch.
+func NewStorePage(s Shell, p lti.StorePage) BrowserPage { return newBrowserPage(s, p) }
+
+// NewProofPage is the second of the two, see NewStorePage.
+func NewProofPage(s Shell, p lti.ProofPage) BrowserPage { return newBrowserPage(s, p) }
+
+// ResultBanner is the banner after a move: what happened and what comes next,
+// in the words of EXPERIENCE 7. Nil for a move that needs none.
+func ResultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
+	return resultBanner(s, do, c)
+}
+
+// LostBanner is the banner after a lost race; typed is the text to keep.
+func LostBanner(s Shell, l *workflow.Lost, typed string) *Banner { return lostBanner(s, l, typed) }
+
+// RefusedBanner says why a move was refused, for showing above the same page
+// with the text kept. typed may be empty.
+func RefusedBanner(s Shell, why access.Why, c *workflow.Case) *Banner {
+	return refusedBanner(s, why, c)
+}
+
+// EchoOf lists the known, non-empty fields of a posted form for a problem page,
+// in the form's order. Fields that are not text a person typed are left out.
+func EchoOf(posted map[string][]string) []Echo { return echoOf(posted) }

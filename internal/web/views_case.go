@@ -1,0 +1,440 @@
+package web
+
+import (
+	"html/template"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// CasePage is one request, for every part its reader has in it.
+type CasePage struct {
+	frame
+	Status  status
+	Subject template.HTML // what, who, where
+	Token   *card         // the token it became
+
+	Own      *ownPanel
+	Sponsor  *panel
+	Reviewer *panel
+
+	Reach     []string
+	ReachLead template.HTML
+	ReachNote template.HTML
+	Dates     []fact
+	People    []fact
+	Check     []fact
+
+	Story   story
+	Answers []fact
+}
+
+// ownPanel is what the requester can do.
+type ownPanel struct {
+	Actions []action
+}
+
+// panel is where a sponsor or reviewer answers.
+type panel struct {
+	Title   string
+	Blocked string   // why there are no buttons
+	Confirm []string // what a sponsor confirms
+	Not     template.HTML
+	Held    template.HTML
+	Claim   *action
+	Action  string // address of the form; its buttons have their own
+	Handle  string
+	Fields  []field
+	Deny    *choice
+	Buttons []action
+	Other   []action // beside a panel without a form
+}
+
+func newCase(s Shell, c workflow.CasePage, in PanelInput) CasePage {
+	r := c.Request
+	v := viewerOf(c.Case)
+	current := PageHome
+	switch v {
+	case asSponsor:
+		current = PageSponsorships
+	case asReviewer:
+		current = PageQueue
+	}
+	h1 := s.T("case.h1", "Code", r.Code())
+	if r.Code() == "" {
+		h1 = s.T("case.h1_draft")
+	}
+	p := CasePage{frame: newFrame(s, current, h1, casePath(r, "")), Status: s.requestStatus(c.Case, v)}
+	p.setErrors(in.Errors)
+	p.Subject = p.subject(c.Case)
+	if g := c.Grant; g != nil && (r.State == access.Fulfilled || g.State.Live()) {
+		k := p.caseToken(c.Case, v)
+		p.Token = &k
+	}
+	if c.Own {
+		p.Own = p.ownPanel(c.Case)
+	}
+	if c.Sponsor {
+		p.Sponsor = p.sponsorPanel(c, in)
+	}
+	if c.Reviewer {
+		p.Reviewer = p.reviewerPanel(c, in)
+		p.Check = p.check(c)
+	}
+	p.setReach(c)
+	p.Dates, p.People = p.dates(c), p.people(c)
+	p.Story = p.newStory(c.Story, p.nextSteps(c.Case))
+	p.Answers = p.answers(c)
+	return p
+}
+
+// subject is the line under the heading: “Attendance helper”, Maya Chen, BIO 201.
+func (s Shell) subject(c workflow.Case) template.HTML {
+	r := c.Request
+	args := []any{"Title", s.title(c), "Name", s.name(c, r.Requester), "Part", word(s.affiliation(r.Affiliation)), "Course", r.Course.Code}
+	switch {
+	case r.Affiliation == "" || r.Affiliation == access.None:
+		return s.H("case.subject_short", args...)
+	case r.Course.Code == "":
+		return s.H("case.subject_no_course", args...)
+	}
+	return s.H("case.subject", args...)
+}
+
+// caseToken is the token of a request, on the request's page.
+func (s Shell) caseToken(c workflow.Case, v viewer) card {
+	st := s.grantStatus(c, v)
+	g := c.Grant
+	k := card{ID: "token-card", Title: s.title(c), Href: grantPath(g, ""), Badges: st.Badges(), Now: st.Now}
+	if end := g.EndsAt(); !end.IsZero() && g.State.Live() {
+		k.Facts = append(k.Facts, s.fact("fact.ends", s.dayTag(end)))
+	}
+	var as []action
+	if c.Own && g.State == access.HandedOver {
+		as = append(as, s.external(primary, "act.activate", s.settingsURL()), s.goTo(secondary, "act.steps", casePath(c.Request, "/collect")))
+	}
+	if c.Own && (g.State == access.Minting || g.State == access.Recovering || g.State == access.Replacing) {
+		as = append(as, s.goTo(primary, "act.collect", casePath(c.Request, "/collect")))
+	}
+	if c.Can[access.Replace] {
+		as = append(as, s.goTo(secondary, "act.replace", casePath(c.Request, "/replace")))
+	}
+	if c.Can[access.Revoke] {
+		as = append(as, s.goTo(danger, "act.revoke", grantPath(g, "/revoke")))
+	}
+	k.Actions = described(k.ID, as...)
+	return k
+}
+
+func (s Shell) ownPanel(c workflow.Case) *ownPanel {
+	r := c.Request
+	var as []action
+	look := primary
+	add := func(do access.Action, a action) {
+		if c.Can[do] {
+			as = append(as, a)
+			look = secondary
+		}
+	}
+	add(access.Collect, s.goTo(look, "act.collect", casePath(r, "/collect")))
+	if r.Sponsor == "" || r.State != access.AwaitingSponsor {
+		add(access.ChooseSponsor, s.goTo(look, "act.choose_sponsor", casePath(r, "/sponsor")))
+	} else {
+		add(access.ChooseSponsor, s.goTo(secondary, "act.choose_sponsor", casePath(r, "/sponsor")))
+	}
+	add(access.Refile, s.postTo(look, "act.refile", casePath(r, "/refile")))
+	if r.State == access.Draft {
+		add(access.Submit, s.goTo(look, "home.continue", "/requests/new?draft="+r.ID))
+		add(access.Discard, s.goTo(secondary, "act.discard", casePath(r, "/discard")))
+	}
+	add(access.Withdraw, s.goTo(secondary, "act.withdraw", casePath(r, "/withdraw")))
+	if len(as) == 0 {
+		return nil
+	}
+	return &ownPanel{Actions: as}
+}
+
+func (s Shell) sponsorPanel(c workflow.CasePage, in PanelInput) *panel {
+	r := c.Request
+	requester := s.name(c.Case, r.Requester)
+	if !c.Can[access.Endorse] && !c.Can[access.Decline] {
+		if !c.Can[access.Rescind] {
+			return nil
+		}
+		return &panel{Title: s.T("sponsor.title_after"), Other: []action{s.goTo(secondary, "act.rescind", casePath(r, "/rescind"))}}
+	}
+	p := &panel{Title: s.T("sponsor.title"), Action: casePath(r, "/endorse"), Handle: s.Handle}
+	teach := s.T("sponsor.confirm_teach", "Requester", requester, "Course", s.courseName(r.Course))
+	if r.Course.ID == "" {
+		teach = s.T("sponsor.confirm_supervise", "Requester", requester)
+	}
+	p.Confirm = []string{
+		teach, s.T("sponsor.confirm_understand", "Requester", requester),
+		s.T("sponsor.confirm_end"), s.T("sponsor.confirm_change"),
+	}
+	p.Not = s.H("sponsor.not_responsible", "Not", who(s.T("sponsor.not")))
+	errs := s.errorsOf(in.Errors)
+	end := s.endField(in.End, r, errs, "sponsor.end")
+	reason := s.panelArea("reason", "sponsor.reason", in.Reason, errs)
+	reason.Hint = s.H("sponsor.reason_hint", "Requester", requester)
+	p.Fields = []field{end, reason}
+	if c.Can[access.Endorse] {
+		p.Buttons = append(p.Buttons, s.submitTo(primary, "act.endorse", casePath(r, "/endorse")))
+	}
+	if c.Can[access.Decline] {
+		p.Buttons = append(p.Buttons, s.submitTo(danger, "act.decline", casePath(r, "/decline")))
+	}
+	return p
+}
+
+// endField shortens an end: from tomorrow up to the end as it stands.
+func (s Shell) endField(typed string, r access.Request, errs map[string]string, label string) field {
+	f := field{ID: "f-end", Name: "end", Type: "date", Label: s.T(label), Value: typed, Error: errs["end"], ErrorWord: s.T("words.error"), NoAutofill: true}
+	f.Hint = s.H("case.end_hint", "End", day(r.End))
+	f.Min, f.Most = s.isoDate(s.Now), s.isoDate(r.End)
+	if _, err := time.Parse(time.DateOnly, typed); err != nil && typed != "" {
+		f.Type = "text" // a date field cannot hold what is no date
+	}
+	return f
+}
+
+func (s Shell) panelArea(name, label, typed string, errs map[string]string) field {
+	return field{ID: "f-" + name, Name: name, Label: s.T(label), Value: typed, Rows: 3, Max: access.MaxNote,
+		Error: errs[name], ErrorWord: s.T("words.error")}
+}
+
+func (s Shell) reviewerPanel(c workflow.CasePage, in PanelInput) *panel {
+	r := c.Request
+	if c.Why != "" {
+		if r.State.Final() {
+			return nil
+		}
+		return &panel{Title: s.T("review.title"), Blocked: s.T(blockedKey(c.Why), "Name", s.name(c.Case, r.ClaimedBy))}
+	}
+	if c.Can[access.Rescind] && !c.Can[access.Approve] {
+		return &panel{Title: s.T("review.title_after"), Other: []action{s.goTo(danger, "act.rescind", casePath(r, "/rescind"))}}
+	}
+	if !c.Can[access.Approve] && !c.Can[access.Deny] {
+		return nil
+	}
+	p := &panel{Title: s.T("review.title"), Action: casePath(r, "/approve"), Handle: s.Handle}
+	if r.ClaimedBy == "" && c.Can[access.Claim] {
+		a := s.postTo(secondary, "act.claim", casePath(r, "/claim"))
+		p.Claim, p.Held = &a, s.H("review.free")
+	} else if r.ClaimedBy != "" {
+		p.Held = s.H("review.yours", "Since", r.ClaimedAt)
+	}
+	errs := s.errorsOf(in.Errors)
+	end := s.endField(in.End, r, errs, "review.end")
+	conditions := s.panelArea("conditions", "review.conditions", in.Conditions, errs)
+	conditions.Rows = 2
+	reason := s.panelArea("reason", "review.reason", in.Reason, errs)
+	who := "review.reason_hint"
+	if r.Sponsor == "" {
+		who = "review.reason_hint_alone"
+	}
+	reason.Hint = s.H(who, "Requester", s.name(c.Case, r.Requester))
+	p.Fields = []field{end, conditions, reason}
+	if c.Can[access.Deny] {
+		alt := choice{ID: "f-alternative", Name: "alternative", Legend: s.T("review.alternative"), Hint: s.H("review.alternative_hint"),
+			Error: errs["alternative"], ErrorWord: s.T("words.error")}
+		for i, k := range access.Alternatives {
+			o := option{ID: alt.ID + "-" + k, Value: k, Label: s.choiceWord("alternative", k), Checked: in.Alternative == k}
+			if i == 0 {
+				o.ID = alt.ID
+			}
+			if k == "other" {
+				t := s.panelArea("alternative_text", "review.alternative_text", in.AltText, errs)
+				t.Rows = 2
+				o.Fields = []field{t}
+			}
+			alt.Options = append(alt.Options, o)
+		}
+		p.Deny = &alt
+	}
+	if c.Can[access.Approve] {
+		p.Buttons = append(p.Buttons, s.submitTo(primary, "act.approve", casePath(r, "/approve")))
+	}
+	if c.Can[access.Deny] {
+		p.Buttons = append(p.Buttons, s.submitTo(danger, "act.deny", casePath(r, "/deny")))
+	}
+	if r.ClaimedBy != "" && c.Can[access.Release] {
+		p.Buttons = append(p.Buttons, s.submitTo(linklike, "act.release", casePath(r, "/release")))
+	}
+	return p
+}
+
+// blockedKey says why a reviewer has no buttons here.
+func blockedKey(why access.Why) string {
+	switch why {
+	case access.WhySelf, access.WhySponsorDecides, access.WhyOtherPerson:
+		return "review.blocked_" + string(why)
+	}
+	return "review.blocked"
+}
+
+// check is what a reviewer looks at before deciding.
+func (s Shell) check(c workflow.CasePage) []fact {
+	a, r := c.Request.Answers, c.Request
+	if r.State != access.AwaitingReview {
+		return nil
+	}
+	var out []fact
+	if rs := s.reach(c.Reach); len(rs) > 0 {
+		var all template.HTML
+		for i, w := range rs {
+			if i > 0 {
+				all += "<br>"
+			}
+			all += s.value(word(w), "")
+		}
+		out = append(out, s.fact("check.reach", all))
+	}
+	maker := word(s.choiceWord("maker", a.Maker))
+	if a.Maker == "company" {
+		out = append(out, s.fact("check.maker", s.H("check.maker_company", "Name", a.MakerName)))
+	} else {
+		out = append(out, s.fact("check.maker", s.value(maker, "")))
+	}
+	if a.AI == "yes" {
+		out = append(out, s.fact("check.ai", s.H("check.ai_yes", "Name", a.AIService)))
+	} else {
+		out = append(out, s.fact("check.ai", s.H("check.ai_no")))
+	}
+	id := "check.others_no"
+	if a.Others() {
+		id = "check.others_yes"
+	}
+	out = append(out, s.fact("check.others", s.H(id)))
+	switch {
+	case r.SponsorNote != "":
+		out = append(out, s.fact("check.sponsor", s.H("check.sponsor_said", "Sponsor", s.name(c.Case, r.EndorsedBy), "Note", r.SponsorNote)))
+	case r.EndorsedBy != "":
+		out = append(out, s.fact("check.sponsor", s.H("check.sponsor_yes", "Sponsor", s.name(c.Case, r.EndorsedBy), "When", r.EndorsedAt)))
+	}
+	out = append(out, s.fact("check.others_live", s.otherTokens(c.Others)),
+		s.fact("check.policy", s.H("check.policy_version", "Policy", r.PolicyVersion, "Rules", r.RulesVersion)))
+	return out
+}
+
+func (s Shell) otherTokens(gs []access.Grant) template.HTML {
+	if len(gs) == 0 {
+		return s.H("check.live_none")
+	}
+	out := s.H("check.live", "Count", len(gs))
+	for _, g := range gs {
+		out += template.HTML(`<br><a href="`+grantPath(&g, "")+`"><bdi>`+template.HTMLEscapeString(g.Title)+`</bdi></a>`) + //nolint:gosec // escaped, and our own id
+			" " + s.H("check.live_ends", "End", day(g.EndsAt()))
+	}
+	return out
+}
+
+func (p *CasePage) setReach(c workflow.CasePage) {
+	p.Reach = p.reach(c.Reach)
+	requester := p.name(c.Case, c.Request.Requester)
+	id := "reach.lead_other"
+	if c.Own {
+		id = "reach.lead"
+	}
+	p.ReachLead = p.H(id, "Requester", requester)
+	if c.Reach == nil {
+		p.ReachNote = p.H("reach.unread")
+		return
+	}
+	p.ReachNote = p.H("reach.note", "Checked", c.Reach.CheckedAt)
+}
+
+func (s Shell) dates(c workflow.CasePage) []fact {
+	r := c.Request
+	var out []fact
+	add := func(id string, t time.Time) {
+		if !t.IsZero() {
+			out = append(out, s.fact(id, s.dayTag(t)))
+		}
+	}
+	add("fact.submitted", r.SubmittedAt)
+	switch {
+	case r.End.IsZero():
+	case !r.Asked.IsZero() && r.End.Before(r.Asked):
+		out = append(out, s.fact("fact.end", s.H("case.end_shortened", "End", day(r.End), "Asked", day(r.Asked))))
+	default:
+		add("fact.end", r.End)
+	}
+	switch r.State {
+	case access.AwaitingSponsor:
+		add("fact.sponsor_due", r.SponsorDue)
+	case access.AwaitingReview:
+		add("fact.review_due", r.ReviewDue)
+	case access.Approved:
+		add("fact.collect_by", r.CollectBy)
+	}
+	add("fact.decided", r.DecidedAt)
+	add("fact.closed", r.ClosedAt)
+	return out
+}
+
+func (s Shell) people(c workflow.CasePage) []fact {
+	r := c.Request
+	var out []fact
+	add := func(id string, p access.PersonID) {
+		if p != "" {
+			out = append(out, s.fact(id, s.value(s.name(c.Case, p), "")))
+		}
+	}
+	add("fact.requester", r.Requester)
+	switch {
+	case r.Sponsor != "":
+		add("fact.sponsor", r.Sponsor)
+	case r.EndorsedBy != "":
+		add("fact.sponsor", r.EndorsedBy)
+	}
+	if r.DecidedBy != "" {
+		add("fact.decided_by", r.DecidedBy)
+	} else {
+		add("fact.held_by", r.ClaimedBy)
+	}
+	return out
+}
+
+// answers is the form as it was answered.
+func (s Shell) answers(c workflow.CasePage) []fact {
+	a := c.Request.Answers
+	var out []fact
+	typed := func(v string) template.HTML {
+		return template.HTML(`<span class="td-typed" dir="auto">` + template.HTMLEscapeString(v) + `</span>`) //nolint:gosec // escaped
+	}
+	add := func(id string, v template.HTML) {
+		if v != "" {
+			out = append(out, s.fact(id, v))
+		}
+	}
+	chosen := func(list, key string) template.HTML { return s.value(word(s.choiceWord(list, key)), "") }
+	add("form.purpose", chosen("purpose", a.Purpose))
+	add("form.build", typed(a.Build))
+	add("form.maker", chosen("maker", a.Maker))
+	if a.Maker == "company" {
+		add("form.maker_name", typed(a.MakerName))
+		if a.MakerLink != "" {
+			add("form.maker_link", typed(a.MakerLink))
+		}
+	}
+	add("form.ai", chosen("ai", a.AI))
+	if a.AI == "yes" {
+		add("form.ai_service", typed(a.AIService))
+		add("form.ai_data", typed(a.AIData))
+	}
+	var data template.HTML
+	for i, k := range a.Data {
+		if i > 0 {
+			data += "<br>"
+		}
+		data += chosen("data", k)
+	}
+	add("form.data", data)
+	add("form.storage", chosen("storage", a.Storage))
+	if r := c.Request; r.Conditions != "" {
+		out = append(out, s.fact("case.conditions", typed(r.Conditions)))
+	}
+	return out
+}

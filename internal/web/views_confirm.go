@@ -1,0 +1,109 @@
+package web
+
+import (
+	"html/template"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// ConfirmPage is component 10: the question, what happens, what stays.
+type ConfirmPage struct {
+	frame
+	What   []template.HTML
+	Reason *field
+	Do     action
+	Keep   action
+	Action string
+}
+
+// newConfirm words the question by what is asked. The safe button always names
+// what it keeps.
+func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
+	c, r := in.Case, in.Case.Request
+	title := s.title(c)
+	id := "confirm." + string(in.Do)
+	if in.Do == access.Revoke && !c.Own {
+		id += "_other"
+	}
+	args := []any{"Title", title, "Code", r.Code(), "Requester", s.name(c, r.Requester)}
+	p := ConfirmPage{frame: newFrame(s, currentFor(c, in.Do), s.T(id+".h1", args...), "")}
+	p.setErrors(in.Errors)
+	p.What = []template.HTML{s.H(id+".what", args...), s.H(id+".stays", args...)}
+	keep := "confirm.keep_request"
+	look, label := primary, actKey(in.Do)
+	p.Action, p.Keep = casePath(r, "/"+string(in.Do)), s.goTo(secondary, keep, casePath(r, ""))
+	switch in.Do {
+	case access.Revoke:
+		look = dangerFill
+		p.Action = grantPath(c.Grant, "/revoke")
+		p.Keep = s.goTo(secondary, "confirm.keep_token", grantPath(c.Grant, ""))
+	case access.Replace:
+		look = dangerFill
+		p.Keep = s.goTo(secondary, "confirm.keep_token", casePath(r, "/collect"))
+	case access.Rescind:
+		look = dangerFill
+		p.Keep = s.goTo(secondary, "confirm.keep_approval", casePath(r, ""))
+	case access.Discard:
+		look = dangerFill
+		p.Keep = s.goTo(secondary, "confirm.keep_draft", "/")
+	}
+	p.Path = p.Action
+	p.Do = s.submit(look, label, "", "")
+	if in.Do == access.Rescind || (in.Do == access.Revoke && !c.Own) {
+		f := s.panelArea("reason", "confirm.reason", in.Reason, s.errorsOf(in.Errors))
+		f.Hint = s.H("confirm.reason_hint", "Requester", s.name(c, r.Requester))
+		f.Required = in.Do == access.Rescind
+		p.Reason = &f
+	}
+	return p
+}
+
+// actKey is the button's name of an action.
+func actKey(do access.Action) string { return "act." + string(do) }
+
+// currentFor marks the list that a page was opened from.
+func currentFor(c workflow.Case, do access.Action) string {
+	switch {
+	case c.Own:
+		return PageHome
+	case c.Sponsor:
+		return PageSponsorships
+	case do == access.Revoke:
+		return PageTokens
+	}
+	return PageQueue
+}
+
+// SponsorPage lets a requester name another sponsor.
+type SponsorPage struct {
+	frame
+	Lead   template.HTML
+	Action string
+	Choice *choice
+	None   string
+	Do     action
+	Keep   action
+	Hidden string
+}
+
+func newSponsor(s Shell, in SponsorInput) SponsorPage {
+	r := in.Case.Request
+	p := SponsorPage{frame: newFrame(s, PageHome, s.T("choose.h1"), casePath(r, "/sponsor")), Action: casePath(r, "/sponsor")}
+	p.setErrors(in.Errors)
+	p.Lead = s.H("choose.lead", "Code", code(r.Code()), "Title", s.title(in.Case.Case))
+	if len(in.Case.Sponsors) == 0 {
+		p.None = s.T("form.sponsor_none")
+	} else {
+		c := s.teacherChoice("form.sponsor", in.Case.Sponsors, in.Chosen, in.Query, r.Course)
+		c.Error, c.Hint = s.errorsOf(in.Errors)["sponsor"], s.H("form.sponsor_hint")
+		if c.Find != nil {
+			c.Find.Name = "q"
+			c.Find.Button = s.submit(secondary, "words.find", "do", "find")
+		}
+		p.Choice = &c
+	}
+	p.Do = s.submit(primary, "choose.do", "do", "choose")
+	p.Keep = s.goTo(secondary, "choose.keep", casePath(r, ""))
+	return p
+}

@@ -1,0 +1,285 @@
+package web
+
+import (
+	"html/template"
+	"slices"
+	"strings"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// frame is component 1, what every page has around its content. Every view
+// embeds one, so templates reach the Shell's fields and methods through it.
+type frame struct {
+	Shell
+	H1    string
+	Path  string // canonical address of the page, for the frame's history; "" keeps what is there
+	Say   string // said politely after a swap: counts and results that have no focus
+	Wait  bool   // the page carries a secret and must not be left by accident
+	Notes []bannerView
+	Wrong *summary
+
+	Identity []string
+	Tabs     []tab
+}
+
+// tab is one entry of the navigation.
+type tab struct {
+	Label, Href string
+	Current     bool
+}
+
+// summary is the error summary: the same words as at the fields.
+type summary struct {
+	Items []summaryItem
+}
+
+type summaryItem struct{ Href, Text string }
+
+// newFrame starts a page: its heading, its address, and what the session asks
+// to stand above it.
+func newFrame(s Shell, current, h1, path string) frame {
+	s.Current = current
+	f := frame{Shell: s, H1: h1, Path: path}
+	f.Identity = s.identity()
+	f.Tabs = s.tabs()
+	if s.Banner != nil {
+		f.Notes = append(f.Notes, s.bannerView(*s.Banner, true))
+	}
+	if b := s.standing(); b != nil {
+		f.Notes = append(f.Notes, s.bannerView(*b, false))
+	}
+	return f
+}
+
+// Title is the document's title: the heading, marked when there is a problem.
+func (f frame) Title() string {
+	if f.Wrong != nil {
+		return f.T("title.error", "Title", f.H1)
+	}
+	return f.T("title.page", "Title", f.H1)
+}
+
+// FocusOn says where the keyboard goes when this page replaces another.
+func (f frame) FocusOn() Focus {
+	switch {
+	case f.Focus != FocusAuto:
+		return f.Focus
+	case f.Wrong != nil:
+		return FocusErrors
+	case f.Banner != nil:
+		return FocusBanner
+	}
+	return FocusH1
+}
+
+// Parents are the origins that the script may tell to scroll.
+func (f frame) Parents() string { return strings.Join(f.Session.Frames, " ") }
+
+// HelpLine is the last line of every page. Its contact is a link where it is an
+// address.
+func (f frame) HelpLine() template.HTML {
+	contact := f.Words.Contact
+	var shown any = contact
+	switch {
+	case contact == "":
+		return f.H("help.line_no_contact", "Team", word(f.team()))
+	case strings.HasPrefix(contact, "https://"):
+		shown = link{Href: contact, Text: contact}
+	case strings.Count(contact, "@") == 1 && !strings.ContainsAny(contact, " <>\"'?&"):
+		shown = link{Href: "mailto:" + contact, Text: contact}
+	}
+	return f.H("help.line", "Team", word(f.team()), "Contact", shown)
+}
+
+// setErrors makes the summary from the corrections of a form. at gives the
+// element that a field's link leads to.
+func (f *frame) setErrors(e *access.FormError) {
+	if e == nil || len(e.Fields) == 0 {
+		return
+	}
+	f.Wrong = &summary{}
+	for _, x := range e.Fields {
+		f.Wrong.Items = append(f.Wrong.Items, summaryItem{Href: "#f-" + x.Field, Text: f.errorText(x)})
+	}
+}
+
+// errorText is the sentence of one correction.
+func (s Shell) errorText(e access.FieldError) string {
+	args := map[string]any{}
+	for k, v := range e.Args {
+		args[k] = v
+	}
+	return s.T(errorKey(e.Code), args)
+}
+
+func errorKey(code string) string { return "error." + code }
+
+// errorsOf returns the sentence for each field that has one; the first wins.
+func (s Shell) errorsOf(e *access.FormError) map[string]string {
+	out := map[string]string{}
+	if e == nil {
+		return out
+	}
+	for _, x := range e.Fields {
+		if _, ok := out[x.Field]; !ok {
+			out[x.Field] = s.errorText(x)
+		}
+	}
+	return out
+}
+
+// identity answers "who am I here": name, part, place.
+func (s Shell) identity() []string {
+	if !s.HasSession {
+		return nil
+	}
+	out := []string{s.Session.Name}
+	switch {
+	case s.Session.Door == workflow.DoorAccount && s.Nav.Reviewer:
+		out = append(out, s.T("who.reviewer"))
+	case s.Session.Door == workflow.DoorCourse && s.Session.Teacher:
+		out = append(out, s.T("who.teacher"))
+	case s.Session.Door == workflow.DoorCourse && s.Session.Learner:
+		out = append(out, s.T("who.learner"))
+	case slices.Contains([]access.Affiliation{access.Student, access.Faculty, access.Staff}, s.Nav.Affiliation):
+		out = append(out, s.affiliation(s.Nav.Affiliation))
+	}
+	switch {
+	case s.Session.Course.Code != "":
+		out = append(out, s.Session.Course.Code)
+	case s.Session.Course.Name != "":
+		out = append(out, s.Session.Course.Name)
+	case s.Session.Door == workflow.DoorAccount && s.Session.School != "":
+		out = append(out, s.Session.School)
+	}
+	return slices.DeleteFunc(out, func(v string) bool { return v == "" })
+}
+
+// tabs are the entries of the navigation; a single one is none.
+func (s Shell) tabs() []tab {
+	if !s.HasSession {
+		return nil
+	}
+	all := []tab{{Label: s.T("nav.home"), Href: "/", Current: s.Current == PageHome}}
+	if s.Nav.Sponsor {
+		all = append(all, tab{Label: s.counted("nav.sponsorships", s.Nav.Waiting), Href: "/sponsorships", Current: s.Current == PageSponsorships})
+	}
+	if s.Nav.Reviewer {
+		all = append(all,
+			tab{Label: s.counted("nav.queue", s.Nav.Queue), Href: "/queue", Current: s.Current == PageQueue},
+			tab{Label: s.T("nav.tokens"), Href: "/tokens", Current: s.Current == PageTokens})
+	}
+	if len(all) < 2 {
+		return nil
+	}
+	return all
+}
+
+// CurrentTab is the name of the entry that is open, for the folded menu.
+func (f frame) CurrentTab() string {
+	for _, t := range f.Tabs {
+		if t.Current {
+			return t.Label
+		}
+	}
+	return f.H1
+}
+
+// counted adds a number to a name where there is something to count.
+func (s Shell) counted(id string, n int) string {
+	if n <= 0 {
+		return s.T(id)
+	}
+	return s.T("nav.counted", "Name", s.T(id), "Number", n)
+}
+
+// standing picks the one notice that stays above this page: a page never shows
+// more than one.
+func (s Shell) standing() *Banner {
+	for _, b := range slices.Concat(s.ownStanding(), s.Standing) {
+		return &b
+	}
+	return nil
+}
+
+func (s Shell) ownStanding() []Banner {
+	if !s.HasSession {
+		return nil
+	}
+	var out []Banner
+	if why := s.Session.NoWrites; why != "" {
+		out = append(out, Banner{Kind: BannerWarn, ID: noWritesKey(why), Args: map[string]any{"Name": s.Session.Name}})
+	}
+	t := s.Nav.Trouble
+	if t.StillUsable > 0 {
+		id, href := "standing.still_usable_own", "/"
+		if s.Nav.Reviewer {
+			id, href = "standing.still_usable_all", "/tokens?status="+string(access.Revoking)
+		}
+		b := Banner{Kind: BannerBad, ID: id, Args: map[string]any{"Count": t.StillUsable}}
+		if s.Current != PageHome || s.Nav.Reviewer {
+			b.Href, b.LinkID = href, "standing.still_usable_link"
+		}
+		out = append(out, b)
+	}
+	if !t.CanvasSince.IsZero() {
+		out = append(out, Banner{Kind: BannerWarn, ID: "standing.canvas_down", Args: map[string]any{"Since": t.CanvasSince}})
+	}
+	if s.Nav.SelfService && s.Nav.Reviewer {
+		out = append(out, Banner{Kind: BannerWarn, ID: "standing.self_service"})
+	}
+	if s.Nav.Sponsor && s.Nav.Waiting > 0 && s.Current == PageHome {
+		out = append(out, Banner{Kind: BannerWarn, ID: "standing.sponsor_waiting", Args: map[string]any{"Count": s.Nav.Waiting},
+			Href: "/sponsorships", LinkID: "standing.sponsor_waiting_link"})
+	}
+	return out
+}
+
+// noWritesKey is the sentence for why a session may only look.
+func noWritesKey(why access.Why) string {
+	switch why {
+	case access.WhyActing, access.WhyUnknownActing, access.WhyTestStudent, access.WhyWrongDoor:
+		return "standing.look_" + string(why)
+	}
+	return "standing.look_only"
+}
+
+// bannerView is component 4, ready to print.
+type bannerView struct {
+	Kind, Icon string
+	Prefix     string // said before the sentence, for who does not see the colour
+	Body       template.HTML
+	More       template.HTML // a second paragraph; the first is bold then
+	Quote      string
+	Href, Link string
+	Result     bool // focused on arrival
+}
+
+func (s Shell) bannerView(b Banner, result bool) bannerView {
+	v := bannerView{Kind: string(b.Kind), Icon: iconOf(string(b.Kind)), Prefix: s.T("banner.prefix_" + string(b.Kind)),
+		Body: s.H(b.ID, b.Args), Quote: b.Text, Result: result}
+	if more := b.ID + "_more"; s.P.Has(more) {
+		v.More = s.H(more, b.Args)
+	}
+	if b.Href != "" {
+		v.Href, v.Link = b.Href, s.T(b.LinkID)
+	}
+	return v
+}
+
+func (s Shell) affiliation(a access.Affiliation) string {
+	switch a {
+	case access.Student, access.Faculty, access.Staff:
+		return s.T("who." + string(a))
+	}
+	return s.T("who.none")
+}
+
+func (s Shell) team() string {
+	if s.Words.CanvasTeam != "" {
+		return s.Words.CanvasTeam
+	}
+	return s.T("words.canvas_team")
+}

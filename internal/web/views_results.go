@@ -1,0 +1,65 @@
+package web
+
+import (
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// resultBanner is what a page says after a move that went through: what was
+// done, who has it now, and until when.
+func resultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
+	r := c.Request
+	args := map[string]any{
+		"Sponsor": who(s.name(c, r.Sponsor)), "Requester": who(s.name(c, r.Requester)), "Team": word(s.team()),
+		"SponsorBy": r.SponsorDue, "ReviewBy": r.ReviewDue, "CollectBy": r.CollectBy, "End": day(r.End), "Code": code(r.Code()),
+	}
+	good := func(id string) *Banner { return &Banner{Kind: BannerGood, ID: "result." + id, Args: args} }
+	switch do {
+	case access.Submit:
+		if r.State == access.AwaitingReview {
+			return good("submit_review")
+		}
+		return good("submit")
+	case access.ChooseSponsor:
+		return good("submit")
+	case access.Deny, access.Decline, access.Withdraw, access.Endorse, access.Approve, access.Rescind, access.Claim,
+		access.Release, access.Discard, access.Refile:
+		id := string(do)
+		if do == access.Deny && r.Sponsor == "" {
+			id = "deny_alone"
+		}
+		return good(id)
+	case access.Replace:
+		return &Banner{Kind: BannerInfo, ID: "result.replace", Args: args}
+	case access.Revoke:
+		if c.Grant == nil || !c.Grant.State.Final() {
+			return &Banner{Kind: BannerWarn, ID: "result.revoking", Args: args}
+		}
+		args["When"] = moment(c.Grant.EndedAt)
+		return good("revoked")
+	}
+	return nil
+}
+
+// lostBanner tells what somebody quicker did. The typed text stands below it.
+func lostBanner(s Shell, l *workflow.Lost, typed string) *Banner {
+	id := "lost.changed"
+	switch l.Now.State {
+	case access.Approved, access.Denied, access.Withdrawn, access.Rescinded, access.SponsorDeclined, access.Lapsed:
+		id = "lost." + string(l.Now.State)
+	case access.AwaitingReview:
+		if l.Now.ClaimedBy != "" {
+			id = "lost.claimed"
+		}
+	}
+	var by any = who(l.Actor)
+	if l.Actor == "" {
+		by = word(s.T("words.somebody"))
+	}
+	b := &Banner{Kind: BannerWarn, ID: id, Args: map[string]any{"Actor": by, "When": moment(l.Now.UpdatedAt)}}
+	if typed != "" {
+		b.ID += "_kept"
+		b.Text = typed
+	}
+	return b
+}

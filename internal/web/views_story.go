@@ -1,0 +1,112 @@
+package web
+
+import (
+	"html/template"
+	"strings"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// storyShown is how many steps stand open; earlier ones are folded.
+const storyShown = 8
+
+// story is component 9, newest last.
+type story struct {
+	Earlier     []storyLine
+	EarlierWord string
+	Lines       []storyLine
+}
+
+// storyLine is one step: done, the present one, or one that comes.
+type storyLine struct {
+	State string // done, now, next
+	Icon  string
+	Text  template.HTML
+	At    template.HTML
+	Quote string
+}
+
+// newStory tells what happened, then what comes next.
+func (s Shell) newStory(steps []workflow.StoryStep, next []storyLine) story {
+	var st story
+	for _, x := range steps {
+		if id := storyKey(x); id != "" {
+			actor := x.Actor
+			var by any = who(actor)
+			if actor == "" {
+				by = word(s.T("words.tokendesk"))
+			}
+			st.Lines = append(st.Lines, storyLine{State: "done", Icon: "done", Text: s.H(id, "Actor", by), At: s.storyTime(x), Quote: x.Quote})
+		}
+	}
+	if n := len(st.Lines) - storyShown; n > 1 {
+		st.Earlier, st.Lines = st.Lines[:n], st.Lines[n:]
+		st.EarlierWord = s.T("story.earlier", "Count", n)
+	}
+	st.Lines = append(st.Lines, next...)
+	return st
+}
+
+func (s Shell) storyTime(x workflow.StoryStep) template.HTML {
+	return s.H("story.at", "When", moment(x.At), "Ago", word(s.age(x.At)))
+}
+
+// storyKey is the sentence of one step. Steps that only the record needs (an
+// observation, a lease) have none and are left out.
+func storyKey(x workflow.StoryStep) string {
+	switch x.Action {
+	case audit.RequestCreate, audit.GrantObserved, audit.Refused, audit.PlatformAdd, audit.PlatformChange, audit.PersonLink,
+		audit.CapLearned, audit.NoticeFailed, audit.RequestCollect:
+		return ""
+	case audit.GrantGone:
+		switch access.GrantState(x.To) {
+		case access.Expired, access.Unclaimed:
+			return "story.grant_gone_" + x.To
+		}
+	}
+	return "story." + strings.ReplaceAll(string(x.Action), ".", "_")
+}
+
+// nextSteps is what follows now: the present step in bold, then the ones ahead.
+func (s Shell) nextSteps(c workflow.Case) []storyLine {
+	r := c.Request
+	now := func(id string, args ...any) storyLine {
+		return storyLine{State: "now", Icon: "ring", Text: s.H(id, args...)}
+	}
+	next := func(id string, args ...any) storyLine {
+		return storyLine{State: "next", Icon: "hollow", Text: s.H("story.next", "What", s.H(id, args...))}
+	}
+	team := word(s.team())
+	requester := who(s.name(c, r.Requester))
+	switch r.State {
+	case access.AwaitingSponsor:
+		first := now("story.wait_sponsor", "Sponsor", who(s.name(c, r.Sponsor)), "By", r.SponsorDue)
+		if r.Sponsor == "" {
+			first = now("story.wait_choice", "Requester", requester, "By", r.SponsorDue)
+		}
+		return []storyLine{first, next("story.then_team", "Team", team), next("story.then_collect", "Requester", requester)}
+	case access.AwaitingReview:
+		return []storyLine{now("story.wait_team", "Team", team, "By", r.ReviewDue), next("story.then_collect", "Requester", requester)}
+	case access.Approved:
+		return []storyLine{now("story.wait_collect", "Requester", requester, "By", r.CollectBy)}
+	case access.Collecting:
+		return []storyLine{now("story.wait_canvas")}
+	}
+	if g := c.Grant; g != nil {
+		switch g.State {
+		case access.HandedOver:
+			return []storyLine{now("story.wait_activate", "Requester", requester, "By", g.ActivateBy)}
+		case access.Active:
+			if !g.EndsAt().IsZero() {
+				return []storyLine{next("story.then_ends", "End", day(g.EndsAt()))}
+			}
+		case access.Revoking:
+			return []storyLine{now("story.wait_gone")}
+		case access.Replacing:
+			return []storyLine{now("story.wait_replace", "Requester", requester, "By", g.ActivateBy)}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,168 @@
+package web
+
+import (
+	"html/template"
+	"net/url"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// TokensPage is the list of tokens.
+type TokensPage struct {
+	frame
+	Checked template.HTML
+	Stale   bool
+	Count   string
+	Filter  filter
+	Table   table
+	Empty   *empty
+	Pager   pager
+}
+
+func newTokens(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage {
+	set := url.Values{}
+	if f.Status != "" {
+		set.Set("status", string(f.Status))
+	}
+	if f.Search != "" {
+		set.Set("q", f.Search)
+	}
+	if !f.EndsBefore.IsZero() {
+		set.Set("ends_before", s.isoDate(f.EndsBefore))
+	}
+	p := TokensPage{frame: newFrame(s, PageTokens, s.T("tokens.h1"), withQuery("/tokens", set, f.After))}
+	p.Count = s.T("tokens.count", "Count", l.Total)
+	p.Say = p.Count
+	p.Filter = s.tokenFilter(f, set)
+	if !l.CheckedAt.IsZero() {
+		p.Checked, p.Stale = s.H("tokens.checked", "When", ago(l.CheckedAt)), s.Now.Sub(l.CheckedAt) > staleCheck
+	}
+	if len(l.Rows) == 0 {
+		p.Empty = &empty{Icon: "key", Title: s.T("tokens.empty")}
+		if len(set) > 0 {
+			p.Empty = s.nothingMatches("/tokens")
+		}
+		return p
+	}
+	p.Table = s.tokenTable(l.Rows)
+	p.Pager = s.pager("/tokens", set, f.After, l.From, len(l.Rows), l.Total, l.Next)
+	return p
+}
+
+func (s Shell) tokenFilter(f workflow.TokenFilter, set url.Values) filter {
+	b := filter{Action: "/tokens", Clear: "/tokens"}
+	states := []option{{Label: s.T("filter.live"), Checked: f.Status == ""}}
+	for _, st := range access.GrantStates {
+		states = append(states, option{Value: string(st), Label: s.T(grantStateKey(st)), Checked: f.Status == st})
+	}
+	b.Selects = []selectBox{{ID: "q-status", Name: "status", Label: s.T("filter.status"), Options: states}}
+	before := field{ID: "q-ends_before", Name: "ends_before", Type: "date", Label: s.T("filter.ends_before"), Value: s.isoDate(f.EndsBefore)}
+	b.Inputs = []field{before, s.searchField(f.Search)}
+	b.Chips = s.chips("/tokens", set, map[string]func(string) string{
+		"status": func(v string) string { return s.T(grantStateKey(access.GrantState(v))) },
+		"ends_before": func(string) string {
+			return s.T("filter.ends_before_chip", "Date", s.P.Date(f.EndsBefore))
+		},
+		"q": func(v string) string { return v },
+	})
+	return b
+}
+
+func grantStateKey(st access.GrantState) string { return "filter.token_" + string(st) }
+
+func (s Shell) tokenTable(cs []workflow.Case) table {
+	t := table{ID: "tokens", Caption: s.T("tokens.caption")}
+	t.Columns = s.columns("col.token", "col.owner", "col.ends", "col.last_used", "col.sponsor", "col.status", "col.actions")
+	for _, c := range cs {
+		if c.Grant == nil {
+			continue
+		}
+		g := *c.Grant
+		r := s.caseRow(c)
+		r.Href = grantPath(c.Grant, "")
+		end := template.HTML("")
+		if e := g.EndsAt(); !e.IsZero() {
+			end = s.dayTag(e)
+		}
+		used, small := s.lastUsedCell(g)
+		sponsor := s.H("col.no_sponsor")
+		if c.Request.Sponsor != "" {
+			sponsor = s.value(s.name(c, c.Request.Sponsor), "")
+		}
+		var as []action
+		if c.Can[access.Revoke] {
+			as = append(as, s.goTo(danger, "act.revoke", grantPath(c.Grant, "/revoke")))
+		}
+		r.Cells = s.cells(t.Columns[1:],
+			cell{HTML: s.value(s.name(c, g.Owner), ""), Small: template.HTML(template.HTMLEscapeString(s.affiliation(c.Request.Affiliation)))}, //nolint:gosec // escaped
+			cell{HTML: end}, cell{HTML: used, Small: small}, cell{HTML: sponsor},
+			cell{Badges: s.grantStatus(c, asReviewer).Badges()}, cell{Actions: compact(described(r.ID, as...))})
+		t.Rows = append(t.Rows, r)
+	}
+	return t
+}
+
+// TokenPage is one token's life.
+type TokenPage struct {
+	frame
+	Status  status
+	Subject template.HTML
+	Facts   []fact
+	Actions []action
+	Story   story
+	Request action
+}
+
+func newToken(s Shell, t workflow.TokenPage) TokenPage {
+	c, g := t.Case, *t.Grant
+	v := viewerOf(c)
+	current := PageTokens
+	switch v {
+	case asRequester:
+		current = PageHome
+	case asSponsor:
+		current = PageSponsorships
+	}
+	p := TokenPage{frame: newFrame(s, current, s.T("token.h1", "Title", s.title(c)), grantPath(&g, "")), Status: s.grantStatus(c, v), Subject: s.subject(c)}
+	add := func(id string, t time.Time) {
+		if !t.IsZero() {
+			p.Facts = append(p.Facts, s.fact(id, s.dayTag(t)))
+		}
+	}
+	p.Facts = append(p.Facts, s.fact("fact.owner", s.value(s.name(c, g.Owner), "")))
+	if c.Request.Sponsor != "" {
+		p.Facts = append(p.Facts, s.fact("fact.sponsor", s.value(s.name(c, c.Request.Sponsor), "")))
+	}
+	if g.State.Live() {
+		add("fact.ends", g.EndsAt())
+	}
+	used, small := s.lastUsedCell(g)
+	p.Facts = append(p.Facts, s.fact("fact.last_used", used+" "+small))
+	add("fact.shown", g.ShownAt)
+	add("fact.activated", g.ActivatedAt)
+	add("fact.ended", g.EndedAt)
+	if g.Hint != "" {
+		p.Facts = append(p.Facts, s.fact("fact.hint", s.value(code(g.Hint+"…"), "")))
+	}
+	p.Facts = append(p.Facts, s.fact("fact.marker", s.value(code(g.Marker()), "")))
+	if !g.CheckedAt.IsZero() {
+		p.Facts = append(p.Facts, s.fact("fact.checked", s.agoTag(g.CheckedAt)))
+	}
+	p.Request = s.goTo(secondary, "token.request", casePath(c.Request, ""))
+	if c.Own && g.State == access.HandedOver {
+		p.Actions = append(p.Actions, s.external(primary, "act.activate", s.settingsURL()), s.goTo(secondary, "act.steps", casePath(c.Request, "/collect")))
+	}
+	if c.Own && (g.State == access.Replacing || g.State == access.Recovering) {
+		p.Actions = append(p.Actions, s.goTo(primary, "act.collect", casePath(c.Request, "/collect")))
+	}
+	if c.Can[access.Replace] {
+		p.Actions = append(p.Actions, s.goTo(secondary, "act.replace", casePath(c.Request, "/replace")))
+	}
+	if c.Can[access.Revoke] {
+		p.Actions = append(p.Actions, s.goTo(danger, "act.revoke", grantPath(&g, "/revoke")))
+	}
+	p.Story = s.newStory(t.Story, s.nextSteps(c))
+	return p
+}

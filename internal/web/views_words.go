@@ -1,0 +1,124 @@
+package web
+
+import (
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+)
+
+// Kinds of values in messages, by how a page sets them apart. A plain string
+// is somebody's text: isolated from the direction of the words around it.
+type (
+	word  string    // words of the catalogue: printed as they are
+	who   string    // a person's or an office's name that the sentence is about: bold
+	until time.Time // a date that the sentence is about: bold, as near as needed
+	code  string    // REQ-0142, numbers, addresses: left to right, in the mono font
+	link  struct{ Href, Text string }
+)
+
+// T is a message as plain text.
+func (s Shell) T(id string, args ...any) string {
+	return s.P.T(id, plain(args)...)
+}
+
+// plain turns the kinds above into what the catalogue prints.
+func plain(args []any) []any {
+	out := make([]any, len(args))
+	for i, a := range args {
+		out[i] = plainValue(a)
+		if m, ok := a.(map[string]any); ok {
+			c := make(map[string]any, len(m))
+			for k, v := range m {
+				c[k] = plainValue(v)
+			}
+			out[i] = c
+		}
+	}
+	return out
+}
+
+func plainValue(v any) any {
+	switch v := v.(type) {
+	case word:
+		return string(v)
+	case who:
+		return string(v)
+	case code:
+		return string(v)
+	case link:
+		return v.Text
+	case day:
+		return time.Time(v)
+	case until:
+		return time.Time(v)
+	case moment:
+		return time.Time(v)
+	case ago:
+		return time.Time(v)
+	}
+	return v
+}
+
+// H is a message as HTML: its words escaped, its values set apart by their kind.
+func (s Shell) H(id string, args ...any) template.HTML {
+	values := map[string]any{}
+	if len(args) == 1 {
+		if m, ok := args[0].(map[string]any); ok {
+			values = m
+		}
+	}
+	for i := 0; i+1 < len(args); i += 2 {
+		if name, ok := args[i].(string); ok {
+			values[name] = args[i+1]
+		}
+	}
+	var b strings.Builder
+	for _, part := range s.P.Parts(id, plain([]any{values})...) {
+		if part.Arg == "" {
+			b.WriteString(template.HTMLEscapeString(part.Text))
+			continue
+		}
+		b.WriteString(string(s.value(values[part.Arg], part.Text)))
+	}
+	return template.HTML(b.String()) //nolint:gosec // every part is escaped above or by value
+}
+
+// value prints one value of a message; text is what the catalogue makes of it.
+func (s Shell) value(v any, text string) template.HTML {
+	esc := template.HTMLEscapeString
+	html := func(f string, a ...any) template.HTML { return template.HTML(fmt.Sprintf(f, a...)) } //nolint:gosec // arguments are escaped by each case
+	switch v := v.(type) {
+	case template.HTML:
+		return v
+	case word:
+		return html("%s", esc(string(v)))
+	case who:
+		return html(`<strong><bdi>%s</bdi></strong>`, esc(string(v)))
+	case code:
+		return html(`<bdi dir="ltr" class="td-code">%s</bdi>`, esc(string(v)))
+	case link:
+		return html(`<a href="%s"%s>%s</a>`, esc(v.Href), newTab(v.Href), esc(v.Text))
+	case time.Time:
+		return s.whenTag(v, false)
+	case until:
+		return s.whenTag(time.Time(v), true)
+	case day:
+		return s.dayTag(time.Time(v))
+	case moment:
+		return s.momentTag(time.Time(v))
+	case ago:
+		return s.agoTag(time.Time(v))
+	case string:
+		return html(`<bdi>%s</bdi>`, esc(v))
+	}
+	return html("%s", esc(text))
+}
+
+// newTab sends links that leave the tool to a tab of their own.
+func newTab(href string) string {
+	if strings.HasPrefix(href, "https://") || strings.HasPrefix(href, "http://") {
+		return ` target="_blank" rel="noopener"`
+	}
+	return ""
+}

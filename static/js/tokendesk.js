@@ -1,0 +1,144 @@
+// Pages work by links and form posts; this adds the session to htmx's requests
+// and puts the keyboard where the page changed.
+(() => {
+  "use strict";
+  const doc = document;
+  const on = (event, f, capture) => doc.addEventListener(event, f, capture);
+  const byId = (id) => doc.getElementById(id);
+  const meta = (name) => doc.querySelector(`meta[name="${name}"]`)?.content || "";
+  const handle = meta("tool-session");
+  const words = doc.body.dataset;
+
+  // The handle travels in a header, never in an address.
+  on("htmx:configRequest", (e) => { if (handle) e.detail.headers["X-Tool-Session"] = handle; });
+  on("htmx:historyCacheMiss", (e) => { if (handle) e.detail.xhr.setRequestHeader("X-Tool-Session", handle); });
+  on("htmx:historyCacheMissLoadError", () => location.reload());
+
+  // Tells Canvas around the frame: the school's own origins, nobody else.
+  const tell = (subject, more) => {
+    if (parent === window) return;
+    for (const origin of meta("tool-parents").split(" ")) {
+      try { parent.postMessage({ subject, ...more }, origin); } catch { /* not an origin */ }
+    }
+  };
+
+  const say = (text, id = "say") => {
+    byId(id).textContent = "";
+    setTimeout(() => { byId(id).textContent = text; }, 100);
+  };
+
+  // A page or a part of it has arrived: address, focus, announcement.
+  const arrive = (root, first, request) => {
+    const isPage = root.id === "page";
+    const { path, focus, leave } = root.dataset;
+    if (path && path !== location.pathname + location.search) {
+      history[first || request?.verb === "get" ? "replaceState" : "pushState"]({ htmx: true }, "", path);
+    }
+    root.querySelectorAll("[data-set]").forEach((b) => { b.hidden = false; });
+    if (isPage && !first) {
+      scrollTo(0, 0);
+      tell("lti.scrollToTop");
+    }
+    if (leave) tell("lti.setUnloadMessage", { message: leave });
+    const lost = !doc.activeElement || doc.activeElement === doc.body;
+    const pressed = request?.triggeringEvent?.type === "click";
+    let goal = null;
+    if (focus === "errors") goal = byId("errors");
+    else if (focus === "banner") goal = byId("result");
+    else if (first) goal = byId("copy-it");
+    else if (focus === "h1") goal = root.querySelector("h1");
+    else if (lost && (focus || pressed)) goal = root.querySelector("h2") || root;
+    if (goal === root) root.tabIndex = -1;
+    goal?.focus({ preventScroll: isPage });
+    if (!first && root.dataset.say) say(root.dataset.say);
+  };
+  on("htmx:afterSettle", (e) => {
+    if (["page", "results", "waiting"].includes(e.target.id)) arrive(e.target, false, e.detail.requestConfig);
+  });
+  on("htmx:historyRestore", () => byId("page").querySelector("h1")?.focus({ preventScroll: true }));
+
+  // A form is sent once, whatever is pressed. The button keeps its name.
+  const note = (form, text, look) => {
+    const row = form.closest(".td-actions") || [...form.querySelectorAll(".td-actions")].pop() || form;
+    row.append(Object.assign(doc.createElement("span"), { className: "td-noted " + look, textContent: text }));
+  };
+  const release = (form) => {
+    clearTimeout(form.tdTimer);
+    delete form.dataset.busy;
+    form.querySelectorAll("[aria-busy]").forEach((b) => b.removeAttribute("aria-busy"));
+    (form.closest(".td-actions") || form).querySelectorAll(".td-noted").forEach((n) => n.remove());
+  };
+  on("submit", (e) => {
+    const form = e.target;
+    if (form.dataset.busy) {
+      e.preventDefault();
+      e.stopImmediatePropagation();
+    } else if (form.method === "post") {
+      release(form);
+      form.dataset.busy = "1";
+      e.submitter?.setAttribute("aria-busy", "true");
+      form.tdTimer = setTimeout(() => {
+        note(form, words.working, "td-working");
+        say(words.working);
+      }, 400);
+    }
+  }, true);
+  // Enter in a field decides nothing: that takes a button.
+  on("keydown", (e) => { if (e.key === "Enter" && e.target.matches("form[method=post] input")) e.preventDefault(); });
+  on("htmx:afterRequest", ({ detail: { elt } }) => { if (elt instanceof HTMLFormElement) release(elt); });
+  on("htmx:sendError", ({ detail: { elt } }) => {
+    if (elt instanceof HTMLFormElement) setTimeout(() => note(elt, words.unsent, "td-error"));
+    say(words.unsent, "say-now");
+  });
+  addEventListener("pageshow", () => doc.querySelectorAll("form[data-busy]").forEach(release));
+
+  // The end date, said in words.
+  on("input", ({ target }) => {
+    const line = target.type === "date" && byId(target.id + "-after");
+    if (!line || !line.dataset.echo) return;
+    const day = new Date(target.value + "T12:00:00");
+    const lang = doc.documentElement.lang.replace(/^en$/, "en-GB");
+    line.textContent = isNaN(day) ? "" : line.dataset.echo.replace("{date}", day.toLocaleDateString(lang, { dateStyle: "full" }));
+  });
+
+  const copy = async (button) => {
+    const input = byId(button.dataset.copy);
+    input.select();
+    let done = true;
+    try {
+      await navigator.clipboard.writeText(input.value);
+    } catch {
+      // Frames are often refused the clipboard; the old way still works there.
+      done = doc.execCommand("copy");
+    }
+    const text = done ? button.dataset.done : button.dataset.hand;
+    byId("copied").textContent = text;
+    say(text);
+    if (done) tell("lti.removeUnloadMessage");
+    else input.focus();
+  };
+  on("click", ({ target }) => {
+    const set = target.closest("[data-set]");
+    if (set) {
+      const input = byId(set.dataset.set);
+      input.value = set.dataset.value;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    const button = target.closest("[data-copy]");
+    if (button) copy(button);
+  });
+
+  // The token leaves the page with its owner.
+  const secret = () => byId("token-value");
+  on("focusin", ({ target }) => { if (target === secret()) target.select(); });
+  const forget = () => {
+    if (!secret()) return;
+    secret().value = "";
+    secret().removeAttribute("value");
+    tell("lti.removeUnloadMessage");
+  };
+  addEventListener("pagehide", forget);
+  on("htmx:beforeSwap", (e) => { if (e.detail.target?.id === "page") forget(); });
+
+  arrive(byId("page"), true);
+})();
