@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"github.com/tokendesk/tokendesk/internal/app"
+)
+
+func serve(f *flag.FlagSet) func(context.Context, *call) error {
+	only := f.String("only", "", "`part` to run: web or worker; both if left out")
+	return func(ctx context.Context, c *call) error {
+		part := app.Part(*only)
+		if part != app.Both && part != app.Web && part != app.Worker {
+			return wrong("-only is web or worker")
+		}
+		log := app.NewLog(c.cfg, c.stderr)
+		a, err := app.New(ctx, c.cfg, app.Options{Log: log})
+		if err != nil {
+			return err
+		}
+		log.InfoContext(ctx, "starting", "config", c.cfg, "only", *only)
+		err = errors.Join(a.Run(ctx, part), a.Close())
+		log.InfoContext(context.WithoutCancel(ctx), "stopped")
+		return err
+	}
+}
+
+// quiet is the log of commands that answer on standard output.
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// with opens what a command needs, runs it, and closes it.
+func with(ctx context.Context, c *call, do func(a *app.App) error) error {
+	a, err := app.Open(ctx, c.cfg, app.Options{Log: quiet()})
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(a), a.Close())
+}
+
+// withSchema is with for commands that read or write data.
+func withSchema(ctx context.Context, c *call, do func(a *app.App) error) error {
+	return with(ctx, c, func(a *app.App) error {
+		if err := a.Usable(ctx); err != nil {
+			return err
+		}
+		return do(a)
+	})
+}
+
+func migrate(*flag.FlagSet) func(context.Context, *call) error {
+	return func(ctx context.Context, c *call) error {
+		return with(ctx, c, func(a *app.App) error {
+			if err := a.Migrate(ctx); err != nil {
+				return err
+			}
+			return say(c.stdout, "The database has this version's schema.")
+		})
+	}
+}
+
+func doctor(f *flag.FlagSet) func(context.Context, *call) error {
+	platform := f.String("platform", "", "`name` of the only platform to check")
+	return func(ctx context.Context, c *call) error {
+		fine := app.Doctor(ctx, c.cfg, app.Options{Log: quiet()}, *platform, func(k app.Check) {
+			_, _ = fmt.Fprintf(c.stdout, "%-5s %s: %s\n", k.Outcome, k.What, k.Found)
+		})
+		if !fine {
+			return errSaid
+		}
+		return nil
+	}
+}
+
+func keysList(*flag.FlagSet) func(context.Context, *call) error {
+	return func(ctx context.Context, c *call) error {
+		return withSchema(ctx, c, func(a *app.App) error {
+			keys, err := a.Keys(ctx)
+			if err != nil {
+				return err
+			}
+			if len(keys) == 0 {
+				return say(c.stdout, "There is no key yet: the first start makes one.")
+			}
+			for _, k := range keys {
+				state := "published"
+				switch {
+				case k.Signs:
+					state = "signs"
+				case !k.RetiredAt.IsZero():
+					state = "retired " + stampOf(k.RetiredAt)
+				}
+				if err := say(c.stdout, "%s  created %s  signs from %s  %s", k.ID, stampOf(k.CreatedAt), stampOf(k.SignsFrom), state); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+}
+
+func say(w io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintf(w, format+"\n", args...)
+	return err
+}

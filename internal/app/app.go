@@ -1,0 +1,211 @@
+// Package app makes a running program out of a configuration: it opens the
+// store, wires every part to the others, and runs the web server and the
+// background work. Commands, the demo and end-to-end tests start it alike.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/web"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// Options change how an App is made. The zero value is production's.
+type Options struct {
+	Now func() time.Time // time.Now if nil
+	Log *slog.Logger     // made from the configuration, on standard error, if nil
+	// Migrate brings the database to this version first. Production does that by
+	// a command of its own; the demo and tests have nobody else to do it.
+	Migrate bool
+	// AtStep is workflow.Service's, for tests that end the process there.
+	AtStep func(step string)
+}
+
+// App is the program, ready to serve. Close it when it is no longer needed.
+type App struct {
+	Store *store.Store
+	Box   *secret.Box // opens what is sealed in the store
+	Work  *workflow.Service
+	Log   *slog.Logger
+
+	cfg      config.Config
+	now      func() time.Time
+	guard    *guard
+	keys     *toolKeys
+	private  *privateHosts
+	clients  clients
+	mail     notify.Way // nil without mail
+	runner   *jobs.Runner
+	web      http.Handler
+	composer *notify.Composer
+}
+
+// New wires the program. It fails on anything that would make it fail later: a
+// missing setting, a master key it cannot use, a database that is behind this
+// version or newer than it may use (with words that say what to do).
+func New(ctx context.Context, cfg config.Config, o Options) (*App, error) {
+	if err := cfg.CheckServe(); err != nil {
+		return nil, err
+	}
+	a, err := Open(ctx, cfg, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.wire(ctx, o); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+// Open makes the part of the program that every command needs: log, master key
+// and store, whatever the database's schema. Only New's result can serve.
+func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
+	a := &App{cfg: cfg, now: o.Now, Log: o.Log}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if a.Log == nil {
+		a.Log = NewLog(cfg, os.Stderr)
+	}
+	master, err := cfg.MasterKey()
+	if err != nil {
+		return nil, err
+	}
+	a.Box = secret.NewBox(master)
+	if a.Store, err = store.Open(ctx, cfg.Database.Reveal(), store.Options{Log: a.Log, Now: a.now}); err != nil {
+		return nil, err
+	}
+	if o.Migrate {
+		if err := a.Store.Migrate(ctx); err != nil {
+			return nil, errors.Join(err, a.Store.Close())
+		}
+	}
+	a.private = &privateHosts{store: a.Store, now: a.now, log: a.Log}
+	a.guard = newGuard(a.private.has)
+	a.keys = &toolKeys{store: a.Store, box: a.Box, now: a.now}
+	a.clients = clients{box: a.Box, http: a.guard.client(), now: a.now, log: a.Log}
+	if !cfg.SMTP.IsZero() {
+		if a.mail, err = newMail(cfg, a.now); err != nil {
+			return nil, errors.Join(err, a.Store.Close())
+		}
+	}
+	return a, nil
+}
+
+func (a *App) wire(ctx context.Context, o Options) error {
+	if err := usable(a.Store.Ready(ctx)); err != nil {
+		return err
+	}
+	words, err := text.New()
+	if err != nil {
+		return err
+	}
+	if a.composer, err = notify.NewComposer(words); err != nil {
+		return err
+	}
+	a.runner = &jobs.Runner{Queue: a.Store, Now: a.now, Log: a.Log}
+	a.Work = &workflow.Service{
+		Store: a.Store, Box: a.Box, Canvas: a.clients.of, Composer: a.composer, Ways: a.ways, Now: a.now, Log: a.Log,
+		Nudge: a.runner.Nudge, PublicURL: a.cfg.PublicURL, AtStep: o.AtStep,
+	}
+	a.runner.Handlers, a.runner.Schedules = a.Work.Handlers(), a.Work.Schedules()
+
+	proxies := make([]string, len(a.cfg.TrustedProxies))
+	for i, p := range a.cfg.TrustedProxies {
+		proxies[i] = p.String()
+	}
+	a.web, err = web.New(web.Options{
+		Work: a.Work, Sessions: &session.Store{Backend: a.Store, Now: a.now}, Catalogue: words,
+		LTI: &lti.Tool{
+			Registrations: a.Store, States: a.Store, Now: a.now, Log: a.Log,
+			KeySets: &lti.KeySets{Client: a.guard.client(), Log: a.Log},
+		},
+		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, Ready: a.Ready, Now: a.now, Log: a.Log,
+	})
+	return err
+}
+
+// Handler is the web server's, for tests that bring their own listener.
+func (a *App) Handler() http.Handler { return a.web }
+
+// PublicURL is the tool's origin as browsers see it.
+func (a *App) PublicURL() string { return a.cfg.PublicURL }
+
+// Drain runs every job that is due until none is, and returns how many ran. It
+// is for tests and the demo; production runs Work.
+func (a *App) Drain(ctx context.Context) (int, error) { return a.runner.Drain(ctx) }
+
+// AddPlatform registers a Canvas (see the function of that name) in the App's
+// own store.
+func (a *App) AddPlatform(ctx context.Context, spec PlatformSpec) (store.Platform, error) {
+	p, err := AddPlatform(ctx, a.Store, a.Box, spec, a.now())
+	a.private.forget()
+	return p, err
+}
+
+// Close closes the store.
+func (a *App) Close() error { return a.Store.Close() }
+
+// notReady is why the program cannot serve, in words that anybody may read.
+type notReady struct {
+	words string
+	cause error
+}
+
+func (e *notReady) Error() string { return e.words }
+func (e *notReady) Unwrap() error { return e.cause }
+
+// Ready reports why this process cannot serve: the database does not answer or
+// has another schema, or the tool's keys cannot be opened. Its error says no
+// more than that; the cause is logged.
+func (a *App) Ready(ctx context.Context) error {
+	err := usable(a.Store.Ready(ctx))
+	if err == nil {
+		if _, keyErr := a.keys.Published(ctx); keyErr != nil {
+			err = &notReady{"the tool's keys cannot be used", keyErr}
+		}
+	}
+	if err != nil {
+		a.Log.WarnContext(ctx, "not ready", "err", err, "cause", errors.Unwrap(err))
+	}
+	return err
+}
+
+// usable says what to do about a database that this program cannot use.
+func usable(err error) error {
+	var schema *store.SchemaError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &schema) && schema.TooNew:
+		return &notReady{"the database belongs to a newer version of this program: install that version", err}
+	case errors.As(err, &schema):
+		return &notReady{"the database is behind this version of the program: run tokendesk migrate", err}
+	}
+	return &notReady{"the database does not answer", err}
+}
+
+// newMail is the mail way. The operator names the mail server, which is usually
+// inside the school's network.
+func newMail(cfg config.Config, now func() time.Time) (notify.Way, error) {
+	anywhere := newGuard(func(string) bool { return true })
+	way, err := notify.NewSMTP(notify.SMTPConfig{URL: cfg.SMTP, From: cfg.MailFrom, Dial: anywhere.dial, Now: now})
+	if err != nil {
+		return nil, fmt.Errorf("mail: %w", err)
+	}
+	return way, nil
+}

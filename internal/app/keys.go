@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// keysAge is how long a process goes on with the keys it has read. It is far
+// below the ten minutes for which others may keep our key set, so a new key is
+// published by every replica before anybody signs with it.
+const keysAge = time.Minute
+
+// toolKeys are the tool's own LTI signing keys, sealed in the database. The
+// first replica that needs one makes it. It implements lti.SigningKeys.
+type toolKeys struct {
+	store *store.Store
+	box   *secret.Box
+	now   func() time.Time
+
+	mu      sync.Mutex
+	readAt  time.Time
+	current lti.SigningKey
+	public  []lti.PublicKey
+}
+
+// toolKeyContext says what sealed bytes are, so that they open nowhere else.
+func toolKeyContext(id string) string { return "tool-key/" + id }
+
+// Current returns the key that signs now.
+func (k *toolKeys) Current(ctx context.Context) (lti.SigningKey, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return lti.SigningKey{}, err
+	}
+	return k.current, nil
+}
+
+// Published returns every key that is not retired.
+func (k *toolKeys) Published(ctx context.Context) ([]lti.PublicKey, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.refresh(ctx); err != nil {
+		return nil, err
+	}
+	return k.public, nil
+}
+
+func (k *toolKeys) refresh(ctx context.Context) error {
+	now := k.now()
+	if age := now.Sub(k.readAt); !k.readAt.IsZero() && age >= 0 && age < keysAge {
+		return nil
+	}
+	rows, err := k.read(ctx)
+	if err == nil && len(rows) == 0 {
+		if err = k.make(ctx, now); err == nil {
+			rows, err = k.read(ctx)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("tool keys: %w", err)
+	}
+	var current store.ToolKey
+	var signs lti.SigningKey
+	var public []lti.PublicKey
+	for _, row := range rows {
+		if !row.RetiredAt.IsZero() && !row.RetiredAt.After(now) {
+			continue
+		}
+		der, err := k.box.Open(row.Sealed, toolKeyContext(row.ID))
+		if err != nil {
+			return fmt.Errorf("tool key %s: %w", row.ID, err)
+		}
+		key, err := lti.ParseSigningKey(der)
+		clear(der)
+		if err != nil {
+			return fmt.Errorf("tool key %s: %w", row.ID, err)
+		}
+		public = append(public, key.Public())
+		// The newest that has begun to sign. Two replicas that made a first key
+		// at once published both, and agree here by the id.
+		if !row.SignsFrom.After(now) && (current.ID == "" || row.SignsFrom.After(current.SignsFrom) ||
+			(row.SignsFrom.Equal(current.SignsFrom) && row.ID > current.ID)) {
+			current, signs = row, key
+		}
+	}
+	if current.ID == "" {
+		return fmt.Errorf("tool keys: none of %d signs now", len(rows))
+	}
+	k.current, k.public, k.readAt = signs, public, now
+	return nil
+}
+
+func (k *toolKeys) read(ctx context.Context) (rows []store.ToolKey, err error) {
+	err = k.store.Read(ctx, func(tx *store.Tx) error {
+		rows, err = tx.ToolKeys()
+		return err
+	})
+	return rows, err
+}
+
+// make creates the first key. It signs at once: nobody has our key set yet.
+func (k *toolKeys) make(ctx context.Context, now time.Time) error {
+	key, err := lti.GenerateKey()
+	if err != nil {
+		return err
+	}
+	der, err := key.Bytes()
+	if err != nil {
+		return err
+	}
+	defer clear(der)
+	row := store.ToolKey{ID: key.ID, Sealed: k.box.Seal(der, toolKeyContext(key.ID)), CreatedAt: now, PublishedAt: now, SignsFrom: now}
+	return k.store.InTx(ctx, func(tx *store.Tx) error {
+		have, err := tx.ToolKeys()
+		if err != nil || len(have) > 0 {
+			return err // somebody was quicker
+		}
+		return tx.SaveToolKey(row)
+	})
+}

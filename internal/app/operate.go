@@ -1,0 +1,120 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// secretFileMax bounds what a wrong path makes us read.
+const secretFileMax = 64 << 10
+
+// ReadSecret reads a file that holds one secret, with or without white space
+// around it. Its errors name the file and never what it holds.
+func ReadSecret(path string) (secret.Text, error) {
+	f, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return secret.Text{}, usage("the secret cannot be read: %s", err)
+	}
+	defer func() { _ = f.Close() }()
+	b, err := io.ReadAll(io.LimitReader(f, secretFileMax+1))
+	v := strings.TrimSpace(string(b))
+	switch {
+	case err != nil:
+		return secret.Text{}, usage("the secret cannot be read: %s", err)
+	case len(b) > secretFileMax:
+		return secret.Text{}, usage("%s is too large to hold one secret", path)
+	case v == "":
+		return secret.Text{}, usage("%s is empty", path)
+	case strings.ContainsAny(v, " \t\r\n"):
+		return secret.Text{}, usage("%s holds more than one word; a secret is one", path)
+	}
+	return secret.New(v), nil
+}
+
+// Operator names who runs a command, for the audit log.
+func Operator() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return "operator:" + u.Username
+	}
+	return fmt.Sprintf("operator:uid %d", os.Getuid())
+}
+
+// Migrate brings the database to this version of the program.
+func (a *App) Migrate(ctx context.Context) error { return a.Store.Migrate(ctx) }
+
+// DisablePlatform switches a Canvas off (see the function of that name).
+func (a *App) DisablePlatform(ctx context.Context, name, reason string) error {
+	return DisablePlatform(ctx, a.Store, name, Operator(), reason, a.now())
+}
+
+// SetSchool writes the school's words and lists (see the function of that name).
+func (a *App) SetSchool(ctx context.Context, name string, document []byte, reason string) error {
+	return SetSchool(ctx, a.Store, name, document, Operator(), reason, a.now())
+}
+
+// Platforms returns every registration, oldest first.
+func (a *App) Platforms(ctx context.Context) (all []store.Platform, err error) {
+	err = a.Store.Read(ctx, func(tx *store.Tx) error {
+		all, err = tx.Platforms()
+		return err
+	})
+	return all, err
+}
+
+// Usable reports whether the database has the schema of this program, in words
+// that say what to do.
+func (a *App) Usable(ctx context.Context) error { return usable(a.Store.Ready(ctx)) }
+
+// KeyState is one of the tool's own signing keys, without the key.
+type KeyState struct {
+	ID                              string
+	CreatedAt, SignsFrom, RetiredAt time.Time
+	Signs                           bool // it signs now
+}
+
+// Keys returns the tool's own signing keys, oldest first.
+func (a *App) Keys(ctx context.Context) ([]KeyState, error) {
+	rows, err := a.keys.read(ctx)
+	if err != nil || len(rows) == 0 {
+		return nil, err
+	}
+	current, err := a.keys.Current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]KeyState, len(rows))
+	for i, r := range rows {
+		out[i] = KeyState{r.ID, r.CreatedAt, r.SignsFrom, r.RetiredAt, r.ID == current.ID}
+	}
+	return out, nil
+}
+
+// onePlatform finds the platform an operator means: by name, or the only one.
+func (a *App) onePlatform(ctx context.Context, name string) (p store.Platform, err error) {
+	err = a.Store.Read(ctx, func(tx *store.Tx) error {
+		if name != "" {
+			p, err = platformNamed(tx, name)
+			return err
+		}
+		all, err := tx.Platforms()
+		switch {
+		case err != nil:
+			return err
+		case len(all) == 0:
+			return usage("no platform is registered yet; platform add registers one")
+		case len(all) > 1:
+			return usage("there are %d platforms; name one with -platform", len(all))
+		}
+		p = all[0]
+		return nil
+	})
+	return p, err
+}

@@ -1,0 +1,209 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// PlatformSpec is a Canvas to register by hand.
+type PlatformSpec struct {
+	Name     string // the operator's, unique; also the school's until it has settings
+	Issuer   string
+	ClientID string
+	// Deployments are allow-listed; the first is the one at the root account.
+	Deployments                  []string
+	AuthURL, KeySetURL, TokenURL string
+	// CanvasURLs are the institution's own origins: the first is called, all may
+	// frame the tool's pages.
+	CanvasURLs   []string
+	AllowPrivate bool
+	Credential   Credential
+	School       store.School // defaults where empty
+
+	Actor  string // who registers, for the audit log: "operator:<os user>"
+	Reason string
+}
+
+// ErrUsage is an error in what an operator asked for, in words for them.
+var ErrUsage = errors.New("cannot do that")
+
+func usage(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrUsage, fmt.Sprintf(format, args...))
+}
+
+var nameForm = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} ._'&()-]{0,79}$`)
+
+// Check refuses what can be known to be wrong without asking anybody.
+func (p PlatformSpec) Check() error {
+	switch {
+	case !nameForm.MatchString(p.Name):
+		return usage("-name must be 1 to 80 letters, digits, spaces or . _ ' & ( ) -")
+	case p.Actor == "":
+		return errors.New("register platform: nobody is named as the actor")
+	case p.Issuer == "" || p.ClientID == "" || len(p.Deployments) == 0 || len(p.CanvasURLs) == 0:
+		return usage("-issuer, -client-id, -deployment-id and -canvas-url are all needed")
+	}
+	if err := checkOrigin(p.Issuer, false); err != nil {
+		return usage("-issuer %s", err)
+	}
+	for _, c := range p.CanvasURLs {
+		if err := checkOrigin(c, true); err != nil {
+			return usage("-canvas-url %s", err)
+		}
+	}
+	return p.Credential.check()
+}
+
+// checkOrigin refuses what is not https (or http on loopback), and, for
+// origins, anything beyond scheme and host.
+func checkOrigin(raw string, bare bool) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil, u.Opaque != "", u.Hostname() == "", u.Scheme != "https" && u.Scheme != "http":
+		return fmt.Errorf("must be an https URL, and %q is none", raw)
+	case u.User != nil, u.Fragment != "", u.RawQuery != "":
+		return errors.New("must hold no user, query or fragment")
+	case bare && (u.Path != "" || u.Scheme+"://"+strings.ToLower(u.Host) != raw):
+		return errors.New("must be scheme and host only, in lower case and without a slash at the end")
+	case u.Scheme == "http" && !lti.Loopback(u.Hostname()):
+		return errors.New("must be https; http is for loopback hosts only")
+	}
+	return nil
+}
+
+// AddPlatform registers a Canvas: a tenant of its own, the registration and the
+// sealed credential, with the audit row that begins the tenant's log. It calls
+// nobody; what the credential is worth, doctor tells. An ErrUsage says what to
+// correct.
+func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec PlatformSpec, now time.Time) (store.Platform, error) {
+	if err := spec.Check(); err != nil {
+		return store.Platform{}, err
+	}
+	school, err := withDefaults(spec.School)
+	if err != nil {
+		return store.Platform{}, err
+	}
+	p := store.Platform{
+		ID: store.NewID("plt"), Tenant: access.TenantID(store.NewID("ten")), Name: spec.Name,
+		CanvasURLs: spec.CanvasURLs, AllowPrivate: spec.AllowPrivate, CreatedAt: now,
+	}
+	p.Registration = lti.Registration{
+		ID: p.ID, Issuer: spec.Issuer, ClientID: spec.ClientID, AuthURL: spec.AuthURL, TokenURL: spec.TokenURL, KeySetURL: spec.KeySetURL,
+		FrameOrigins: spec.CanvasURLs,
+	}
+	for _, c := range spec.CanvasURLs {
+		if u, err := url.Parse(c); err == nil {
+			p.Registration.RosterHosts = append(p.Registration.RosterHosts, u.Host)
+		}
+	}
+	for i, d := range spec.Deployments {
+		p.Registration.Deployments = append(p.Registration.Deployments, lti.Deployment{ID: d, Root: i == 0})
+	}
+	if err := p.Registration.Validate(); err != nil {
+		return store.Platform{}, usage("%s", strings.TrimPrefix(err.Error(), "lti: "))
+	}
+	if p.Credential, p.CredentialKind, err = spec.Credential.seal(box, p.ID); err != nil {
+		return store.Platform{}, err
+	}
+
+	told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: now, Actor: spec.Actor, Action: audit.PlatformAdd, Object: p.ID}
+	detail := audit.NewDetail(map[string]string{
+		"name": p.Name, "issuer": spec.Issuer, "client_id": spec.ClientID, "deployments": strings.Join(spec.Deployments, " "),
+		"canvas": strings.Join(spec.CanvasURLs, " "), "credential": p.CredentialKind, "allow_private": fmt.Sprint(spec.AllowPrivate),
+		"reason": spec.Reason,
+	})
+	err = st.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.PlatformNamed(p.Name); !errors.Is(err, access.ErrNotFound) {
+			if err == nil {
+				return usage("there is a platform named %q already; platform list shows all", p.Name)
+			}
+			return err
+		}
+		if err := tx.CreateTenant(store.Tenant{ID: p.Tenant, Name: p.Name, School: school, Version: 1, CreatedAt: now}); err != nil {
+			return err
+		}
+		return tx.SavePlatform(p, told, detail)
+	})
+	if errors.Is(err, access.ErrConflict) {
+		return store.Platform{}, usage("another platform has this issuer, client id and deployment id; platform list shows all")
+	}
+	return p, err
+}
+
+// DisablePlatform switches a Canvas off: no launch and no call to it from then
+// on. Its records stay. Disabling twice changes nothing.
+func DisablePlatform(ctx context.Context, st *store.Store, name, actor, reason string, now time.Time) error {
+	return st.InTx(ctx, func(tx *store.Tx) error {
+		p, err := platformNamed(tx, name)
+		if err != nil || p.Disabled {
+			return err
+		}
+		p.Disabled = true
+		told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: now, Actor: actor, Action: audit.PlatformChange, Object: p.ID}
+		return tx.SavePlatform(p, told, audit.NewDetail(map[string]string{"disabled": "true", "reason": reason}))
+	})
+}
+
+// SetSchool writes the school's words and lists. The document is a JSON object
+// with the fields of store.School; a field that it leaves out stays as it is,
+// and one that does not exist is refused.
+func SetSchool(ctx context.Context, st *store.Store, name string, document []byte, actor, reason string, now time.Time) error {
+	return st.InTx(ctx, func(tx *store.Tx) error {
+		p, err := platformNamed(tx, name)
+		if err != nil {
+			return err
+		}
+		t, err := tx.Tenant(p.Tenant)
+		if err != nil {
+			return err
+		}
+		before, err := json.Marshal(t.School)
+		if err != nil {
+			return err
+		}
+		if t.School, err = readSchool(t.School, document); err != nil {
+			return err
+		}
+		after, err := json.Marshal(t.School)
+		if err != nil {
+			return err
+		}
+		t.Version++
+		told := audit.Event{ID: store.NewID("aud"), Tenant: string(t.ID), At: now, Actor: actor, Action: audit.PlatformChange, Object: string(t.ID)}
+		return tx.SaveTenant(t, told, audit.NewDetail(map[string]string{"before": string(before), "after": string(after), "reason": reason}))
+	})
+}
+
+// platformNamed finds a platform, or the words for an operator who mistyped.
+func platformNamed(tx *store.Tx, name string) (store.Platform, error) {
+	p, err := tx.PlatformNamed(name)
+	if !errors.Is(err, access.ErrNotFound) {
+		return p, err
+	}
+	all, err := tx.Platforms()
+	if err != nil {
+		return p, err
+	}
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Name)
+	}
+	slices.Sort(names)
+	if len(names) == 0 {
+		return p, usage("no platform is registered yet; platform add registers one")
+	}
+	return p, usage("no platform is named %q; there is: %s", name, strings.Join(names, ", "))
+}

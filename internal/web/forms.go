@@ -1,0 +1,124 @@
+package web
+
+import (
+	"errors"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/text"
+)
+
+// listFields may come more than once: the boxes of one question.
+var listFields = []string{"data"}
+
+// readForm reads the body of a post. Only the form encoding is ours. A field
+// that comes twice is refused: two readers of one form could take different
+// ones for the answer.
+func readForm(r *http.Request) error {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return errForm
+	}
+	if err := r.ParseForm(); err != nil {
+		if isTooLarge(err) {
+			return err
+		}
+		return errors.Join(errForm, err)
+	}
+	for name, values := range r.PostForm {
+		if len(values) > 1 && name != session.Field && !slices.Contains(listFields, name) {
+			return errForm
+		}
+	}
+	return nil
+}
+
+// Limits of fields that the core does not limit, in characters.
+const (
+	maxSearch = 200
+	maxID     = 64
+)
+
+// answers reads the request form. What is too long, or is no date, stays as it
+// was typed: the core says what to correct, and the page shows it again.
+func (v *visit) answers() (access.Answers, typedDate) {
+	f := v.r.PostForm
+	line := func(name string, limit int) string {
+		s, _ := text.Clean(f.Get(name), limit)
+		return s
+	}
+	lines := func(name string, limit int) string {
+		s, _ := text.CleanLines(f.Get(name), limit)
+		return s
+	}
+	end := v.readDate("end")
+	a := access.Answers{
+		Purpose:    line("purpose", maxID),
+		Build:      lines("build", access.MaxBuild),
+		Maker:      line("maker", maxID),
+		MakerName:  line("maker_name", access.MaxShort),
+		MakerLink:  line("maker_link", access.MaxLink),
+		AI:         line("ai", maxID),
+		AIService:  line("ai_service", access.MaxShort),
+		AIData:     lines("ai_data", access.MaxNote),
+		Storage:    line("storage", maxID),
+		EndDate:    end.iso(),
+		SponsorKey: line("sponsor", maxID),
+		Accepted:   f.Get("accepted") != "",
+	}
+	if a.EndDate == "" {
+		a.EndTyped = end.Typed
+	}
+	for _, k := range f["data"] {
+		if k, err := text.Clean(k, maxID); err == nil && k != "" && !slices.Contains(a.Data, k) {
+			a.Data = append(a.Data, k)
+		}
+	}
+	return a, end
+}
+
+// readDate reads the date in a field of the post.
+func (v *visit) readDate(name string) typedDate {
+	typed, _ := text.Clean(v.r.PostForm.Get(name), maxSearch)
+	return readDate(typed, v.sess.Locale, v.words)
+}
+
+// panel reads the sponsor's or reviewer's panel: what to show again, and the
+// move it asks for. A text above its limit, or a date that cannot be told, is a
+// *access.FormError beside both.
+func (v *visit) panel(do access.Action) (PanelInput, access.Move, error) {
+	var wrong access.FormError
+	get := func(name string) string {
+		s, err := text.CleanLines(v.r.PostForm.Get(name), access.MaxNote)
+		if err != nil {
+			wrong.Add(name, "too_long", map[string]any{"Max": access.MaxNote})
+		}
+		return s
+	}
+	end := v.readDate("end")
+	in := PanelInput{Do: do, End: end.Typed, Reason: get("reason"), Conditions: get("conditions"), AltText: get("alternative_text")}
+	in.Alternative, _ = text.Clean(v.r.PostForm.Get("alternative"), maxID)
+	if e, bad := end.problem("end", v.words.Zone()); bad {
+		wrong.Fields = append(wrong.Fields, e)
+	}
+	m := access.Move{Reason: in.Reason, Conditions: in.Conditions, Alternative: in.Alternative, AltText: in.AltText}
+	switch do {
+	case access.Endorse:
+		m = access.Move{Note: in.Reason, End: end.end(v.words.Zone())}
+	case access.Approve:
+		m.End, m.Alternative, m.AltText = end.end(v.words.Zone()), "", ""
+	case access.Decline, access.Deny, access.Rescind:
+		m.Conditions = ""
+	default:
+		m = access.Move{}
+	}
+	return in, m, wrong.Err()
+}
+
+// sortedKeys lists a form's fields in a fixed order.
+func sortedKeys(f url.Values) []string { return slices.Sorted(maps.Keys(f)) }

@@ -1,0 +1,476 @@
+package web
+
+import (
+	"fmt"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+const galleryToken = "4521~Zk3mT9QwErTyUiOpAsDfGhJkLzXcVbNm1234567890qwertyuiopASDFGHJKL"
+
+// exhibits is every page in every state.
+func exhibits() []exhibit {
+	var out []exhibit
+	for _, part := range [][]exhibit{homeExhibits(), formExhibits(), caseExhibits(), confirmExhibits(), collectExhibits(),
+		listExhibits(), tokenExhibits(), problemExhibits()} {
+		out = append(out, part...)
+	}
+	return out
+}
+
+func homeOf(name string, h workflow.Home, shell func(*Shell), want ...string) exhibit {
+	return exhibit{name: "home-" + name, page: PageHome, shell: shell, want: append(want, "My API tokens"),
+		view: func(s Shell) any { return NewHomePage(s, h) }}
+}
+
+func homeExhibits() []exhibit {
+	full := workflow.Home{
+		NeedsYou: []workflow.Case{
+			numbered(galleryCase(access.Fulfilled, access.HandedOver, access.Revoke, access.Replace), 3, "Sorts my files"),
+			galleryCase(access.Approved, "", access.Collect, access.Withdraw),
+		},
+		Drafts: []workflow.Case{numbered(galleryCase(access.Draft, "", access.Submit, access.Discard), 0, "")},
+		Progress: []workflow.Case{
+			numbered(galleryCase(access.AwaitingSponsor, "", access.Withdraw, access.ChooseSponsor), 9, ""),
+			numbered(galleryCase(access.AwaitingReview, "", access.Withdraw), 10, "Grade exporter for the whole department with a title that is as long as titles get and then some"),
+		},
+		Tokens: []workflow.Case{
+			numbered(galleryCase(access.Fulfilled, access.Active, access.Revoke), 5, ""),
+			numbered(galleryCase(access.Fulfilled, access.Revoking), 6, ""),
+		},
+		Ended: []workflow.Case{
+			numbered(galleryCase(access.Denied, ""), 1, ""), numbered(galleryCase(access.Lapsed, "", access.Refile), 2, ""),
+			numbered(galleryCase(access.Fulfilled, access.Revoked), 4, ""),
+		},
+	}
+	full.Drafts[0].Request.Number = 0
+	lost := galleryCase(access.AwaitingSponsor, "", access.ChooseSponsor, access.Withdraw)
+	lost.Request.Sponsor, lost.Request.SponsorLost = "", "Ana Ruiz"
+	waiting := workflow.Home{Progress: []workflow.Case{galleryCase(access.AwaitingSponsor, "", access.Withdraw)}}
+	return []exhibit{
+		homeOf("empty", workflow.Home{}, asMaya, "You have no API tokens.", "Request a token"),
+		homeOf("kept", workflow.Home{Kept: true}, asMaya, "Continue your draft"),
+		homeOf("full", full, asMaya, "Needs you", "In progress", "Collect token", "Withdraw", "Revoke", "Activate in Canvas"),
+		homeOf("waiting", waiting, asMaya, "With Ana Ruiz since", "Answer due by"),
+		homeOf("sponsor-lost", workflow.Home{NeedsYou: []workflow.Case{lost}}, asMaya, "Sponsor needed", "Choose a sponsor"),
+		homeOf("sponsor", workflow.Home{}, asAna, "2 requests need your answer"),
+		homeOf("role-refused", workflow.Home{Refused: access.WhyRole}, asMaya, "Your role cannot have tokens here."),
+		homeOf("account-role", workflow.Home{Refused: access.WhyAccountRole}, asDana, "People with an admin role"),
+		homeOf("acting", full, func(s *Shell) { asMaya(s); s.Session.NoWrites = access.WhyActing }, "You are acting as Maya Chen."),
+		homeOf("unknown-acting", waiting, func(s *Shell) { asMaya(s); s.Session.NoWrites = access.WhyUnknownActing }, "Canvas does not tell"),
+		homeOf("test-student", workflow.Home{Refused: access.WhyTestStudent}, func(s *Shell) { asMaya(s); s.Session.NoWrites = access.WhyTestStudent }, "The test student cannot have tokens."),
+		homeOf("wrong-door", workflow.Home{}, func(s *Shell) { asMaya(s); s.Session.NoWrites, s.Session.Door = access.WhyWrongDoor, workflow.DoorNone }, "open it from the Canvas menu"),
+		homeOf("canvas-down", full, func(s *Shell) { asMaya(s); s.Nav.Trouble.CanvasSince = days(-0.05) }, "Canvas is not answering our questions"),
+		homeOf("still-usable", full, func(s *Shell) { asMaya(s); s.Nav.Trouble.StillUsable = 1 }, "1 token of yours may still work"),
+		homeOf("self-service", workflow.Home{}, func(s *Shell) { asDana(s); s.Nav.SelfService = true }, "by themselves"),
+		homeOf("result", waiting, func(s *Shell) {
+			asMaya(s)
+			s.Banner = ResultBanner(*s, access.Withdraw, waiting.Progress[0])
+		}, "Withdrawn."),
+		homeOf("high-contrast", full, func(s *Shell) { asMaya(s); s.Session.HighContrast, s.Session.Dyslexic = true, true }, "Needs you"),
+		homeOf("branded", full, func(s *Shell) {
+			asMaya(s)
+			s.Session.Brand = workflow.Brand{Primary: "#8C1D40", Link: "#FFC627", Button: "#FFC627", ButtonText: "#FFFFFF"}
+		}, "Needs you"),
+	}
+}
+
+func formOf(name string, in FormInput, shell func(*Shell), want ...string) exhibit {
+	return exhibit{name: "form-" + name, page: PageForm, shell: shell, want: append(want, "Request an API token"),
+		view: func(s Shell) any { return NewFormPage(s, in) }}
+}
+
+func formExhibits() []exhibit {
+	labels := []string{"Purpose", "What will you build or use?", "Who made the software?", "Does it send data to an AI service?",
+		"Which data will it touch?", "Where will the token be stored?", "End date", "Faculty sponsor",
+		"I have read and accept the token rules", "Save draft", "Submit request", "What happens"}
+	filled := galleryForm()
+	filled.Answers = galleryAnswers()
+	draft := filled
+	draft.Draft = galleryRequest(access.Draft)
+	kept := filled
+	kept.KeptAt = days(-0.1)
+	wrong := galleryForm()
+	wrong.Answers.EndTyped, wrong.Answers.Build = "next friday", "helper"
+	policy := access.Policy{Roles: access.BuiltIn.Roles}
+	var errs *access.FormError
+	_, err := policy.Check(access.DraftForm{Answers: wrong.Answers, Affiliation: access.Student, Now: galleryNow, Latest: wrong.Latest, Location: galleryNow.Location()})
+	errs, _ = err.(*access.FormError)
+	many := galleryForm()
+	many.Answers.SponsorKey = "12"
+	many.Teachers = nil
+	for i := range 41 {
+		many.Teachers = append(many.Teachers, workflow.Teacher{CanvasUser: fmt.Sprint(i), Name: "Kim Teacher"})
+	}
+	none := galleryForm()
+	none.Teachers = nil
+	unread := none
+	unread.TeachersErr = true
+	staff := galleryForm()
+	staff.Rule, staff.Affiliation, staff.Course, staff.Cause = access.RuleOpen, access.Staff, access.Course{}, access.CauseRole
+	capped := staff
+	capped.Cause, capped.Reach = access.CauseCanvas, nil
+	late := filled
+	late.Answers.EndDate = "2027-02-01"
+	return []exhibit{
+		formOf("new", FormInput{Form: galleryForm()}, asMaya, labels...),
+		formOf("filled", FormInput{Form: filled}, asMaya, "Which service?", "Ends 12 Dec 2026, 23:59 Denver time"),
+		formOf("saved", FormInput{Form: draft, SavedAt: galleryNow}, asMaya, "Draft saved 14:05"),
+		formOf("draft", FormInput{Form: draft}, asMaya, "Draft from"),
+		formOf("kept", FormInput{Form: kept}, asMaya, "They were kept when your session ended."),
+		formOf("errors", FormInput{Form: wrong, Errors: errs}, asMaya, "There is a problem", "Choose a purpose.",
+			"Describe what you will build or use, in at least 30 characters.", "Choose a sponsor who teaches you now.", "Tick the box to accept the token rules."),
+		formOf("too-late", FormInput{Form: late, Errors: &access.FormError{Fields: []access.FieldError{
+			{Field: "end", Code: "end.too_late", Args: map[string]any{"Latest": days(21)}}, {Field: "storage", Code: "storage.chat"},
+			{Field: "maker_link", Code: "maker_link.https"}, {Field: "end", Code: "end.ambiguous", Args: map[string]any{"First": days(1), "Second": days(2)}},
+		}}}, asMaya, "Choose an end date on or before 12 Dec 2026.", "Choose a safer place. A token in a chat or a public repository can be copied by anyone."),
+		formOf("many-teachers", FormInput{Form: many, SponsorQuery: "kim"}, asMaya, "41 of 41 teachers", "Find"),
+		formOf("no-teacher", FormInput{Form: none, Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.missing"}}}}, asMaya, "Canvas lists no teacher for you in this course."),
+		formOf("teachers-unread", FormInput{Form: unread}, asMaya, "we cannot list your teachers now"),
+		formOf("staff", FormInput{Form: staff}, func(s *Shell) { s.Nav.Affiliation = access.Staff; s.Session.Learner = false }, "Latest you can choose"),
+		formOf("capped", FormInput{Form: capped}, asMaya, "the most that this Canvas allows"),
+		formOf("quota", FormInput{Form: withQuota(filled)}, asMaya, "You have 2 live tokens, the most allowed. End one first."),
+		{name: "kept-fragment", page: PageKept, view: func(s Shell) any { return NewKept(s, galleryNow) }, want: []string{"Draft saved 14:05"}},
+		{name: "kept-failed", page: PageKept, view: func(s Shell) any { return NewKept(s, time0) }, want: []string{"could not be saved"}},
+	}
+}
+
+func withQuota(f workflow.Form) workflow.Form {
+	f.Quota = access.WhyQuotaLive
+	return f
+}
+
+func one(name string, c workflow.Case, in PanelInput, shell func(*Shell), want ...string) exhibit {
+	return exhibit{name: "case-" + name, page: PageCase, shell: shell, want: append(want, "Request "+c.Request.Code()),
+		view: func(s Shell) any { return NewCasePage(s, galleryCasePage(c), in) }}
+}
+
+func caseExhibits() []exhibit {
+	var out []exhibit
+	// Every state of a request, for everybody who may see it.
+	for _, st := range access.RequestStates {
+		for v, who := range map[viewer]func(*Shell){asRequester: asMaya, asSponsor: asAna, asReviewer: asDana} {
+			if st == access.Draft && v != asRequester {
+				continue
+			}
+			c := seenBy(galleryCase(st, ""), v)
+			out = append(out, one(fmt.Sprintf("%s-%d", st, v), c, PanelInput{}, who))
+		}
+	}
+	for _, st := range access.GrantStates {
+		r := access.Fulfilled
+		switch st {
+		case access.Minting, access.Recovering:
+			r = access.Collecting
+		case access.Void:
+			r = access.Approved
+		}
+		out = append(out, one("token-"+string(st), galleryCase(r, st, access.Revoke, access.Replace), PanelInput{}, asMaya))
+	}
+	lost := galleryCase(access.AwaitingSponsor, "", access.ChooseSponsor, access.Withdraw)
+	lost.Request.Sponsor, lost.Request.SponsorLost = "", "Ana Ruiz"
+	sponsor := seenBy(galleryCase(access.AwaitingSponsor, "", access.Endorse, access.Decline), asSponsor)
+	free := seenBy(galleryCase(access.AwaitingReview, "", access.Claim, access.Approve, access.Deny), asReviewer)
+	mine := seenBy(galleryCase(access.AwaitingReview, "", access.Release, access.Approve, access.Deny), asReviewer)
+	mine.Request.ClaimedBy, mine.Request.ClaimedAt = dana, days(-0.1)
+	late := free
+	late.Request.ReviewDue, late.Request.Answers.Data = days(-2.5), []string{"grades"}
+	other := seenBy(galleryCase(access.AwaitingReview, ""), asReviewer)
+	other.Why, other.Request.ClaimedBy, other.Request.ClaimedAt = access.WhyOtherPerson, ana, days(-0.1)
+	self := seenBy(galleryCase(access.AwaitingReview, ""), asReviewer)
+	self.Why = access.WhySelf
+	deny := PanelInput{Do: access.Deny, Conditions: "Only for this term.", Alternative: "other", Errors: &access.FormError{Fields: []access.FieldError{
+		{Field: "reason", Code: "reason.deny"}, {Field: "alternative_text", Code: "alternative.text"}, {Field: "end", Code: "end.only_shorter", Args: map[string]any{"End": days(21)}}}}}
+	decline := PanelInput{Do: access.Decline, End: "2026-12-01", Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.decline"}}}}
+	withOthers := galleryCasePage(mine)
+	withOthers.Others = []access.Grant{*galleryGrant(access.Active)}
+	withOthers.Reach = nil
+	return append(out,
+		one("own-waiting", galleryCase(access.AwaitingSponsor, "", access.Withdraw, access.ChooseSponsor), PanelInput{}, asMaya, "Withdraw", "Waiting for Ana Ruiz to answer"),
+		one("own-submitted", galleryCase(access.AwaitingSponsor, "", access.Withdraw), PanelInput{}, func(s *Shell) {
+			asMaya(s)
+			s.Banner = ResultBanner(*s, access.Submit, galleryCase(access.AwaitingSponsor, ""))
+		}, "Sent to Ana Ruiz. You do not need to do anything now."),
+		one("own-approved", galleryCase(access.Approved, "", access.Collect, access.Withdraw), PanelInput{}, asMaya, "Collect token"),
+		one("own-sponsor-lost", lost, PanelInput{}, asMaya, "Choose a sponsor"),
+		one("own-refile", galleryCase(access.SponsorDeclined, "", access.Refile), PanelInput{}, asMaya, "Start again", "You can ask another teacher."),
+		one("sponsor-panel", sponsor, PanelInput{}, asAna, "What you confirm", "Endorse", "Decline", "I teach Maya Chen in BIO 201 now.", "Shorten the end date"),
+		one("sponsor-errors", sponsor, decline, asAna, "Tell the student why, in a sentence."),
+		one("sponsor-not-teaching", sponsor, PanelInput{Do: access.Endorse, Reason: galleryNote}, func(s *Shell) {
+			asAna(s)
+			s.Banner = RefusedBanner(*s, access.WhyNotTeaching, &sponsor)
+		}, "Canvas does not list you as a teacher of Maya Chen"),
+		one("sponsor-after", seenBy(galleryCase(access.Approved, "", access.Rescind), asSponsor), PanelInput{}, asAna, "Take back approval"),
+		one("review-free", free, PanelInput{}, asDana, "Claim", "Approve", "Deny", "Check before you decide", "What can they do instead?"),
+		one("review-mine", mine, PanelInput{}, asDana, "Release", "Approve"),
+		one("review-late", late, PanelInput{}, asDana, "Overdue by 1 day"),
+		one("review-errors", mine, deny, asDana, "Tell the requester why, in a sentence."),
+		one("review-other", other, PanelInput{}, asDana, "has claimed it and is on it"),
+		one("review-self", self, PanelInput{}, asDana, "somebody else must decide it"),
+		one("review-stale", mine, PanelInput{Do: access.Approve, Reason: galleryReason}, func(s *Shell) {
+			asDana(s)
+			s.Banner = RefusedBanner(*s, access.WhyStale, &mine)
+		}, "To decide, open Tokendesk again from the Canvas menu."),
+		one("review-lost", seenBy(galleryCase(access.Approved, "", access.Rescind), asReviewer), PanelInput{}, func(s *Shell) {
+			asDana(s)
+			s.Banner = LostBanner(*s, &workflow.Lost{Now: galleryRequest(access.Approved), Actor: "Dana Ortiz"}, galleryReason)
+		}, "Your text is kept below."),
+		exhibit{name: "case-review-others", page: PageCase, shell: asDana, want: []string{"1 token:", "Canvas did not tell us the courses"},
+			view: func(s Shell) any { return NewCasePage(s, withOthers, PanelInput{}) }},
+		exhibit{name: "case-long-story", page: PageCase, shell: asMaya, want: []string{"Show", "earlier events"},
+			view: func(s Shell) any {
+				p := galleryCasePage(galleryCase(access.Fulfilled, access.Revoked))
+				p.Story = galleryLife()
+				return NewCasePage(s, p, PanelInput{})
+			}},
+		one("rtl-name", func() workflow.Case {
+			c := galleryCase(access.AwaitingSponsor, "", access.Withdraw)
+			c.Request.Sponsor, c.Request.Requester = layla, long
+			return c
+		}(), PanelInput{}, asMaya, "ليلى حداد"),
+	)
+}
+
+func confirmExhibits() []exhibit {
+	ask := func(name string, in ConfirmInput, shell func(*Shell), want ...string) exhibit {
+		return exhibit{name: "confirm-" + name, page: PageConfirm, shell: shell, want: want, view: func(s Shell) any { return NewConfirmPage(s, in) }}
+	}
+	own := galleryCase(access.Fulfilled, access.Active)
+	theirs := seenBy(own, asReviewer)
+	missing := &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.revoke"}}}
+	choose := galleryCasePage(galleryCase(access.AwaitingSponsor, "", access.ChooseSponsor))
+	choose.Sponsors = galleryForm().Teachers
+	many := choose
+	many.Sponsors = nil
+	for i := range 12 {
+		many.Sponsors = append(many.Sponsors, workflow.Teacher{CanvasUser: fmt.Sprint(i), Name: "Kim Teacher"})
+	}
+	none := choose
+	none.Sponsors = nil
+	return []exhibit{
+		ask("withdraw", ConfirmInput{Do: access.Withdraw, Case: galleryCase(access.AwaitingReview, "")}, asMaya, "Withdraw request REQ-0142?", "Keep request", "Withdraw"),
+		ask("discard", ConfirmInput{Do: access.Discard, Case: galleryCase(access.Draft, "")}, asMaya, "Discard this draft?", "Keep draft"),
+		ask("replace", ConfirmInput{Do: access.Replace, Case: own}, asMaya, "Replace", "Keep token"),
+		ask("revoke", ConfirmInput{Do: access.Revoke, Case: own}, asMaya, "Revoke “Attendance helper”?", "Keep token", "Software using it stops."),
+		ask("revoke-other", ConfirmInput{Do: access.Revoke, Case: theirs, Reason: galleryReason, Errors: missing}, asDana, "Reason", "Tell the owner why, in a sentence."),
+		ask("rescind", ConfirmInput{Do: access.Rescind, Case: seenBy(galleryCase(access.Approved, ""), asReviewer)}, asDana, "Take back the approval of REQ-0142?", "Keep approval"),
+		{name: "choose-sponsor", page: PageSponsor, shell: asMaya, want: []string{"Choose a sponsor", "Faculty sponsor", "Ask this sponsor"},
+			view: func(s Shell) any {
+				return NewSponsorPage(s, SponsorInput{Case: choose, Chosen: "22", Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.self"}}}})
+			}},
+		{name: "choose-sponsor-many", page: PageSponsor, shell: asMaya, want: []string{"12 of 12 teachers"}, view: func(s Shell) any { return NewSponsorPage(s, SponsorInput{Case: many, Query: "kim"}) }},
+		{name: "choose-sponsor-none", page: PageSponsor, shell: asMaya, want: []string{"Canvas lists no teacher"}, view: func(s Shell) any { return NewSponsorPage(s, SponsorInput{Case: none}) }},
+	}
+}
+
+func collectExhibits() []exhibit {
+	at := func(name string, c workflow.Collection, want ...string) exhibit {
+		return exhibit{name: "collect-" + name, page: PageCollect, shell: asMaya, want: append(want, "Collect your token"),
+			view: func(s Shell) any { return NewCollectPage(s, c) }}
+	}
+	status := func(name string, c workflow.Collection, want ...string) exhibit {
+		return exhibit{name: "status-" + name, page: PageCollectStatus, want: want, view: func(s Shell) any { return NewCollectStatus(s, c) }}
+	}
+	of := func(stage workflow.CollectStage, r access.RequestState, g access.GrantState) workflow.Collection {
+		return workflow.Collection{Case: galleryCase(r, g), Stage: stage, Ends: days(21)}
+	}
+	ready := of(workflow.StageReady, access.Approved, "")
+	again := ready
+	again.Trouble = "mint.cap:90"
+	shown := of(workflow.StageShown, access.Fulfilled, access.HandedOver)
+	shown.CanReplace = true
+	secretPage := shown
+	secretPage.Stage, secretPage.Value = workflow.StageSecret, secret.New(galleryToken)
+	late := of(workflow.StageShown, access.Fulfilled, access.HandedOver)
+	late.ReplaceWhy, late.Grant.ShownAt = access.WhyReplaceLate, days(-2)
+	used := of(workflow.StageShown, access.Fulfilled, access.HandedOver)
+	used.ReplaceWhy = access.WhyReplaceUsed
+	creating := of(workflow.StageCreating, access.Collecting, access.Minting)
+	recovering := of(workflow.StageRecovering, access.Collecting, access.Recovering)
+	active := of(workflow.StageActive, access.Fulfilled, access.Active)
+	active.CanReplace = true
+	over := of(workflow.StageOver, access.Fulfilled, access.Revoked)
+	overWithdrawn := of(workflow.StageOver, access.Withdrawn, "")
+	replacing := of(workflow.StageReplacing, access.Fulfilled, access.Replacing)
+	out := []exhibit{
+		at("ready", ready, "Create my token", "Not now", "You see it once. We do not keep it.", "Nobody else may be looking at your screen."),
+		at("ready-again", again, "Canvas refused: the end date is later than your school allows (90 days). We noted that."),
+		at("secret", secretPage, "Copy it now. Canvas never shows it again.", "Copy", "Activate in Canvas", "Waiting for Canvas to say it is active…", "I lost it"),
+		at("shown", shown, "It cannot be shown again.", "I lost it", "Activate in Canvas"),
+		at("shown-late", late, "It was shown more than 24 hours ago.", "Check again"),
+		at("shown-used", used, "You replaced it once already."),
+		at("creating", creating, "pressing again is safe"),
+		at("recovering", recovering, "Canvas did not answer clearly.", "Check again"),
+		at("active", active, "Active since", "You are done."),
+		at("replacing", replacing, "Create my token"),
+		at("over", over, "Confirmed in Canvas"),
+		at("over-withdrawn", overWithdrawn, "You withdrew it"),
+		status("waiting", shown, "Waiting for Canvas to say it is active…"),
+		status("active", active, "Active since"),
+		status("recovering", recovering, "Check again"),
+		status("ready", ready, "You can create your token now.", "Go on"),
+		status("over", over, "nothing to collect"),
+	}
+	for i := range out {
+		if out[i].name != "collect-secret" {
+			out[i].never = append(out[i].never, galleryToken)
+		}
+	}
+	return out
+}
+
+func listExhibits() []exhibit {
+	sponsored := func(st access.RequestState, g access.GrantState, n int, can ...access.Action) workflow.Case {
+		return numbered(seenBy(galleryCase(st, g, can...), asSponsor), n, "")
+	}
+	reviewed := func(st access.RequestState, g access.GrantState, n int, can ...access.Action) workflow.Case {
+		return numbered(seenBy(galleryCase(st, g, can...), asReviewer), n, "")
+	}
+	late := reviewed(access.AwaitingReview, "", 7)
+	late.Request.ReviewDue, late.Request.Requester, late.Request.Answers.AI, late.Request.Answers.Maker = days(-2.5), long, "no", "self"
+	held := reviewed(access.AwaitingReview, "", 8)
+	held.Request.ClaimedBy, held.Request.Answers.Data, held.Request.Requester, held.Request.Sponsor = dana, []string{"grades"}, layla, ""
+	rows := []workflow.Case{late, held, reviewed(access.AwaitingReview, "", 9)}
+	stuck := reviewed(access.Fulfilled, access.Revoking, 5)
+	stuck.Grant.RevokingAt, stuck.Grant.Tries, stuck.Grant.Trouble = days(-0.2), 6, "mint.canvas_down"
+	ending := reviewed(access.Fulfilled, access.Active, 6, access.Revoke)
+	ending.Grant.Expires, ending.Grant.CheckedAt = days(6.9), days(-3)
+	unchecked := reviewed(access.Fulfilled, access.Active, 7, access.Revoke)
+	unchecked.Grant.CheckedAt, unchecked.Grant.LastUsedAt, unchecked.Request.Sponsor = time0, time0, ""
+	tokens := []workflow.Case{reviewed(access.Fulfilled, access.Active, 4, access.Revoke), stuck, ending, unchecked}
+	return []exhibit{
+		{name: "sponsorships-empty", page: PageSponsorships, shell: asAna, want: []string{"Sponsorships", "Nobody has asked you to sponsor a token."},
+			view: func(s Shell) any { return NewSponsorshipsPage(s, workflow.Sponsorships{}) }},
+		{name: "sponsorships-full", page: PageSponsorships, shell: asAna, want: []string{"Waiting for you (2)", "You stand for (3)", "Your answer", "Past (2)"},
+			view: func(s Shell) any {
+				return NewSponsorshipsPage(s, workflow.Sponsorships{
+					Waiting:  []workflow.Case{sponsored(access.AwaitingSponsor, "", 1, access.Endorse, access.Decline), sponsored(access.AwaitingSponsor, "", 2, access.Endorse)},
+					Standing: []workflow.Case{sponsored(access.Fulfilled, access.Active, 3, access.Revoke), sponsored(access.AwaitingReview, "", 4), sponsored(access.Fulfilled, access.Revoking, 5)},
+					Past:     []workflow.Case{sponsored(access.Denied, "", 6), sponsored(access.Fulfilled, access.Revoked, 7)},
+				})
+			}},
+		{name: "sponsorships-past", page: PageSponsorships, shell: asAna, want: []string{"Nobody waits for your answer.", "You stand for nobody now."},
+			view: func(s Shell) any {
+				return NewSponsorshipsPage(s, workflow.Sponsorships{Past: []workflow.Case{sponsored(access.Withdrawn, "", 1)}})
+			}},
+		{name: "queue-full", page: PageQueue, shell: asDana, want: []string{"Review queue", "4 waiting", "1 overdue", "target 5 working days", "Overdue by 1 day", "Data of others", "Day 3 of 5", "Showing 1–3 of 30", "Next"},
+			view: func(s Shell) any {
+				return NewQueuePage(s, workflow.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc"}, workflow.QueueFilter{})
+			}},
+		{name: "queue-filtered", page: PageQueue, shell: asDana, want: []string{"Remove filter: Approved, not collected", "First page"},
+			view: func(s Shell) any {
+				return NewQueuePage(s, workflow.Queue{Rows: []workflow.Case{reviewed(access.Approved, "", 9)}, Waiting: 4, Total: 26, From: 26},
+					workflow.QueueFilter{Status: access.Approved, Affiliation: access.Student, Maker: "company", AI: "yes", Search: "helper", After: "x"})
+			}},
+		{name: "queue-empty", page: PageQueue, shell: asDana, want: []string{"Nothing is waiting.", "Last decision:"},
+			view: func(s Shell) any {
+				return NewQueuePage(s, workflow.Queue{LastDecisionAt: days(-1)}, workflow.QueueFilter{})
+			}},
+		{name: "queue-no-match", page: PageQueue, shell: asDana, want: []string{"Nothing matches.", "Clear filters"},
+			view: func(s Shell) any {
+				return NewQueuePage(s, workflow.Queue{Waiting: 4}, workflow.QueueFilter{Search: "helper"})
+			}},
+		{name: "tokens-full", page: PageTokens, shell: asDana, want: []string{"Tokens", "Still usable", "Ends in 7 days", "Active", "not checked since", "Revoke", "Canvas checked"},
+			view: func(s Shell) any {
+				return NewTokensPage(s, workflow.TokenList{Rows: tokens, Total: 4, From: 1, CheckedAt: days(-0.002)}, workflow.TokenFilter{})
+			}},
+		{name: "tokens-filtered", page: PageTokens, shell: asDana, want: []string{"Ends before 20 Dec 2026", "Remove filter: Revoked"},
+			view: func(s Shell) any {
+				return NewTokensPage(s, workflow.TokenList{Rows: []workflow.Case{reviewed(access.Fulfilled, access.Revoked, 4)}, Total: 1, From: 1},
+					workflow.TokenFilter{Status: access.Revoked, EndsBefore: days(29), Search: "helper"})
+			}},
+		{name: "tokens-empty", page: PageTokens, shell: asDana, want: []string{"No tokens yet."},
+			view: func(s Shell) any { return NewTokensPage(s, workflow.TokenList{}, workflow.TokenFilter{}) }},
+		{name: "tokens-no-match", page: PageTokens, shell: asDana, want: []string{"Nothing matches."},
+			view: func(s Shell) any {
+				return NewTokensPage(s, workflow.TokenList{}, workflow.TokenFilter{Search: "helper"})
+			}},
+	}
+}
+
+func tokenExhibits() []exhibit {
+	var out []exhibit
+	add := func(name string, c workflow.Case, shell func(*Shell), want ...string) {
+		out = append(out, exhibit{name: "token-" + name, page: PageToken, shell: shell, want: append(want, "Token “Attendance helper”"),
+			view: func(s Shell) any {
+				return NewTokenPage(s, workflow.TokenPage{Case: c, Story: galleryLife()})
+			}})
+	}
+	for _, st := range access.GrantStates {
+		for v, shell := range map[viewer]func(*Shell){asRequester: asMaya, asSponsor: asAna, asReviewer: asDana} {
+			add(fmt.Sprintf("%s-%d", st, v), seenBy(galleryCase(access.Fulfilled, st, access.Revoke), v), shell)
+		}
+	}
+	stuck := galleryCase(access.Fulfilled, access.Revoking)
+	stuck.Grant.RevokingAt, stuck.Grant.Tries, stuck.Grant.Trouble = days(-0.2), 6, "mint.canvas_down"
+	add("stuck", stuck, asMaya, "Still usable", "It may still work. We asked Canvas 6 times since", "delete it yourself in your Canvas settings")
+	silent := galleryCase(access.Fulfilled, access.Revoking)
+	silent.Grant.RevokingAt, silent.Grant.NextTry = days(-0.2), days(-0.1)
+	add("stuck-no-cause", silent, asMaya, "Still usable")
+	today := galleryCase(access.Fulfilled, access.Active, access.Revoke, access.Replace)
+	today.Grant.Expires = days(0.3)
+	add("ends-today", today, asMaya, "Ends today", "I lost it")
+	over := galleryCase(access.Fulfilled, access.Active)
+	over.Grant.Expires = days(-0.1)
+	add("over", over, asMaya, "Its time was over")
+	for _, cause := range []access.Cause{access.ByOwner, access.BySponsor, access.ByCanvas, access.ByNoReplaced, access.ByFault} {
+		c := galleryCase(access.Fulfilled, access.Revoked)
+		c.Grant.Cause, c.Grant.EndedBy = cause, maya
+		add("ended-"+string(cause), c, asMaya, "Confirmed in Canvas.")
+	}
+	revoked := galleryCase(access.Fulfilled, access.Revoked)
+	add("result-revoked", revoked, func(s *Shell) { asMaya(s); s.Banner = ResultBanner(*s, access.Revoke, revoked) }, "Revoked. Confirmed in Canvas on")
+	revoking := galleryCase(access.Fulfilled, access.Revoking)
+	add("result-revoking", revoking, func(s *Shell) { asMaya(s); s.Banner = ResultBanner(*s, access.Revoke, revoking) }, "It may still work until Canvas confirms.")
+	return out
+}
+
+func problemExhibits() []exhibit {
+	var out []exhibit
+	add := func(name string, in ProblemInput, session bool, want ...string) {
+		out = append(out, exhibit{name: "problem-" + name, page: PageProblem, noSession: !session, shell: asMaya, want: want,
+			view: func(s Shell) any { return NewProblemPage(s, in) }})
+	}
+	for _, w := range whys {
+		add("forbidden-"+string(w), ProblemInput{Kind: ProblemForbidden, Why: w}, true, "You cannot open this page", "You are signed in as Maya Chen")
+	}
+	add("forbidden", ProblemInput{Kind: ProblemForbidden}, true, "You cannot do this.")
+	echo := EchoOf(map[string][]string{"build": {galleryBuild}, "reason": {galleryReason}, "purpose": {"coursework"}, "tool_session": {galleryHandle}})
+	add("not-found", ProblemInput{Kind: ProblemNotFound}, true, "We cannot find that", "It may have ended, or it is not yours.", "My API tokens")
+	add("not-found-signed-out", ProblemInput{Kind: ProblemNotFound}, false, "We cannot find that")
+	add("ended", ProblemInput{Kind: ProblemEnded}, false, "Open Tokendesk again")
+	add("ended-echo", ProblemInput{Kind: ProblemEnded, Echo: echo}, false, "What you had just typed", galleryBuild)
+	add("ended-saved", ProblemInput{Kind: ProblemEnded, SavedAt: days(-0.01), SavedTitle: "Attendance helper"}, true, "Your text is saved: Attendance helper", "Open in a new tab")
+	add("ended-saved-untitled", ProblemInput{Kind: ProblemEnded, SavedAt: days(-0.01)}, false, "Your text is saved")
+	add("conflict", ProblemInput{Kind: ProblemConflict, Echo: echo}, true, "This changed in the meantime")
+	add("trouble", ProblemInput{Kind: ProblemTrouble, Reference: "7F3K", RetryAction: "/requests", RetryFields: []RetryField{{"do", "submit"}, {"build", galleryBuild}}, NothingChanged: true}, true,
+		"Something went wrong on our side", "7F3K", "Try again", "Nothing was changed.")
+	add("trouble-get", ProblemInput{Kind: ProblemTrouble, Reference: "7F3K"}, true, "Something went wrong on our side")
+	add("canvas", ProblemInput{Kind: ProblemCanvas}, true, "Canvas is not answering")
+	add("busy", ProblemInput{Kind: ProblemBusy}, true, "Too many requests at once")
+	add("request", ProblemInput{Kind: ProblemRequest}, true, "We could not read that form")
+	for _, r := range lti.Reasons() {
+		refusal := &lti.Refusal{Code: r, Reference: "1f4a9c2e"}
+		if r == lti.ReasonNotBound {
+			refusal.CanRetryInNewTab, refusal.RelaunchURL = true, "https://canvas.northfield.test/courses/7/external_tools/3"
+		}
+		out = append(out, exhibit{name: "launch-" + string(r), page: PageLaunchFailed, noSession: true, want: []string{"Canvas could not open Tokendesk", "1f4a9c2e"},
+			view: func(s Shell) any { return NewLaunchFailedPage(s, refusal) }})
+	}
+	item := lti.StorageItem{Frame: "post_message_forwarding", Origin: "https://sso.canvaslms.test", Key: "k", MessageID: "m", Wait: 1500}
+	return append(out,
+		exhibit{name: "lti-store", page: PageStore, noSession: true, want: []string{"Opening Tokendesk"},
+			view: func(s Shell) any {
+				return NewStorePage(s, lti.StorePage{Step: "store", StorageItem: item, Next: "https://sso.canvaslms.test/"})
+			}},
+		exhibit{name: "lti-proof", page: PageProof, noSession: true, want: []string{"Opening Tokendesk"},
+			view: func(s Shell) any {
+				return NewProofPage(s, lti.ProofPage{Step: "proof", StorageItem: item, Post: "/lti/proof"})
+			}},
+		exhibit{name: "home-forget", page: PageHome, shell: func(s *Shell) { asMaya(s); f := item.ForgetItem(); s.Forget = &f },
+			view: func(s Shell) any { return NewHomePage(s, workflow.Home{}) }},
+	)
+}

@@ -1,0 +1,196 @@
+package web
+
+import (
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// The people of the gallery.
+const (
+	maya  access.PersonID = "per_maya"
+	ana   access.PersonID = "per_ana"
+	dana  access.PersonID = "per_dana"
+	layla access.PersonID = "per_layla" // a name written from right to left
+	long  access.PersonID = "per_long"  // a name of 80 characters
+)
+
+var galleryNames = map[access.PersonID]string{
+	maya: "Maya Chen", ana: "Ana Ruiz", dana: "Dana Ortiz", layla: "ليلى حداد",
+	long: "Wolfeschlegelsteinhausenbergerdorff Bartholomew Montgomery Featherstonehaugh III",
+}
+
+const (
+	galleryBuild  = "Attendance helper: reads my own calendar each morning and writes what is due into my notes."
+	galleryReason = "The report in Canvas already shows this; a token would reach much more."
+	galleryNote   = "I know the project, it is part of the course."
+)
+
+// galleryTexts is what people typed or Canvas told, which no catalogue has.
+var galleryTexts = []string{
+	galleryBuild, "Attendance helper", galleryReason, galleryNote, "BIO 201", "Northfield University", "Northfield", "Maya Chen", "Ana Ruiz",
+	"Dana Ortiz", "ليلى حداد", galleryNames[long], "Denver", "Tokendesk", "canvas@northfield.test", "REQ-0142", "REQ-0009", "REQ-",
+	"Ctrl+C", "Grade exporter for the whole department with a title that…", "https://",
+	"Sorts my files", "Inkwell Labs", "https://inkwell.example/", "BrightMind", "Titles of my assignments", "Only for this term.",
+	"Use the CSV export in the gradebook.", "1f4a9c2e", "7F3K", "2026-09", "1 Sep 2026", "4521~aB3…", "helper", "next friday",
+	"Keep the token in a password manager or an encrypted configuration.", "Do not give it to anyone.", "Report at once if it may have leaked.",
+	"4521~Zk3mT9QwErTyUiOpAsDfGhJkLzXcVbNm1234567890qwertyuiopASDFGHJKL", "Kim Teacher", "https://inkwell.example", "UTC",
+}
+
+func gallerySession() workflow.Session {
+	return workflow.Session{
+		Tenant: "ten_1", School: "Northfield University", Person: maya, CanvasUser: "11", Name: "Maya Chen",
+		Door: workflow.DoorCourse, Course: access.Course{ID: "7", Name: "Biology II", Code: "BIO 201"}, Learner: true,
+		Locale: "en", TimeZone: "America/Denver", CanvasURL: "https://canvas.northfield.test",
+		Frames: []string{"https://canvas.northfield.test"}, LaunchedAt: days(-0.01),
+	}
+}
+
+func asAna(s *Shell) {
+	s.Session.Name, s.Session.Person, s.Session.Learner, s.Session.Teacher = "Ana Ruiz", ana, false, true
+	s.Nav = workflow.Nav{Affiliation: access.Faculty, Sponsor: true, Waiting: 2}
+}
+
+func asDana(s *Shell) {
+	s.Session.Name, s.Session.Person, s.Session.Learner = "Dana Ortiz", dana, false
+	s.Session.Door, s.Session.Course = workflow.DoorAccount, access.Course{}
+	s.Nav = workflow.Nav{Affiliation: access.None, Reviewer: true, Queue: 4}
+}
+
+func asMaya(s *Shell) { s.Nav = workflow.Nav{Affiliation: access.Student} }
+
+func galleryAnswers() access.Answers {
+	return access.Answers{
+		Purpose: "coursework", Build: galleryBuild, Maker: "company", MakerName: "Inkwell Labs", MakerLink: "https://inkwell.example/",
+		AI: "yes", AIService: "BrightMind", AIData: "Titles of my assignments", Data: []string{"own", "content"}, Storage: "password_manager",
+		EndDate: "2026-12-12", SponsorKey: "21", Accepted: true,
+	}
+}
+
+// request is a request in a state, with the times that the lifecycle would have
+// set on its way there.
+func galleryRequest(state access.RequestState) access.Request {
+	r := access.Request{
+		ID: "req_1", Tenant: "ten_1", Number: 142, Version: 3, State: state, Requester: maya, Affiliation: access.Student,
+		Course: access.Course{ID: "7", Name: "Biology II", Code: "BIO 201"}, Answers: galleryAnswers(), Sponsor: ana,
+		PolicyVersion: 1, RulesVersion: "2026-09", Asked: days(30), End: days(21), EndCause: access.CauseCourse,
+		CreatedAt: days(-6), UpdatedAt: days(-0.2), SubmittedAt: days(-5), SponsorDue: days(9),
+	}
+	switch state {
+	case access.Draft:
+		r.Number, r.Sponsor, r.SubmittedAt, r.SponsorDue = 0, "", time.Time{}, time.Time{}
+	case access.AwaitingSponsor:
+	default:
+		r.EndorsedAt, r.EndorsedBy, r.SponsorNote = days(-3), ana, galleryNote
+		r.ReviewSince, r.ReviewDue = days(-3), days(4)
+	}
+	switch state {
+	case access.Approved, access.Collecting, access.Fulfilled, access.Rescinded:
+		r.ClaimedBy, r.ClaimedAt, r.DecidedBy, r.DecidedAt, r.CollectBy = dana, days(-1), dana, days(-1), days(13)
+		r.Conditions = "Only for this term."
+	case access.Denied:
+		r.ClaimedBy, r.DecidedBy, r.DecidedAt, r.Reason, r.Alternative = dana, dana, days(-1), galleryReason, "export"
+	case access.SponsorDeclined:
+		r.EndorsedAt, r.EndorsedBy, r.SponsorNote, r.Reason = time.Time{}, "", "", galleryReason
+	}
+	if state == access.Rescinded {
+		r.Reason = galleryReason
+	}
+	if state.Final() {
+		r.ClosedAt = days(-0.2)
+	}
+	return r
+}
+
+func galleryGrant(state access.GrantState) *access.Grant {
+	g := &access.Grant{
+		ID: "grt_AAAAAAAAAAAAAAAAAAAAAAAAAA", Tenant: "ten_1", RequestID: "req_1", Version: 2, State: state, Owner: maya,
+		Title: "Attendance helper", CanvasUser: "11", CanvasID: "900", Hint: "4521~aB3", Attempt: 1, Wanted: days(21), Expires: days(21),
+		CreatedAt: days(-1), UpdatedAt: days(-0.001), ShownAt: days(-0.002), ActivateBy: days(7), CheckedAt: days(-0.002),
+	}
+	switch state {
+	case access.Active:
+		g.ActivatedAt, g.LastUsedAt, g.ShownAt = days(-3), days(-1), days(-3)
+	case access.Revoking:
+		g.Cause, g.EndedBy, g.RevokingAt, g.Tries, g.NextTry = access.ByOwner, maya, days(-0.01), 1, days(0.01)
+	case access.Revoked:
+		g.Cause, g.EndedBy, g.RevokingAt, g.EndedAt = access.ByReviewer, dana, days(-0.1), days(-0.09)
+	case access.Expired, access.Unclaimed:
+		g.Cause, g.EndedAt = access.ByEnd, days(-0.5)
+	case access.Void:
+		g.Trouble, g.CanvasID, g.Hint = "mint.cap:90", "", ""
+	}
+	return g
+}
+
+func galleryCase(state access.RequestState, grant access.GrantState, can ...access.Action) workflow.Case {
+	c := workflow.Case{Request: galleryRequest(state), Names: galleryNames, Own: true, Can: map[access.Action]bool{}}
+	if grant != "" {
+		c.Grant = galleryGrant(grant)
+	}
+	for _, a := range can {
+		c.Can[a] = true
+	}
+	return c
+}
+
+func seenBy(c workflow.Case, v viewer) workflow.Case {
+	c.Own, c.Sponsor, c.Reviewer = v == asRequester, v == asSponsor, v == asReviewer
+	return c
+}
+
+func numbered(c workflow.Case, n int, build string) workflow.Case {
+	c.Request.ID, c.Request.Number = "req_"+strings.Repeat("i", n), n
+	if build != "" {
+		c.Request.Answers.Build = build
+	}
+	if c.Grant != nil {
+		g := *c.Grant
+		g.ID = "grt_" + strings.Repeat("A", 26-n%9) + strings.Repeat("B", n%9)
+		c.Grant = &g
+	}
+	return c
+}
+
+func galleryStory() []workflow.StoryStep {
+	return []workflow.StoryStep{
+		{At: days(-6), Actor: "Maya Chen", Action: audit.RequestCreate, To: "draft"},
+		{At: days(-5), Actor: "Maya Chen", Action: audit.RequestSubmit, To: "awaiting_sponsor"},
+		{At: days(-3), Actor: "Ana Ruiz", Action: audit.RequestEndorse, To: "awaiting_review", Quote: galleryNote},
+		{At: days(-1.2), Actor: "Dana Ortiz", Action: audit.RequestClaim, To: "awaiting_review"},
+	}
+}
+
+func galleryLife() []workflow.StoryStep {
+	return append(galleryStory(),
+		workflow.StoryStep{At: days(-1), Actor: "Dana Ortiz", Action: audit.RequestApprove, To: "approved"},
+		workflow.StoryStep{At: days(-0.9), Actor: "Maya Chen", Action: audit.GrantCreate, To: "minting"},
+		workflow.StoryStep{At: days(-0.8), Action: audit.GrantDoubt, To: "recovering"},
+		workflow.StoryStep{At: days(-0.7), Action: audit.GrantGiveUp, To: "void"},
+		workflow.StoryStep{At: days(-0.6), Actor: "Maya Chen", Action: audit.GrantMint, To: "minting"},
+		workflow.StoryStep{At: days(-0.5), Action: audit.GrantShown, To: "handed_over"},
+		workflow.StoryStep{At: days(-0.4), Action: audit.GrantSeenActive, To: "active"},
+		workflow.StoryStep{At: days(-0.3), Actor: "Dana Ortiz", Action: audit.GrantRevoke, To: "revoking", Quote: galleryReason},
+		workflow.StoryStep{At: days(-0.2), Action: audit.GrantGone, To: "revoked"})
+}
+
+func galleryForm() workflow.Form {
+	return workflow.Form{
+		Affiliation: access.Student, Rule: access.RuleSponsor, Course: access.Course{ID: "7", Name: "Biology II", Code: "BIO 201"},
+		Teachers: []workflow.Teacher{{CanvasUser: "21", Name: "Ana Ruiz"}, {CanvasUser: "22", Name: galleryNames[layla]},
+			{CanvasUser: "23", Name: "Ana Ruiz", Supervisor: true}},
+		Latest: days(21.3), Cause: access.CauseCourse, CourseEnd: days(7), Rules: []string{
+			"Keep the token in a password manager or an encrypted configuration.", "Do not give it to anyone.", "Report at once if it may have leaked.",
+		},
+		RulesVer: "2026-09", RulesDate: "1 Sep 2026", Reach: &workflow.Reach{Student: 3, Assistant: 1, CheckedAt: days(-0.001)}, Review: 5,
+	}
+}
+
+func galleryCasePage(c workflow.Case) workflow.CasePage {
+	p := workflow.CasePage{Case: c, Story: galleryStory(), Latest: c.Request.End,
+		Reach: &workflow.Reach{Student: 3, Teaching: 0, CheckedAt: days(-0.002)}}
+	return p
+}

@@ -1,0 +1,185 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// setUpLTI gives the launch protocol its pages and checks the result.
+func (s *Server) setUpLTI() error {
+	s.lti.PublicURL = s.publicURL
+	s.lti.Target = func(path string) bool { return path == "/" || path == routeLaunch || targetForm.MatchString(path) }
+	s.lti.Relaunch = relaunch
+	s.lti.Pages = lti.Pages{
+		StorePage: func(w http.ResponseWriter, r *http.Request, p lti.StorePage) {
+			s.protocolPage(w, r, http.StatusOK, PageStore, func(sh Shell) any { return NewStorePage(sh, p) })
+		},
+		ProofPage: func(w http.ResponseWriter, r *http.Request, p lti.ProofPage) {
+			s.protocolPage(w, r, http.StatusOK, PageProof, func(sh Shell) any { return NewProofPage(sh, p) })
+		},
+		Launched: s.launched,
+		Refused: func(w http.ResponseWriter, r *http.Request, refusal *lti.Refusal) {
+			s.protocolPage(w, r, refusal.Status(), PageLaunchFailed, func(sh Shell) any { return NewLaunchFailedPage(sh, refusal) })
+		},
+	}
+	if err := s.lti.Validate(); err != nil {
+		return fmt.Errorf("web: %w", err)
+	}
+	return nil
+}
+
+// targetForm is the address of links in mails and messages.
+var targetForm = regexp.MustCompile(`^/go/REQ-[0-9]{1,9}$`)
+
+// profile is what a Canvas is told about the tool; every custom field it needs
+// is in workflow.CustomFields.
+func (s *Server) profile() lti.Profile {
+	return lti.Profile{
+		Title:         "Tokendesk",
+		Description:   "Request, sponsor, review and end Canvas API tokens",
+		ToolID:        "tokendesk",
+		PublicURL:     s.publicURL,
+		LoginURL:      s.publicURL + routeLogin,
+		RedirectURIs:  []string{s.publicURL + routeLaunch},
+		TargetLinkURI: s.publicURL + routeLaunch,
+		KeySetURL:     s.publicURL + routeKeys,
+		Scopes:        []string{lti.ScopeNamesRoles},
+		PrivacyLevel:  "public",
+		CustomFields:  workflow.CustomFields,
+		Placements: []lti.Placement{
+			{Name: lti.CourseNavigation, Visibility: lti.VisibleToMembers},
+			// Only here may Canvas itself keep people out: whoever opens the tool
+			// elsewhere has business of their own there.
+			{Name: lti.AccountNavigation, Visibility: lti.VisibleToAdmins, RequiredPermissions: []string{"create_access_tokens"}, RootAccountOnly: true},
+			{Name: lti.UserNavigation, Visibility: lti.VisibleToMembers},
+		},
+	}
+}
+
+// protocolPage is a page before any session exists.
+func (s *Server) protocolPage(w http.ResponseWriter, r *http.Request, status int, name string, view func(Shell) any) {
+	v := s.visitor(w, r)
+	sh := v.shell(nil)
+	sh.Nonce = newNonce()
+	if err := v.page(status, name, view(sh), sh.Nonce); err != nil {
+		v.fail(err)
+	}
+}
+
+// launched makes a session of a verified launch and answers with the first page
+// itself: a redirect could carry the handle only in its address.
+func (s *Server) launched(w http.ResponseWriter, r *http.Request, l lti.Launch) {
+	v := s.visitor(w, r)
+	if l.Locale != "" {
+		v.words = s.catalogue.For(l.Locale, "")
+	}
+	if err := v.launch(l); err != nil {
+		v.fail(err)
+	}
+}
+
+func (v *visit) launch(l lti.Launch) error {
+	admitted, err := v.s.work.Admit(v.ctx(), l)
+	if err != nil {
+		return err
+	}
+	k := kept{Session: admitted, NewTab: toolAddress(admitted.CanvasURL, l)}
+	data, err := json.Marshal(k)
+	if err != nil {
+		return fmt.Errorf("session: %w", err)
+	}
+	sess := v.s.sessions.Fresh(v.r)
+	session.Begin(sess, session.Record{
+		Tenant: string(admitted.Tenant), Person: string(admitted.Person), Platform: admitted.Platform,
+		Place: placeOf(admitted), Rights: rightsOf(admitted), Data: data, LaunchedAt: admitted.LaunchedAt,
+	})
+	if err := sess.Save(v.r, v.w); err != nil {
+		return err
+	}
+	v.begin(k, session.Handle(sess).Reveal())
+	if l.Forget != nil {
+		item := l.Forget.ForgetItem()
+		v.forget = &item
+	}
+	return v.first()
+}
+
+// placeOf tells sessions apart that stand beside each other: a professor may
+// have two courses open, and an admin one page of their own and one while
+// acting as somebody.
+func placeOf(s workflow.Session) string {
+	place := string(s.Door) + ":" + s.Course.ID
+	if s.NoWrites == access.WhyActing {
+		place += ":acting"
+	}
+	return place
+}
+
+// rightsOf is what a launch gave. A later launch at the same place that gives
+// anything else ends the earlier sessions there (DECISIONS 10).
+func rightsOf(s workflow.Session) string {
+	return fmt.Sprintf("learner=%t teacher=%t root=%t account=%t no=%s", s.Learner, s.Teacher, s.RootGate, s.AccountRole, s.NoWrites)
+}
+
+// first is the page that a launch opens: where its link led, or what waits
+// behind its door.
+func (v *visit) first() error {
+	if v.sess.Door == workflow.DoorNone {
+		return home(v)
+	}
+	if code, ok := strings.CutPrefix(v.sess.Target, "/go/"); ok {
+		v.id = code
+		return openCase(v)
+	}
+	switch nav := v.s.work.Nav(v.ctx(), v.sess); {
+	case v.sess.Door == workflow.DoorAccount && nav.Reviewer:
+		return queue(v)
+	case v.sess.Door == workflow.DoorCourse && v.sess.Teacher && nav.Waiting > 0:
+		return sponsorships(v)
+	}
+	return home(v)
+}
+
+// relaunch is Canvas's own page of the tool, for opening it outside the frame.
+func relaunch(_ context.Context, hint lti.RelaunchHint) string {
+	if hint.Launch == nil || len(hint.Registration.FrameOrigins) == 0 {
+		return ""
+	}
+	return toolAddress(hint.Registration.FrameOrigins[0], *hint.Launch)
+}
+
+// returnPath is the way back that Canvas gives a launch from a course's or
+// account's menu; it names the place that the tool was opened from.
+var returnPath = regexp.MustCompile(`^/(courses|accounts)/([0-9]+)/external_content/`)
+
+// toolAddress is the address in Canvas that opens the tool over the whole
+// window: of the place the launch came from, or of the person's own menu. A
+// deployment id begins with the id that Canvas's addresses have for the tool
+// (app/models/context_external_tool.rb).
+func toolAddress(canvas string, l lti.Launch) string {
+	tool, _, ok := strings.Cut(l.DeploymentID, ":")
+	if canvas == "" || !ok || !digits.MatchString(tool) {
+		return ""
+	}
+	back, err := url.Parse(l.ReturnURL)
+	if err != nil || back.Scheme+"://"+back.Host != canvas {
+		return ""
+	}
+	m := returnPath.FindStringSubmatch(back.Path)
+	if m == nil {
+		return ""
+	}
+	return canvas + "/" + m[1] + "/" + m[2] + "/external_tools/" + tool + "?display=borderless"
+}
+
+var digits = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)

@@ -1,0 +1,123 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// query reads a filter from the address, cleaned as everything typed is.
+func (v *visit) query(name string) string {
+	s, err := text.Clean(v.r.URL.Query().Get(name), maxSearch)
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+// sponsorships is the sponsor's list.
+func sponsorships(v *visit) error {
+	l, err := v.s.work.Sponsorships(v.ctx(), v.sess)
+	if err != nil {
+		return err
+	}
+	return show(v, http.StatusOK, PageSponsorships, nil, func(sh Shell) SponsorshipsPage { return NewSponsorshipsPage(sh, l) })
+}
+
+// queue is the review queue.
+func queue(v *visit) error {
+	f := workflow.QueueFilter{
+		Status: access.RequestState(v.query("status")), Affiliation: access.Affiliation(v.query("role")),
+		Maker: v.query("maker"), AI: v.query("ai"), Search: v.query("q"), After: v.query("after"),
+	}
+	q, err := v.s.work.Queue(v.ctx(), v.sess, f)
+	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
+		f = workflow.QueueFilter{}
+		q, err = v.s.work.Queue(v.ctx(), v.sess, f)
+	}
+	if err != nil {
+		return err
+	}
+	return show(v, http.StatusOK, PageQueue, nil, func(sh Shell) QueuePage { return NewQueuePage(sh, q, f) })
+}
+
+// tokens is the list of all tokens.
+func tokens(v *visit) error {
+	f := workflow.TokenFilter{Status: access.GrantState(v.query("status")), Search: v.query("q"), After: v.query("after")}
+	f.EndsBefore = readDate(v.query("ends_before"), v.sess.Locale, v.words).end(v.words.Zone())
+	l, err := v.s.work.Tokens(v.ctx(), v.sess, f)
+	if errors.Is(err, access.ErrInvalid) {
+		f = workflow.TokenFilter{}
+		l, err = v.s.work.Tokens(v.ctx(), v.sess, f)
+	}
+	if err != nil {
+		return err
+	}
+	return show(v, http.StatusOK, PageTokens, nil, func(sh Shell) TokensPage { return NewTokensPage(sh, l, f) })
+}
+
+// token is one token's life.
+func token(v *visit) error {
+	t, err := v.s.work.Token(v.ctx(), v.sess, v.id)
+	if err != nil {
+		return err
+	}
+	return v.token(http.StatusOK, t, nil)
+}
+
+func (v *visit) token(status int, t workflow.TokenPage, banner func(Shell) *Banner) error {
+	return show(v, status, PageToken, nil, func(sh Shell) TokenPage {
+		if banner != nil {
+			sh.Banner = banner(sh)
+		}
+		return NewTokenPage(sh, t)
+	})
+}
+
+// askRevoke asks before a token is ended.
+func askRevoke(v *visit) error { return v.confirmRevoke(http.StatusOK, "", nil) }
+
+func (v *visit) confirmRevoke(status int, reason string, refused error) error {
+	t, err := v.s.work.Token(v.ctx(), v.sess, v.id)
+	if err != nil {
+		return err
+	}
+	if !t.Can[access.Revoke] {
+		return v.token(http.StatusOK, t, nil) // it is ending or has ended: the page says so
+	}
+	var wrong *access.FormError
+	errors.As(refused, &wrong)
+	return show(v, status, PageConfirm, nil, func(sh Shell) ConfirmPage {
+		if why := access.WhyOf(refused); why != "" {
+			sh.Banner = RefusedBanner(sh, why, &t.Case)
+		}
+		return NewConfirmPage(sh, ConfirmInput{Do: access.Revoke, Case: t.Case, Reason: reason, Errors: wrong})
+	})
+}
+
+// revoke ends a token. The page says what Canvas was found to say, and no more.
+func revoke(v *visit) error {
+	reason, tooLong := text.CleanLines(v.r.PostForm.Get("reason"), access.MaxNote)
+	if tooLong != nil {
+		wrong := &access.FormError{}
+		wrong.Add("reason", "too_long", map[string]any{"Max": access.MaxNote})
+		return v.confirmRevoke(statusOf(wrong), reason, wrong)
+	}
+	t, err := v.s.work.Revoke(v.ctx(), v.sess, v.id, reason)
+	switch {
+	case err == nil:
+		return v.token(http.StatusOK, t, func(sh Shell) *Banner { return ResultBanner(sh, access.Revoke, t.Case) })
+	case isFormError(err), access.WhyOf(err) != "":
+		if v.confirmRevoke(statusOf(err), reason, err) == nil {
+			return nil
+		}
+	case errors.Is(err, access.ErrConflict):
+		if token(v) == nil {
+			return nil
+		}
+	}
+	return err
+}

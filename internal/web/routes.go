@@ -1,0 +1,93 @@
+package web
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// Routes that other code names.
+const (
+	routeLogin  = "/lti/login"
+	routeLaunch = "/lti/launch"
+	routeProof  = "/lti/proof"
+	routeKeys   = "/lti/jwks.json"
+	routeConfig = "/lti/config.json"
+	routeHealth = "/healthz"
+	routeReady  = "/readyz"
+	routeStatic = StaticPath + "*file"
+)
+
+// routes is every address of the tool.
+func (s *Server) routes() error {
+	e := s.engine
+	get := func(path string, h handler) { e.GET(path, s.signed(h)) }
+	post := func(path string, h handler) { e.POST(path, s.signed(h)) }
+
+	get("/", home)
+	get("/requests/new", newRequest)
+	get("/requests", home) // reload after a form was sent by the browser itself
+	post("/requests", postRequest)
+	e.POST("/requests/keep", s.quiet(s.keepTyped, keepFailed))
+	get("/requests/:id", openCase)
+	get("/go/:id", goTo)
+
+	for _, do := range []access.Action{access.Withdraw, access.Rescind} {
+		get("/requests/:id/"+string(do), asks(do))
+		post("/requests/:id/"+string(do), move(do))
+	}
+	for _, do := range []access.Action{access.Endorse, access.Decline, access.Claim, access.Release, access.Approve, access.Deny} {
+		get("/requests/:id/"+string(do), openCase) // reload after the post
+		post("/requests/:id/"+string(do), move(do))
+	}
+	get("/requests/:id/discard", asks(access.Discard))
+	post("/requests/:id/discard", discard)
+	get("/requests/:id/refile", openCase)
+	post("/requests/:id/refile", refile)
+	get("/requests/:id/sponsor", askSponsor)
+	post("/requests/:id/sponsor", postSponsor)
+
+	get("/requests/:id/collect", s.collectPage)
+	post("/requests/:id/collect", s.collecting(access.Collect, s.work.Collect))
+	get("/requests/:id/collect/check", s.collectPage)
+	post("/requests/:id/collect/check", s.collecting(access.Collect, s.work.CheckMint))
+	e.GET("/requests/:id/collect/status", s.quiet(s.collectStatus, pollFailed))
+	get("/requests/:id/replace", asks(access.Replace))
+	post("/requests/:id/replace", s.collecting(access.Replace, s.work.Replace))
+
+	get("/sponsorships", sponsorships)
+	get("/queue", queue)
+	get("/tokens", tokens)
+	get("/tokens/:id", token)
+	get("/tokens/:id/revoke", askRevoke)
+	post("/tokens/:id/revoke", revoke)
+
+	config, err := s.profile().Configuration()
+	if err != nil {
+		return fmt.Errorf("web: %w", err)
+	}
+	e.GET(routeLogin, gin.WrapF(s.lti.HandleLogin))
+	e.POST(routeLogin, gin.WrapF(s.lti.HandleLogin))
+	e.POST(routeLaunch, gin.WrapF(s.lti.HandleLaunch))
+	e.GET(routeLaunch, s.signed(home)) // reload of the first page
+	e.POST(routeProof, gin.WrapF(s.lti.HandleProof))
+	e.GET(routeProof, s.signed(home))
+	e.GET(routeKeys, gin.WrapH(lti.KeySetHandler(s.keys)))
+	e.GET(routeConfig, func(c *gin.Context) {
+		c.Header("Cache-Control", "no-cache")
+		c.Data(http.StatusOK, "application/json; charset=utf-8", config)
+	})
+
+	e.GET(routeHealth, s.healthy)
+	e.GET(routeReady, s.readiness)
+	e.GET(routeStatic, gin.WrapH(s.pages.assets))
+	e.HEAD(routeStatic, gin.WrapH(s.pages.assets))
+
+	e.NoRoute(func(c *gin.Context) { s.visitor(c.Writer, c.Request).fail(access.ErrNotFound) })
+	e.NoMethod(func(c *gin.Context) { s.visitor(c.Writer, c.Request).fail(errMethod) })
+	return nil
+}

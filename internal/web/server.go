@@ -1,0 +1,117 @@
+// Package web is the tool's HTTP face: routes, handlers, pages. It is the only
+// package that knows gin. Every page is rendered whole before its first byte
+// goes out; every error becomes status and words in one table (errors.go).
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// Options is what a Server is made of. Everything is required but
+// TrustedProxies.
+type Options struct {
+	Work      *workflow.Service
+	Sessions  *session.Store
+	Catalogue *text.Catalogue
+	// LTI is the launch protocol; its Pages and Target are the Server's to set.
+	LTI  *lti.Tool
+	Keys lti.SigningKeys
+	// PublicURL is the tool's origin as browsers see it.
+	PublicURL string
+	// TrustedProxies are networks whose X-Forwarded-For is believed, as CIDRs.
+	TrustedProxies []string
+	// Ready reports why this process cannot serve, in words that anybody may read.
+	Ready func(ctx context.Context) error
+	Now   func() time.Time
+	Log   *slog.Logger
+}
+
+// Server answers every request of the tool. It is safe for concurrent use.
+type Server struct {
+	work      *workflow.Service
+	sessions  *session.Store
+	catalogue *text.Catalogue
+	lti       *lti.Tool
+	keys      lti.SigningKeys
+	publicURL string
+	https     bool
+	ready     func(ctx context.Context) error
+	now       func() time.Time
+	log       *slog.Logger
+
+	pages   *Renderer
+	frames  frames
+	engine  *gin.Engine
+	handler http.Handler
+}
+
+// ginMode silences gin's own output, once: it is a variable of the package.
+var ginMode sync.Once
+
+// New builds the server and fails on what would fail later: a template that
+// does not parse, a missing part, an unusable configuration of LTI.
+func New(o Options) (*Server, error) {
+	if o.Work == nil || o.Sessions == nil || o.Catalogue == nil || o.LTI == nil || o.Keys == nil || o.Ready == nil || o.Now == nil || o.Log == nil {
+		return nil, errors.New("web: an option is missing")
+	}
+	s := &Server{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
+		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log}
+	var err error
+	if s.pages, err = NewRenderer(o.Catalogue); err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	if err := s.setUpLTI(); err != nil {
+		return nil, err
+	}
+
+	ginMode.Do(func() { gin.SetMode(gin.ReleaseMode) })
+	s.engine = gin.New()
+	// Nothing is corrected by a redirect: the GET after it would carry no session.
+	s.engine.RedirectTrailingSlash, s.engine.RedirectFixedPath = false, false
+	s.engine.HandleMethodNotAllowed = true
+	if err := s.engine.SetTrustedProxies(o.TrustedProxies); err != nil {
+		return nil, fmt.Errorf("web: trusted proxies: %w", err)
+	}
+	s.engine.Use(func(c *gin.Context) {
+		t := traceOf(c.Request.Context())
+		t.client = c.ClientIP()
+		if p := c.FullPath(); p != "" {
+			t.route = p
+		}
+	})
+	if err := s.routes(); err != nil {
+		return nil, err
+	}
+
+	cross := http.NewCrossOriginProtection()
+	if err := cross.AddTrustedOrigin(o.PublicURL); err != nil { // behind a proxy that changes Host
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	cross.AddInsecureBypassPattern("POST " + routeLogin)
+	cross.AddInsecureBypassPattern("POST " + routeLaunch)
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.visitor(w, r).fail(errCrossOrigin) }))
+	s.handler = s.observe(s.defend(cross.Handler(s.engine)))
+	return s, nil
+}
+
+// ServeHTTP answers a request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// answerFault answers with the page for a fault of ours that was logged.
+func (s *Server) answerFault(w http.ResponseWriter, r *http.Request) {
+	s.visitor(w, r).fail(errors.New("panic"))
+}
