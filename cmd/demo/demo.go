@@ -1,0 +1,290 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/secret"
+)
+
+// school is the name of the stand-in's institution.
+const school = "Northfield University"
+
+// demo is the tool and the stand-in, on one clock.
+type demo struct {
+	clock  *canvastest.Clock
+	canvas *canvastest.Server
+	tool   *app.App
+	log    *slog.Logger
+
+	listeners          address // of the tool
+	canvasListeners    address
+	manageListeners    address
+	canvasURL, toolURL string
+	manageURL          string
+	folder             string
+	temporary          bool
+}
+
+// newDemo takes the ports and the folder, and puts both programs together.
+func newDemo(ctx context.Context, o options, environ []string, stdout, stderr io.Writer) (d *demo, err error) {
+	d = &demo{clock: canvastest.NewClock()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+			d = nil
+		}
+	}()
+	if err := d.takePorts(o, stdout); err != nil {
+		return d, err
+	}
+	if err := d.takeFolder(o.data); err != nil {
+		return d, err
+	}
+	d.canvas = canvastest.New(canvastest.Options{
+		World: canvastest.DefaultWorld(d.clock), InstitutionURL: d.canvasURL,
+		SSOURL: fmt.Sprintf("http://sso.localhost:%d", d.canvasListeners.port),
+	})
+	settings := append(environ,
+		fmt.Sprintf("TOKENDESK_LISTEN=127.0.0.1:%d", d.listeners.port),
+		"TOKENDESK_PUBLIC_URL="+d.toolURL,
+		"TOKENDESK_DATABASE_URL=sqlite:"+filepath.Join(d.folder, "tokendesk.db"),
+		"TOKENDESK_LOG_FORMAT=text",
+	)
+	if !isSet(environ, "TOKENDESK_LOG_LEVEL") {
+		settings = append(settings, "TOKENDESK_LOG_LEVEL=warn")
+	}
+	cfg, err := config.Load(settings)
+	if err != nil {
+		return d, err
+	}
+	d.log = app.NewLog(cfg, stderr)
+	d.tool, err = app.New(ctx, cfg, app.Options{Now: d.clock.Now, Log: d.log, Migrate: true})
+	return d, err
+}
+
+func isSet(environ []string, name string) bool {
+	for _, kv := range environ {
+		if n, v, _ := strings.Cut(kv, "="); n == name && v != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *demo) takePorts(o options, stdout io.Writer) error {
+	for _, p := range []struct {
+		flag, wish, what string
+		to               *address
+	}{
+		{"listen", o.listen, "The tool", &d.listeners},
+		{"canvas-listen", o.canvasListen, "The stand-in Canvas", &d.canvasListeners},
+		{"manage-listen", o.manageListen, "", &d.manageListeners},
+	} {
+		if p.wish == "" {
+			continue
+		}
+		a, moved, err := listen(p.wish, !o.given[p.flag])
+		if err != nil {
+			return fmt.Errorf("-%s: %w", p.flag, err)
+		}
+		*p.to = a
+		if moved {
+			fmt.Fprintf(stdout, "%s uses port %d: %s is busy.\n", p.what, a.port, p.wish)
+		}
+	}
+	// Different sites, as in real life: the tool is a third party in Canvas's pages.
+	d.toolURL = fmt.Sprintf("http://localhost:%d", d.listeners.port)
+	d.canvasURL = fmt.Sprintf("http://127.0.0.1:%d", d.canvasListeners.port)
+	if d.manageListeners.port != 0 {
+		d.manageURL = fmt.Sprintf("http://127.0.0.1:%d", d.manageListeners.port)
+	}
+	return nil
+}
+
+func (d *demo) takeFolder(data string) (err error) {
+	if data == "" {
+		d.temporary = true
+		d.folder, err = os.MkdirTemp("", "tokendesk-demo-")
+		return err
+	}
+	if d.folder, err = filepath.Abs(data); err != nil {
+		return err
+	}
+	return os.MkdirAll(d.folder, 0o700)
+}
+
+// start serves both programs until ctx ends. The channel gives the one error
+// that ended it, after everything has stopped.
+func (d *demo) start(ctx context.Context) <-chan error {
+	ctx, cancel := context.WithCancel(ctx)
+	var running []func() error
+	for _, l := range d.canvasListeners.listeners {
+		running = append(running, func() error { return d.canvas.Serve(ctx, l) })
+	}
+	for _, part := range []struct {
+		handler http.Handler
+		address address
+	}{{d.tool.Handler(), d.listeners}, {d.canvas.ManageHandler(), d.manageListeners}} {
+		for _, l := range part.address.listeners {
+			srv := &http.Server{
+				Handler: part.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
+				ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelWarn),
+			}
+			running = append(running, func() error { return until(ctx, srv, func() error { return srv.Serve(l) }) })
+		}
+	}
+	all := make(chan error, len(running))
+	for _, f := range running {
+		go func() { all <- f() }()
+	}
+	ended := make(chan error, 1)
+	go func() {
+		defer cancel()
+		var failed error
+		for range running {
+			if err := <-all; err != nil {
+				failed = errors.Join(failed, err)
+			}
+			cancel()
+		}
+		ended <- failed
+	}()
+	return ended
+}
+
+// until serves until ctx ends, then gives what is being answered a moment.
+func until(ctx context.Context, srv *http.Server, serve func() error) error {
+	stop := context.AfterFunc(ctx, func() {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+		defer cancel()
+		if srv.Shutdown(grace) != nil {
+			_ = srv.Close() // it was asked nicely before
+		}
+	})
+	defer stop()
+	if err := serve(); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// prepare installs the tool in the stand-in, registers the stand-in in the
+// tool, lets the sample people work, and begins the background work.
+func (d *demo) prepare(ctx context.Context, o options) error {
+	config, err := d.configuration(ctx)
+	if err != nil {
+		return err
+	}
+	tool, err := canvastest.ToolFromConfig(config, []string{d.toolURL + "/lti/launch"})
+	if err != nil {
+		return err
+	}
+	at, err := d.canvas.InstallTool(tool)
+	if err != nil {
+		return err
+	}
+	if err := d.register(ctx, at); err != nil {
+		return err
+	}
+	w := d.canvas.World()
+	where := placesOf(w, at.ToolID)
+	page, err := startPage(newStartView(cast(w, where), school, d.canvasURL, d.toolURL, d.folder))
+	if err != nil {
+		return err
+	}
+	d.canvas.SetStartPage(page)
+	if !o.empty {
+		if err := d.seed(ctx, where); err != nil {
+			return fmt.Errorf("sample requests: %w", err)
+		}
+	}
+	go func() {
+		if err := d.tool.Run(ctx, app.Worker); err != nil && ctx.Err() == nil {
+			d.log.ErrorContext(ctx, "the background work has ended", "err", err)
+		}
+	}()
+	return nil
+}
+
+// configuration is what an admin would paste into Canvas.
+func (d *demo) configuration(ctx context.Context) ([]byte, error) {
+	b := newBrowser()
+	defer b.close()
+	if err := b.send(ctx, http.MethodGet, d.toolURL+"/lti/config.json", nil); err != nil {
+		return nil, err
+	}
+	if b.page.status != http.StatusOK {
+		return nil, fmt.Errorf("/lti/config.json answers %d", b.page.status)
+	}
+	return []byte(b.page.body), nil
+}
+
+func (d *demo) register(ctx context.Context, at canvastest.Deployment) error {
+	w := d.canvas.World()
+	spec := app.PlatformSpec{
+		Name: school, Issuer: d.canvas.Issuer(), ClientID: at.ClientID, Deployments: []string{at.ID},
+		AuthURL:    d.canvas.SSOURL() + "/api/lti/authorize_redirect",
+		KeySetURL:  d.canvas.SSOURL() + "/api/lti/security/jwks",
+		TokenURL:   d.canvas.SSOURL() + "/login/oauth2/token",
+		CanvasURLs: []string{d.canvasURL}, Credential: app.Credential{Token: secret.New(w.ServiceToken())},
+		Actor: "operator:demo", Reason: "the demo's stand-in",
+	}
+	spec.School.Contact = "canvas-help@northfield.example"
+	spec.School.TimeZone = "America/New_York"
+	spec.School.RulesVersion, spec.School.RulesDate = "3", w.Clock.Now().AddDate(0, -2, 0).Format(time.DateOnly)
+	spec.School.Rules = []string{
+		"A token can do everything that you can do in Canvas. Treat it like your password.",
+		"Use it only for what this request says.",
+		"Keep it in a password manager or in encrypted configuration. Never in a repository, a chat, a screenshot or a shared document.",
+		"Never give it to anybody else. Send other people’s data only to services that the university has approved.",
+		"Report a lost or leaked token at once. Nobody is punished for reporting.",
+		"The university may end any token at any time.",
+	}
+	spec.School.NonAcademicAccounts = []string{w.Account("sandbox").ID.String()}
+	spec.School.StaffList = []string{w.User("dana").ID.String(), w.User("priya").ID.String()}
+	_, err := d.tool.AddPlatform(ctx, spec)
+	return err
+}
+
+func (d *demo) seed(ctx context.Context, where places) error {
+	zone, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		return err
+	}
+	s := &seeder{
+		canvas: d.canvas, clock: d.clock, tool: d.toolURL, places: where, zone: zone,
+		settle: func(ctx context.Context) error { _, err := d.tool.Drain(ctx); return err },
+	}
+	// The sample people's browsers keep cookies; the frame of the platform's
+	// storage is for those that may not.
+	d.canvas.SetSwitches(func(sw *canvastest.Switches) { sw.NoStorageTarget = true })
+	defer d.canvas.SetSwitches(func(sw *canvastest.Switches) { sw.NoStorageTarget = false })
+	return s.run(ctx)
+}
+
+// close gives back what newDemo took.
+func (d *demo) close() error {
+	var err error
+	if d.tool != nil {
+		err = d.tool.Close()
+	}
+	for _, a := range []address{d.listeners, d.canvasListeners, d.manageListeners} {
+		a.close()
+	}
+	if d.temporary && d.folder != "" {
+		err = errors.Join(err, os.RemoveAll(d.folder))
+	}
+	return err
+}

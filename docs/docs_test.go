@@ -1,0 +1,77 @@
+// Package docs_test keeps the pages of this folder true: what they repeat of
+// the program is read from its source and compared. TOKENDESK_UPDATE_DOCS=1
+// rewrites the generated parts instead of comparing them.
+package docs_test
+
+import (
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+const root = ".."
+
+// generated compares the part of page between the markers of name with want,
+// or rewrites it.
+func generated(t *testing.T, page, name, want string) {
+	t.Helper()
+	src, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin, end := "<!-- generated: "+name+" -->\n", "<!-- end: "+name+" -->"
+	before, rest, ok := strings.Cut(string(src), begin)
+	have, after, ok2 := strings.Cut(rest, end)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no generated part %q", page, name)
+	}
+	if have == want {
+		return
+	}
+	if os.Getenv("TOKENDESK_UPDATE_DOCS") == "" {
+		t.Errorf("%s no longer tells the truth about %s; run TOKENDESK_UPDATE_DOCS=1 go test ./docs and read what changed", page, name)
+		return
+	}
+	if err := os.WriteFile(page, []byte(before+begin+want+end+after), 0o644); err != nil { //nolint:gosec // a page of the repository
+		t.Fatal(err)
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	pages := []string{filepath.Join(root, "README.md"), filepath.Join(root, "CONTRIBUTING.md")}
+	err := filepath.WalkDir(".", func(p string, d fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(p) == ".md" {
+			pages = append(pages, p)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, page := range pages {
+		src, err := os.ReadFile(page)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, m := range link.FindAllStringSubmatch(string(src), -1) {
+			u, err := url.Parse(m[1])
+			if err != nil {
+				t.Errorf("%s: %v", page, err)
+				continue
+			}
+			if u.Scheme != "" || u.Path == "" {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(page), u.Path)); err != nil {
+				t.Errorf("%s links to %s, which is not there", page, m[1])
+			}
+		}
+	}
+}

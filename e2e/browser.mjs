@@ -1,0 +1,57 @@
+// Debian's Chromium, started so that a framed page sees what it sees at a real
+// person's: storage is partitioned by site, third-party cookies are blocked
+// unless the profile allows them.
+import fs from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { chromium } from '@playwright/test';
+
+// Playwright's own list of disabled features without ThirdPartyStoragePartitioning,
+// and with the check that keeps a framed page from loopback addresses. The last
+// --disable-features on the command line is the one that counts.
+//
+// Frames of other sites stay in the page's process: a launch moves the frame
+// between sites several times within a second, and Playwright now and then loses
+// sight of a frame that changes its process. Cookies and storage go by site and
+// not by process, so nothing that is tested depends on it.
+const disabled = [
+  'AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'DestroyProfileOnBrowserClose', 'HttpsFirstBalancedModeAutoEnable', 'HttpsUpgrades', 'IsolateOrigins', 'LensOverlay',
+  'LocalNetworkAccessChecks', 'MediaRouter', 'NetworkTimeServiceQuerying', 'OptimizationHints', 'PaintHolding',
+  'PreconnectToSearch', 'site-per-process',
+];
+
+export const launchOptions = {
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+  args: [
+    '--disable-background-networking', '--disable-component-update', '--disable-gpu', '--disable-quic',
+    '--disable-site-isolation-trials', '--disable-sync',
+    '--no-first-run', `--disable-features=${disabled.join(',')}`,
+  ],
+};
+
+export const view = { viewport: { width: 1280, height: 900 }, locale: 'en-US', timezoneId: 'America/New_York' };
+
+// A person's own browser profile. Third-party cookies are a setting of the
+// profile, and a context made later does not have it: so allowing them takes a
+// browser of one's own.
+export async function profile(browser, thirdPartyCookies) {
+  if (thirdPartyCookies === 'blocked') {
+    const context = await browser.newContext(view);
+    return { context, close: () => context.close() };
+  }
+  const dir = await fs.mkdtemp(path.join(os.tmpdir(), 'tokendesk-profile-'));
+  await fs.mkdir(path.join(dir, 'Default'));
+  await fs.writeFile(
+    path.join(dir, 'Default', 'Preferences'),
+    JSON.stringify({ profile: { cookie_controls_mode: 0, block_third_party_cookies: false } }),
+  );
+  const context = await chromium.launchPersistentContext(dir, { ...launchOptions, ...view });
+  return {
+    context,
+    async close() {
+      await context.close();
+      await fs.rm(dir, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}

@@ -1,0 +1,150 @@
+import { test, expect } from './test.mjs';
+import { activate, approve, approved, ask, collect, endorse, openFrom } from './story.mjs';
+import { problems } from './form.mjs';
+
+test('a sponsor declines with a reason, and the student may ask another teacher', async ({ cast }) => {
+  const maya = await cast.enter('maya', 'bio201');
+  const code = await ask(maya);
+  const ana = await cast.enter('ana', 'bio201');
+  await openFrom(ana, 'Sponsorships', code);
+  await ana.button('Decline').click();
+  expect(await problems(ana.tool), 'a reason is needed').toHaveLength(1);
+  await ana.tool.getByRole('textbox', { name: /Reason or note/ }).fill('Use the course calendar for this.');
+  await ana.button('Decline').click();
+  await expect(ana.tool.getByText('Not sponsored').first()).toBeVisible();
+
+  await maya.enter('bio201');
+  await maya.tool.getByText('Ended').first().click();
+  await maya.tool.getByRole('link', { name: /Attendance helper/ }).first().click();
+  await expect(maya.tool.getByText('Use the course calendar for this.').first()).toBeVisible();
+});
+
+test('an admin denies with a reason and another way', async ({ cast }) => {
+  const maya = await cast.enter('maya', 'bio201');
+  const code = await ask(maya);
+  await endorse(await cast.enter('ana', 'bio201'), code);
+  const dana = await cast.enter('dana', 'root');
+  await openFrom(dana, 'Review queue', code);
+  await dana.button('Claim').click();
+  await dana.button('Deny').click();
+  expect((await problems(dana.tool)).length, 'reason and alternative are needed').toBe(2);
+  await dana.tool.getByRole('textbox', { name: /^Reason/ }).fill('The export gives you the same.');
+  await dana.tool.getByRole('group', { name: /What can they do instead\?/ }).getByRole('radio').first().check();
+  await dana.button('Deny').click();
+  await expect(dana.tool.getByText(/^Denied\. Maya Chen and Ana Ruiz were told|^Denied\. Maya/).first()).toBeVisible();
+
+  await maya.enter('bio201');
+  await maya.tool.getByText('Ended').first().click();
+  await maya.tool.getByRole('link', { name: new RegExp(`${code}|Attendance helper`) }).first().click();
+  await expect(maya.tool.getByText('The export gives you the same.').first()).toBeVisible();
+  await expect(maya.tool.getByText('Denied').first()).toBeVisible();
+});
+
+test('a student withdraws, after one question', async ({ cast }) => {
+  const maya = await cast.enter('maya', 'bio201');
+  const code = await ask(maya);
+  await maya.act('Withdraw').first().click();
+  await maya.button('Withdraw').click();
+  await expect(maya.tool.getByText('Withdrawn').first()).toBeVisible();
+  const ana = await cast.enter('ana', 'bio201');
+  await ana.tool.getByRole('navigation').getByRole('link', { name: /^Sponsorships/ }).click();
+  await expect(ana.tool.getByRole('region', { name: /Waiting/ }).getByText(code)).toHaveCount(0);
+});
+
+test('an approval is taken back before it is collected', async ({ cast }) => {
+  const code = await approved(cast);
+  const dana = await cast.person('dana');
+  await dana.act('Take back approval').or(dana.act('Rescind')).first().click();
+  await dana.tool.getByRole('textbox', { name: /Reason/ }).fill('The project was moved to next term.');
+  await dana.button('Take back approval').or(dana.button('Rescind')).first().click();
+  await expect(dana.tool.getByText('Approval ended').first()).toBeVisible();
+  const maya = await cast.enter('maya', 'bio201');
+  await expect(maya.act('Collect token')).toHaveCount(0);
+  expect((await maya.send('POST', `/requests/${code}/collect`)).status).not.toBe(200);
+});
+
+test.describe('a token that works is ended by', () => {
+  async function working(cast, demo) {
+    const code = await approved(cast);
+    const maya = await cast.enter('maya', 'bio201');
+    const value = await collect(maya, code);
+    await activate(maya);
+    expect((await demo.call(value)).status).toBe(200);
+    return { code, maya, value };
+  }
+
+  test('its owner', async ({ cast, demo }) => {
+    const { maya, value } = await working(cast, demo);
+    await maya.enter('bio201');
+    await maya.act('Revoke').first().click();
+    await maya.button('Revoke').click();
+    await expect(maya.tool.getByText('Revoked').first()).toBeVisible();
+    expect((await demo.call(value)).status).toBe(401);
+  });
+
+  test('its sponsor', async ({ cast, demo }) => {
+    const { code, value } = await working(cast, demo);
+    const ana = await cast.enter('ana', 'bio201');
+    await openFrom(ana, 'Sponsorships', code).catch(async () => {
+      await ana.tool.getByRole('link', { name: /Attendance helper/ }).first().click();
+    });
+    await ana.act('Revoke').first().click();
+    await ana.button('Revoke').click();
+    await expect(ana.tool.getByText('Revoked').first()).toBeVisible();
+    expect((await demo.call(value)).status).toBe(401);
+  });
+
+  test('an admin', async ({ cast, demo }) => {
+    const { value } = await working(cast, demo);
+    const priya = await cast.enter('priya', 'root');
+    await priya.tool.getByRole('navigation').getByRole('link', { name: /^Tokens/ }).click();
+    await priya.h1('Tokens');
+    const row = priya.tool.getByRole('row').filter({ hasText: 'Attendance helper' });
+    await priya.act('Revoke', row).click();
+    const reason = priya.tool.getByRole('textbox', { name: /Reason/ });
+    if (await reason.count()) await reason.fill('No longer used.');
+    await priya.button('Revoke').click();
+    await expect(priya.tool.getByText('Revoked').first()).toBeVisible();
+    expect((await demo.call(value)).status).toBe(401);
+  });
+});
+
+test('while Canvas does not delete, the page says that the token may still work, and later that it is gone', async ({ cast, demo }) => {
+  const code = await approved(cast);
+  const maya = await cast.enter('maya', 'bio201');
+  const value = await collect(maya, code);
+  await activate(maya);
+  await demo.order('POST', '/faults', { method: 'DELETE', route: '/api/v1/users/{user_id}/tokens/{id}', status: 503, times: 3 });
+  await maya.enter('bio201');
+  await maya.act('Revoke').first().click();
+  await maya.button('Revoke').click();
+  await expect(maya.tool.getByText('may still work').first()).toBeVisible();
+  await expect(maya.tool.getByText('Confirmed in Canvas')).toHaveCount(0);
+  expect((await demo.call(value)).status, 'and so it does').toBe(200);
+  await demo.order('DELETE', '/faults');
+  await expect(async () => {
+    await demo.order('POST', '/clock/advance', { by: '2m' });
+    expect((await demo.call(value)).status).toBe(401);
+  }).toPass({ timeout: 30_000 });
+  await maya.enter('bio201');
+  await maya.tool.getByText('Ended').first().click();
+  await expect(maya.tool.getByText('Confirmed in Canvas').first()).toBeVisible();
+});
+
+test('an approval needs a launch of the last 15 minutes, and the text survives the wait', async ({ cast, demo }) => {
+  const code = await ask(await cast.enter('maya', 'bio201'));
+  await endorse(await cast.enter('ana', 'bio201'), code);
+  const dana = await cast.enter('dana', 'root');
+  await openFrom(dana, 'Review queue', code);
+  await dana.button('Claim').click();
+  await demo.order('POST', '/clock/advance', { by: '16m' });
+  await dana.tool.getByRole('textbox', { name: /^Reason/ }).fill('Only her own data.');
+  await dana.button('Approve').click();
+  await expect(dana.tool.getByText('To decide, open Tokendesk again from the Canvas menu.').first()).toBeVisible();
+  await expect(dana.tool.getByRole('textbox', { name: /^Reason/ })).toHaveValue('Only her own data.');
+  await dana.enter('root');
+  await approve(dana, code).catch(async () => {
+    await dana.button('Approve').click();
+  });
+  await expect(dana.tool.getByText(/^Approved until/).first()).toBeVisible();
+});

@@ -1,0 +1,146 @@
+package archtest_test
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/tokendesk/tokendesk/internal/archtest"
+)
+
+const root = "../.."
+
+func load(t *testing.T) map[string]*archtest.Package {
+	t.Helper()
+	mod, err := os.ReadFile(root + "/go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first, _, _ := strings.Cut(string(mod), "\n"); first != "module "+archtest.Module {
+		t.Fatalf("the rules speak about %s, go.mod says %q", archtest.Module, first)
+	}
+	pkgs, err := archtest.Load(os.DirFS(root))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pkgs
+}
+
+func TestImportsFollowTheTable(t *testing.T) {
+	for _, wrong := range archtest.Check(load(t), archtest.Table) {
+		t.Error(wrong)
+	}
+}
+
+func TestProductionProgramsLinkNoTestMachinery(t *testing.T) {
+	pkgs := load(t)
+	for _, program := range slices.Sorted(maps.Keys(archtest.NotLinked)) {
+		if pkgs[program] == nil {
+			t.Errorf("%s does not exist", program)
+		}
+		for _, wrong := range archtest.Linked(pkgs, program, archtest.NotLinked[program]) {
+			t.Errorf("%s links %s", program, wrong)
+		}
+	}
+}
+
+// planted is a small module with a table of its own, so that each rule is seen
+// to catch what it is for.
+func planted(files map[string]string) (map[string]*archtest.Package, error) {
+	fsys := fstest.MapFS{}
+	for name, src := range files {
+		fsys[name] = &fstest.MapFile{Data: []byte(src)}
+	}
+	return archtest.Load(fsys)
+}
+
+func TestPlantedViolationsAreCaught(t *testing.T) {
+	const own = archtest.Module + "/"
+	rules := map[string]archtest.Rule{
+		"core":  {Pure: true, NoStd: []string{"net", "context"}, MayStd: []string{"net/url"}},
+		"rows":  {Own: []string{"core"}, Third: []string{"gorm.io"}},
+		"fake":  {TestsOnly: true, For: []string{"demo"}},
+		"demo":  {Own: []string{"core", "rows", "fake"}},
+		"serve": {Own: []string{"core", "rows", "fake"}},
+	}
+	sound := map[string]string{
+		"core/core.go":       "package core\nimport \"net/url\"\nvar _ url.URL\n",
+		"core/core_test.go":  "package core\nimport _ \"" + own + "rows\"\n",
+		"rows/rows.go":       "package rows\nimport (\n_ \"gorm.io/gorm\"\n_ \"" + own + "core\"\n)\n",
+		"fake/fake.go":       "package fake\n",
+		"demo/main.go":       "package main\nimport _ \"" + own + "fake\"\n",
+		"serve/main.go":      "package main\nimport _ \"" + own + "rows\"\n",
+		"rows/testdata/x.go": "package x\nimport _ \"no.example/such\"\n",
+	}
+	cases := []struct {
+		name, file, src, want string
+	}{
+		{"an own package that the table does not allow", "core/b.go", "package core\nimport _ \"" + own + "rows\"\n", "core imports " + own + "rows"},
+		{"a third-party module of another package", "core/b.go", "package core\nimport _ \"gorm.io/gorm\"\n", "core imports gorm.io/gorm"},
+		{"a module whose name only begins like an allowed one", "rows/b.go", "package rows\nimport _ \"gorm.iox/gorm\"\n", "rows imports gorm.iox/gorm"},
+		{"a refused part of the standard library", "core/b.go", "package core\nimport _ \"net/http\"\n", "core imports net/http"},
+		{"an import behind a build tag", "core/b.go", "//go:build plan9\n\npackage core\nimport _ \"context\"\n", "core imports context"},
+		{"a clock in a pure package", "core/b.go", "package core\nimport \"time\"\nvar now = time.Now\n", "core is pure"},
+		{"a package for tests in a program that may not have it", "serve/b.go", "package main\nimport _ \"" + own + "fake\"\n", "it is for tests only"},
+		{"a package that nobody entered", "extra/x.go", "package extra\n", "extra is not in the table"},
+		{"a package named after nothing", "utils/x.go", "package utils\n", "names no subject"},
+		{"a file that grew too long", "core/b_test.go", "package core\n" + strings.Repeat("\n", archtest.MaxLines), "core/b_test.go has 601 lines"},
+	}
+	pkgs, err := planted(sound)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := archtest.Check(pkgs, rules); len(got) != 0 {
+		t.Fatalf("a sound module is refused: %q", got)
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			files := maps.Clone(sound)
+			files[c.file] = c.src
+			pkgs, err := planted(files)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := archtest.Check(pkgs, rules)
+			if !slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, c.want) }) {
+				t.Errorf("not caught: want a sentence with %q, got %q", c.want, got)
+			}
+		})
+	}
+	t.Run("a row whose package is gone", func(t *testing.T) {
+		files := maps.Clone(sound)
+		delete(files, "fake/fake.go")
+		delete(files, "demo/main.go")
+		pkgs, err := planted(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := archtest.Check(pkgs, rules)
+		if want := []string{
+			"demo is in the table of import rules and does not exist",
+			"fake is in the table of import rules and does not exist",
+		}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+	t.Run("a program that links what it must not, two steps away", func(t *testing.T) {
+		files := maps.Clone(sound)
+		files["rows/b.go"] = "package rows\nimport _ \"" + own + "fake\"\n"
+		pkgs, err := planted(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := archtest.Linked(pkgs, "serve", []string{"fake"})
+		if want := []string{"serve → rows → fake"}; !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	})
+	t.Run("a file that does not parse", func(t *testing.T) {
+		if _, err := planted(map[string]string{"core/x.go": "package core\nimport \"unclosed\n"}); err == nil {
+			t.Error("it was read without an error")
+		}
+	})
+}

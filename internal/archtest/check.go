@@ -1,0 +1,116 @@
+package archtest
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+)
+
+// Check returns one sentence for everything in pkgs that rules do not allow,
+// in a stable order.
+func Check(pkgs map[string]*Package, rules map[string]Rule) []string {
+	var said []string
+	say := func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }
+	for _, dir := range slices.Sorted(maps.Keys(pkgs)) {
+		p := pkgs[dir]
+		for _, file := range slices.Sorted(maps.Keys(p.Lines)) {
+			if n := p.Lines[file]; n > MaxLines {
+				say("%s has %d lines, the most is %d: split it by subject", file, n, MaxLines)
+			}
+		}
+		if slices.Contains(Refused, path.Base(dir)) {
+			say("%s: %q names no subject", dir, path.Base(dir))
+		}
+		if !p.Code {
+			continue
+		}
+		rule, ok := rules[dir]
+		if !ok {
+			say("%s is not in the table of import rules", dir)
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(p.Imports)) {
+			if why := refuse(dir, name, rule, rules); why != "" {
+				say("%s imports %s (%s): %s", dir, name, strings.Join(p.Imports[name], ", "), why)
+			}
+		}
+		if rule.Pure {
+			for _, at := range p.Clocks {
+				say("%s is pure and takes the time as an argument: %s", dir, at)
+			}
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(rules)) {
+		if p := pkgs[dir]; p == nil || !p.Code {
+			say("%s is in the table of import rules and does not exist", dir)
+		}
+	}
+	return said
+}
+
+// refuse says why dir may not import name, or "".
+func refuse(dir, name string, rule Rule, rules map[string]Rule) string {
+	if own, ok := strings.CutPrefix(name, Module+"/"); ok {
+		target := rules[own]
+		switch {
+		case target.TestsOnly && !slices.Contains(target.For, dir):
+			return "it is for tests only"
+		case !slices.Contains(rule.Own, own):
+			return "the table does not allow it"
+		}
+		return ""
+	}
+	if first, _, _ := strings.Cut(name, "/"); strings.Contains(first, ".") {
+		if !slices.ContainsFunc(rule.Third, func(m string) bool { return below(name, m) }) {
+			return "this third-party module belongs to another package, or to none"
+		}
+		return ""
+	}
+	if slices.ContainsFunc(rule.NoStd, func(m string) bool { return below(name, m) }) && !slices.Contains(rule.MayStd, name) {
+		return "this part of the standard library is refused here"
+	}
+	return ""
+}
+
+func below(name, root string) bool { return name == root || strings.HasPrefix(name, root+"/") }
+
+// Linked returns what root links of refused, each with the chain of imports
+// that leads to it.
+func Linked(pkgs map[string]*Package, root string, refused []string) []string {
+	var said []string
+	via := map[string]string{root: ""}
+	for todo := []string{root}; len(todo) > 0; {
+		dir := todo[0]
+		todo = todo[1:]
+		p := pkgs[dir]
+		if p == nil {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(p.Imports)) {
+			next := strings.TrimPrefix(name, Module+"/")
+			if _, seen := via[next]; seen {
+				continue
+			}
+			via[next] = dir
+			if slices.Contains(refused, next) {
+				said = append(said, chain(via, next))
+			}
+			if next != name {
+				todo = append(todo, next)
+			}
+		}
+	}
+	return said
+}
+
+func chain(via map[string]string, at string) string {
+	steps := []string{at}
+	for via[at] != "" {
+		at = via[at]
+		steps = append(steps, at)
+	}
+	slices.Reverse(steps)
+	return strings.Join(steps, " → ")
+}

@@ -1,0 +1,92 @@
+package archtest
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Package is what the rules need to know of one package.
+type Package struct {
+	Path    string              // relative to the module's root
+	Name    string              // the package clause
+	Imports map[string][]string // import path → files that have it; test files are left out
+	Clocks  []string            // places that read the clock or wait
+	Lines   map[string]int      // file → length, test files included
+	Code    bool                // has a file that is not a test
+}
+
+// Load reads every Go file below the root of fsys. Nothing is compiled and no
+// tool is called: build tags are ignored, so that an import hidden behind one
+// counts too. Folders that Go itself skips (testdata, leading "." or "_") and
+// node_modules are skipped.
+func Load(fsys fs.FS) (map[string]*Package, error) {
+	found := map[string]*Package{}
+	err := fs.WalkDir(fsys, ".", func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := d.Name()
+		if d.IsDir() {
+			if p != "." && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" || name == "node_modules") {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if path.Ext(name) != ".go" || strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") {
+			return nil
+		}
+		dir := path.Dir(p)
+		pkg := found[dir]
+		if pkg == nil {
+			pkg = &Package{Path: dir, Imports: map[string][]string{}, Lines: map[string]int{}}
+			found[dir] = pkg
+		}
+		return pkg.add(fsys, p)
+	})
+	return found, err
+}
+
+func (p *Package) add(fsys fs.FS, file string) error {
+	src, err := fs.ReadFile(fsys, file)
+	if err != nil {
+		return err
+	}
+	p.Lines[file] = bytes.Count(src, []byte("\n"))
+	if strings.HasSuffix(file, "_test.go") {
+		return nil
+	}
+	fset := token.NewFileSet()
+	parsed, err := parser.ParseFile(fset, file, src, parser.SkipObjectResolution)
+	if err != nil {
+		return fmt.Errorf("archtest: %w", err)
+	}
+	p.Code, p.Name = true, parsed.Name.Name
+	for _, spec := range parsed.Imports {
+		name, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return fmt.Errorf("archtest: %s: %w", file, err)
+		}
+		p.Imports[name] = append(p.Imports[name], file)
+	}
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains(clocks, sel.Sel.Name) {
+			p.Clocks = append(p.Clocks, fmt.Sprintf("%s: time.%s", fset.Position(n.Pos()), sel.Sel.Name))
+		}
+		return true
+	})
+	return nil
+}
+
+var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer"}

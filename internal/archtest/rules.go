@@ -1,0 +1,118 @@
+package archtest
+
+// Module is the path of the module that the rules speak about.
+const Module = "github.com/tokendesk/tokendesk"
+
+// Third-party modules by the name that the table uses.
+const (
+	jwx      = "github.com/lestrrat-go/jwx/v3"
+	gin      = "github.com/gin-gonic/gin"
+	gorm     = "gorm.io"
+	goose    = "github.com/pressly/goose/v3"
+	pgx      = "github.com/jackc/pgx/v5"
+	sqlite   = "github.com/glebarez/sqlite"
+	gosqlite = "github.com/glebarez/go-sqlite" // the driver below it
+	modernc  = "modernc.org/sqlite"
+	sessions = "github.com/gorilla/sessions"
+	i18n     = "github.com/nicksnyder/go-i18n/v2"
+	toml     = "github.com/pelletier/go-toml/v2"
+	xtext    = "golang.org/x/text"
+	xsync    = "golang.org/x/sync"
+	gomail   = "github.com/wneessen/go-mail"
+)
+
+// Rule says what one package may import besides the standard library.
+type Rule struct {
+	// Own lists packages of this module, relative to its root.
+	Own []string
+	// Third lists third-party modules or prefixes of their paths.
+	Third []string
+	// NoStd lists parts of the standard library that are refused; a path refuses
+	// everything below it too, except what MayStd names.
+	NoStd  []string
+	MayStd []string
+	// Pure packages read no clock and wait for nothing: time comes as an argument.
+	Pure bool
+	// TestsOnly packages are imported by test files and by the packages in For.
+	TestsOnly bool
+	For       []string
+}
+
+// Table is every package of the module. Keys are paths relative to its root.
+var Table = map[string]Rule{
+	"internal/access": {
+		Pure:   true,
+		NoStd:  []string{"context", "net", "database/sql", "log", "log/slog", "os", "io/fs"},
+		MayStd: []string{"net/url"},
+	},
+	"internal/audit":    {Pure: true, NoStd: []string{"context", "net", "database/sql", "log", "log/slog", "os"}},
+	"internal/secret":   {},
+	"internal/jobs":     {},
+	"internal/archtest": {},
+
+	"lti":             {Third: []string{jwx, xsync}},
+	"internal/canvas": {Own: []string{"internal/secret"}},
+	"internal/canvas/canvastest": {
+		Own: []string{"internal/canvas", "lti"}, Third: []string{jwx},
+		TestsOnly: true, For: []string{"cmd/demo", "cmd/canvas-standin"},
+	},
+	"internal/config": {Own: []string{"internal/secret"}},
+	"internal/text":   {Third: []string{i18n, toml, xtext}},
+	"internal/notify": {
+		Own:   []string{"internal/canvas", "internal/secret", "internal/text", "templates/mail"},
+		Third: []string{gomail},
+	},
+	"internal/session": {Own: []string{"internal/secret"}, Third: []string{sessions}},
+	"internal/store": {
+		Own: []string{
+			"internal/access", "internal/audit", "internal/jobs", "internal/secret", "internal/session", "lti",
+			"migrations",
+		},
+		Third: []string{gorm, goose, pgx, sqlite, gosqlite, modernc},
+	},
+	"internal/store/storetest": {Own: []string{"internal/store", "migrations"}, Third: []string{pgx, sqlite}, TestsOnly: true},
+	"internal/workflow": {
+		Own: []string{
+			"internal/access", "internal/audit", "internal/canvas", "internal/jobs", "internal/notify",
+			"internal/secret", "internal/store", "lti",
+		},
+	},
+	"internal/web": {
+		Own: []string{
+			"internal/access", "internal/audit", "internal/session", "internal/text", "internal/workflow",
+			"lti", "static", "templates",
+		},
+		Third: []string{gin},
+	},
+	"internal/app": {
+		Own: []string{
+			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/jobs", "internal/notify",
+			"internal/secret", "internal/session", "internal/store", "internal/text", "internal/web", "internal/workflow",
+			"lti",
+		},
+		Third: []string{xsync},
+	},
+
+	"static":         {},
+	"templates":      {},
+	"templates/mail": {},
+	"migrations":     {},
+
+	"cmd/tokendesk":      {Own: []string{"internal/app", "internal/config"}},
+	"cmd/demo":           {Own: []string{"internal/app", "internal/config", "internal/canvas/canvastest"}},
+	"cmd/canvas-standin": {Own: []string{"internal/app", "internal/config", "internal/canvas/canvastest"}},
+}
+
+// NotLinked is what no production program may contain, directly or through
+// others: the stand-in, the test databases, and the machinery of tests.
+var NotLinked = map[string][]string{
+	"cmd/tokendesk": {
+		"internal/canvas/canvastest", "internal/store/storetest", "internal/archtest", "testing", "net/http/httptest",
+	},
+}
+
+// Refused are package names that say nothing about what is inside.
+var Refused = []string{"utils", "util", "common", "helpers", "helper", "models", "dto", "misc", "shared", "base"}
+
+// MaxLines is the longest a Go file may be.
+const MaxLines = 600
