@@ -17,7 +17,7 @@ func (s *Store) Raw() *sql.DB { return s.sql }
 // Postgres reports which engine it is.
 func (s *Store) Postgres() bool { return s.path == "" }
 
-// Pools returns how many connections are in use now.
+// InUse returns how many connections are in use now.
 func (s *Store) InUse() int { return s.sql.Stats().InUse }
 
 // LockMigrations holds the lock that Migrate takes.

@@ -84,6 +84,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	s.sql.SetMaxIdleConns(max(conns, 2))
 	if s.path == "" {
 		s.sql.SetConnMaxIdleTime(5 * time.Minute)
+		s.sql.SetConnMaxLifetime(time.Hour) // follow a server that moved
 	}
 	if err := s.again(ctx, func() error { return fail(ctx, "open database", s.sql.PingContext(ctx)) }); err != nil {
 		return nil, errors.Join(err, s.sql.Close())

@@ -332,3 +332,20 @@ func TestTimeEndsWhatWaits(t *testing.T) {
 		r.proven()
 	})
 }
+
+// The form offers the course's teachers, and nobody else.
+func TestFormOffersTeachers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	form, err := r.Form(t.Context(), r.as("maya", DoorCourse), "")
+	if err != nil || form.TeachersErr || len(form.Teachers) != 1 || form.Teachers[0].Name != "Ana Ruiz" {
+		t.Fatalf("%+v, %v", form.Teachers, err)
+	}
+	if form.Rule != access.RuleSponsor || form.Cause != access.CauseCourse || form.Reach == nil || form.Reach.Student != 2 {
+		t.Errorf("rule %s, cause %s, reach %+v", form.Rule, form.Cause, form.Reach)
+	}
+	own, err := r.Form(t.Context(), r.as("ana", DoorCourse), "")
+	if err != nil || own.Rule != access.RuleOpen || len(own.Teachers) != 0 {
+		t.Errorf("faculty: rule %s, teachers %+v, %v", own.Rule, own.Teachers, err)
+	}
+}

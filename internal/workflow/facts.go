@@ -227,7 +227,7 @@ func (s *Service) teachers(ctx context.Context, f far, course, except string) ([
 	var out []Teacher
 	if course != "" {
 		list, err := remember(&s.cache, string(f.tenant.ID)+" teachers of "+course, s.Now(), func() ([]canvas.User, error) {
-			return f.CoursePeople(ctx, course, "teacher")
+			return f.CoursePeople(ctx, course, canvas.TeacherEnrollment)
 		})
 		if s.heard(f.tenant.ID, err) != nil {
 			return nil, err

@@ -450,9 +450,14 @@ func (s *Service) digestHandler(ctx context.Context, j jobs.Job) error {
 	if s.heard(f.tenant.ID, err) != nil {
 		return err
 	}
+	// The service account is an admin too, and cannot write to itself.
+	self, err := f.User(ctx, "self")
+	if s.heard(f.tenant.ID, err) != nil {
+		return err
+	}
 	roles := map[string]bool{}
 	var all error
-	told := map[string]bool{}
+	told := map[string]bool{self.ID: true}
 	for _, a := range admins {
 		if a.State == "deleted" || told[a.UserID] {
 			continue

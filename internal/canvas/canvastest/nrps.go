@@ -154,6 +154,7 @@ func (sc *scene) member(withMessage bool, link *ResourceLink) object {
 		m["picture"] = sc.avatar()
 	}
 	if withMessage {
+		sc.personOnly = true
 		custom := sc.customClaim(launchMessage{link: link})
 		m["message"] = []any{map[string]any{
 			claimPrefix + "message_type": "LtiResourceLinkRequest", claimPrefix + "custom": custom, "locale": sc.locale(),

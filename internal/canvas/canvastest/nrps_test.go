@@ -170,7 +170,7 @@ func TestRosterKeepsToThePrivacyLevel(t *testing.T) {
 	t.Parallel()
 	r := newLaunchRig(t, func(tool *Tool) {
 		tool.PrivacyLevel = PrivacyAnonymous
-		tool.CustomFields = map[string]string{"id": "$Canvas.user.id"}
+		tool.CustomFields = map[string]string{"id": "$Canvas.user.id", "course": "$Canvas.course.id"}
 	})
 	token := r.serviceToken()
 	for _, m := range decode[rosterBody](r.get(r.rosterURL("bio201"), token).want(200)).Members {
@@ -181,7 +181,8 @@ func TestRosterKeepsToThePrivacyLevel(t *testing.T) {
 	rlid := r.rosterURL("bio201") + "?rlid=" + r.w.Course("bio201").ContextID
 	for _, m := range decode[rosterBody](r.get(rlid, token).want(200)).Members {
 		custom, _ := m.Message[0][claimPrefix+"custom"].(map[string]any)
-		if _, isText := custom["id"].(string); !isText || m.Message[0][claimPrefix+"message_type"] != "LtiResourceLinkRequest" {
+		id, _ := custom["id"].(string)
+		if id == "" || id[0] == '$' || custom["course"] != "$Canvas.course.id" || m.Message[0][claimPrefix+"message_type"] != "LtiResourceLinkRequest" {
 			t.Errorf("message %v", m.Message)
 		}
 	}

@@ -110,7 +110,8 @@ func (s *Server) replaceSession(v *visit, opened session, next string) {
 func (s *Server) signOut(v *visit) {
 	s.sessions.close(v.session.ID)
 	for _, name := range []string{sessionCookie, csrfCookie} {
-		http.SetCookie(v.w, &http.Cookie{Name: name, Path: "/", MaxAge: -1})
+		//nolint:gosec // it only takes a cookie away, over plain http on loopback
+		http.SetCookie(v.w, &http.Cookie{Name: name, Path: "/", MaxAge: -1, HttpOnly: true, SameSite: http.SameSiteLaxMode})
 	}
 	http.Redirect(v.w, v.r, "/login", http.StatusSeeOther)
 }

@@ -41,10 +41,10 @@ func (s *Server) openPage(pattern string, h func(*visit)) {
 	s.institution.handle(pattern, func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{s: s, w: w, r: r}
 		if opened, found := s.sessions.of(r); found {
-			real, okReal := s.world.UserByID(opened.UserID)
+			owner, okOwner := s.world.UserByID(opened.UserID)
 			current, okCurrent := s.world.UserByID(opened.current())
-			if okReal && okCurrent && real.State != StateDeleted {
-				v.session, v.signedIn, v.user, v.real = opened, true, &current, &real
+			if okOwner && okCurrent && owner.State != StateDeleted {
+				v.session, v.signedIn, v.user, v.real = opened, true, &current, &owner
 				noteCaller(r, current.ID)
 			}
 		}

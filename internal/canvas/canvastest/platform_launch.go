@@ -295,7 +295,7 @@ func (s *Server) loginFields(sc *scene, m launchMessage, verifier string, pendin
 		{"login_hint", loginHint(sc.user)},
 		{"client_id", sc.config.ClientID},
 	}
-	deployment := pending.claims[claimPrefix+"deployment_id"].(string)
+	deployment := s.world.deploymentIDLocked(&sc.tool)
 	switch sc.switches.LoginDeployment {
 	case SendNone:
 	case SendDeploymentID:

@@ -31,6 +31,9 @@ type scene struct {
 	institution string // origin
 	tool        deployedTool
 	config      Tool
+	// personOnly leaves all variables but those about the person literal, as
+	// the roster service does.
+	personOnly bool
 
 	at      place
 	user    *User // nil for a visitor of a public course

@@ -48,7 +48,7 @@ func (sc *scene) expand(field string) any {
 
 func (sc *scene) resolve(name string) any {
 	v, known := variables[name]
-	if !known {
+	if !known || sc.personOnly && !aboutPerson(name) {
 		return "$" + name
 	}
 	value, resolved := v(sc)
@@ -68,13 +68,21 @@ func (sc *scene) resolve(name string) any {
 	}
 }
 
+// aboutPerson says whether a variable is of the kind that rosters expand.
+func aboutPerson(name string) bool {
+	return slices.ContainsFunc([]string{
+		"Canvas.user.", "User.", "Person.", "vnd.instructure.User.", "vnd.Canvas.Person.", "com.instructure.Person.",
+		"com.instructure.User.",
+	}, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
 // orLiteral is resolve for claims that are strings.
 func (sc *scene) orLiteral(name string) any { return sc.resolve(name) }
 
 // permissions lists those of the asked permissions that the user is granted in
 // the launch's own course or account; unknown names are not returned.
 func (sc *scene) permissions(asked []string) string {
-	if sc.user == nil || sc.at.kind == "user" {
+	if sc.user == nil || sc.at.kind == "user" || sc.personOnly {
 		return permissionsLiteral
 	}
 	var held []string

@@ -167,8 +167,8 @@ func (s *Server) finishReview(v *visit) {
 		v.notFound()
 		return
 	}
-	_ = v.r.ParseForm()
-	kept := v.r.PostForm
+	// The form was read when its anti-forgery token was.
+	kept := v.r.Form
 	err := s.EnableRegistration(reg.id, func(t *Tool) {
 		t.Name, t.PrivacyLevel = orElse(kept.Get("name"), t.Name), orElse(kept.Get("privacy"), t.PrivacyLevel)
 		t.Scopes = slices.DeleteFunc(slices.Clone(t.Scopes), func(scope string) bool { return !slices.Contains(kept["scope"], scope) })
