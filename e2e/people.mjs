@@ -56,7 +56,7 @@ export class Person {
   // Signs in and opens the tool. Which page answers is for the caller to expect.
   async enter(place) {
     await this.page.goto(await this.address(place));
-    await expect(this.tool.getByRole('heading', { level: 1 })).toBeVisible();
+    await this.opened();
   }
 
   async address(place) {
@@ -77,6 +77,20 @@ export class Person {
 
   link(name, within = this.tool) {
     return within.getByRole('link', { name, exact: true });
+  }
+
+  // Goes to My API tokens, wherever the launch has led. With one entry there is
+  // no navigation, and the person is there already.
+  async home() {
+    const entry = this.tool.getByRole('navigation').getByRole('link', { name: 'My API tokens', exact: true });
+    await this.opened();
+    if (await entry.count()) await entry.click();
+    await this.h1('My API tokens');
+  }
+
+  // Waits until the launch is over and a page of the tool is there.
+  opened() {
+    return expect(this.tool.locator('meta[name="tool-session"]')).toBeAttached();
   }
 
   // What the page's own script would send: a request with the session's handle.

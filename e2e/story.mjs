@@ -3,7 +3,7 @@ import { expect } from '@playwright/test';
 import { answers, fill } from './form.mjs';
 
 export async function ask(person, change) {
-  await person.h1('My API tokens');
+  await person.home();
   await person.act('Request a token').first().click();
   await person.h1('Request an API token');
   await fill(person.tool, answers(change));
@@ -37,7 +37,7 @@ export async function approve(person, code) {
 
 // Makes the token and returns its value, read from the page as its owner would.
 export async function collect(person, code) {
-  await person.h1('My API tokens');
+  await person.home();
   const card = person.tool.locator('article, section, li').filter({ hasText: code }).last();
   await person.act('Collect token', card).click();
   await person.h1('Collect your token');
