@@ -1,6 +1,14 @@
 import { test, expect } from './test.mjs';
 import { ask, endorse, openFrom } from './story.mjs';
 
+async function expectNobodyAsked(person) {
+  const entry = person.tool.getByRole('navigation').getByRole('link', { name: /^Sponsorships/ });
+  if (!(await entry.count())) return;
+  await entry.click();
+  await person.h1('Sponsorships');
+  await expect(person.tool.getByText('Nobody has asked you to sponsor a token.')).toBeVisible();
+}
+
 test('an admin meets a request of their own, and cannot decide it', async ({ cast }) => {
   const dana = await cast.enter('dana', 'root');
   await dana.tool.getByRole('navigation').getByRole('link', { name: /^Review queue/ }).click();
@@ -40,27 +48,33 @@ for (const [who, key, place] of [
 
 test('a student who teaches a sandbox course is a student, needs a sponsor, and sponsors nobody', async ({ cast }) => {
   const noor = await cast.enter('noor', 'sandbox-noor');
-  await expect(noor.tool.getByRole('navigation').getByRole('link', { name: /^Sponsorships/ })).toHaveCount(0);
+  await expectNobodyAsked(noor);
   await noor.enter('bio201');
   const code = await ask(noor, { build: 'Microscope index: finds the pictures of one cell type in my own uploads.' });
   await expect(noor.tool.getByText('With sponsor').first()).toBeVisible();
   expect(code).toMatch(/^REQ-/);
 });
 
-test('a student who opens the account-navigation launch by URL gets no admin page', async ({ cast }) => {
-  const maya = await cast.enter('maya', 'root');
-  for (const name of [/^Review queue/, /^Tokens/]) {
-    await expect(maya.tool.getByRole('link', { name })).toHaveCount(0);
-  }
-  for (const route of ['/queue', '/tokens']) {
-    expect((await maya.send('GET', route)).status, route).toBe(403);
-  }
+test('a student who opens the account-navigation launch by URL is stopped by Canvas', async ({ cast }) => {
+  const maya = await cast.person('maya');
+  await maya.page.goto(await maya.address('root'));
+  await expect(maya.page.getByRole('heading', { name: 'Unauthorized' })).toBeVisible();
+  await expect(maya.page.locator('iframe#tool_content')).toHaveCount(0);
 });
+
+for (const [key, who] of [['maya', 'a student'], ['ana', 'a professor'], ['lena', 'a root admin whose role holds no right to tokens'], ['ingrid', 'an admin of a sub-account']]) {
+  test(`${who} who gets past Canvas by typing another placement meets no admin page`, async ({ cast }) => {
+    const person = await cast.enter(key, 'root', 'user_navigation');
+    for (const name of [/^Review queue/, /^Tokens/]) await expect(person.tool.getByRole('link', { name })).toHaveCount(0);
+    for (const route of ['/queue', '/tokens']) expect((await person.send('GET', route)).status, route).toBe(403);
+    expect((await person.send('POST', '/requests/REQ-0002/approve')).status, 'a request that is not theirs').toBe(404);
+  });
+}
 
 test('a TA cannot sponsor, not even a request that is forced upon them', async ({ cast }) => {
   const code = await ask(await cast.enter('maya', 'bio201'));
   const tom = await cast.enter('tom', 'bio201');
-  await expect(tom.tool.getByRole('navigation').getByRole('link', { name: /^Sponsorships/ })).toHaveCount(0);
+  await expectNobodyAsked(tom);
   expect((await tom.send('GET', `/requests/${code}`)).status, 'a request that is not theirs').toBe(404);
   expect((await tom.send('POST', `/requests/${code}/endorse`)).status).toBe(404);
 });

@@ -25,10 +25,11 @@ export class Cast {
   }
 
   // Opens the tool as somebody, at a place: the key of a course, 'root' or another
-  // account's key, or 'own' for the person's own settings.
-  async enter(key, place) {
+  // account's key, or 'own' for the person's own settings. placement is what
+  // somebody typed into the address to choose another one than the place's own.
+  async enter(key, place, placement) {
     const person = await this.person(key);
-    await person.enter(place);
+    await person.enter(place, placement);
     return person;
   }
 
@@ -54,16 +55,16 @@ export class Person {
   }
 
   // Signs in and opens the tool. Which page answers is for the caller to expect.
-  async enter(place) {
-    await this.page.goto(await this.address(place));
+  async enter(place, placement) {
+    await this.page.goto(await this.address(place, placement));
     await this.opened();
   }
 
-  async address(place) {
+  async address(place, placement) {
     const start = await (await fetch(this.demo.url)).text();
     const [, tool] = /external_tools%2F(\d+)/.exec(start);
     const state = await this.demo.order('GET', '/state');
-    const path = pathOf(state, this.key, place, tool);
+    const path = pathOf(state, this.key, place, tool) + (placement ? `?placement=${placement}` : '');
     return `${this.demo.canvas}/standin/act-as/${this.key}?next=${encodeURIComponent(path)}`;
   }
 
@@ -101,7 +102,7 @@ export class Person {
         const answer = await fetch(route, {
           method,
           headers: { 'X-Tool-Session': handle },
-          body: fields && new URLSearchParams({ tool_session: handle, ...fields }),
+          body: method === 'GET' ? undefined : new URLSearchParams({ tool_session: handle, ...fields }),
         });
         return { status: answer.status, text: await answer.text() };
       },

@@ -1,15 +1,18 @@
 package web
 
 import (
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/text"
 )
 
+var catalogue = sync.OnceValues(func() (*text.Catalogue, error) { return text.New() })
+
 func printer(t testing.TB, locale, zone string) *text.Printer {
 	t.Helper()
-	c, err := text.New()
+	c, err := catalogue()
 	if err != nil {
 		t.Fatal(err)
 	}

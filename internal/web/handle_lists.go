@@ -59,8 +59,8 @@ func tokens(v *visit) error {
 	return show(v, http.StatusOK, PageTokens, nil, func(sh Shell) TokensPage { return NewTokensPage(sh, l, f) })
 }
 
-// token is one token's life.
-func token(v *visit) error {
+// openToken is one token's life.
+func openToken(v *visit) error {
 	t, err := v.s.work.Token(v.ctx(), v.sess, v.id)
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func revoke(v *visit) error {
 			return nil
 		}
 	case errors.Is(err, access.ErrConflict):
-		if token(v) == nil {
+		if openToken(v) == nil {
 			return nil
 		}
 	}

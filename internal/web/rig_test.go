@@ -20,6 +20,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/config"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/store"
 )
 
 // rig is the whole program on a fresh database, over real HTTP, with a stand-in
@@ -408,4 +409,55 @@ func linkOn(t *testing.T, page, prefix string) string {
 	}
 	t.Fatalf("no link to %s in:\n%s", prefix, text(page))
 	return ""
+}
+
+// requests is every request with its state, as the database has them.
+func (r *rig) requests() map[string]string {
+	r.t.Helper()
+	out := map[string]string{}
+	err := r.app.Store.Read(r.t.Context(), func(tx *store.Tx) error {
+		tenants, err := tx.Tenants()
+		if err != nil {
+			return err
+		}
+		all, err := tx.Requests(store.RequestQuery{Tenant: tenants[0].ID, Limit: store.MaxLimit})
+		for _, q := range all {
+			key := q.Code()
+			if key == "" {
+				key = q.ID
+			}
+			out[key] = string(q.State)
+		}
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return out
+}
+
+func valueShown(t *testing.T, page string) bool {
+	t.Helper()
+	for n := range parse(t, page).Descendants() {
+		if attr(n, "id") == "token-value" {
+			return true
+		}
+	}
+	return false
+}
+
+// secured is the header of a page of a tool that is reached by https.
+func secured(t *testing.T) http.Header {
+	t.Helper()
+	cfg := config.Default()
+	cfg.Database = secret.New("sqlite:" + t.TempDir() + "/web.db")
+	cfg.PublicURL = "https://tokens.example.edu"
+	a, err := app.New(t.Context(), cfg, app.Options{Migrate: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Close() })
+	w := httptest.NewRecorder()
+	a.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	return w.Header()
 }

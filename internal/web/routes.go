@@ -62,7 +62,7 @@ func (s *Server) routes() error {
 	get("/sponsorships", sponsorships)
 	get("/queue", queue)
 	get("/tokens", tokens)
-	get("/tokens/:id", token)
+	get("/tokens/:id", openToken)
 	get("/tokens/:id/revoke", askRevoke)
 	post("/tokens/:id/revoke", revoke)
 

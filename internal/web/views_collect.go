@@ -89,22 +89,11 @@ func (p *CollectPage) ready(c workflow.Collection, title string) {
 	p.More = p.H(id, "Title", title, "End", day(c.Ends))
 	p.Before = []string{p.T("collect.before_once"), p.T("collect.before_power"), p.T("collect.before_ready")}
 	if c.Trouble != "" {
-		p.Last = p.H("collect.last_try", "Cause", word(p.lastTrouble(c)))
+		p.Last = p.H("collect.last_try", "Cause", word(p.trouble(c.Trouble)))
 	}
 	a := p.postTo(primary, "collect.create", casePath(c.Request, "/collect"))
 	a.Plain = true
 	p.Create = &a
-}
-
-// lastTrouble is why the last try ended, with the values the workflow gives.
-func (s Shell) lastTrouble(c workflow.Collection) string {
-	if id := troubleKey(c.Trouble); s.P.Has(id) && len(c.Args) > 0 {
-		if _, ok := c.Args["Days"]; ok && c.Trouble == "mint.cap" {
-			return s.T("trouble.mint.cap_days", "Count", c.Args["Days"])
-		}
-		return s.T(id, c.Args)
-	}
-	return s.trouble(c.Trouble)
 }
 
 // over says why there is nothing to collect.

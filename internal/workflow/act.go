@@ -91,7 +91,7 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		if r.Version != version && do != access.Withdraw && do != access.Decline && do != access.Rescind {
 			return access.ErrConflict // it is no longer what was read and decided on
 		}
-		after, err := s.moved(tx, who, r, do, m, nil)
+		after, err := s.moved(tx, who, r, do, m)
 		if err != nil {
 			return err
 		}
@@ -287,7 +287,7 @@ func (s *Service) sendBack(ctx context.Context, r access.Request, lost failure) 
 		if err != nil {
 			return err
 		}
-		return s.move(tx, access.SystemActor, now, access.Return, access.Move{To: lost.to, LostName: lost.name}, nil)
+		return s.move(tx, access.SystemActor, now, access.Return, access.Move{To: lost.to, LostName: lost.name})
 	})
 	if err != nil {
 		return err
@@ -360,7 +360,7 @@ func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key strin
 			out, err = s.see(tx, who, r) // named already
 			return err
 		}
-		after, err := s.moved(tx, who, r, access.ChooseSponsor, access.Move{Sponsor: p.ID}, nil)
+		after, err := s.moved(tx, who, r, access.ChooseSponsor, access.Move{Sponsor: p.ID})
 		if err != nil {
 			return err
 		}

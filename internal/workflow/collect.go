@@ -301,7 +301,7 @@ func (s *Service) intend(ctx context.Context, sess Session, r access.Request, en
 		if live >= access.BuiltIn.MaxLive {
 			return access.Refuse(access.WhyQuotaLive)
 		}
-		if err := s.move(tx, sess.actor(), before, access.Collect, access.Move{}, nil); err != nil {
+		if err := s.move(tx, sess.actor(), before, access.Collect, access.Move{}); err != nil {
 			return err
 		}
 		g = access.NewGrant(store.NewID("grt"), before, sess.CanvasUser, end, now)

@@ -240,7 +240,7 @@ func (s *Service) DiscardDraft(ctx context.Context, sess Session, draftID string
 			return err
 		}
 		r.Answers = access.Answers{}
-		return s.move(tx, sess.actor(), r, access.Discard, access.Move{}, nil)
+		return s.move(tx, sess.actor(), r, access.Discard, access.Move{})
 	})
 }
 

@@ -273,11 +273,11 @@ func reach(es []access.Enrollment, at time.Time) *Reach {
 	seen := map[[2]string]bool{}
 	r := &Reach{CheckedAt: at}
 	for _, e := range es {
-		if k := [2]string{e.CourseID, e.Type}; seen[k] {
+		k := [2]string{e.CourseID, e.Type}
+		if seen[k] {
 			continue
-		} else {
-			seen[k] = true
 		}
+		seen[k] = true
 		switch e.Type {
 		case "StudentEnrollment":
 			r.Student++

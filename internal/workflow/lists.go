@@ -179,10 +179,10 @@ func (s *Service) Sponsorships(ctx context.Context, sess Session) (Sponsorships,
 }
 
 // reviewing is the viewer of reviewers' pages, or a refusal.
-func (s *Service) reviewing(ctx context.Context, sess Session) (access.Actor, far, error) {
+func (s *Service) reviewing(ctx context.Context, sess Session) (access.Actor, error) {
 	f, err := s.far(ctx, sess.Tenant, sess.Platform)
 	if err != nil {
-		return access.Actor{}, far{}, err
+		return access.Actor{}, err
 	}
 	who := s.viewer(ctx, f, sess)
 	switch {
@@ -192,14 +192,14 @@ func (s *Service) reviewing(ctx context.Context, sess Session) (access.Actor, fa
 		err = access.Refuse(access.WhyNotReviewer)
 	}
 	if err != nil {
-		return access.Actor{}, far{}, s.noteRefusal(ctx, sess, string(sess.Tenant), access.Claim, err)
+		return access.Actor{}, s.noteRefusal(ctx, sess, string(sess.Tenant), access.Claim, err)
 	}
-	return who, f, nil
+	return who, nil
 }
 
 // Queue is one page of the review queue, overdue first.
 func (s *Service) Queue(ctx context.Context, sess Session, q QueueFilter) (Queue, error) {
-	who, _, err := s.reviewing(ctx, sess)
+	who, err := s.reviewing(ctx, sess)
 	if err != nil {
 		return Queue{}, err
 	}
@@ -253,7 +253,7 @@ func (s *Service) Queue(ctx context.Context, sess Session, q QueueFilter) (Queue
 
 // Tokens is one page of all tokens, for reviewers.
 func (s *Service) Tokens(ctx context.Context, sess Session, q TokenFilter) (TokenList, error) {
-	who, _, err := s.reviewing(ctx, sess)
+	who, err := s.reviewing(ctx, sess)
 	if err != nil {
 		return TokenList{}, err
 	}

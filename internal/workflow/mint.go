@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -132,7 +131,7 @@ func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) 
 			return err
 		}
 		if r.State == access.Collecting {
-			return s.move(tx, access.SystemActor, r, access.HandOver, access.Move{}, nil)
+			return s.move(tx, access.SystemActor, r, access.HandOver, access.Move{})
 		}
 		return nil
 	})
@@ -224,7 +223,7 @@ func (s *Service) giveUp(ctx context.Context, g access.Grant, trouble string, ou
 		if err != nil || r.State != access.Collecting {
 			return err
 		}
-		return s.move(tx, access.SystemActor, r, access.MintFailed, access.Move{Extend: outage}, nil)
+		return s.move(tx, access.SystemActor, r, access.MintFailed, access.Move{Extend: outage})
 	})
 }
 
@@ -300,7 +299,7 @@ func (s *Service) deleteMarked(ctx context.Context, f far, g access.Grant, upTo 
 			}
 		}
 	}
-	return errors.New("Canvas still lists a token with this grant's marker")
+	return errors.New("a token with this grant's marker is still listed by Canvas")
 }
 
 // marked lists the owner's tokens that carry g's marker with an attempt up to
@@ -367,15 +366,4 @@ func (s *Service) clear(ctx context.Context, f far, g access.Grant) error {
 func notFound(err error) bool {
 	var ce *canvas.Error
 	return errors.As(err, &ce) && ce.Kind == canvas.NotFound
-}
-
-// troubleArgs splits a stored trouble into its message key and values.
-func troubleArgs(t string) (string, map[string]any) {
-	if days, ok := strings.CutPrefix(t, troubleCap+":"); ok {
-		n, err := strconv.Atoi(days)
-		if err == nil {
-			return troubleCap, map[string]any{"Days": n}
-		}
-	}
-	return t, nil
 }

@@ -126,7 +126,7 @@ func (s *Service) finishEnd(ctx context.Context, f far, g access.Grant) error {
 			return err
 		}
 		if r.State == access.Collecting {
-			return s.move(tx, access.SystemActor, r, access.MintFailed, access.Move{}, nil)
+			return s.move(tx, access.SystemActor, r, access.MintFailed, access.Move{})
 		}
 		return nil
 	})

@@ -8,7 +8,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas"
-	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -91,7 +90,7 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 		if err := tx.DropKept(sess.Tenant, sess.Person, r.ID, FormRequest); err != nil {
 			return err
 		}
-		r, err = s.moved(tx, sess.actor(), r, access.Submit, m, nil)
+		r, err = s.moved(tx, sess.actor(), r, access.Submit, m)
 		return err
 	})
 	if err != nil {
@@ -185,20 +184,17 @@ func (s *Service) sponsorError(ctx context.Context, err error) error {
 
 // move applies one move of a request and stores it with its audit row and the
 // jobs that follow.
-func (s *Service) move(tx *store.Tx, who access.Actor, r access.Request, do access.Action, m access.Move, d *audit.Detail, todo ...jobs.Insert) error {
-	_, err := s.moved(tx, who, r, do, m, d, todo...)
+func (s *Service) move(tx *store.Tx, who access.Actor, r access.Request, do access.Action, m access.Move) error {
+	_, err := s.moved(tx, who, r, do, m)
 	return err
 }
 
-func (s *Service) moved(tx *store.Tx, who access.Actor, r access.Request, do access.Action, m access.Move, d *audit.Detail, todo ...jobs.Insert) (access.Request, error) {
+func (s *Service) moved(tx *store.Tx, who access.Actor, r access.Request, do access.Action, m access.Move) (access.Request, error) {
 	after, effect, err := access.Apply(r, do, who, m, s.Now())
 	if err != nil {
 		return access.Request{}, err
 	}
-	if d == nil {
-		d = said(m)
-	}
-	return after, tx.MoveRequest(after, s.tellRequest(who, r, after, do), d, append(todo, s.follow(effect, r, after)...)...)
+	return after, tx.MoveRequest(after, s.tellRequest(who, r, after, do), said(m), s.follow(effect, r, after)...)
 }
 
 // said is the detail of a move that carries a person's words.

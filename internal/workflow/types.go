@@ -241,10 +241,9 @@ type Collection struct {
 	Stage CollectStage
 	// Value is set only in StageSecret, once, by Collect.
 	Value secret.Text
-	// Trouble is a message key for why the last try ended, "" when it did not.
+	// Trouble is a message key for why the last try ended, "" when it did not;
+	// a number it speaks of follows behind a colon.
 	Trouble string
-	// Args are the values of Trouble.
-	Args map[string]any
 	// CanReplace: "I lost it" would work now.
 	CanReplace bool
 	ReplaceWhy access.Why // why not

@@ -132,7 +132,10 @@ func (s *Service) watchHandler(ctx context.Context, j jobs.Job) error {
 		return err
 	}
 	var ref grantRef
-	if json.Unmarshal(j.Data, &ref) != nil || ref.Attempt != g.Attempt || (g.State != access.HandedOver && g.State != access.Active) {
+	if err := json.Unmarshal(j.Data, &ref); err != nil {
+		return jobs.Permanent(err)
+	}
+	if ref.Attempt != g.Attempt || (g.State != access.HandedOver && g.State != access.Active) {
 		return nil // ended, or a successor has a watch of its own
 	}
 	if err := s.observe(ctx, f, g); err != nil {
@@ -154,7 +157,7 @@ func (s *Service) observe(ctx context.Context, f far, g access.Grant) error {
 			return err
 		}
 		if !ev.Gone {
-			return fmt.Errorf("Canvas does not show the token, but it is not proven gone: %s", ev.Reason)
+			return fmt.Errorf("not shown by Canvas, but not proven gone: %s", ev.Reason)
 		}
 		ended, err := s.beginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: access.ByCanvas}, access.Standing{})
 		if err != nil {
@@ -240,7 +243,7 @@ func (s *Service) tickRequests(ctx context.Context, t store.Tenant) error {
 				if due.do == access.Discard {
 					cur.Answers = access.Answers{}
 				}
-				return s.move(tx, access.SystemActor, cur, due.do, access.Move{}, nil)
+				return s.move(tx, access.SystemActor, cur, due.do, access.Move{})
 			})
 			if err != nil && !errors.Is(err, access.ErrConflict) {
 				return err

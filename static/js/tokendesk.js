@@ -1,5 +1,4 @@
-// Pages work by links and form posts; this adds the session to htmx's requests
-// and puts the keyboard where the page changed.
+// Adds the session to htmx's requests, and puts the keyboard where a page changed.
 (() => {
   "use strict";
   const doc = document;
@@ -14,7 +13,7 @@
   on("htmx:historyCacheMiss", (e) => { if (handle) e.detail.xhr.setRequestHeader("X-Tool-Session", handle); });
   on("htmx:historyCacheMissLoadError", () => location.reload());
 
-  // Tells Canvas around the frame: the school's own origins, nobody else.
+  // Tells Canvas around the frame, and nobody else.
   const tell = (subject, more) => {
     if (parent === window) return;
     for (const origin of meta("tool-parents").split(" ")) {
@@ -32,7 +31,7 @@
     const isPage = root.id === "page";
     const { path, focus, leave } = root.dataset;
     if (path && path !== location.pathname + location.search) {
-      history[first || request?.verb === "get" ? "replaceState" : "pushState"]({ htmx: true }, "", path);
+      history[first || request.verb === "get" ? "replaceState" : "pushState"]({ htmx: true }, "", path);
     }
     root.querySelectorAll("[data-set]").forEach((b) => { b.hidden = false; });
     if (isPage && !first) {
@@ -53,7 +52,8 @@
     if (!first && root.dataset.say) say(root.dataset.say);
   };
   on("htmx:afterSettle", (e) => {
-    if (["page", "results", "waiting"].includes(e.target.id)) arrive(e.target, false, e.detail.requestConfig);
+    const request = e.detail.requestConfig; // none when history brought the page
+    if (request && ["page", "results", "waiting"].includes(e.target.id)) arrive(e.target, false, request);
   });
   on("htmx:historyRestore", () => byId("page").querySelector("h1")?.focus({ preventScroll: true }));
 

@@ -1,0 +1,11 @@
+package web
+
+// Routes lists every address of the server as "METHOD /path/:id", for tests
+// that go through all of them.
+func (s *Server) Routes() []string {
+	var out []string
+	for _, r := range s.engine.Routes() {
+		out = append(out, r.Method+" "+r.Path)
+	}
+	return out
+}

@@ -1,0 +1,164 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+func launchWith(deployment, back string) lti.Launch {
+	return lti.Launch{DeploymentID: deployment, ReturnURL: back}
+}
+
+// posted is a visit whose form has these fields.
+func posted(t testing.TB, fields url.Values) *visit {
+	t.Helper()
+	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(fields.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if err := readForm(r); err != nil {
+		t.Fatal(err)
+	}
+	return &visit{r: r, words: printer(t, "en", "America/Denver"), sess: workflow.Session{Locale: "en", TimeZone: "America/Denver"}}
+}
+
+func TestReadFormRefuses(t *testing.T) {
+	for name, tc := range map[string]struct {
+		kind, body string
+		want       error
+	}{
+		"a good form":              {"application/x-www-form-urlencoded", "a=1&data=x&data=y&tool_session=A&tool_session=A", nil},
+		"a form with its charset":  {"application/x-www-form-urlencoded; charset=utf-8", "a=1", nil},
+		"a field that comes twice": {"application/x-www-form-urlencoded", "end=2026-12-12&end=2027-12-12", errForm},
+		"JSON":                     {"application/json", `{"a":1}`, errForm},
+		"multipart":                {"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--x--", errForm},
+		"plain text":               {"text/plain", "a=1", errForm},
+		"no type":                  {"", "a=1", errForm},
+		"broken escapes":           {"application/x-www-form-urlencoded", "a=%zz", errForm},
+	} {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(tc.body))
+		r.Header.Set("Content-Type", tc.kind)
+		if err := readForm(r); !errors.Is(err, tc.want) {
+			t.Errorf("%s: %v, want %v", name, err, tc.want)
+		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	long := strings.Repeat("é", access.MaxBuild+1)
+	v := posted(t, url.Values{
+		"purpose": {"coursework"}, "build": {"  first\r\nsecond\x00 "}, "maker": {"company"}, "maker_name": {"Acme\u202e Inc"},
+		"maker_link": {"https://acme.example"}, "ai": {"yes"}, "ai_service": {"X"}, "ai_data": {long}, "data": {"own", "grades", "own", ""},
+		"storage": {"chat"}, "end": {"12 Dec 2026"}, "sponsor": {"77"}, "accepted": {"1"},
+	})
+	got, _ := v.answers()
+	want := access.Answers{
+		Purpose: "coursework", Build: "first\nsecond", Maker: "company", MakerName: "Acme Inc", MakerLink: "https://acme.example",
+		AI: "yes", AIService: "X", AIData: long, Data: []string{"own", "grades"}, Storage: "chat", EndDate: "2026-12-12",
+		SponsorKey: "77", Accepted: true,
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("answers:\n got %+v\nwant %+v", got, want)
+	}
+	v = posted(t, url.Values{"end": {"some day"}})
+	if got, _ := v.answers(); got.EndDate != "" || got.EndTyped != "some day" || got.Accepted {
+		t.Errorf("what is no date is lost: %+v", got)
+	}
+	v = posted(t, url.Values{"end": {"3/4/2027"}})
+	if got, end := v.answers(); got.EndDate != "" || got.EndTyped != "3/4/2027" || end.Other.IsZero() {
+		t.Errorf("a date with two readings was taken for one: %+v", got)
+	}
+}
+
+func TestPanel(t *testing.T) {
+	fields := url.Values{
+		"end": {"2026-12-01"}, "reason": {"because"}, "conditions": {"only read"}, "alternative": {"export"}, "alternative_text": {"as CSV"},
+	}
+	denver, err := time.LoadLocation("America/Denver")
+	if err != nil {
+		t.Fatal(err)
+	}
+	end := time.Date(2026, 12, 1, 23, 59, 59, 0, denver)
+	for do, want := range map[access.Action]access.Move{
+		access.Endorse:  {Note: "because", End: end},
+		access.Decline:  {Reason: "because", Alternative: "export", AltText: "as CSV"},
+		access.Approve:  {Reason: "because", Conditions: "only read", End: end},
+		access.Deny:     {Reason: "because", Alternative: "export", AltText: "as CSV"},
+		access.Rescind:  {Reason: "because", Alternative: "export", AltText: "as CSV"},
+		access.Withdraw: {},
+		access.Claim:    {},
+		access.Release:  {},
+	} {
+		in, got, err := posted(t, fields).panel(do)
+		if err != nil || !got.End.Equal(want.End) {
+			t.Errorf("%s: %+v, %v", do, got, err)
+		}
+		got.End, want.End = time.Time{}, time.Time{}
+		if got != want {
+			t.Errorf("%s:\n got %+v\nwant %+v", do, got, want)
+		}
+		if in.Do != do || in.End != "2026-12-01" || in.Reason != "because" || in.Conditions != "only read" || in.Alternative != "export" || in.AltText != "as CSV" {
+			t.Errorf("%s: what was typed is lost: %+v", do, in)
+		}
+	}
+	for name, tc := range map[string]struct {
+		fields url.Values
+		code   string
+	}{
+		"no date":                 {url.Values{"end": {"soon"}}, codeUnreadable},
+		"a date of two readings":  {url.Values{"end": {"3/4/2027"}}, codeAmbiguous},
+		"a reason beyond measure": {url.Values{"reason": {strings.Repeat("x", access.MaxNote+1)}}, "too_long"},
+	} {
+		in, _, err := posted(t, tc.fields).panel(access.Approve)
+		var wrong *access.FormError
+		if !errors.As(err, &wrong) || wrong.Fields[0].Code != tc.code {
+			t.Errorf("%s: %v", name, err)
+		}
+		if in.End != tc.fields.Get("end") || in.Reason != tc.fields.Get("reason") {
+			t.Errorf("%s: what was typed is lost", name)
+		}
+	}
+}
+
+func TestRetryFieldsLeaveTheHandleOut(t *testing.T) {
+	got := retryFields(url.Values{"tool_session": {"SECRET"}, "b": {"2"}, "a": {"1"}, "data": {"x", "y"}})
+	want := []RetryField{{"a", "1"}, {"b", "2"}, {"data", "x"}, {"data", "y"}}
+	if !slices.Equal(got, want) {
+		t.Errorf("fields %v, want %v", got, want)
+	}
+	many := url.Values{}
+	for i := range 100 {
+		many.Add("data", strings.Repeat("x", i))
+	}
+	if n := len(retryFields(many)); n != retryMax {
+		t.Errorf("%d fields are repeated", n)
+	}
+}
+
+func FuzzReadForm(f *testing.F) {
+	for _, s := range []string{"a=1", "data=x&data=y", "%", "a=%00&b=%ff", "tool_session=A;x=1", strings.Repeat("data=a&", 500)} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if readForm(r) != nil {
+			return
+		}
+		v := &visit{r: r, words: printer(t, "en", ""), sess: workflow.Session{}}
+		a, _ := v.answers()
+		if strings.ContainsAny(a.Build+a.MakerName+a.Purpose, "\x00\x1b\u202e") {
+			t.Fatalf("%q came through uncleaned: %+v", body, a)
+		}
+		_, _, _ = v.panel(access.Deny)
+	})
+}
