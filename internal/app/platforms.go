@@ -92,7 +92,7 @@ func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec Pla
 	if err := spec.Check(); err != nil {
 		return store.Platform{}, err
 	}
-	school, err := withDefaults(spec.School)
+	school, err := withDefaults(spec.School, now)
 	if err != nil {
 		return store.Platform{}, err
 	}

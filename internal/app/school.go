@@ -33,7 +33,7 @@ var defaultRules = []string{
 }
 
 // withDefaults completes a school's words where it has set none, and checks them.
-func withDefaults(s store.School) (store.School, error) {
+func withDefaults(s store.School, now time.Time) (store.School, error) {
 	if s.CanvasTeam == "" {
 		s.CanvasTeam = "Canvas team"
 	}
@@ -44,7 +44,7 @@ func withDefaults(s store.School) (store.School, error) {
 		s.TimeZone = "UTC"
 	}
 	if len(s.Rules) == 0 {
-		s.Rules, s.RulesVersion = defaultRules, "1"
+		s.Rules, s.RulesVersion, s.RulesDate = defaultRules, "1", now.UTC().Format(time.DateOnly)
 	}
 	return s, checkSchool(s)
 }

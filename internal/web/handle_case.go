@@ -151,12 +151,14 @@ func (v *visit) confirm(status int, do access.Action, reason string, wrong *acce
 
 // discard throws a draft away and goes home.
 func discard(v *visit) error {
-	err := v.s.work.DiscardDraft(v.ctx(), v.sess, v.id)
-	if err != nil && !errors.Is(err, access.ErrConflict) {
-		return err
+	if why := v.sess.NoWrites; why != "" {
+		return access.Refuse(why)
 	}
-	if err != nil {
+	switch err := v.s.work.DiscardDraft(v.ctx(), v.sess, v.id); {
+	case errors.Is(err, access.ErrConflict):
 		return v.showCase(http.StatusOK, nil, nil) // no draft any more
+	case err != nil:
+		return err
 	}
 	sh := v.shell(nil)
 	return v.home(ResultBanner(sh, access.Discard, workflow.Case{}))

@@ -234,6 +234,9 @@ func (s *Service) newDraft(tx *store.Tx, sess Session, a access.Answers, refiled
 
 // DiscardDraft throws a draft away. What was typed in it goes with it.
 func (s *Service) DiscardDraft(ctx context.Context, sess Session, draftID string) error {
+	if sess.NoWrites != "" {
+		return s.noteRefusal(ctx, sess, draftID, access.Discard, access.Refuse(sess.NoWrites))
+	}
 	return s.Store.InTx(ctx, func(tx *store.Tx) error {
 		r, err := ownDraft(tx, sess, draftID)
 		if err != nil {
