@@ -1,5 +1,6 @@
 // test with a demo and a cast of its own. thirdPartyCookies is 'blocked', as in
 // Debian's Chromium, unless a file says test.use({ thirdPartyCookies: 'allowed' }).
+import fs from 'node:fs/promises';
 import { test as base, expect, chromium } from '@playwright/test';
 import { launchOptions } from './browser.mjs';
 import { Cast } from './people.mjs';
@@ -28,8 +29,11 @@ export const test = base.extend({
     await use(cast);
     if (info.status !== info.expectedStatus) {
       for (const [key, p] of cast.people) {
-        const body = await p.page.screenshot({ fullPage: true }).catch(() => null);
-        if (body) await info.attach(`${key}.png`, { body, contentType: 'image/png' });
+        const file = info.outputPath(`${key}.png`);
+        await p.page.screenshot({ path: file, fullPage: true, timeout: 5_000 }).catch(() => {});
+        await info.attach(`${key}.png`, { path: file, contentType: 'image/png' }).catch(() => {});
+        const body = await p.tool.locator('body').ariaSnapshot({ timeout: 2_000 }).catch((e) => String(e));
+        await fs.writeFile(info.outputPath(`${key}.txt`), body);
       }
     }
     await cast.close();

@@ -1,0 +1,135 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+)
+
+// order is what a child process is told on its standard input.
+type order struct {
+	Database, Canvas, Token, Request, Step string
+	Session                                Session
+	Now                                    time.Time
+}
+
+const childVar = "TOKENDESK_TEST_COLLECTS"
+
+// TestChildCollects is the process that TestKill9 kills: alone it does nothing.
+func TestChildCollects(t *testing.T) {
+	if os.Getenv(childVar) == "" {
+		return
+	}
+	var o order
+	if err := json.NewDecoder(os.Stdin).Decode(&o); err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(t.Context(), o.Database, store.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := canvas.New(canvas.Config{BaseURL: o.Canvas, Now: func() time.Time { return o.Now },
+		Credential: func(context.Context) (secret.Text, error) { return secret.New(o.Token), nil }})
+	s := &Service{Store: st, Box: secret.NewBox([32]byte{7}), Now: func() time.Time { return o.Now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Canvas: func(store.Platform) (*canvas.Client, error) { return client, nil },
+		AtStep: func(step string) {
+			if step == o.Step {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {} // the signal is on its way
+			}
+		}}
+	c, err := s.Collect(t.Context(), o.Session, o.Request)
+	t.Fatalf("not killed at %q: %s, %v", o.Step, c.Stage, err)
+}
+
+// kill -9 between any two steps of Collect: at most one usable token, strays
+// gone, and after a restart the person can finish.
+func TestKill9(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"intent committed", "listed before", "canvas answered", "hand-over committed"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			storetest.EachURL(t, func(t *testing.T, url string) {
+				st, err := store.Open(t.Context(), url, store.Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() {
+					if err := st.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+				if err := st.Migrate(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				killed(newRig(t, st), url, step)
+			})
+		})
+	}
+}
+
+func killed(r *rig, url, step string) {
+	t := r.t
+	req := r.approved()
+	in, err := json.Marshal(order{Database: url, Canvas: r.cv.InstitutionURL(), Token: r.w.ServiceToken(), Request: req.Code(), Step: step,
+		Session: r.as("maya", DoorCourse), Now: r.clock.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChildCollects$") //nolint:gosec // this very test binary
+	child.Env = append(os.Environ(), childVar+"=1")
+	child.Stdin = strings.NewReader(string(in))
+	out, err := child.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("the child was not killed: %v\n%s", err, out)
+	}
+	if n := r.usable("maya"); n != 0 {
+		t.Fatalf("%d usable tokens", n)
+	}
+	for range 15 {
+		r.tick(time.Minute)
+	}
+	sess := r.as("maya", DoorCourse)
+	page, err := r.CollectPage(t.Context(), sess, req.Code())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := StageReady
+	if step == "hand-over committed" {
+		want = StageShown
+	}
+	if page.Stage != want {
+		t.Fatalf("after the restart: %s (%s), want %s", page.Stage, page.Trouble, want)
+	}
+	if n := r.inCanvas("maya"); (want == StageReady) != (n == 0) {
+		t.Errorf("%d tokens in Canvas", n)
+	}
+	if want == StageShown {
+		if _, err := r.Replace(t.Context(), sess, req.Code()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := r.Collect(t.Context(), sess, req.Code())
+	if err != nil || c.Stage != StageSecret || r.inCanvas("maya") != 1 {
+		t.Fatalf("the person cannot finish: %s (%s), %v; %d tokens", c.Stage, c.Trouble, err, r.inCanvas("maya"))
+	}
+	if g := r.grant(c.Grant.ID); g.State != access.HandedOver {
+		t.Errorf("the grant is %s", g.State)
+	}
+	r.proven()
+}
