@@ -32,9 +32,17 @@ export const launchOptions = {
 
 export const view = { viewport: { width: 1280, height: 900 }, locale: 'en-US', timezoneId: 'America/New_York' };
 
+// What a profile may keep for a tool that Canvas frames: partitioned cookies
+// only (Debian's default), all cookies, or nothing at all of the tool's origin,
+// neither cookies nor site data.
+const preferences = {
+  allowed: { cookie_controls_mode: 0, block_third_party_cookies: false },
+  none: { content_settings: { exceptions: { cookies: { 'http://localhost:*,*': { setting: 2 } } } } },
+};
+
 // A person's own browser profile. Third-party cookies are a setting of the
-// profile, and a context made later does not have it: so allowing them takes a
-// browser of one's own.
+// profile, and a context made later does not have it: so another setting than
+// the default takes a browser of one's own.
 export async function profile(browser, thirdPartyCookies) {
   if (thirdPartyCookies === 'blocked') {
     const context = await browser.newContext(view);
@@ -44,7 +52,7 @@ export async function profile(browser, thirdPartyCookies) {
   await fs.mkdir(path.join(dir, 'Default'));
   await fs.writeFile(
     path.join(dir, 'Default', 'Preferences'),
-    JSON.stringify({ profile: { cookie_controls_mode: 0, block_third_party_cookies: false } }),
+    JSON.stringify({ profile: preferences[thirdPartyCookies] }),
   );
   const context = await chromium.launchPersistentContext(dir, { ...launchOptions, ...view });
   return {

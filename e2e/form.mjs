@@ -46,8 +46,10 @@ export function inDays(n) {
 }
 
 // One question's choices: radios or boxes, named by the legend.
-export function group(tool, name) {
-  const by = { name: questions[name], exact: true };
+export const group = (tool, name) => choices(tool, questions[name]);
+
+export function choices(tool, legend) {
+  const by = { name: legend, exact: true };
   return tool.getByRole('radiogroup', by).or(tool.getByRole('group', by));
 }
 

@@ -13,13 +13,18 @@ export class Cast {
   async person(key) {
     if (!this.people.has(key)) {
       const own = await profile(this.browser, this.thirdPartyCookies);
+      const traffic = [];
+      const note = (what, r) => traffic.push(`${new Date().toISOString().slice(14, 23)} ${what} ${r.url()}`);
       own.context.on('request', (r) => {
         this.addresses.push(r.url());
         const from = r.headers().referer;
         if (from) this.addresses.push(from);
+        note(`→ ${r.method()}${r.headers()['x-tool-session'] ? ' with handle' : ''}`, r);
       });
+      own.context.on('response', (r) => note(`← ${r.status()}`, r));
+      own.context.on('requestfailed', (r) => note(`✗ ${r.failure()?.errorText}`, r));
       const page = own.context.pages()[0] ?? (await own.context.newPage());
-      this.people.set(key, new Person(this.demo, key, own, page));
+      this.people.set(key, new Person(this.demo, key, own, page, traffic));
     }
     return this.people.get(key);
   }
@@ -39,8 +44,8 @@ export class Cast {
 }
 
 export class Person {
-  constructor(demo, key, own, page) {
-    Object.assign(this, { demo, key, profile: own, page, context: own.context });
+  constructor(demo, key, own, page, traffic) {
+    Object.assign(this, { demo, key, profile: own, page, traffic, context: own.context });
   }
 
   // The tool's page in its frame.

@@ -4,7 +4,7 @@ import { answers, fill } from './form.mjs';
 
 export async function ask(person, change) {
   await person.home();
-  await person.act('Request a token').first().click();
+  await person.act('Request a token').or(person.act('Continue your draft')).first().click();
   await person.h1('Request an API token');
   await fill(person.tool, answers(change));
   await person.button('Submit request').click();

@@ -33,7 +33,7 @@ export const test = base.extend({
         await p.page.screenshot({ path: file, fullPage: true, timeout: 5_000 }).catch(() => {});
         await info.attach(`${key}.png`, { path: file, contentType: 'image/png' }).catch(() => {});
         const body = await p.tool.locator('body').ariaSnapshot({ timeout: 2_000 }).catch((e) => String(e));
-        await fs.writeFile(info.outputPath(`${key}.txt`), body);
+        await fs.writeFile(info.outputPath(`${key}.txt`), `${body}\n\n${p.traffic.join('\n')}\n`);
       }
     }
     await cast.close();

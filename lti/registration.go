@@ -62,6 +62,15 @@ func (r Registration) Deployment(id string) (Deployment, bool) {
 // not an absolute https URL (http is allowed for loopback hosts only), a
 // repeated deployment, a frame origin with a path.
 func (r Registration) Validate() error {
+	if len(r.Deployments) == 0 {
+		return errors.New("lti: registration has no deployment")
+	}
+	return r.ValidateWaiting()
+}
+
+// ValidateWaiting is Validate for a registration that may still wait for its
+// first deployment: until then all its launches are refused.
+func (r Registration) ValidateWaiting() error {
 	for _, f := range []struct{ name, value string }{
 		{"id", r.ID}, {"issuer", r.Issuer}, {"client id", r.ClientID},
 	} {
@@ -75,9 +84,6 @@ func (r Registration) Validate() error {
 		if _, err := endpoint(f.value); err != nil {
 			return fmt.Errorf("lti: %s: %w", f.name, err)
 		}
-	}
-	if len(r.Deployments) == 0 {
-		return errors.New("lti: registration has no deployment")
 	}
 	seen := make(map[string]bool, len(r.Deployments))
 	for _, d := range r.Deployments {

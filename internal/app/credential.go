@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/secret"
 )
 
@@ -24,6 +24,9 @@ type Credential struct {
 	OAuthSecret   secret.Text
 	RefreshToken  secret.Text
 }
+
+// TokenCredential is an admin's token as a Credential.
+func TokenCredential(token string) Credential { return Credential{Token: secret.New(token)} }
 
 // The kinds of credentials, as stored.
 const (
@@ -126,7 +129,7 @@ func (o *oauthSource) token(ctx context.Context) (secret.Text, error) {
 	}
 	t, life, err := o.exchange(ctx)
 	if err != nil {
-		return secret.Text{}, fmt.Errorf("refresh the Canvas credential: %w", err)
+		return secret.Text{}, err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -140,36 +143,48 @@ func (o *oauthSource) fresh() (secret.Text, bool) {
 	return o.current, !o.current.IsZero() && o.now().Before(o.until)
 }
 
-// exchange asks for an access token. Errors carry the status, never the answer.
+// exchange asks for an access token. Its errors are of the kinds of every other
+// call to Canvas, and carry the status, never the answer.
 func (o *oauthSource) exchange(ctx context.Context) (secret.Text, time.Duration, error) {
+	fail := func(kind canvas.Kind, status int, detail string) (secret.Text, time.Duration, error) {
+		return secret.Text{}, 0, &canvas.Error{Op: "refresh the credential", Status: status, Kind: kind, Detail: []string{detail}}
+	}
 	form := url.Values{
 		"grant_type": {"refresh_token"}, "client_id": {o.credential.OAuthClientID},
 		"client_secret": {o.credential.OAuthSecret.Reveal()}, "refresh_token": {o.credential.RefreshToken.Reveal()},
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, o.url, strings.NewReader(form.Encode()))
 	if err != nil {
-		return secret.Text{}, 0, errors.New("the address is not usable")
+		return fail(canvas.Invalid, 0, "the address is not usable")
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")
+	req.Header.Set("User-Agent", "Tokendesk") // Canvas refuses calls without one
 	res, err := o.client.Do(req)
 	if err != nil {
-		return secret.Text{}, 0, err
+		if ctx.Err() != nil {
+			return secret.Text{}, 0, ctx.Err()
+		}
+		return fail(canvas.Unreachable, 0, "no answer")
 	}
 	defer func() { _ = res.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(res.Body, oauthAnswer))
 	switch {
 	case err != nil:
-		return secret.Text{}, 0, err
+		return fail(canvas.Unreachable, res.StatusCode, "the answer broke off")
+	case res.StatusCode == http.StatusTooManyRequests:
+		return fail(canvas.Throttled, res.StatusCode, "too many calls")
+	case res.StatusCode >= http.StatusInternalServerError:
+		return fail(canvas.Server, res.StatusCode, "Canvas failed")
 	case res.StatusCode != http.StatusOK:
-		return secret.Text{}, 0, fmt.Errorf("status %d", res.StatusCode)
+		return fail(canvas.Unauthenticated, res.StatusCode, "Canvas does not accept the refresh token or its client")
 	}
 	var got struct {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int    `json:"expires_in"`
 	}
 	if json.Unmarshal(body, &got) != nil || got.AccessToken == "" {
-		return secret.Text{}, 0, errors.New("the answer holds no access token")
+		return fail(canvas.Server, res.StatusCode, "the answer holds no access token")
 	}
 	life := time.Duration(got.ExpiresIn) * time.Second
 	if life <= oauthMargin || life > 24*time.Hour {

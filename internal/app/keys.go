@@ -2,10 +2,12 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/lti"
@@ -83,10 +85,8 @@ func (k *toolKeys) refresh(ctx context.Context) error {
 			return fmt.Errorf("tool key %s: %w", row.ID, err)
 		}
 		public = append(public, key.Public())
-		// The newest that has begun to sign. Two replicas that made a first key
-		// at once published both, and agree here by the id.
-		if !row.SignsFrom.After(now) && (current.ID == "" || row.SignsFrom.After(current.SignsFrom) ||
-			(row.SignsFrom.Equal(current.SignsFrom) && row.ID > current.ID)) {
+		// The newest that has begun to sign.
+		if !row.SignsFrom.After(now) && (current.ID == "" || row.SignsFrom.After(current.SignsFrom)) {
 			current, signs = row, key
 		}
 	}
@@ -105,23 +105,22 @@ func (k *toolKeys) read(ctx context.Context) (rows []store.ToolKey, err error) {
 	return rows, err
 }
 
-// make creates the first key. It signs at once: nobody has our key set yet.
+// make creates the first key. It signs at once: nobody has our key set yet. Of
+// several replicas that would make it one succeeds.
 func (k *toolKeys) make(ctx context.Context, now time.Time) error {
-	key, err := lti.GenerateKey()
+	row, err := k.generate(now, now)
 	if err != nil {
 		return err
 	}
-	der, err := key.Bytes()
-	if err != nil {
-		return err
-	}
-	defer clear(der)
-	row := store.ToolKey{ID: key.ID, Sealed: k.box.Seal(der, toolKeyContext(key.ID)), CreatedAt: now, PublishedAt: now, SignsFrom: now}
-	return k.store.InTx(ctx, func(tx *store.Tx) error {
+	err = k.store.InTx(ctx, func(tx *store.Tx) error {
 		have, err := tx.ToolKeys()
 		if err != nil || len(have) > 0 {
 			return err // somebody was quicker
 		}
 		return tx.SaveToolKey(row)
 	})
+	if errors.Is(err, access.ErrConflict) {
+		return nil // somebody was quicker
+	}
+	return err
 }

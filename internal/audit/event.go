@@ -66,6 +66,7 @@ const (
 	PersonLink     Action = "person.link" // a launch identity joined to a Canvas user, proven by API
 	CapLearned     Action = "policy.cap_learned"
 	NoticeFailed   Action = "notice.failed"
+	KeyRotate      Action = "key.rotate" // the tool's own LTI signing key; in every school's log
 )
 
 var known = []Action{
@@ -74,7 +75,7 @@ var known = []Action{
 	RequestReturn, RequestCollect, RequestMintFailed, RequestHandOver, RequestRefile,
 	GrantCreate, GrantMint, GrantDoubt, GrantShown, GrantGiveUp, GrantStepBack, GrantSeenActive, GrantReplace,
 	GrantRevoke, GrantGone, GrantShownAgain, GrantStray, GrantObserved,
-	Refused, PlatformAdd, PlatformChange, PersonLink, CapLearned, NoticeFailed,
+	Refused, PlatformAdd, PlatformChange, PersonLink, CapLearned, NoticeFailed, KeyRotate,
 }
 
 // Known reports whether a is on the list.

@@ -24,3 +24,15 @@ func (s *Store) InUse() int { return s.sql.Stats().InUse }
 func (s *Store) LockMigrations(ctx context.Context) (func() error, error) {
 	return s.lockMigrations(ctx)
 }
+
+// MigrateTo applies the migrations up to one.
+func (s *Store) MigrateTo(ctx context.Context, version int64) error {
+	p, err := s.provider()
+	if err == nil {
+		_, err = p.UpTo(ctx, version)
+	}
+	return err
+}
+
+// Schema is the newest migration and the oldest program that it admits.
+func (s *Store) Schema(ctx context.Context) (version, program int, err error) { return s.schema(ctx) }

@@ -65,7 +65,8 @@ func (r platformRow) platform(deployments []lti.Deployment) (Platform, error) {
 // SavePlatform adds the platform or, if its ID is known, writes every field but
 // Tenant and CreatedAt, which never change. Registration.PlatformGUID belongs
 // to the tenant and is not written. A name or a deployment that another
-// platform has is access.ErrConflict.
+// platform has is access.ErrConflict. A platform without any deployment waits
+// for one (see SaveDeployment).
 func (tx *Tx) SavePlatform(p Platform, told audit.Event, d *audit.Detail) error {
 	if err := tx.may("save platform"); err != nil {
 		return err
@@ -75,7 +76,7 @@ func (tx *Tx) SavePlatform(p Platform, told audit.Event, d *audit.Detail) error 
 		return fmt.Errorf("save platform %s: its registration has the id %q", p.ID, reg.ID)
 	}
 	reg.ID = p.ID
-	if err := reg.Validate(); err != nil {
+	if err := reg.ValidateWaiting(); err != nil {
 		return fmt.Errorf("save platform %s: %w: %w", p.ID, access.ErrInvalid, err)
 	}
 	lists := make([]string, 3)
@@ -115,6 +116,9 @@ func (tx *Tx) saveDeployments(platform string, reg lti.Registration) error {
 	rows := make([]deploymentRow, len(reg.Deployments))
 	for i, d := range reg.Deployments {
 		rows[i] = deploymentRow{Platform: platform, Position: i, Issuer: reg.Issuer, ClientID: reg.ClientID, DeploymentID: d.ID, Root: d.Root}
+	}
+	if len(rows) == 0 {
+		return nil // registered, and not deployed yet
 	}
 	return tx.fail("save deployments", tx.db.Create(&rows).Error)
 }

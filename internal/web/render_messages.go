@@ -125,6 +125,31 @@ func closedMessages() []string {
 	for _, code := range errorCodes {
 		add(errorKey(code))
 	}
+	for _, key := range troubles {
+		add(troubleKey(key))
+	}
+	for _, c := range []access.Cause{access.ByOwner, access.BySponsor, access.ByReviewer, access.ByCanvas, access.ByNoReplaced, access.ByFault} {
+		add("cause." + string(c))
+	}
+	for _, do := range []access.Action{access.Withdraw, access.Endorse, access.Decline, access.Claim, access.Release, access.Approve,
+		access.Deny, access.Rescind, access.Discard, access.Refile, access.Replace} {
+		add("result." + string(do))
+	}
+	for _, do := range []string{"withdraw", "rescind", "discard", "replace", "revoke", "revoke_other"} {
+		add("confirm."+do+".h1", "confirm."+do+".what", "confirm."+do+".stays")
+	}
+	for _, do := range []access.Action{access.Withdraw, access.Rescind, access.Discard, access.Replace, access.Revoke} {
+		add(actKey(do))
+	}
+	for _, cause := range []access.EndCause{access.CauseRole, access.CauseCourse, access.CauseCanvas} {
+		add("form.end_hint_"+string(cause), "form.latest_"+string(cause))
+	}
+	for _, state := range []string{"done", "now", "next"} {
+		add("step.is_" + state)
+	}
+	for _, k := range access.AIUses {
+		add("filter.ai_" + k)
+	}
 	slices.Sort(out)
 	return slices.Compact(out)
 }
@@ -146,4 +171,11 @@ var errorCodes = []string{
 	"sponsor.missing", "sponsor.self", "sponsor.unknown", "sponsor.not_teaching", "accepted.missing", "too_long",
 	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter",
 	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "alternative.missing", "alternative.text",
+}
+
+// troubles are what the workflow notes on a grant whose last call of Canvas
+// did not give a token, or did not prove one gone.
+var troubles = []string{
+	"mint.cap", "mint.cap_days", "mint.refused", "mint.denied", "mint.no_listing", "mint.canvas_down", "mint.unclear",
+	"mint.odd_answer", "mint.nothing_made",
 }

@@ -151,9 +151,9 @@ func (s Shell) awaitingReview(c workflow.Case, v viewer) status {
 	late := s.Now.After(r.ReviewDue) && !r.ReviewDue.IsZero()
 	args := []any{"Team", word(s.team()), "By", until(r.ReviewDue), "Reviewer", who(s.name(c, r.ClaimedBy)), "Since", r.ClaimedAt}
 	if v == asReviewer {
-		age, over := s.age5(r)
-		if over != "" {
-			st.Also = append(st.Also, badge{Kind: "bad", Icon: "triangle", Word: over})
+		age, over := s.reviewAge(r)
+		if over {
+			st.Also = append(st.Also, badge{Kind: "bad", Icon: "triangle", Word: age})
 		}
 		id := "now.review_free"
 		if r.ClaimedBy != "" {
@@ -173,19 +173,20 @@ func (s Shell) awaitingReview(c workflow.Case, v viewer) status {
 	return st
 }
 
-// age5 is how far a review is in its target, in business days of the person's
-// zone: "Day 2 of 5", and "Overdue by 1 day" or "".
-func (s Shell) age5(r access.Request) (string, string) {
+// reviewAge is how far a review is in its target, in business days of the
+// person's zone: "Day 2 of 5", or once the target is over "Overdue by 1 day"
+// and true.
+func (s Shell) reviewAge(r access.Request) (string, bool) {
 	zone := s.P.Zone()
-	day := access.BusinessDaysBetween(r.ReviewSince, s.Now, zone)
 	if s.Now.After(r.ReviewDue) {
-		over := max(access.BusinessDaysBetween(r.ReviewDue, s.Now, zone)-1, 0)
-		if over == 0 {
-			return s.T("review.day", "Day", day, "Target", access.ReviewDays), s.T("review.overdue")
+		over := access.BusinessDaysBetween(r.ReviewDue, s.Now, zone) - 1
+		if over < 1 {
+			return s.T("review.overdue"), true
 		}
-		return s.T("review.day", "Day", day, "Target", access.ReviewDays), s.T("review.overdue_days", "Count", over)
+		return s.T("review.overdue_days", "Count", over), true
 	}
-	return s.T("review.day", "Day", min(day, access.ReviewDays), "Target", access.ReviewDays), ""
+	day := min(access.BusinessDaysBetween(r.ReviewSince, s.Now, zone), access.ReviewDays)
+	return s.T("review.day", "Day", day, "Target", access.ReviewDays), false
 }
 
 func (s Shell) approved(c workflow.Case, v viewer) status {

@@ -47,7 +47,7 @@ func newFrame(s Shell, current, h1, path string) frame {
 	if s.Banner != nil {
 		f.Notes = append(f.Notes, s.bannerView(*s.Banner, true))
 	}
-	if b := s.standing(); b != nil {
+	if b := s.standing(path); b != nil {
 		f.Notes = append(f.Notes, s.bannerView(*b, false))
 	}
 	return f
@@ -195,16 +195,16 @@ func (s Shell) counted(id string, n int) string {
 	return s.T("nav.counted", "Name", s.T(id), "Number", n)
 }
 
-// standing picks the one notice that stays above this page: a page never shows
-// more than one.
-func (s Shell) standing() *Banner {
-	for _, b := range slices.Concat(s.ownStanding(), s.Standing) {
+// standing picks the one notice that stays above the page at path: a page never
+// shows more than one.
+func (s Shell) standing(path string) *Banner {
+	for _, b := range slices.Concat(s.ownStanding(path), s.Standing) {
 		return &b
 	}
 	return nil
 }
 
-func (s Shell) ownStanding() []Banner {
+func (s Shell) ownStanding(path string) []Banner {
 	if !s.HasSession {
 		return nil
 	}
@@ -227,7 +227,7 @@ func (s Shell) ownStanding() []Banner {
 	if !t.CanvasSince.IsZero() {
 		out = append(out, Banner{Kind: BannerWarn, ID: "standing.canvas_down", Args: map[string]any{"Since": t.CanvasSince}})
 	}
-	if s.Nav.SelfService && s.Nav.Reviewer {
+	if list := path == "/" || strings.HasPrefix(path, "/queue") || path == "/tokens" || strings.HasPrefix(path, "/tokens?"); list && s.Nav.SelfService && s.Nav.Reviewer {
 		out = append(out, Banner{Kind: BannerWarn, ID: "standing.self_service"})
 	}
 	if s.Nav.Sponsor && s.Nav.Waiting > 0 && s.Current == PageHome {

@@ -176,7 +176,6 @@ type table struct {
 
 type column struct {
 	Label string
-	End   bool // numbers stand at the end edge
 	Quiet bool // header for assistive technology only
 }
 

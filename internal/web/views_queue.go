@@ -165,11 +165,14 @@ func (s Shell) queueTable(cs []workflow.Case) table {
 		if req.ClaimedBy != "" {
 			held = s.value(s.name(c, req.ClaimedBy), "")
 		}
-		age, late := cell{}, ""
+		age := cell{}
 		if req.State == access.AwaitingReview {
-			var words string
-			words, late = s.age5(req)
-			age = cell{HTML: template.HTML(template.HTMLEscapeString(words)), Late: late} //nolint:gosec // escaped
+			words, over := s.reviewAge(req)
+			if over {
+				age.Late = words
+			} else {
+				age.HTML = s.value(word(words), "")
+			}
 		}
 		st := s.requestStatus(c, asReviewer)
 		r.Cells = s.cells(t.Columns[1:],

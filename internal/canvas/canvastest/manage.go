@@ -27,6 +27,7 @@ import (
 //	PUT    /users/login           {"user","state"}
 //	POST   /tokens                {"user","purpose","expires_in"}, a foreign token
 //	POST   /tokens/activate       {"user","token"}
+//	PATCH  /switches              any of Switches, by field name
 //	DELETE /tokens                {"token"}, behind the tool's back
 //	POST   /reports/fail          the next report ends in "error"
 //
@@ -53,6 +54,7 @@ func (s *Server) ManageHandler() http.Handler {
 	mux.HandleFunc("POST /faults", order(s.orderFault))
 	mux.HandleFunc("PUT /era", order(s.orderEra))
 	mux.HandleFunc("PATCH /flags", s.patchFlags)
+	mux.HandleFunc("PATCH /switches", s.patchSwitches)
 	mux.HandleFunc("POST /clock/advance", order(s.orderAdvance))
 	mux.HandleFunc("POST /admins", order(s.orderPromotion))
 	mux.HandleFunc("DELETE /admins", order(s.orderDemotion))

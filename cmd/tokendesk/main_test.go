@@ -1,0 +1,346 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+)
+
+// desk is an operator's shell with an empty folder for the database.
+type desk struct {
+	t   *testing.T
+	env []string
+	dir string
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	dir := t.TempDir()
+	return &desk{t: t, dir: dir, env: []string{
+		"TOKENDESK_DATABASE_URL=sqlite:" + filepath.Join(dir, "t.db"), "TOKENDESK_PUBLIC_URL=http://127.0.0.1:8080", "TOKENDESK_LISTEN=127.0.0.1:0",
+	}}
+}
+
+// run runs a command and returns its exit code and what it wrote.
+func (d *desk) run(args ...string) (code int, out, errs string) {
+	d.t.Helper()
+	return d.with(nil, args...)
+}
+
+func (d *desk) with(stdin io.Reader, args ...string) (code int, out, errs string) {
+	d.t.Helper()
+	var o, e bytes.Buffer
+	code = run(d.t.Context(), args, d.env, stdin, &o, &e)
+	if n := strings.Count(e.String(), "\n"); n > 1 || (n == 1 && !strings.HasSuffix(e.String(), "\n")) {
+		d.t.Errorf("%v: more than one line of error: %q", args, e.String())
+	}
+	if code == exitFine && e.Len() > 0 {
+		d.t.Errorf("%v: it went well and wrote %q", args, e.String())
+	}
+	return code, o.String(), e.String()
+}
+
+// fine fails unless the command went well.
+func (d *desk) fine(args ...string) string {
+	d.t.Helper()
+	code, out, errs := d.run(args...)
+	if code != exitFine {
+		d.t.Fatalf("%v: exit %d: %s%s", args, code, out, errs)
+	}
+	return out
+}
+
+func (d *desk) file(name, content string) string {
+	d.t.Helper()
+	path := filepath.Join(d.dir, name)
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	return path
+}
+
+func (d *desk) add(cv *canvastest.Server, more ...string) []string {
+	return append([]string{"platform", "add", "-name", "Northfield", "-issuer", cv.Issuer(), "-client-id", "10000000000002",
+		"-deployment-id", "7788:abc", "-auth-url", cv.SSOURL() + "/api/lti/authorize_redirect", "-jwks-url", cv.SSOURL() + "/api/lti/security/jwks",
+		"-token-url", cv.SSOURL() + "/login/oauth2/token", "-canvas-url", cv.InstitutionURL(),
+		"-canvas-token-file", d.file("token", cv.World().ServiceToken()+"\n")}, more...)
+}
+
+func TestHelp(t *testing.T) {
+	d := newDesk(t)
+	for _, args := range [][]string{{"-h"}, {"--help"}, {"help"}, {"platform", "-h"}} {
+		if out := d.fine(args...); !strings.Contains(out, "platform disable") {
+			t.Errorf("%v: %s", args, out)
+		}
+	}
+	for _, c := range commands {
+		out := d.fine(append(strings.Fields(c.words), "-h")...)
+		if !strings.Contains(out, "Usage: tokendesk "+c.words) || !strings.Contains(out, c.line) {
+			t.Errorf("%s -h: %s", c.words, out)
+		}
+	}
+	for _, absent := range []string{"invite", "revoke", "rotate"} {
+		if strings.Contains(d.fine("-h"), absent) {
+			t.Errorf("%s is offered and does not exist", absent)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(d.dir, "t.db")); err == nil {
+		t.Error("asking for help made a database")
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	d := newDesk(t)
+	for _, tc := range []struct {
+		args []string
+		want string
+	}{
+		{nil, "name a command"},
+		{[]string{"frobnicate"}, `"frobnicate"`},
+		{[]string{"invite"}, `"invite"`},
+		{[]string{"platform"}, "add, list, disable, settings"},
+		{[]string{"platform", "remove"}, "add, list, disable, settings"},
+		{[]string{"keys", "rotate"}, "list"},
+		{[]string{"serve", "-port", "80"}, "-port"},
+		{[]string{"serve", "-only", "everything"}, "web or worker"},
+		{[]string{"serve", "now"}, `"now"`},
+		{[]string{"platform", "disable", "-name", "x"}, "-reason"},
+		{[]string{"platform", "settings", "-name", "x", "-reason", "y"}, "-file"},
+		{[]string{"platform", "settings", "-name", "x", "-reason", "y", "-file", "/nowhere/at/all"}, "/nowhere/at/all"},
+		{[]string{"platform", "add", "-name", "x"}, "-issuer"},
+		{[]string{"platform", "add", "-name", "x", "-canvas-token-file", "/nowhere/at/all"}, "/nowhere/at/all"},
+		{[]string{"audit", "verify", "a", "b"}, "one file"},
+	} {
+		code, out, errs := d.run(tc.args...)
+		if code != exitUsage || out != "" || !strings.Contains(errs, tc.want) || !strings.HasPrefix(errs, "tokendesk") {
+			t.Errorf("%v: exit %d, out %q, error %q; want %q", tc.args, code, out, errs, tc.want)
+		}
+	}
+	d.env = append(d.env, "TOKENDESK_PUBLICURL=x")
+	if code, _, errs := d.run("migrate"); code != exitFailure || !strings.Contains(errs, "TOKENDESK_PUBLICURL") {
+		t.Errorf("an unknown setting: exit %d, %q", code, errs)
+	}
+}
+
+func TestOperating(t *testing.T) {
+	d := newDesk(t)
+	cv := canvastest.Start(t, canvastest.Options{})
+	for _, args := range [][]string{{"platform", "list"}, {"audit", "export"}, {"keys", "list"}, {"serve"}} {
+		if code, _, errs := d.run(args...); code != exitFailure || !strings.Contains(errs, "tokendesk migrate") {
+			t.Errorf("%v before migrate: exit %d, %q", args, code, errs)
+		}
+	}
+	d.fine("migrate")
+	d.fine("migrate")
+	if out := d.fine("platform", "list"); !strings.Contains(out, "platform add") {
+		t.Errorf("list of none: %q", out)
+	}
+	if out := d.fine(d.add(cv)...); !strings.Contains(out, "Northfield") {
+		t.Errorf("add: %q", out)
+	}
+	if code, _, errs := d.run(d.add(cv)...); code != exitUsage || !strings.Contains(errs, "already") {
+		t.Errorf("add twice: exit %d, %q", code, errs)
+	}
+	if out := d.fine("platform", "list"); !strings.Contains(out, `"Northfield"`) || !strings.Contains(out, "7788:abc") || strings.Contains(out, cv.World().ServiceToken()) {
+		t.Errorf("list: %q", out)
+	}
+
+	if out := d.fine("doctor"); strings.Count(out, "ok    ") < 5 || strings.Contains(out, "FAIL") || !strings.Contains(out, "create_access_tokens") || !strings.Contains(out, "self-service") {
+		t.Errorf("doctor:\n%s", out)
+	}
+	d.fine("platform", "settings", "-name", "Northfield", "-file", d.file("school.json", `{"contact":"canvas@northfield.example"}`), "-reason", "contact")
+	if code, _, errs := d.with(strings.NewReader(`{"contatc":"x"}`), "platform", "settings", "-name", "Northfield", "-file", "-", "-reason", "x"); code != exitUsage || !strings.Contains(errs, "contatc") {
+		t.Errorf("settings with a mistake: exit %d, %q", code, errs)
+	}
+
+	exported := d.fine("audit", "export")
+	path := filepath.Join(d.dir, "audit.jsonl")
+	d.fine("audit", "export", "-platform", "Northfield", "-o", path)
+	if code, _, _ := d.run("audit", "export", "-o", path); code != exitFailure {
+		t.Error("an export overwrites a file")
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the export: %v, %v", info, err)
+	}
+	onlyVerify := &desk{t: t, dir: d.dir} // with no settings at all
+	if out := onlyVerify.fine("audit", "verify", path); !strings.Contains(out, "Verified 2 entries") {
+		t.Errorf("verify: %q", out)
+	}
+	if code, out, _ := onlyVerify.with(strings.NewReader(exported), "audit", "verify"); code != exitFine || !strings.Contains(out, "Verified 2 entries") {
+		t.Errorf("verify from standard input: %d %q", code, out)
+	}
+	broken := d.file("broken.jsonl", strings.Replace(exported, `"actor":"operator:`, `"actor":"operator:x`, 1))
+	if code, _, errs := onlyVerify.run("audit", "verify", broken); code != exitFailure || !strings.Contains(errs, "breaks at entry 1") {
+		t.Errorf("verify a broken export: exit %d, %q", code, errs)
+	}
+
+	if out := d.fine("keys", "list"); !strings.Contains(out, "no key yet") {
+		t.Errorf("keys: %q", out)
+	}
+	d.fine("platform", "disable", "-name", "Northfield", "-reason", "closing")
+	if out := d.fine("platform", "list"); !strings.Contains(out, "  off  ") {
+		t.Errorf("list: %q", out)
+	}
+}
+
+func TestDoctorFinds(t *testing.T) {
+	cv := canvastest.Start(t, canvastest.Options{})
+	for name, tc := range map[string]struct {
+		spoil func(d *desk)
+		want  string
+	}{
+		"a database that was never migrated": {func(*desk) {}, "FAIL  database: the database is behind"},
+		"a missing public URL":               {func(d *desk) { d.env = d.env[:1]; d.fine("migrate") }, "FAIL  configuration: TOKENDESK_PUBLIC_URL"},
+		"a setting that is wrong":            {func(d *desk) { d.env = append(d.env, "TOKENDESK_LOG_LEVEL=loud") }, "FAIL  configuration: TOKENDESK_LOG_LEVEL"},
+		"a mail server that does not answer": {func(d *desk) {
+			d.env = append(d.env, "TOKENDESK_SMTP_URL=smtp://desk:hunter2@127.0.0.1:1", "TOKENDESK_MAIL_FROM=a@b.example")
+			d.fine("migrate")
+		}, "FAIL  mail: "},
+		"a key set that is not there": {func(d *desk) {
+			d.fine("migrate")
+			d.fine(d.add(cv, "-jwks-url", cv.SSOURL()+"/nothing")...)
+		}, "FAIL  Northfield: key set: "},
+		"a credential that Canvas refuses": {func(d *desk) {
+			d.fine("migrate")
+			d.fine(d.add(cv, "-canvas-token-file", d.file("bad", "1~hunter2"))...)
+		}, "FAIL  Northfield: Canvas credential: "},
+		"a credential without the permissions": {func(d *desk) {
+			_, token := cv.World().SeedToken("sam", canvastest.TokenSpec{Purpose: "x"})
+			d.fine("migrate")
+			d.fine(d.add(cv, "-canvas-token-file", d.file("weak", token))...)
+		}, "FAIL  Northfield: "},
+		"a lost master key": {func(d *desk) {
+			d.fine("migrate")
+			d.fine(d.add(cv)...)
+			if err := os.Remove(filepath.Join(d.dir, "t.db.key")); err != nil {
+				t.Fatal(err)
+			}
+		}, "FAIL  Northfield: Canvas credential: "},
+	} {
+		d := newDesk(t)
+		tc.spoil(d)
+		code, out, errs := d.run("doctor")
+		if code != exitFailure || !strings.Contains(out, tc.want) || errs != "" {
+			t.Errorf("%s: exit %d\n%s%s", name, code, out, errs)
+		}
+		if strings.Contains(out, "hunter2") {
+			t.Errorf("%s: a secret is told:\n%s", name, out)
+		}
+		for line := range strings.Lines(out) {
+			if line[:5] != "ok   " && line[:5] != "note " && line[:5] != "FAIL " {
+				t.Errorf("%s: a line that is no check: %q", name, line)
+			}
+		}
+	}
+}
+
+func TestPlatformWithOAuth(t *testing.T) {
+	d := newDesk(t)
+	cv := canvastest.Start(t, canvastest.Options{})
+	d.fine("migrate")
+	c := cv.World().AddOAuthClient("service", "Tokendesk")
+	args := d.add(cv, "-canvas-oauth-client-id", c.ClientID, "-canvas-oauth-secret-file", d.file("secret", c.Secret),
+		"-canvas-refresh-token-file", d.file("refresh", c.RefreshToken))
+	if code, _, errs := d.run(args...); code != exitUsage || !strings.Contains(errs, "not both") {
+		t.Errorf("both credentials: exit %d, %q", code, errs)
+	}
+	for i, a := range args {
+		if a == "-canvas-token-file" {
+			args = append(args[:i:i], args[i+2:]...)
+			break
+		}
+	}
+	d.fine(args...)
+	if out := d.fine("doctor"); !strings.Contains(out, "ok    Northfield: permissions") {
+		t.Errorf("doctor:\n%s", out)
+	}
+}
+
+// buffer is what a running program writes.
+type buffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// listening waits for the line that says where the program listens.
+func (b *buffer) listening(t *testing.T, ended <-chan int) string {
+	t.Helper()
+	for range 500 {
+		for line := range strings.Lines(b.String()) {
+			var l struct{ Msg, Listen string }
+			if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "serving" {
+				return l.Listen
+			}
+		}
+		select {
+		case code := <-ended:
+			t.Fatalf("the program ended with %d: %s", code, b)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	t.Fatalf("the program does not listen: %s", b)
+	return ""
+}
+
+func TestServe(t *testing.T) {
+	for _, part := range []string{"", "web"} {
+		d := newDesk(t)
+		d.fine("migrate")
+		ctx, stop := context.WithCancel(t.Context())
+		var out bytes.Buffer
+		errs := &buffer{}
+		ended := make(chan int, 1)
+		go func() { ended <- run(ctx, []string{"serve", "-only", part}, d.env, nil, &out, errs) }()
+		at := errs.listening(t, ended)
+		for _, path := range []string{"/healthz", "/readyz", "/lti/jwks.json", "/lti/config.json"} {
+			res, err := http.Get("http://" + at + path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = res.Body.Close()
+			if res.StatusCode != http.StatusOK {
+				t.Errorf("%s answers %d", path, res.StatusCode)
+			}
+		}
+		stop()
+		if code := <-ended; code != exitFine || out.Len() > 0 || !strings.Contains(errs.String(), `"stopped"`) {
+			t.Errorf("exit %d, out %q, log %s", code, out.String(), errs)
+		}
+		if out := d.fine("keys", "list"); !strings.Contains(out, "  signs") {
+			t.Errorf("keys: %q", out)
+		}
+	}
+}
+
+func TestServeWorkerDoesNotListen(t *testing.T) {
+	d := newDesk(t)
+	d.fine("migrate")
+	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer stop()
+	errs := &buffer{}
+	if code := run(ctx, []string{"serve", "-only", "worker"}, d.env, nil, io.Discard, errs); code != exitFine || strings.Contains(errs.String(), `"serving"`) {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}

@@ -1,0 +1,162 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// The life of one of the tool's own keys. It is published, signs from keyWait
+// later until its successor does, and is published for keyKeep after that.
+const (
+	// keyWait is longer than everybody keeps a key set: ten minutes
+	// (lti.KeySetHandler) after a replica that had read its keys just before
+	// (keysAge). Canvas itself keeps none.
+	keyWait = 30 * time.Minute
+	// keyKeep is longer than anything that was signed can be checked: an
+	// assertion lives for five minutes, and a replica may sign with what it has
+	// read for keysAge.
+	keyKeep = 2 * time.Hour
+	// keyLife is how long a key signs before the schedule replaces it.
+	keyLife = 90 * 24 * time.Hour
+	// keyForget is how long a key that ended stays in the database.
+	keyForget = 30 * 24 * time.Hour
+)
+
+// Rotation is what a rotation came to.
+type Rotation struct {
+	New KeyState
+	// Old is the key that New follows; it stays published until its RetiredAt.
+	// It is zero where the tool had no key yet.
+	Old KeyState
+	// Made is false where New was waiting to sign already, because somebody had
+	// rotated shortly before. Then nothing was changed.
+	Made bool
+}
+
+// RotateKeys publishes a new signing key for the tool, which signs after half
+// an hour; by then everybody has it. The old key stays published until nothing
+// that it signed can still be checked. It is recorded in every school's log.
+// While a new key waits to sign, it is that key's rotation that is returned.
+func (a *App) RotateKeys(ctx context.Context, actor, reason string) (Rotation, error) {
+	r, err := a.keys.rotate(ctx, actor, reason)
+	if err == nil && r.Made {
+		a.Log.InfoContext(ctx, "the tool's signing key is rotated", "actor", actor, "key", r.New.ID, "signs_from", r.New.SignsFrom,
+			"old_key", r.Old.ID, "old_key_ends", r.Old.RetiredAt)
+	}
+	return r, err
+}
+
+// rotateOld rotates if the newest key has signed for keyLife.
+func (a *App) rotateOld(ctx context.Context) error {
+	rows, err := a.keys.read(ctx)
+	if err != nil {
+		return err
+	}
+	newest, ok := unended(rows)
+	if !ok || a.now().Sub(newest.SignsFrom) < keyLife {
+		return nil // the first start makes the first key
+	}
+	_, err = a.RotateKeys(ctx, "system", "it had signed for "+fmt.Sprint(int(keyLife.Hours()/24))+" days")
+	return err
+}
+
+func (k *toolKeys) rotate(ctx context.Context, actor, reason string) (Rotation, error) {
+	if _, err := k.Current(ctx); err != nil { // makes the first one
+		return Rotation{}, err
+	}
+	rows, err := k.read(ctx)
+	if err != nil {
+		return Rotation{}, err
+	}
+	old, ok := unended(rows)
+	now := k.now()
+	if !ok || old.SignsFrom.After(now) {
+		return k.rotated(rows, false)
+	}
+	next, err := k.generate(now, now.Add(keyWait))
+	if err != nil {
+		return Rotation{}, err
+	}
+	err = k.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.ReplaceToolKey(old.ID, next.SignsFrom.Add(keyKeep), next); err != nil {
+			return err
+		}
+		tenants, err := tx.Tenants()
+		if err != nil {
+			return err
+		}
+		for _, t := range tenants {
+			e := audit.Event{ID: store.NewID("aud"), Tenant: string(t.ID), At: now, Actor: actor, Action: audit.KeyRotate, Object: next.ID, Related: old.ID}
+			if err := tx.Audit(e, audit.NewDetail(map[string]string{"reason": reason})); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	made := err == nil
+	if err != nil && !errors.Is(err, access.ErrConflict) {
+		return Rotation{}, fmt.Errorf("rotate the tool's keys: %w", err)
+	}
+	k.forget()
+	if rows, err = k.read(ctx); err != nil {
+		return Rotation{}, err
+	}
+	return k.rotated(rows, made)
+}
+
+// rotated tells of the newest key and the one before it.
+func (k *toolKeys) rotated(rows []store.ToolKey, made bool) (Rotation, error) {
+	next, ok := unended(rows)
+	if !ok {
+		return Rotation{}, errors.New("rotate the tool's keys: no key is without an end")
+	}
+	r := Rotation{New: keyState(next), Made: made}
+	for _, row := range rows {
+		if row.ID != next.ID && row.RetiredAt.After(k.now()) && row.SignsFrom.After(r.Old.SignsFrom) {
+			r.Old = keyState(row)
+		}
+	}
+	return r, nil
+}
+
+// unended is the newest key: the only one that has no end yet.
+func unended(rows []store.ToolKey) (store.ToolKey, bool) {
+	i := slices.IndexFunc(rows, func(r store.ToolKey) bool { return r.RetiredAt.IsZero() })
+	if i < 0 {
+		return store.ToolKey{}, false
+	}
+	return rows[i], true
+}
+
+func keyState(r store.ToolKey) KeyState {
+	return KeyState{ID: r.ID, CreatedAt: r.CreatedAt, SignsFrom: r.SignsFrom, RetiredAt: r.RetiredAt}
+}
+
+// generate makes a key that is published now and signs from then on.
+func (k *toolKeys) generate(now, signsFrom time.Time) (store.ToolKey, error) {
+	key, err := lti.GenerateKey()
+	if err != nil {
+		return store.ToolKey{}, err
+	}
+	der, err := key.Bytes()
+	if err != nil {
+		return store.ToolKey{}, err
+	}
+	defer clear(der)
+	return store.ToolKey{ID: key.ID, Sealed: k.box.Seal(der, toolKeyContext(key.ID)), CreatedAt: now, PublishedAt: now, SignsFrom: signsFrom}, nil
+}
+
+// forget makes the next question read the keys anew.
+func (k *toolKeys) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.readAt = time.Time{}
+}

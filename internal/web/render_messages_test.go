@@ -1,0 +1,66 @@
+package web
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// sourceOf is the Go source of a neighbouring package, without its tests.
+func sourceOf(t *testing.T, pkg string) string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", pkg, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no source of %s: %v", pkg, err)
+	}
+	var b strings.Builder
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		s, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(s)
+	}
+	return b.String()
+}
+
+// The lists of keys that other packages use must be whole: a key without words
+// would show itself to a person.
+func TestKeysOfOtherPackagesHaveWords(t *testing.T) {
+	for _, pkg := range []string{"access", "workflow"} {
+		for _, m := range regexp.MustCompile(`\.Add\("\w+", "([a-z_.]+)"`).FindAllStringSubmatch(sourceOf(t, pkg), -1) {
+			if !slices.Contains(errorCodes, m[1]) {
+				t.Errorf("%s asks for the correction %s, which has no words", pkg, m[1])
+			}
+		}
+	}
+	found := regexp.MustCompile(`\btrouble[A-Z]\w*\s*=\s*"([a-z_.]+)"`).FindAllStringSubmatch(sourceOf(t, "workflow"), -1)
+	if len(found) < 5 {
+		t.Fatalf("only %d troubles were found in the workflow", len(found))
+	}
+	for _, m := range found {
+		if !slices.Contains(troubles, m[1]) {
+			t.Errorf("the workflow notes %s, which has no words", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`Why\w+\s+Why = "(\w+)"`).FindAllStringSubmatch(sourceOf(t, "access"), -1) {
+		if !slices.Contains(whys, access.Why(m[1])) {
+			t.Errorf("the refusal %s has no words", m[1])
+		}
+	}
+	for _, m := range regexp.MustCompile(`\w+\s+Action = "((?:request|grant)\.\w+)"`).FindAllStringSubmatch(sourceOf(t, "audit"), -1) {
+		if a := audit.Action(m[1]); !slices.Contains(storyActions, a) && storyKey(workflow.StoryStep{Action: a}) != "" {
+			t.Errorf("the story has no words for %s", a)
+		}
+	}
+}
