@@ -160,6 +160,11 @@ func (v *visit) shell(banner *Banner) Shell {
 		return sh
 	}
 	sh.HasSession, sh.Session, sh.Handle, sh.NewTabURL, sh.Forget = true, v.sess, v.handle, v.newTab, v.forget
+	if v.r.Header.Get("HX-Request") == "true" {
+		// The frame has the school's colours since its first page. htmx swaps no
+		// style, and its parsing of one would be reported against the policy.
+		sh.Session.Brand = workflow.Brand{}
+	}
 	sh.Nav = v.s.work.Nav(v.ctx(), v.sess)
 	words, err := v.s.work.School(v.ctx(), v.sess)
 	if err != nil {
