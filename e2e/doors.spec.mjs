@@ -1,18 +1,16 @@
 import { test, expect } from './test.mjs';
-import { ask, endorse, openFrom } from './story.mjs';
+import { ask, endorse, go, openFrom } from './story.mjs';
 
 async function expectNobodyAsked(person) {
   const entry = person.tool.getByRole('navigation').getByRole('link', { name: /^Sponsorships/ });
   if (!(await entry.count())) return;
-  await entry.click();
-  await person.h1('Sponsorships');
+  await go(person, 'Sponsorships');
   await expect(person.tool.getByText('Nobody has asked you to sponsor a token.')).toBeVisible();
 }
 
 test('an admin meets a request of their own, and cannot decide it', async ({ cast }) => {
   const dana = await cast.enter('dana', 'root');
-  await dana.tool.getByRole('navigation').getByRole('link', { name: /^Review queue/ }).click();
-  await dana.h1('Review queue');
+  await go(dana, 'Review queue');
   const row = dana.tool.getByRole('row').filter({ hasText: 'Dana Ortiz' }).filter({ hasText: 'Enrolment report' });
   await row.getByRole('link').first().click();
   await dana.h1(/^Request REQ-/);

@@ -1,5 +1,5 @@
 import { test, expect } from './test.mjs';
-import { activate, approve, approved, ask, collect, endorse, openFrom } from './story.mjs';
+import { activate, approve, approved, ask, collect, endorse, go, openFrom } from './story.mjs';
 import { choices, problems } from './form.mjs';
 
 test('a sponsor declines with a reason, and the student may ask another teacher', async ({ cast }) => {
@@ -47,7 +47,7 @@ test('a student withdraws, after one question', async ({ cast }) => {
   await maya.button('Withdraw').click();
   await expect(maya.tool.getByText('Withdrawn').first()).toBeVisible();
   const ana = await cast.enter('ana', 'bio201');
-  await ana.tool.getByRole('navigation').getByRole('link', { name: /^Sponsorships/ }).click();
+  await go(ana, 'Sponsorships');
   await expect(ana.tool.getByRole('region', { name: /Waiting/ }).getByText(code)).toHaveCount(0);
 });
 
@@ -88,8 +88,7 @@ test.describe('a token that works is ended by', () => {
     test(`${who}, who says why`, async ({ cast, demo }) => {
       const { maya, value } = await working(cast, demo);
       const person = await cast.enter(key, place);
-      await person.tool.getByRole('navigation').getByRole('link', { name: new RegExp(`^${list}`) }).click();
-      await person.h1(list);
+      await go(person, list);
       const row = person.tool.getByRole('row').filter({ hasText: 'Attendance helper' });
       await person.act('Revoke', row).click();
       await person.button('Revoke').click();

@@ -23,6 +23,8 @@ export class Cast {
       });
       own.context.on('response', (r) => note(`← ${r.status()}`, r));
       own.context.on('requestfailed', (r) => note(`✗ ${r.failure()?.errorText}`, r));
+      own.context.on('console', (m) => traffic.push(`${new Date().toISOString().slice(14, 23)} console ${m.type()}: ${m.text()}`));
+      own.context.on('weberror', (e) => traffic.push(`${new Date().toISOString().slice(14, 23)} error ${e.error().stack}`));
       const page = own.context.pages()[0] ?? (await own.context.newPage());
       this.people.set(key, new Person(this.demo, key, own, page, traffic));
     }

@@ -13,10 +13,19 @@ export async function ask(person, change) {
   return /REQ-\d{4}/.exec(h1)[0];
 }
 
+// Goes to a page by its navigation entry, and waits for it even if it is there already.
+export async function go(person, entry) {
+  const link = person.tool.getByRole('navigation').getByRole('link', { name: new RegExp(`^${entry}`) });
+  const path = await link.getAttribute('href');
+  const arrived = person.page.waitForResponse((r) => new URL(r.url()).pathname === path);
+  await link.click();
+  await (await arrived).finished();
+  await person.h1(entry);
+}
+
 // Opens a request from the list under the navigation entry of this name.
 export async function openFrom(person, list, code) {
-  await person.tool.getByRole('navigation').getByRole('link', { name: new RegExp(`^${list}`) }).click();
-  await person.h1(list);
+  await go(person, list);
   await person.tool.locator(`main a[href="/requests/${code}"]`).first().click();
   await person.h1(`Request ${code}`);
 }

@@ -79,7 +79,7 @@ func (b *browser) setCookies(origin string, cookies []*http.Cookie) {
 
 // open follows a link to a page of Canvas that launches the tool, and every
 // redirect and self-submitting form after it, until the tool's first page.
-func (b *browser) open(ctx context.Context, address, tool string) error {
+func (b *browser) open(ctx context.Context, address string) error {
 	b.handle = ""
 	if err := b.send(ctx, http.MethodGet, address, nil); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (b *browser) open(ctx context.Context, address, tool string) error {
 			return err
 		}
 	}
-	return fmt.Errorf("no first page from %s after %d steps", tool, maxSteps)
+	return fmt.Errorf("%s does not lead to a page of the tool in %d steps", address, maxSteps)
 }
 
 // post sends a form of the tool's page, with the session's handle.

@@ -15,7 +15,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/config"
-	"github.com/tokendesk/tokendesk/internal/secret"
 )
 
 // school is the name of the stand-in's institution.
@@ -195,7 +194,8 @@ func (d *demo) prepare(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := d.register(ctx, at); err != nil {
+	kept, err := d.register(ctx, at)
+	if err != nil {
 		return err
 	}
 	w := d.canvas.World()
@@ -205,7 +205,7 @@ func (d *demo) prepare(ctx context.Context, o options) error {
 		return err
 	}
 	d.canvas.SetStartPage(page)
-	if !o.empty {
+	if !o.empty && !kept {
 		if err := d.seed(ctx, where); err != nil {
 			return fmt.Errorf("sample requests: %w", err)
 		}
@@ -231,14 +231,21 @@ func (d *demo) configuration(ctx context.Context) ([]byte, error) {
 	return []byte(b.page.body), nil
 }
 
-func (d *demo) register(ctx context.Context, at canvastest.Deployment) error {
+// register makes the stand-in known to the tool. kept tells that it was known
+// before: the folder holds the data of an earlier run. Then its addresses and
+// its credential are renewed, since the stand-in itself remembers nothing.
+func (d *demo) register(ctx context.Context, at canvastest.Deployment) (kept bool, err error) {
+	before, err := d.tool.Platforms(ctx)
+	if err != nil {
+		return false, err
+	}
 	w := d.canvas.World()
 	spec := app.PlatformSpec{
 		Name: school, Issuer: d.canvas.Issuer(), ClientID: at.ClientID, Deployments: []string{at.ID},
 		AuthURL:    d.canvas.SSOURL() + "/api/lti/authorize_redirect",
 		KeySetURL:  d.canvas.SSOURL() + "/api/lti/security/jwks",
 		TokenURL:   d.canvas.SSOURL() + "/login/oauth2/token",
-		CanvasURLs: []string{d.canvasURL}, Credential: app.Credential{Token: secret.New(w.ServiceToken())},
+		CanvasURLs: []string{d.canvasURL}, Credential: app.TokenCredential(w.ServiceToken()),
 		Actor: "operator:demo", Reason: "the demo's stand-in",
 	}
 	spec.School.Contact = "canvas-help@northfield.example"
@@ -254,8 +261,8 @@ func (d *demo) register(ctx context.Context, at canvastest.Deployment) error {
 	}
 	spec.School.NonAcademicAccounts = []string{w.Account("sandbox").ID.String()}
 	spec.School.StaffList = []string{w.User("dana").ID.String(), w.User("priya").ID.String()}
-	_, err := d.tool.AddPlatform(ctx, spec)
-	return err
+	_, err = d.tool.AddPlatform(ctx, spec)
+	return len(before) > 0, err
 }
 
 func (d *demo) seed(ctx context.Context, where places) error {

@@ -182,7 +182,7 @@ func (s *seeder) as(ctx context.Context, key, place string) (*browser, error) {
 	}
 	b := newBrowser()
 	b.setCookies(s.canvas.InstitutionURL(), cookies)
-	if err := b.open(ctx, s.canvas.InstitutionURL()+place, s.tool); err != nil {
+	if err := b.open(ctx, s.canvas.InstitutionURL()+place); err != nil {
 		b.close()
 		return nil, fmt.Errorf("%s at %s: %w", key, place, err)
 	}

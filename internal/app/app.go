@@ -123,6 +123,7 @@ func (a *App) wire(ctx context.Context, o Options) error {
 		Nudge: a.runner.Nudge, PublicURL: a.cfg.PublicURL, AtStep: o.AtStep,
 	}
 	a.runner.Handlers, a.runner.Schedules = a.Work.Handlers(), a.Work.Schedules()
+	a.scheduleUpkeep()
 
 	proxies := make([]string, len(a.cfg.TrustedProxies))
 	for i, p := range a.cfg.TrustedProxies {

@@ -181,26 +181,27 @@ func TestAddPlatformRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(p *app.PlatformSpec){
-		"the same name again":                 nil,
-		"the same deployment by another name": func(p *app.PlatformSpec) { p.Name = "Other" },
-		"no name":                             func(p *app.PlatformSpec) { p.Name = "" },
-		"a name with a line break":            func(p *app.PlatformSpec) { p.Name = "a\nb" },
-		"no deployment":                       func(p *app.PlatformSpec) { p.Deployments = nil },
-		"the same deployment twice":           func(p *app.PlatformSpec) { p.Deployments = []string{"1:a", "1:a"} },
-		"no Canvas address":                   func(p *app.PlatformSpec) { p.CanvasURLs = nil },
-		"a Canvas address with a path":        func(p *app.PlatformSpec) { p.CanvasURLs = []string{"https://canvas.example.edu/x"} },
-		"a Canvas address with a slash":       func(p *app.PlatformSpec) { p.CanvasURLs = []string{"https://canvas.example.edu/"} },
-		"a Canvas address without https":      func(p *app.PlatformSpec) { p.CanvasURLs = []string{"http://canvas.example.edu"} },
-		"a key set without https":             func(p *app.PlatformSpec) { p.KeySetURL = "http://canvas.example.edu/jwks" },
-		"a token address that is none":        func(p *app.PlatformSpec) { p.TokenURL = "canvas" },
-		"an issuer that is no address":        func(p *app.PlatformSpec) { p.Issuer = "canvas" },
-		"no credential":                       func(p *app.PlatformSpec) { p.Credential = app.Credential{} },
-		"half an OAuth credential":            func(p *app.PlatformSpec) { p.Credential = app.Credential{OAuthClientID: "1"} },
-		"both credentials":                    func(p *app.PlatformSpec) { p.Credential.OAuthClientID = "1" },
-		"a zone that is not there":            func(p *app.PlatformSpec) { p.School.TimeZone = "Mars/Olympus" },
+		"the same name again, without a reason": nil,
+		"the same deployment by another name":   func(p *app.PlatformSpec) { p.Name = "Other" },
+		"no name":                               func(p *app.PlatformSpec) { p.Name = "" },
+		"a name with a line break":              func(p *app.PlatformSpec) { p.Name = "a\nb" },
+		"no deployment":                         func(p *app.PlatformSpec) { p.Deployments = nil },
+		"the same deployment twice":             func(p *app.PlatformSpec) { p.Deployments = []string{"1:a", "1:a"} },
+		"no Canvas address":                     func(p *app.PlatformSpec) { p.CanvasURLs = nil },
+		"a Canvas address with a path":          func(p *app.PlatformSpec) { p.CanvasURLs = []string{"https://canvas.example.edu/x"} },
+		"a Canvas address with a slash":         func(p *app.PlatformSpec) { p.CanvasURLs = []string{"https://canvas.example.edu/"} },
+		"a Canvas address without https":        func(p *app.PlatformSpec) { p.CanvasURLs = []string{"http://canvas.example.edu"} },
+		"a key set without https":               func(p *app.PlatformSpec) { p.KeySetURL = "http://canvas.example.edu/jwks" },
+		"a token address that is none":          func(p *app.PlatformSpec) { p.TokenURL = "canvas" },
+		"an issuer that is no address":          func(p *app.PlatformSpec) { p.Issuer = "canvas" },
+		"no credential":                         func(p *app.PlatformSpec) { p.Credential = app.Credential{} },
+		"half an OAuth credential":              func(p *app.PlatformSpec) { p.Credential = app.Credential{OAuthClientID: "1"} },
+		"both credentials":                      func(p *app.PlatformSpec) { p.Credential.OAuthClientID = "1" },
+		"a zone that is not there":              func(p *app.PlatformSpec) { p.School.TimeZone = "Mars/Olympus" },
 	} {
 		s := spec(cv)
-		if name != "the same name again" && name != "the same deployment by another name" {
+		s.Reason = ""
+		if !strings.HasPrefix(name, "the same name") && name != "the same deployment by another name" {
 			s.Name, s.Deployments = "Another", []string{"1:x"}
 		}
 		if change != nil {
@@ -216,6 +217,57 @@ func TestAddPlatformRefuses(t *testing.T) {
 	}
 	if all, err := a.Platforms(t.Context()); err != nil || len(all) != 1 {
 		t.Errorf("%d platforms, %v", len(all), err)
+	}
+}
+
+func TestAPlatformIsRegisteredAnew(t *testing.T) {
+	cv := canvastest.Start(t, canvastest.Options{})
+	a := start(t, settings(t), app.Options{})
+	s := spec(cv)
+	s.Credential = app.TokenCredential("1~expired")
+	old, err := a.AddPlatform(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.DisablePlatform(t.Context(), "Northfield", "summer"); err != nil {
+		t.Fatal(err)
+	}
+	call := func(p store.Platform) error {
+		client, err := a.Work.Canvas(p)
+		if err != nil {
+			return err
+		}
+		_, err = client.Account(t.Context(), "self")
+		return err
+	}
+	if call(old) == nil {
+		t.Fatal("the old credential works")
+	}
+	s = spec(cv)
+	s.ClientID, s.Deployments, s.Reason = "10000000000009", []string{"99:new"}, "new developer key"
+	again, err := a.AddPlatform(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := a.Platforms(t.Context())
+	if err != nil || len(all) != 1 || all[0].ID != old.ID || all[0].Tenant != old.Tenant || all[0].Disabled || !all[0].CreatedAt.Equal(old.CreatedAt.Truncate(time.Microsecond)) {
+		t.Errorf("platforms: %+v, %v", all, err)
+	}
+	if err := call(again); err != nil {
+		t.Errorf("the new credential: %v", err)
+	}
+	if _, err := a.Store.FindRegistration(t.Context(), cv.Issuer(), "10000000000009", "99:new"); err != nil {
+		t.Errorf("the new key does not launch: %v", err)
+	}
+	if _, err := a.Store.FindRegistration(t.Context(), cv.Issuer(), "10000000000002", "7788:abc"); err == nil {
+		t.Error("the old key still launches")
+	}
+	var entries []store.AuditEntry
+	if err := a.Store.Read(t.Context(), func(tx *store.Tx) error { entries, err = tx.AuditOf(old.Tenant, old.ID); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(entries); n != 3 || entries[2].Event.Action != audit.PlatformChange || entries[2].Detail.Data["reason"] != "new developer key" {
+		t.Errorf("audit: %+v", entries)
 	}
 }
 

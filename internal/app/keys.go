@@ -85,16 +85,29 @@ func (k *toolKeys) refresh(ctx context.Context) error {
 			return fmt.Errorf("tool key %s: %w", row.ID, err)
 		}
 		public = append(public, key.Public())
-		// The newest that has begun to sign.
-		if !row.SignsFrom.After(now) && (current.ID == "" || row.SignsFrom.After(current.SignsFrom)) {
+		if current.ID == "" || signsRather(row, current, now) {
 			current, signs = row, key
 		}
 	}
 	if current.ID == "" {
-		return fmt.Errorf("tool keys: none of %d signs now", len(rows))
+		return fmt.Errorf("tool keys: all of %d have ended", len(rows))
 	}
 	k.current, k.public, k.readAt = signs, public, now
 	return nil
+}
+
+// signsRather reports whether a is to sign at now, and not b: the newest that
+// has begun. While none has, because this clock is behind the one by which the
+// first key was made, it is the first to begin.
+func signsRather(a, b store.ToolKey, now time.Time) bool {
+	begunA, begunB := !a.SignsFrom.After(now), !b.SignsFrom.After(now)
+	switch {
+	case begunA != begunB:
+		return begunA
+	case begunA:
+		return a.SignsFrom.After(b.SignsFrom)
+	}
+	return a.SignsFrom.Before(b.SignsFrom)
 }
 
 func (k *toolKeys) read(ctx context.Context) (rows []store.ToolKey, err error) {

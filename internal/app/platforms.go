@@ -86,8 +86,12 @@ func checkOrigin(raw string, bare bool) error {
 
 // AddPlatform registers a Canvas: a tenant of its own, the registration and the
 // sealed credential, with the audit row that begins the tenant's log. It calls
-// nobody; what the credential is worth, doctor tells. An ErrUsage says what to
-// correct.
+// nobody; what the credential is worth, doctor tells.
+//
+// A name that is taken is registered anew where spec gives a Reason: its
+// registration and credential are replaced and it is switched on, while tenant,
+// people and records stay. That is how a credential is renewed and a new client
+// id attached. An ErrUsage says what to correct.
 func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec PlatformSpec, now time.Time) (store.Platform, error) {
 	if err := spec.Check(); err != nil {
 		return store.Platform{}, err
@@ -96,51 +100,68 @@ func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec Pla
 	if err != nil {
 		return store.Platform{}, err
 	}
-	p := store.Platform{
-		ID: store.NewID("plt"), Tenant: access.TenantID(store.NewID("ten")), Name: spec.Name,
-		CanvasURLs: spec.CanvasURLs, AllowPrivate: spec.AllowPrivate, CreatedAt: now,
-	}
-	p.Registration = lti.Registration{
-		ID: p.ID, Issuer: spec.Issuer, ClientID: spec.ClientID, AuthURL: spec.AuthURL, TokenURL: spec.TokenURL, KeySetURL: spec.KeySetURL,
-		FrameOrigins: spec.CanvasURLs,
-	}
-	for _, c := range spec.CanvasURLs {
-		if u, err := url.Parse(c); err == nil {
-			p.Registration.RosterHosts = append(p.Registration.RosterHosts, u.Host)
-		}
-	}
-	for i, d := range spec.Deployments {
-		p.Registration.Deployments = append(p.Registration.Deployments, lti.Deployment{ID: d, Root: i == 0})
-	}
-	if err := p.Registration.Validate(); err != nil {
-		return store.Platform{}, usage("%s", strings.TrimPrefix(err.Error(), "lti: "))
-	}
-	if p.Credential, p.CredentialKind, err = spec.Credential.seal(box, p.ID); err != nil {
-		return store.Platform{}, err
-	}
-
-	told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: now, Actor: spec.Actor, Action: audit.PlatformAdd, Object: p.ID}
-	detail := audit.NewDetail(map[string]string{
-		"name": p.Name, "issuer": spec.Issuer, "client_id": spec.ClientID, "deployments": strings.Join(spec.Deployments, " "),
-		"canvas": strings.Join(spec.CanvasURLs, " "), "credential": p.CredentialKind, "allow_private": fmt.Sprint(spec.AllowPrivate),
-		"reason": spec.Reason,
-	})
+	var p store.Platform
 	err = st.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.PlatformNamed(p.Name); !errors.Is(err, access.ErrNotFound) {
-			if err == nil {
-				return usage("there is a platform named %q already; platform list shows all", p.Name)
+		have, err := tx.PlatformNamed(spec.Name)
+		told := audit.Event{ID: store.NewID("aud"), At: now, Actor: spec.Actor, Action: audit.PlatformAdd}
+		switch {
+		case errors.Is(err, access.ErrNotFound):
+			have = store.Platform{ID: store.NewID("plt"), Tenant: access.TenantID(store.NewID("ten")), CreatedAt: now}
+			t := store.Tenant{ID: have.Tenant, Name: spec.Name, School: school, Version: 1, CreatedAt: now}
+			if err := tx.CreateTenant(t); err != nil {
+				return err
 			}
+		case err != nil:
+			return err
+		case spec.Reason == "":
+			return usage("there is a platform named %q already; to replace its registration and credential, give -reason", spec.Name)
+		default:
+			told.Action = audit.PlatformChange
+		}
+		if p, err = spec.platform(box, have.ID); err != nil {
 			return err
 		}
-		if err := tx.CreateTenant(store.Tenant{ID: p.Tenant, Name: p.Name, School: school, Version: 1, CreatedAt: now}); err != nil {
-			return err
-		}
-		return tx.SavePlatform(p, told, detail)
+		p.Tenant, p.CreatedAt = have.Tenant, have.CreatedAt
+		told.Tenant, told.Object = string(p.Tenant), p.ID
+		return tx.SavePlatform(p, told, spec.detail(p))
 	})
 	if errors.Is(err, access.ErrConflict) {
 		return store.Platform{}, usage("another platform has this issuer, client id and deployment id; platform list shows all")
 	}
 	return p, err
+}
+
+// platform is the row of a registration, with its credential sealed for it.
+func (p PlatformSpec) platform(box *secret.Box, id string) (store.Platform, error) {
+	out := store.Platform{ID: id, Name: p.Name, CanvasURLs: p.CanvasURLs, AllowPrivate: p.AllowPrivate}
+	out.Registration = lti.Registration{
+		ID: id, Issuer: p.Issuer, ClientID: p.ClientID, AuthURL: p.AuthURL, TokenURL: p.TokenURL, KeySetURL: p.KeySetURL,
+		FrameOrigins: p.CanvasURLs,
+	}
+	for _, c := range p.CanvasURLs {
+		if u, err := url.Parse(c); err == nil {
+			out.Registration.RosterHosts = append(out.Registration.RosterHosts, u.Host)
+		}
+	}
+	for i, d := range p.Deployments {
+		out.Registration.Deployments = append(out.Registration.Deployments, lti.Deployment{ID: d, Root: i == 0})
+	}
+	if err := out.Registration.Validate(); err != nil {
+		return store.Platform{}, usage("%s", strings.TrimPrefix(err.Error(), "lti: "))
+	}
+	var err error
+	out.Credential, out.CredentialKind, err = p.Credential.seal(box, id)
+	return out, err
+}
+
+// detail is what the audit log tells of a registration. The credential's kind is
+// all that it tells of the credential.
+func (p PlatformSpec) detail(row store.Platform) *audit.Detail {
+	return audit.NewDetail(map[string]string{
+		"name": p.Name, "issuer": p.Issuer, "client_id": p.ClientID, "deployments": strings.Join(p.Deployments, " "),
+		"canvas": strings.Join(p.CanvasURLs, " "), "credential": row.CredentialKind, "allow_private": fmt.Sprint(p.AllowPrivate),
+		"reason": p.Reason,
+	})
 }
 
 // DisablePlatform switches a Canvas off: no launch and no call to it from then

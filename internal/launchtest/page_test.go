@@ -36,12 +36,12 @@ func attr(n *html.Node, name string) string {
 	return ""
 }
 
-// form returns where the form with the id goes and what it sends; the first
-// form for an empty id.
-func (p *page) form(id string) (action string, fields url.Values) {
+// form returns where a form goes and what it sends: the one with that id, or
+// whose address ends so; the first for "".
+func (p *page) form(which string) (action string, fields url.Values) {
 	p.t.Helper()
 	for n := range p.nodes().Descendants() {
-		if n.Data != "form" || id != "" && attr(n, "id") != id {
+		if n.Data != "form" || which != "" && attr(n, "id") != which && !strings.HasSuffix(attr(n, "action"), which) {
 			continue
 		}
 		fields = url.Values{}
@@ -52,7 +52,7 @@ func (p *page) form(id string) (action string, fields url.Values) {
 		}
 		return attr(n, "action"), fields
 	}
-	p.t.Fatalf("%s has no form %q:\n%s", p.path, id, p.text())
+	p.t.Fatalf("%s has no form %q:\n%s", p.path, which, p.text())
 	return "", nil
 }
 

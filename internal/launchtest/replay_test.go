@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -22,7 +21,7 @@ func replicated(t *testing.T, test func(s *school)) {
 		if dsn[:6] == "sqlite" {
 			replicas = 1
 		}
-		test(newDesk(t, dsn, replicas).school("Northfield", canvastest.Options{}))
+		test(newDesk(t, dsn, replicas).school("Northfield"))
 	})
 }
 

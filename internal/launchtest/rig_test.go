@@ -60,7 +60,7 @@ func each(t *testing.T, test func(s *school)) {
 	t.Parallel()
 	storetest.EachURL(t, func(t *testing.T, dsn string) {
 		t.Parallel()
-		test(newDesk(t, dsn, 1).school("Northfield", canvastest.Options{}))
+		test(newDesk(t, dsn, 1).school("Northfield"))
 	})
 }
 
@@ -160,11 +160,13 @@ func (d *desk) sessionsOf(handle string) int {
 
 // school starts a Canvas, installs the tool in it as /lti/config.json says, and
 // registers it.
-func (d *desk) school(name string, o canvastest.Options) *school {
+func (d *desk) school(name string, before ...func(s *school)) *school {
 	d.t.Helper()
-	o.Clock = d.clock
-	s := &school{desk: d, cv: canvastest.Start(d.t, o)}
+	s := &school{desk: d, cv: canvastest.Start(d.t, canvastest.Options{Clock: d.clock})}
 	s.w = s.cv.World()
+	for _, do := range before {
+		do(s)
+	}
 	s.tool = s.install(func(*canvastest.Tool) {})
 	s.platform = s.register(name, s.tool)
 	return s

@@ -38,6 +38,8 @@ const (
 	assetHTMX   = "htmx"
 	assetScript = "script"
 	assetLTI    = "lti"
+
+	assetRegister = "register"
 )
 
 var mediaTypes = map[string]string{
@@ -61,7 +63,7 @@ func NewAssets() (*Assets, error) {
 		inCSS = append(inCSS, "../"+f, path.Base(a.add(f, f, content)))
 	}
 	for name, file := range map[string]string{
-		assetStyle: "css/tokendesk.css", assetHTMX: "js/htmx-2.0.11.min.js", assetScript: "js/tokendesk.js",
+		assetStyle: "css/tokendesk.css", assetHTMX: "js/htmx-2.0.11.min.js", assetScript: "js/tokendesk.js", assetRegister: "js/register.js",
 	} {
 		content, err := fs.ReadFile(static.FS, file)
 		if err != nil {

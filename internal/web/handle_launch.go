@@ -89,6 +89,9 @@ func (s *Server) launched(w http.ResponseWriter, r *http.Request, l lti.Launch) 
 }
 
 func (v *visit) launch(l lti.Launch) error {
+	if answered, err := v.settle(&l); answered || err != nil {
+		return err
+	}
 	admitted, err := v.s.work.Admit(v.ctx(), l)
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ var views = map[string]any{
 	PageCollect: CollectPage{}, PageCollectStatus: CollectStatus{}, PageKept: Kept{}, PageSponsorships: SponsorshipsPage{},
 	PageQueue: QueuePage{}, PageTokens: TokensPage{}, PageToken: TokenPage{}, PageProblem: ProblemPage{},
 	PageLaunchFailed: LaunchFailedPage{}, PageStore: BrowserPage{}, PageProof: BrowserPage{},
+	PageRegister: RegisterPage{},
 }
 
 // templateOf is the file of a page where it is not named like the page.

@@ -125,6 +125,7 @@ func closedMessages() []string {
 	for _, code := range errorCodes {
 		add(errorKey(code))
 	}
+	add(registrationMessages()...)
 	for _, key := range troubles {
 		add(troubleKey(key))
 	}

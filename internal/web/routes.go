@@ -77,6 +77,7 @@ func (s *Server) routes() error {
 	e.POST(routeProof, gin.WrapF(s.lti.HandleProof))
 	e.GET(routeProof, s.signed(home))
 	e.GET(routeKeys, gin.WrapH(lti.KeySetHandler(s.keys)))
+	e.GET(routeRegister, s.register)
 	e.GET(routeConfig, func(c *gin.Context) {
 		c.Header("Cache-Control", "no-cache")
 		c.Data(http.StatusOK, "application/json; charset=utf-8", config)

@@ -36,8 +36,12 @@ type Options struct {
 	TrustedProxies []string
 	// Ready reports why this process cannot serve, in words that anybody may read.
 	Ready func(ctx context.Context) error
-	Now   func() time.Time
-	Log   *slog.Logger
+	// Register and Setup are the two steps of LTI dynamic registration: the
+	// admin's visit to the link, and what the launches after it complete.
+	Register RegisterFunc
+	Setup    SetupFunc
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Server answers every request of the tool. It is safe for concurrent use.
@@ -53,6 +57,9 @@ type Server struct {
 	now       func() time.Time
 	log       *slog.Logger
 
+	registerTool RegisterFunc
+	setup        SetupFunc
+
 	pages   *Renderer
 	frames  frames
 	engine  *gin.Engine
@@ -65,11 +72,12 @@ var ginMode sync.Once
 // New builds the server and fails on what would fail later: a template that
 // does not parse, a missing part, an unusable configuration of LTI.
 func New(o Options) (*Server, error) {
-	if o.Work == nil || o.Sessions == nil || o.Catalogue == nil || o.LTI == nil || o.Keys == nil || o.Ready == nil || o.Now == nil || o.Log == nil {
+	if o.Work == nil || o.Sessions == nil || o.Catalogue == nil || o.LTI == nil || o.Keys == nil || o.Ready == nil || o.Register == nil || o.Setup == nil || o.Now == nil || o.Log == nil {
 		return nil, errors.New("web: an option is missing")
 	}
 	s := &Server{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
-		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log}
+		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log,
+		registerTool: o.Register, setup: o.Setup}
 	var err error
 	if s.pages, err = NewRenderer(o.Catalogue); err != nil {
 		return nil, fmt.Errorf("web: %w", err)

@@ -33,7 +33,8 @@ type visit struct {
 	forget   *lti.ForgetItem // what the launch left in the platform's storage
 	words    *text.Printer
 	now      time.Time
-	id       string // {id} of the address
+	id       string   // {id} of the address
+	frames   []string // origins around a page without a session; nil is all that are registered
 }
 
 // kept is what a session row holds.
@@ -193,7 +194,9 @@ func (v *visit) page(status int, name string, view any, nonce string) error {
 	}
 	around := v.sess.Frames
 	if !v.signedIn {
-		around = v.s.allFrames(v.ctx())
+		if around = v.frames; around == nil {
+			around = v.s.allFrames(v.ctx())
+		}
 	}
 	h := v.w.Header()
 	h.Set("Content-Security-Policy", pagePolicy(nonce, around))

@@ -167,7 +167,7 @@ func (s *Service) lost(ctx context.Context, sess Session, r access.Request, err 
 }
 
 // mayEndorse reads from Canvas whether the session's person may stand for the
-// requester. Where the roster and REST differ, REST refuses.
+// requester. Where the roster service and REST differ, it refuses.
 func (s *Service) mayEndorse(ctx context.Context, f far, sess Session, r access.Request) error {
 	requester, err := s.canvasUser(ctx, r.Tenant, r.Requester)
 	if err != nil {
@@ -179,7 +179,7 @@ func (s *Service) mayEndorse(ctx context.Context, f far, sess Session, r access.
 	if err := s.sponsors(ctx, f, sess.CanvasUser, requester, r.Course.ID); err != nil {
 		return s.unasked(ctx, "whether the sponsor teaches", err)
 	}
-	return nil
+	return s.rosterAgrees(ctx, f, sess, r.Course.ID, sess.CanvasUser)
 }
 
 // canvasUser is the proven Canvas id of a person.

@@ -241,6 +241,39 @@ func TestDecidersAtOnce(t *testing.T) {
 	})
 }
 
+// One form sent many times at once makes one request; the same answers a while
+// later are a new one.
+func TestSubmittingTwiceIsHarmless(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		sess, form := r.as("maya", DoorCourse), r.answers()
+		var wg sync.WaitGroup
+		codes := make(chan string, 8)
+		for range cap(codes) {
+			wg.Go(func() {
+				req, err := r.Submit(r.t.Context(), sess, "", form)
+				if err != nil {
+					r.t.Errorf("a press: %v", err)
+				}
+				codes <- req.Code()
+			})
+		}
+		wg.Wait()
+		close(codes)
+		first := <-codes
+		for c := range codes {
+			if c != first {
+				r.t.Errorf("one form made %s and %s", first, c)
+			}
+		}
+		r.clock.Advance(twinLife)
+		later, err := r.Submit(r.t.Context(), sess, "", form)
+		if err != nil || later.Code() == first {
+			r.t.Errorf("later: %s, %v", later.Code(), err)
+		}
+	})
+}
+
 func TestPressingTwiceIsHarmless(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))

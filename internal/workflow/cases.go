@@ -167,7 +167,7 @@ func (s *Service) open(ctx context.Context, f far, sess Session, who access.Acto
 		}
 	}
 	if p.Own && p.Can[access.ChooseSponsor] {
-		if p.Sponsors, err = s.teachers(ctx, f, p.Request.Course.ID, sess.CanvasUser); err != nil {
+		if p.Sponsors, err = s.teachers(ctx, f, sess, p.Request.Course.ID); err != nil {
 			s.Log.WarnContext(ctx, "teachers could not be listed", "err", err)
 		}
 	}

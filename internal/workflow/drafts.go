@@ -105,7 +105,7 @@ func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form,
 		} else if err != nil && !errors.Is(err, access.ErrNotFound) {
 			return err
 		}
-		form.Quota, err = s.quota(tx, sess, false)
+		form.Quota, err = s.quota(tx, sess)
 		return err
 	})
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form,
 	}
 	form.Latest, form.Cause = pol.LatestEnd(st.Affiliation, form.CourseEnd, f.tenant.LearnedCapDays, now)
 	if form.Rule == access.RuleSponsor {
-		form.Teachers, err = s.teachers(ctx, f, form.Course.ID, sess.CanvasUser)
+		form.Teachers, err = s.teachers(ctx, f, sess, form.Course.ID)
 		form.TeachersErr = err != nil
 	}
 	return form, nil
@@ -150,15 +150,10 @@ var openStates = slices.DeleteFunc(slices.Clone(access.RequestStates), func(s ac
 
 var liveStates = slices.DeleteFunc(slices.Clone(access.GrantStates), func(s access.GrantState) bool { return !s.Live() })
 
-// quota tells which of the policy's numbers another request would exceed. With
-// lock it also makes other submissions of the same person wait, so that two at
-// once are counted one after the other.
-func (s *Service) quota(tx *store.Tx, sess Session, lock bool) (access.Why, error) {
-	if lock {
-		if err := tx.LockPerson(sess.Tenant, sess.Person); err != nil {
-			return "", err
-		}
-	}
+// quota tells which of the policy's numbers another request would exceed. Who
+// goes on to add one must hold the person's lock, so that two at once are
+// counted one after the other.
+func (s *Service) quota(tx *store.Tx, sess Session) (access.Why, error) {
 	open, err := tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: openStates})
 	if err != nil {
 		return "", err

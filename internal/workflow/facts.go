@@ -222,9 +222,11 @@ func (s *Service) sponsors(ctx context.Context, f far, sponsor, requester, cours
 }
 
 // teachers lists who may be named as sponsor in a course: its active teachers,
-// then the listed supervisors. The list only offers; sponsors decides.
-func (s *Service) teachers(ctx context.Context, f far, course, except string) ([]Teacher, error) {
+// as far as the roster service does not deny them, then the listed supervisors.
+// The list only offers; sponsors decides.
+func (s *Service) teachers(ctx context.Context, f far, sess Session, course string) ([]Teacher, error) {
 	var out []Teacher
+	except := sess.CanvasUser
 	if course != "" {
 		list, err := remember(&s.cache, string(f.tenant.ID)+" teachers of "+course, s.Now(), func() ([]canvas.User, error) {
 			return f.CoursePeople(ctx, course, canvas.TeacherEnrollment)
@@ -232,8 +234,9 @@ func (s *Service) teachers(ctx context.Context, f far, course, except string) ([
 		if s.heard(f.tenant.ID, err) != nil {
 			return nil, err
 		}
+		told := s.shownRoster(ctx, f, sess, course)
 		for _, u := range list {
-			if u.ID != except {
+			if u.ID != except && !told.denies(u.ID) {
 				out = append(out, Teacher{CanvasUser: u.ID, Name: u.Name})
 			}
 		}

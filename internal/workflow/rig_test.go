@@ -2,10 +2,12 @@ package workflow
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -35,6 +37,7 @@ type rig struct {
 	logs   *logSink
 	box    *secret.Box
 	runner *jobs.Runner
+	forms  atomic.Int32
 }
 
 const toolID = "7788"
@@ -175,8 +178,9 @@ func (r *rig) as(key string, d Door, change ...func(*lti.Launch)) Session {
 	return sess
 }
 
+// answers are a good form; no two are the same.
 func (r *rig) answers() access.Answers {
-	return access.Answers{Purpose: "coursework", Build: "Attendance helper. It reads my own courses and reminds me of deadlines.", Maker: "self", AI: "no",
+	return access.Answers{Purpose: "coursework", Build: fmt.Sprintf("Attendance helper. It reads my own courses and reminds me of deadlines, %d.", r.forms.Add(1)), Maker: "self", AI: "no",
 		Data: []string{"own"}, Storage: "password_manager", EndDate: "2026-12-20", SponsorKey: r.w.User("ana").ID.String(), Accepted: true}
 }
 

@@ -25,17 +25,20 @@ import (
 	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/lti"
 )
 
 // Service is the workflow of one running program. Every field is required
-// except Nudge and Ways. Replicas share nothing but the store; what a Service
+// except NamesRoles, Nudge and Ways. Replicas share nothing but the store; what a Service
 // caches is short-lived and only ever shown, never decided on.
 type Service struct {
 	Store *store.Store
 	Box   *secret.Box // keyed hashes of token values
 	// Canvas gives the client of a platform's REST API.
-	Canvas   func(store.Platform) (*canvas.Client, error)
-	Composer *notify.Composer
+	Canvas func(store.Platform) (*canvas.Client, error)
+	// NamesRoles reads a course's people by LTI; nil leaves that to REST alone.
+	NamesRoles *lti.NamesRoles
+	Composer   *notify.Composer
 	// Ways are how a platform's people are told: Canvas inbox, mail.
 	Ways      func(store.Platform, *canvas.Client) []notify.Way
 	Now       func() time.Time

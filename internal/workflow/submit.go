@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"errors"
+	"reflect"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -59,7 +60,20 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 				return err
 			}
 		}
-		why, err := s.quota(tx, sess, true)
+		if err := tx.LockPerson(sess.Tenant, sess.Person); err != nil {
+			return err
+		}
+		if draftID == "" {
+			twin, found, err := s.twin(tx, sess, a)
+			if err != nil {
+				return err
+			}
+			if found {
+				r = twin
+				return nil
+			}
+		}
+		why, err := s.quota(tx, sess)
 		if err != nil {
 			return err
 		}
@@ -97,6 +111,24 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 		return access.Request{}, err
 	}
 	return r, nil
+}
+
+// twinLife is how long the same answers count as the same press.
+const twinLife = 10 * time.Minute
+
+// twin finds the request that this very form made a moment ago: a second press,
+// or a browser that sends the form again. Its author must be locked.
+func (s *Service) twin(tx *store.Tx, sess Session, a access.Answers) (access.Request, bool, error) {
+	rs, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, Limit: access.BuiltIn.MaxOpen + 1})
+	if err != nil {
+		return access.Request{}, false, err
+	}
+	for _, r := range rs {
+		if !r.SubmittedAt.IsZero() && s.Now().Sub(r.SubmittedAt) < twinLife && reflect.DeepEqual(r.Answers, a) {
+			return r, true, nil
+		}
+	}
+	return access.Request{}, false, nil
 }
 
 // judged is what Canvas and the policy say about a form.
@@ -168,7 +200,7 @@ func (s *Service) namedSponsor(ctx context.Context, f far, sess Session, course,
 	if err := s.sponsors(ctx, f, key, sess.CanvasUser, course); err != nil {
 		return canvas.User{}, s.sponsorError(ctx, err)
 	}
-	return u, nil
+	return u, s.rosterAgrees(ctx, f, sess, course, key)
 }
 
 func (s *Service) sponsorError(ctx context.Context, err error) error {

@@ -33,12 +33,15 @@ type Session struct {
 	CanvasUser string          `json:"canvas_user"` // proven by API
 	Name       string          `json:"name"`
 
-	Door     Door          `json:"door"`
-	Course   access.Course `json:"course"`
-	Learner  bool          `json:"learner"`   // membership role in Course
-	Teacher  bool          `json:"teacher"`   // membership role in Course
-	RootGate bool          `json:"root_gate"` // the launch rules for admin pages hold
-	NoWrites access.Why    `json:"no_writes,omitempty"`
+	Door    Door          `json:"door"`
+	Course  access.Course `json:"course"`
+	Learner bool          `json:"learner"` // membership role in Course
+	Teacher bool          `json:"teacher"` // membership role in Course
+	// RosterURL is where Canvas lists the people of Course; empty where the
+	// launch gave none, or one of another host.
+	RosterURL string     `json:"roster_url,omitempty"`
+	RootGate  bool       `json:"root_gate"` // the launch rules for admin pages hold
+	NoWrites  access.Why `json:"no_writes,omitempty"`
 	// AccountRole: the launch names an administrator or site admin somewhere in
 	// this Canvas. It only ever restricts.
 	AccountRole bool `json:"account_role,omitempty"`

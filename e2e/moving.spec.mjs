@@ -1,0 +1,116 @@
+// Moving about in the frame: where the keyboard goes, what is announced, and that
+// the last press counts.
+import { test, expect } from './test.mjs';
+import { answers, fill } from './form.mjs';
+import { ask, endorse, go, openFrom } from './story.mjs';
+
+const focused = (person) => person.frame().then((f) => f.evaluate(() => {
+  const e = document.activeElement;
+  return { tag: e.tagName, id: e.id, text: e.textContent.trim().slice(0, 60) };
+}));
+
+test('of two links pressed in quick succession, the last one counts', async ({ cast }) => {
+  const dana = await cast.enter('dana', 'root');
+  // The second press comes before, while and after the first one's answer arrives.
+  for (const pause of [0, 10, 20, 40, 80, 160, 320]) {
+    await go(dana, 'Review queue');
+    await (await dana.frame()).evaluate(async (pause) => {
+      document.querySelector('nav a[href="/queue"]').click();
+      await new Promise((done) => setTimeout(done, pause));
+      document.querySelector('main a[href="/requests/REQ-0003"]').click();
+    }, pause);
+    await expect(dana.tool.getByRole('heading', { level: 1, name: 'Request REQ-0003' }), `after ${pause} ms`).toBeVisible();
+  }
+});
+
+test('a page change puts the keyboard on the heading, an error on the summary, a result on the banner', async ({ cast }) => {
+  const maya = await cast.enter('maya', 'bio201');
+  await maya.home();
+  await maya.act('Request a token').first().click();
+  await maya.h1('Request an API token');
+  await expect.poll(async () => (await focused(maya)).tag).toBe('H1');
+  await maya.button('Submit request').click();
+  await expect(maya.tool.getByRole('heading', { name: 'There is a problem' })).toBeVisible();
+  await expect.poll(async () => (await focused(maya)).text).toContain('There is a problem');
+  await fill(maya.tool, answers());
+  await maya.button('Submit request').click();
+  await maya.h1(/^Request REQ-/);
+  await expect.poll(async () => (await focused(maya)).text).toContain('Sent to Ana Ruiz.');
+});
+
+test('the frame\'s title names the page, and errors are in it', async ({ cast }) => {
+  const maya = await cast.enter('maya', 'bio201');
+  const title = async () => (await maya.frame()).title();
+  expect(await title()).toBe('My API tokens · Tokendesk');
+  await maya.home();
+  await maya.act('Request a token').first().click();
+  await expect.poll(title).toBe('Request an API token · Tokendesk');
+  await maya.button('Submit request').click();
+  await expect.poll(title).toMatch(/^Error: Request an API token/);
+});
+
+test('back and forward in the frame bring the pages back, never a form sent twice', async ({ cast }) => {
+  const maya = await cast.enter('maya', 'bio201');
+  const code = await ask(maya);
+  const frame = await maya.frame();
+  await frame.evaluate(() => history.back());
+  await expect(maya.tool.getByRole('heading', { level: 1 })).toHaveCount(1);
+  await frame.evaluate(() => history.forward()).catch(() => {});
+  await maya.enter('bio201');
+  await maya.home();
+  await expect(maya.tool.locator('main a[href^="/requests/REQ-"]').filter({ hasText: 'Attendance helper' })).toHaveCount(1);
+  expect(code).toMatch(/^REQ-/);
+});
+
+test('the whole way by keyboard: a decision without a mouse', async ({ cast }) => {
+  const code = await ask(await cast.enter('maya', 'bio201'));
+  const ana = await cast.enter('ana', 'bio201');
+  await openFrom(ana, 'Sponsorships', code);
+  await expect(async () => {
+    await ana.page.keyboard.press('Tab');
+    await expect(ana.button('Endorse')).toBeFocused({ timeout: 50 });
+  }).toPass({ intervals: [0], timeout: 20_000 });
+  const ring = await ana.button('Endorse').evaluate((e) => getComputedStyle(e).outlineStyle);
+  expect(ring, 'the focus ring').not.toBe('none');
+  await ana.page.keyboard.press('Enter');
+  await expect(ana.tool.getByText('Thank you.')).toBeVisible();
+});
+
+test('a double click on a decision decides once, and says so once', async ({ cast }) => {
+  const code = await ask(await cast.enter('maya', 'bio201'));
+  await endorse(await cast.enter('ana', 'bio201'), code);
+  const dana = await cast.enter('dana', 'root');
+  await openFrom(dana, 'Review queue', code);
+  await dana.button('Approve').dblclick();
+  await expect(dana.tool.getByText(/^Approved until/).first()).toBeVisible();
+  await expect(dana.tool.getByRole('region', { name: 'Story' }).getByRole('listitem').filter({ hasText: /Dana Ortiz\s+approved/ })).toHaveCount(1);
+});
+
+test('two reviewers at once: the slower one learns what happened, and keeps the text', async ({ cast }) => {
+  const code = await ask(await cast.enter('maya', 'bio201'));
+  await endorse(await cast.enter('ana', 'bio201'), code);
+  const dana = await cast.enter('dana', 'root');
+  const priya = await cast.enter('priya', 'root');
+  await openFrom(dana, 'Review queue', code);
+  await openFrom(priya, 'Review queue', code);
+  await priya.tool.getByRole('textbox', { name: /^Reason/ }).fill('I think that this is fine.');
+  await dana.button('Approve').click();
+  await expect(dana.tool.getByText(/^Approved until/).first()).toBeVisible();
+  await priya.button('Approve').click();
+  await expect(priya.tool.getByText(/Dana Ortiz approved this/).first()).toBeVisible();
+  await expect(priya.tool.getByText('I think that this is fine.').first()).toBeVisible();
+});
+
+test('a message in the inbox leads to the request in Canvas', async ({ cast, demo }) => {
+  const code = await ask(await cast.enter('maya', 'bio201'));
+  const told = async () => (await demo.order('GET', '/state')).messages.filter((m) => m.to.includes('ana') && m.subject.includes(code));
+  await expect.poll(async () => (await told()).length, { timeout: 20_000 }).toBe(1);
+  const [message] = await told();
+  expect(message.subject).toMatch(/asks you to sponsor/);
+  const link = /https?:\/\/\S+external_tools\S+/.exec(message.body)?.[0];
+  expect(link, `a link in: ${message.body}`).toBeTruthy();
+  const ana = await cast.person('ana');
+  await ana.enter('bio201'); // signed in, as one who reads the inbox is
+  await ana.page.goto(link);
+  await ana.h1(`Request ${code}`);
+});

@@ -1,0 +1,274 @@
+package app
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+)
+
+// handClock is a clock that only the test moves.
+type handClock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *handClock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *handClock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// replica is as much of a program as its keys and its upkeep need.
+func replica(st *store.Store, c *handClock) *App {
+	a := &App{Store: st, now: c.now, Log: slog.New(slog.DiscardHandler), runner: &jobs.Runner{Queue: st, Now: c.now, Handlers: map[string]jobs.Handler{}}}
+	a.keys = &toolKeys{store: st, box: secret.NewBox([32]byte{1}), now: c.now}
+	a.scheduleUpkeep()
+	return a
+}
+
+func newHandClock() *handClock {
+	return &handClock{at: time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)}
+}
+
+func tenants(t *testing.T, st *store.Store, ids ...access.TenantID) {
+	t.Helper()
+	err := st.InTx(t.Context(), func(tx *store.Tx) error {
+		for _, id := range ids {
+			if err := tx.CreateTenant(store.Tenant{ID: id, Name: string(id), Version: 1, CreatedAt: time.Now()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func published(t *testing.T, a *App) (ids []string) {
+	t.Helper()
+	all, err := a.keys.Published(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range all {
+		ids = append(ids, k.ID)
+	}
+	return ids
+}
+
+func signs(t *testing.T, a *App) string {
+	t.Helper()
+	k, err := a.keys.Current(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.ID
+}
+
+// TestRotationLeavesNoGap lets two replicas sign every half minute while one of
+// them rotates, and a platform check with key sets of any age that it may have
+// kept: nothing that was signed is ever unknown, for as long as it can be checked.
+func TestRotationLeavesNoGap(t *testing.T) {
+	t.Parallel()
+	const (
+		step     = 30 * time.Second
+		keepSet  = 10 * time.Minute // what lti.KeySetHandler allows
+		lifetime = 5 * time.Minute  // of an assertion, and as much again of an access token's check
+	)
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		c := newHandClock()
+		replicas := []*App{replica(st, c), replica(st, c)}
+		type set struct {
+			at   time.Time
+			keys []string
+		}
+		type signed struct {
+			at  time.Time
+			key string
+		}
+		var sets []set
+		var made []signed
+		signers := map[string]bool{}
+		first := signs(t, replicas[0])
+		var r Rotation
+		for n := range 400 { // 200 minutes
+			if n == 20 {
+				var err error
+				if r, err = replicas[0].RotateKeys(t.Context(), "operator:kim", "every now and then"); err != nil || !r.Made || r.Old.ID != first {
+					t.Fatalf("rotation %+v, %v", r, err)
+				}
+			}
+			now := c.now()
+			for i, a := range replicas {
+				if (n+i)%3 == 0 { // they read their keys at different times
+					sets = append(sets, set{now, published(t, a)})
+				}
+				key := signs(t, a)
+				signers[key] = true
+				made = append(made, signed{now, key})
+			}
+			for _, m := range made {
+				if now.Sub(m.at) > lifetime {
+					continue
+				}
+				for _, s := range sets {
+					if now.Sub(s.at) <= keepSet && !slices.Contains(s.keys, m.key) {
+						t.Fatalf("minute %v: what was signed with %s at %s is unknown to a key set of %s", now.Sub(newHandClock().at).Minutes(), m.key, m.at, s.at)
+					}
+				}
+			}
+			made = slices.DeleteFunc(made, func(m signed) bool { return now.Sub(m.at) > lifetime })
+			sets = slices.DeleteFunc(sets, func(s set) bool { return now.Sub(s.at) > keepSet })
+			c.advance(step)
+		}
+		for _, a := range replicas {
+			if got := published(t, a); len(got) != 1 || got[0] != r.New.ID || signs(t, a) != r.New.ID {
+				t.Errorf("in the end %v is published and %s signs", got, signs(t, a))
+			}
+		}
+		if len(signers) != 2 {
+			t.Errorf("%d keys signed", len(signers))
+		}
+	})
+}
+
+func TestRotatingReplicasMakeOneKey(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		tenants(t, st, "ten_a", "ten_b")
+		c := newHandClock()
+		replicas := make([]*App, 4)
+		for i := range replicas {
+			replicas[i] = replica(st, c)
+		}
+		// The first use of all at once.
+		all := func(do func(a *App)) {
+			var wait sync.WaitGroup
+			for _, a := range replicas {
+				wait.Go(func() { do(a) })
+			}
+			wait.Wait()
+		}
+		all(func(a *App) {
+			if err := a.keys.refresh(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		first := signs(t, replicas[0])
+		results := make(chan Rotation, len(replicas))
+		all(func(a *App) {
+			r, err := a.RotateKeys(t.Context(), "operator:kim", "drill")
+			if err != nil {
+				t.Error(err)
+			}
+			results <- r
+		})
+		close(results)
+		made := 0
+		var next string
+		for r := range results {
+			if r.Made {
+				made++
+			}
+			if next == "" {
+				next = r.New.ID
+			}
+			if r.New.ID != next || r.Old.ID != first || !r.New.SignsFrom.Equal(c.now().Add(keyWait)) || !r.Old.RetiredAt.Equal(c.now().Add(keyWait+keyKeep)) {
+				t.Errorf("rotation %+v", r)
+			}
+		}
+		if made != 1 {
+			t.Errorf("%d replicas made a key", made)
+		}
+		// Once more while the new one waits: nothing happens.
+		if r, err := replicas[1].RotateKeys(t.Context(), "operator:kim", "again"); err != nil || r.Made || r.New.ID != next || r.Old.ID != first {
+			t.Errorf("a second rotation: %+v, %v", r, err)
+		}
+		for _, tenant := range []access.TenantID{"ten_a", "ten_b"} {
+			err := st.Read(t.Context(), func(tx *store.Tx) error {
+				log, err := tx.AuditOf(tenant, next)
+				if len(log) != 1 {
+					t.Errorf("%d audit rows in %s", len(log), tenant)
+					return err
+				}
+				e := log[0]
+				if e.Event.Action != audit.KeyRotate || e.Event.Actor != "operator:kim" || e.Event.Related != first || e.Detail.Data["reason"] != "drill" {
+					t.Errorf("audit %+v %+v", e.Event, e.Detail)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// TestKeysRotateBySchedule runs the upkeep of two replicas for a year.
+func TestKeysRotateBySchedule(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		tenants(t, st, "ten_a")
+		c := newHandClock()
+		replicas := []*App{replica(st, c), replica(st, c)}
+		seen := map[string]bool{}
+		drain := func() {
+			t.Helper()
+			for _, a := range replicas {
+				if _, err := a.runner.Drain(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		drain() // without a key there is nothing to rotate
+		if rows, err := replicas[0].keys.read(t.Context()); err != nil || len(rows) != 0 {
+			t.Fatalf("the upkeep made a key: %d, %v", len(rows), err)
+		}
+		for range 365 {
+			for _, a := range replicas {
+				seen[signs(t, a)] = true
+			}
+			c.advance(24 * time.Hour)
+			drain()
+		}
+		if len(seen) != 5 { // the first, and one every 90 days
+			t.Errorf("%d keys signed in a year", len(seen))
+		}
+		rows, err := replicas[0].keys.read(t.Context())
+		if err != nil || len(rows) != 1 && len(rows) != 2 {
+			t.Errorf("%d keys are kept, %v", len(rows), err)
+		}
+		if got := published(t, replicas[1]); len(got) != 1 {
+			t.Errorf("published: %v", got)
+		}
+	})
+}
+
+// A replica whose clock is behind that of the one who made the first key signs
+// with it all the same.
+func TestClockBehindTheFirstKey(t *testing.T) {
+	t.Parallel()
+	st := storetest.Open(t)
+	ahead, behind := newHandClock(), newHandClock()
+	ahead.advance(5 * time.Second)
+	first := signs(t, replica(st, ahead))
+	if got := signs(t, replica(st, behind)); got != first {
+		t.Errorf("%s signs, want %s", got, first)
+	}
+}

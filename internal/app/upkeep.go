@@ -1,0 +1,37 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// jobUpkeep is what the installation as a whole asks for, whatever its schools
+// do: a signing key that is due, and the end of what is kept no longer.
+const jobUpkeep = "upkeep"
+
+// inviteForget is how long an invite that ended is kept, so that its link can
+// still say what became of it.
+const inviteForget = 7 * 24 * time.Hour
+
+// scheduleUpkeep adds the program's own recurring work to the runner.
+func (a *App) scheduleUpkeep() {
+	a.runner.Handlers[jobUpkeep] = a.upkeep
+	a.runner.Schedules = append(a.runner.Schedules, jobs.Schedule{Kind: jobUpkeep, Every: time.Hour})
+}
+
+func (a *App) upkeep(ctx context.Context, _ jobs.Job) error {
+	now := a.now()
+	rotated := a.rotateOld(ctx)
+	purged := a.Store.InTx(ctx, func(tx *store.Tx) error {
+		if _, err := tx.PurgeToolKeys(now.Add(-keyForget)); err != nil {
+			return err
+		}
+		_, err := tx.PurgeInvites(now.Add(-inviteForget))
+		return err
+	})
+	return errors.Join(rotated, purged)
+}

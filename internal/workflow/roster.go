@@ -1,0 +1,157 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// This file asks Canvas's names-and-roles service (NRPS 2.0) who teaches the
+// course that a session was opened from. REST decides who may sponsor; the
+// service is a second witness. Where it says otherwise than REST, nobody is
+// offered and nothing is allowed. Where it says nothing, because an admin took
+// the scope away, the session has no course, or Canvas does not answer, REST
+// stands alone (DECISIONS 5).
+
+// maxRosterTeachers bounds how many teachers of one course are looked up one by
+// one. A course with more is left to REST.
+const maxRosterTeachers = 100
+
+// roster is what the service says about a course's teachers.
+type roster struct {
+	told bool
+	// teachers are Canvas user ids. The service gives LTI subjects; what Canvas
+	// user each is was proven by API.
+	teachers []string
+	// unproven counts subjects that the API does not know: people whose accounts
+	// were merged keep their older subject in places they had been seen in.
+	unproven int
+}
+
+// denies reports whether the service says that a Canvas user does not teach.
+func (r roster) denies(user string) bool {
+	return r.told && r.unproven == 0 && !slices.Contains(r.teachers, user)
+}
+
+// rosterURL keeps a launch's roster address if it leads to the launch's Canvas.
+// No host is learnt from a claim (DECISIONS 12).
+func (s *Service) rosterURL(ctx context.Context, l lti.Launch, p store.Platform) string {
+	if l.NamesRolesURL == "" {
+		return ""
+	}
+	u, err := url.Parse(l.NamesRolesURL)
+	if err != nil || u.User != nil || !slices.ContainsFunc(p.Registration.RosterHosts, func(h string) bool { return strings.EqualFold(h, u.Host) }) {
+		s.Log.WarnContext(ctx, "a launch's roster address is not one of its Canvas and is not used", "platform", p.Name)
+		return ""
+	}
+	return l.NamesRolesURL
+}
+
+// readRoster asks the service now. An error means that it may answer another
+// time; a refusal is an answer that says nothing.
+func (s *Service) readRoster(ctx context.Context, f far, sess Session, course string) (roster, error) {
+	if s.NamesRoles == nil || sess.RosterURL == "" || course == "" || course != sess.Course.ID {
+		return roster{}, nil
+	}
+	members, err := s.NamesRoles.Members(ctx, f.platform.Registration, sess.RosterURL, lti.RoleInstructor)
+	switch {
+	case notGranted(err):
+		s.Log.InfoContext(ctx, "Canvas does not grant the roster service; REST lists alone", "platform", f.platform.Name, "err", err)
+		return roster{}, nil
+	case err != nil:
+		return roster{}, err
+	}
+	// A Canvas that ignores the role filter is no reason to take students for teachers.
+	members = slices.DeleteFunc(members, func(m lti.Member) bool { return !m.HasRole(lti.RoleInstructor) || m.HasRole(lti.RoleTestUser) })
+	if len(members) > maxRosterTeachers {
+		return roster{}, nil
+	}
+	out := roster{told: true}
+	for _, m := range members {
+		user, err := s.canvasUserOf(ctx, f, m.UserID)
+		switch {
+		case notFound(err):
+			out.unproven++
+		case err != nil:
+			return roster{}, err
+		default:
+			out.teachers = append(out.teachers, user)
+		}
+	}
+	return out, nil
+}
+
+// notGranted reports whether Canvas refuses the service, rather than being
+// unable to give it just now.
+func notGranted(err error) bool {
+	var token *lti.TokenError
+	var roster *lti.RosterError
+	status := 0
+	switch {
+	case errors.As(err, &token):
+		status = token.Status
+	case errors.As(err, &roster):
+		status = roster.Status
+	}
+	return status >= http.StatusBadRequest && status < http.StatusInternalServerError && status != http.StatusTooManyRequests
+}
+
+// canvasUserOf is the Canvas user behind an LTI subject: proven when they
+// launched, or by API now. Whose a subject is changes only by a merge, so it
+// may come from the cache.
+func (s *Service) canvasUserOf(ctx context.Context, f far, sub string) (string, error) {
+	var p store.Person
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		p, err = tx.PersonBySub(f.tenant.ID, sub)
+		return err
+	})
+	switch {
+	case err == nil && p.CanvasUser != "" && p.MergedInto == "":
+		return p.CanvasUser, nil
+	case err != nil && !errors.Is(err, access.ErrNotFound):
+		return "", err
+	}
+	u, err := remember(&s.cache, string(f.tenant.ID)+" user of sub "+sub, s.Now(), func() (canvas.User, error) { return f.UserByLTI(ctx, sub) })
+	return u.ID, s.heard(f.tenant.ID, err)
+}
+
+// shownRoster is readRoster for pages. What fails says nothing there.
+func (s *Service) shownRoster(ctx context.Context, f far, sess Session, course string) roster {
+	if s.NamesRoles == nil || sess.RosterURL == "" || course == "" || course != sess.Course.ID {
+		return roster{}
+	}
+	r, err := remember(&s.cache, string(f.tenant.ID)+" roster "+sess.RosterURL, s.Now(), func() (roster, error) { return s.readRoster(ctx, f, sess, course) })
+	if err != nil {
+		s.Log.WarnContext(ctx, "the roster service does not answer; REST lists alone", "platform", f.platform.Name, "err", err)
+		return roster{}
+	}
+	return r
+}
+
+// rosterAgrees refuses a sponsor whom REST allows and the roster service of the
+// session's course does not name as its teacher (WhyNotTeaching). Supervisors
+// stand by their list, not by a course.
+func (s *Service) rosterAgrees(ctx context.Context, f far, sess Session, course, sponsor string) error {
+	if slices.Contains(f.tenant.School.Supervisors, sponsor) {
+		return nil
+	}
+	r, err := s.readRoster(ctx, f, sess, course)
+	if err != nil {
+		s.Log.WarnContext(ctx, "the roster service does not answer; REST decides alone", "platform", f.platform.Name, "err", err)
+		return nil
+	}
+	if r.denies(sponsor) {
+		s.Log.WarnContext(ctx, "the roster service and REST differ about who teaches; refused", "platform", f.platform.Name, "course", course, "user", sponsor)
+		return access.Refuse(access.WhyNotTeaching)
+	}
+	return nil
+}
