@@ -36,7 +36,7 @@ func generated(t *testing.T, page, name, want string) {
 		t.Errorf("%s no longer tells the truth about %s; run TOKENDESK_UPDATE_DOCS=1 go test ./docs and read what changed", page, name)
 		return
 	}
-	if err := os.WriteFile(page, []byte(before+begin+want+end+after), 0o644); err != nil { //nolint:gosec // a page of the repository
+	if err := os.WriteFile(page, []byte(before+begin+want+end+after), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -72,6 +72,45 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(filepath.Dir(page), u.Path)); err != nil {
 				t.Errorf("%s links to %s, which is not there", page, m[1])
 			}
+		}
+	}
+}
+
+var (
+	goTest  = regexp.MustCompile("`((?:internal|lti|cmd)[a-z/]*)\\.(Test\\w+)`")
+	browser = regexp.MustCompile("`(e2e/[a-z-]+\\.spec\\.mjs)`")
+)
+
+// What the page on security says is tried must be tried.
+func TestNamedTestsExist(t *testing.T) {
+	page, err := os.ReadFile("security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := goTest.FindAllStringSubmatch(string(page), -1)
+	if len(named) < 40 {
+		t.Fatalf("the page names %d tests", len(named))
+	}
+	for _, m := range named {
+		files, err := filepath.Glob(filepath.Join(root, m[1], "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, f := range files {
+			src, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = found || strings.Contains(string(src), "\nfunc "+m[2]+"(")
+		}
+		if !found {
+			t.Errorf("there is no %s in %s", m[2], m[1])
+		}
+	}
+	for _, m := range browser.FindAllStringSubmatch(string(page), -1) {
+		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+			t.Error(err)
 		}
 	}
 }

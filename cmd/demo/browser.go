@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html"
@@ -88,6 +89,12 @@ func (b *browser) open(ctx context.Context, address string) error {
 		if b.handle = sessionHandle(b.page.body); b.handle != "" {
 			return nil
 		}
+		if next := nextOf(b.page); next != "" {
+			if err := b.send(ctx, http.MethodGet, next, nil); err != nil {
+				return err
+			}
+			continue
+		}
 		action, fields, ok := selfSubmitted(b.page)
 		if !ok {
 			return fmt.Errorf("%s answered %d and leads nowhere", b.page.url.Redacted(), b.page.status)
@@ -167,10 +174,11 @@ func (b *browser) send(ctx context.Context, method, address string, form url.Val
 }
 
 var (
-	formTag  = regexp.MustCompile(`(?is)<form\b([^>]*)>(.*?)</form>`)
-	metaTag  = regexp.MustCompile(`(?is)<meta\b([^>]*)>`)
-	inputTag = regexp.MustCompile(`(?is)<input\b([^>]*)>`)
-	attr     = regexp.MustCompile(`(?s)([a-zA-Z_:-]+)\s*=\s*"([^"]*)"`)
+	launchData = regexp.MustCompile(`(?s)<script type="application/json" id="lti-data">(.*?)</script>`)
+	formTag    = regexp.MustCompile(`(?is)<form\b([^>]*)>(.*?)</form>`)
+	metaTag    = regexp.MustCompile(`(?is)<meta\b([^>]*)>`)
+	inputTag   = regexp.MustCompile(`(?is)<input\b([^>]*)>`)
+	attr       = regexp.MustCompile(`(?s)([a-zA-Z_:-]+)\s*=\s*"([^"]*)"`)
 )
 
 func attributes(tag string) map[string]string {
@@ -196,6 +204,26 @@ func selfSubmitted(p page) (action string, fields url.Values, ok bool) {
 		return to.String(), fields, true
 	}
 	return "", nil, false
+}
+
+// nextOf is where the page goes on that keeps what binds the launch to this
+// browser in the platform's storage. This browser keeps cookies, which do as well.
+func nextOf(p page) string {
+	m := launchData.FindStringSubmatch(p.body)
+	if m == nil {
+		return ""
+	}
+	var data struct {
+		Next string `json:"next"`
+	}
+	if json.Unmarshal([]byte(m[1]), &data) != nil || data.Next == "" {
+		return ""
+	}
+	to, err := p.url.Parse(data.Next)
+	if err != nil {
+		return ""
+	}
+	return to.String()
 }
 
 func inputs(part string) url.Values {

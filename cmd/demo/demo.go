@@ -45,7 +45,7 @@ func newDemo(ctx context.Context, o options, environ []string, stdout, stderr io
 			d = nil
 		}
 	}()
-	if err := d.takePorts(o, stdout); err != nil {
+	if err := d.takePorts(ctx, o, stdout); err != nil {
 		return d, err
 	}
 	if err := d.takeFolder(o.data); err != nil {
@@ -82,7 +82,7 @@ func isSet(environ []string, name string) bool {
 	return false
 }
 
-func (d *demo) takePorts(o options, stdout io.Writer) error {
+func (d *demo) takePorts(ctx context.Context, o options, stdout io.Writer) error {
 	for _, p := range []struct {
 		flag, wish, what string
 		to               *address
@@ -94,7 +94,7 @@ func (d *demo) takePorts(o options, stdout io.Writer) error {
 		if p.wish == "" {
 			continue
 		}
-		a, moved, err := listen(p.wish, !o.given[p.flag])
+		a, moved, err := listen(ctx, p.wish, !o.given[p.flag])
 		if err != nil {
 			return fmt.Errorf("-%s: %w", p.flag, err)
 		}
@@ -274,10 +274,6 @@ func (d *demo) seed(ctx context.Context, where places) error {
 		canvas: d.canvas, clock: d.clock, tool: d.toolURL, places: where, zone: zone,
 		settle: func(ctx context.Context) error { _, err := d.tool.Drain(ctx); return err },
 	}
-	// The sample people's browsers keep cookies; the frame of the platform's
-	// storage is for those that may not.
-	d.canvas.SetSwitches(func(sw *canvastest.Switches) { sw.NoStorageTarget = true })
-	defer d.canvas.SetSwitches(func(sw *canvastest.Switches) { sw.NoStorageTarget = false })
 	return s.run(ctx)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -24,7 +25,7 @@ func (a address) close() {
 
 // listen opens hostport. A busy one is replaced by a free port if mayMove, which
 // is for defaults that nobody asked for; moved tells.
-func listen(hostport string, mayMove bool) (a address, moved bool, err error) {
+func listen(ctx context.Context, hostport string, mayMove bool) (a address, moved bool, err error) {
 	host, text, err := net.SplitHostPort(hostport)
 	if err != nil {
 		return address{}, false, fmt.Errorf("%q is not host:port, such as 127.0.0.1:8080", hostport)
@@ -36,9 +37,9 @@ func listen(hostport string, mayMove bool) (a address, moved bool, err error) {
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return address{}, false, fmt.Errorf("%q is not on this machine: anybody may sign in as anybody here, so only loopback addresses are served", hostport)
 	}
-	a, err = both(port)
+	a, err = both(ctx, port)
 	if mayMove && errors.Is(err, syscall.EADDRINUSE) {
-		a, err = both(0)
+		a, err = both(ctx, 0)
 		moved = true
 	}
 	return a, moved, err
@@ -47,24 +48,28 @@ func listen(hostport string, mayMove bool) (a address, moved bool, err error) {
 // triesForBoth bounds the search for a port that is free in both families.
 const triesForBoth = 20
 
-func both(port int) (address, error) {
+func both(ctx context.Context, port int) (address, error) {
 	var err error
 	for range triesForBoth {
 		var a address
-		if a, err = oneOfBoth(port); err == nil || port != 0 {
+		if a, err = oneOfBoth(ctx, port); err == nil || port != 0 {
 			return a, err
 		}
 	}
 	return address{}, err
 }
 
-func oneOfBoth(port int) (address, error) {
-	four, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+func oneOfBoth(ctx context.Context, port int) (address, error) {
+	var config net.ListenConfig
+	four, err := config.Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return address{}, err
 	}
-	a := address{listeners: []net.Listener{four}, port: four.Addr().(*net.TCPAddr).Port}
-	six, err := net.Listen("tcp6", net.JoinHostPort("::1", strconv.Itoa(a.port)))
+	a := address{listeners: []net.Listener{four}}
+	if at, ok := four.Addr().(*net.TCPAddr); ok {
+		a.port = at.Port
+	}
+	six, err := config.Listen(ctx, "tcp6", net.JoinHostPort("::1", strconv.Itoa(a.port)))
 	switch {
 	case err == nil:
 		a.listeners = append(a.listeners, six)

@@ -8,19 +8,19 @@ import (
 )
 
 func TestABusyDefaultMovesAndABusyWishFails(t *testing.T) {
-	taken, _, err := listen("127.0.0.1:0", false)
+	taken, _, err := listen(t.Context(), "127.0.0.1:0", false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.close()
 	busy := "127.0.0.1:" + strconv.Itoa(taken.port)
 
-	other, moved, err := listen(busy, true)
+	other, moved, err := listen(t.Context(), busy, true)
 	if err != nil || !moved || other.port == taken.port {
 		t.Errorf("a busy default: port %d, moved %v, %v", other.port, moved, err)
 	}
 	other.close()
-	if a, _, err := listen(busy, false); err == nil {
+	if a, _, err := listen(t.Context(), busy, false); err == nil {
 		a.close()
 		t.Error("an address that somebody asked for moved silently")
 	}
@@ -33,7 +33,7 @@ func TestAPortOfTheOtherFamilyCounts(t *testing.T) {
 	}
 	defer func() { _ = six.Close() }()
 	_, port, _ := net.SplitHostPort(six.Addr().String())
-	if a, _, err := listen("127.0.0.1:"+port, false); err == nil {
+	if a, _, err := listen(t.Context(), "127.0.0.1:"+port, false); err == nil {
 		a.close()
 		t.Error("localhost would lead to somebody else's program by IPv6")
 	}
@@ -41,7 +41,7 @@ func TestAPortOfTheOtherFamilyCounts(t *testing.T) {
 
 func TestOnlyThisMachineIsServed(t *testing.T) {
 	for _, wish := range []string{"0.0.0.0:0", ":0", "192.0.2.1:8080", "example.org:8080", "127.0.0.1", "127.0.0.1:http", "127.0.0.1:70000"} {
-		a, _, err := listen(wish, true)
+		a, _, err := listen(t.Context(), wish, true)
 		if err == nil {
 			a.close()
 			t.Errorf("%q was served", wish)

@@ -55,10 +55,14 @@ var commands = []command{
 	{"platform list", "list the registered Canvases", platformList},
 	{"platform disable", "switch a Canvas off", platformDisable},
 	{"platform settings", "set a school's own words and lists", platformSettings},
+	{"platform credential", "store a Canvas's API credential", platformCredential},
+	{"platform deployment", "allow or refuse a deployment", platformDeployment},
+	{"invite", "print a one-time link for LTI Dynamic Registration", invite},
 	{"audit export", "write the audit log as JSON Lines", auditExport},
 	{"audit verify", "verify an exported audit log, with no database", auditVerify},
 	{"doctor", "check configuration, database, Canvas and mail", doctor},
 	{"keys list", "list the tool's own signing keys", keysList},
+	{"keys rotate", "make a new signing key, without a gap", keysRotate},
 }
 
 // errWrong is wrong usage: exit code 2.
@@ -137,7 +141,7 @@ func overview(w io.Writer) {
 	_, _ = fmt.Fprintln(w, "Usage: tokendesk COMMAND [flags]")
 	_, _ = fmt.Fprintln(w)
 	for _, c := range commands {
-		_, _ = fmt.Fprintf(w, "  %-18s %s\n", c.words, c.line)
+		_, _ = fmt.Fprintf(w, "  %-20s %s\n", c.words, c.line)
 	}
 	_, _ = fmt.Fprintln(w, "\nEvery command takes -h. Settings come from the environment (TOKENDESK_...).")
 }

@@ -76,33 +76,6 @@ func doctor(f *flag.FlagSet) func(context.Context, *call) error {
 	}
 }
 
-func keysList(*flag.FlagSet) func(context.Context, *call) error {
-	return func(ctx context.Context, c *call) error {
-		return withSchema(ctx, c, func(a *app.App) error {
-			keys, err := a.Keys(ctx)
-			if err != nil {
-				return err
-			}
-			if len(keys) == 0 {
-				return say(c.stdout, "There is no key yet: the first start makes one.")
-			}
-			for _, k := range keys {
-				state := "published"
-				switch {
-				case k.Signs:
-					state = "signs"
-				case !k.RetiredAt.IsZero():
-					state = "retired " + stampOf(k.RetiredAt)
-				}
-				if err := say(c.stdout, "%s  created %s  signs from %s  %s", k.ID, stampOf(k.CreatedAt), stampOf(k.SignsFrom), state); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-}
-
 func say(w io.Writer, format string, args ...any) error {
 	_, err := fmt.Fprintf(w, format+"\n", args...)
 	return err

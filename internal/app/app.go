@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/config"
@@ -52,6 +53,7 @@ type App struct {
 	runner   *jobs.Runner
 	web      http.Handler
 	composer *notify.Composer
+	complete sync.Map // ids of platforms whose registration was seen to be complete
 }
 
 // New wires the program. It fails on anything that would make it fail later: a
@@ -119,7 +121,7 @@ func (a *App) wire(ctx context.Context, o Options) error {
 	}
 	a.runner = &jobs.Runner{Queue: a.Store, Now: a.now, Log: a.Log}
 	a.Work = &workflow.Service{
-		Store: a.Store, Box: a.Box, Canvas: a.clients.of, Composer: a.composer, Ways: a.ways, Now: a.now, Log: a.Log,
+		Store: a.Store, Box: a.Box, Canvas: a.clients.of, NamesRoles: a.namesRoles(), Composer: a.composer, Ways: a.ways, Now: a.now, Log: a.Log,
 		Nudge: a.runner.Nudge, PublicURL: a.cfg.PublicURL, AtStep: o.AtStep,
 	}
 	a.runner.Handlers, a.runner.Schedules = a.Work.Handlers(), a.Work.Schedules()
@@ -136,6 +138,7 @@ func (a *App) wire(ctx context.Context, o Options) error {
 			KeySets: &lti.KeySets{Client: a.guard.client(), Log: a.Log},
 		},
 		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, Ready: a.Ready, Now: a.now, Log: a.Log,
+		Register: a.register, Setup: a.setup,
 	})
 	return err
 }

@@ -41,6 +41,9 @@ func (c *clients) of(p store.Platform) (*canvas.Client, error) {
 	if len(p.CanvasURLs) == 0 {
 		return nil, errors.New("no Canvas address is registered")
 	}
+	if len(p.Credential) == 0 {
+		return nil, fmt.Errorf("no credential is stored for %s; platform credential stores one", p.Name)
+	}
 	sum := sha256.Sum256([]byte(p.CanvasURLs[0] + "\x00" + string(p.Credential)))
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -137,6 +137,7 @@ func (d *doctor) platforms(ctx context.Context, a *App, name string) {
 			d.note(p.Name, "switched off; not checked")
 			continue
 		}
+		d.setup(p)
 		d.keySet(ctx, a, p)
 		d.canvas(ctx, a, p)
 	}

@@ -70,6 +70,7 @@ var Table = map[string]Rule{
 		},
 		Third: []string{gorm, goose, pgx, sqlite, gosqlite, modernc},
 	},
+	"internal/launchtest":      {TestsOnly: true}, // tests and benchmarks only
 	"internal/store/storetest": {Own: []string{"internal/store", "migrations"}, Third: []string{pgx, sqlite}, TestsOnly: true},
 	"internal/workflow": {
 		Own: []string{

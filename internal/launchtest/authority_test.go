@@ -90,7 +90,7 @@ func TestAuthority(t *testing.T) {
 		s.inReview()
 		s.ungated()
 		for _, c := range cases {
-			s.t.Run(c.name, func(t *testing.T) { c.check(t, s.in(t)) })
+			s.run(c.name, func(t *testing.T) { c.check(t, s.in(t)) })
 		}
 	})
 }
@@ -174,7 +174,7 @@ func TestLiteralsGiveNothing(t *testing.T) {
 	each(t, func(s *school) {
 		s.inReview()
 		for _, c := range cases {
-			s.t.Run(c.name, func(t *testing.T) {
+			s.run(c.name, func(t *testing.T) {
 				s := s.in(t)
 				_, p := s.spoil(t, "dana", s.account("root"), func(l *canvastest.SignedLaunch) {
 					c.change(l.Claims[claim+"custom"].(map[string]any))
@@ -186,7 +186,7 @@ func TestLiteralsGiveNothing(t *testing.T) {
 				p.is(http.StatusOK, want)
 			})
 		}
-		s.t.Run("the acting variable", func(t *testing.T) {
+		s.run("the acting variable", func(t *testing.T) {
 			s := s.in(t)
 			for value, says := range map[any]string{
 				"$Canvas.masqueradingUser.id": "", nil: "", "": unknownAct, "$Canvas.user.id": unknownAct, false: unknownAct,
@@ -289,7 +289,7 @@ func TestMasquerade(t *testing.T) {
 			return b
 		}
 		for user, place := range map[string]string{"maya": s.course("bio201"), "ana": s.course("bio201"), "dana": s.account("root"), "luca": s.settings("luca")} {
-			s.t.Run("as "+user, func(t *testing.T) {
+			s.run("as "+user, func(t *testing.T) {
 				b := act(t, user)
 				p := b.open(place)
 				if p.status != http.StatusOK {

@@ -36,7 +36,7 @@ func TestBrowserThatBegan(t *testing.T) {
 	}
 	each(t, func(s *school) {
 		for _, c := range cases {
-			s.t.Run(c.name, func(t *testing.T) {
+			s.run(c.name, func(t *testing.T) {
 				s := s.in(t)
 				s.storage(c.offered)
 				b := s.browser("maya")
@@ -115,7 +115,7 @@ func TestNewTabFromEveryDoor(t *testing.T) {
 			"the root account":  {"dana", s.account("root"), "Review queue"},
 			"one's own profile": {"maya", s.settings("maya"), "My API tokens"},
 		} {
-			s.t.Run(name, func(t *testing.T) {
+			s.run(name, func(t *testing.T) {
 				s := s.in(t)
 				b := s.browser(c.user)
 				b.noCookies, b.bucket = true, nil
@@ -167,35 +167,35 @@ func TestMovedToAnotherBrowser(t *testing.T) {
 			return nil
 		}
 
-		s.t.Run("without storage", func(t *testing.T) {
+		s.run("without storage", func(t *testing.T) {
 			m, l := moved(t, false, nil)
 			m.refused(l.finish(), lti.ReasonNotBound)
 		})
-		s.t.Run("without storage, with the victim's own login under way", func(t *testing.T) {
+		s.run("without storage, with the victim's own login under way", func(t *testing.T) {
 			m, l := moved(t, false, func(_ *launching, victim *browser) { victim.begin(s.course("bio201")).logIn() })
 			m.refused(l.finish(), lti.ReasonNotBound)
 		})
-		s.t.Run("with a cookie of the right name and another value", func(t *testing.T) {
+		s.run("with a cookie of the right name and another value", func(t *testing.T) {
 			m, l := moved(t, false, func(a *launching, victim *browser) { cookie(victim, own(a).Name, strings.Repeat("A", 43)) })
 			m.refused(l.finish(), lti.ReasonOtherBrowser)
 		})
-		s.t.Run("with storage that knows nothing", func(t *testing.T) {
+		s.run("with storage that knows nothing", func(t *testing.T) {
 			m, l := moved(t, true, nil)
 			m.refused(l.finish(), lti.ReasonStorageSilent)
 		})
-		s.t.Run("with the value planted in Canvas's storage", func(t *testing.T) {
+		s.run("with the value planted in Canvas's storage", func(t *testing.T) {
 			m, l := moved(t, true, func(a *launching, victim *browser) {
 				victim.bucket[a.stored.Key] = a.stored.Value
 			})
 			m.refused(l.finish(), lti.ReasonOtherBrowser)
 		})
-		s.t.Run("with another value planted in Canvas's storage", func(t *testing.T) {
+		s.run("with another value planted in Canvas's storage", func(t *testing.T) {
 			m, l := moved(t, true, func(a *launching, victim *browser) {
 				victim.bucket[a.stored.Key], victim.own = a.stored.Own, nil
 			})
 			m.refused(l.finish(), lti.ReasonOtherBrowser)
 		})
-		s.t.Run("with a proof that another site posts", func(t *testing.T) {
+		s.run("with a proof that another site posts", func(t *testing.T) {
 			m, l := moved(t, true, nil)
 			d := l.deliver().proof()
 			if d == nil {
@@ -209,7 +209,7 @@ func TestMovedToAnotherBrowser(t *testing.T) {
 			p = l.send(l.request(http.MethodPost, d.Post, form))
 			m.refused(p, lti.ReasonCrossOrigin)
 		})
-		s.t.Run("with the attacker's proof in the attacker's browser", func(t *testing.T) {
+		s.run("with the attacker's proof in the attacker's browser", func(t *testing.T) {
 			s := s.in(t)
 			s.storage(true)
 			a := s.browser("luca")
@@ -234,7 +234,7 @@ func TestTwoTabs(t *testing.T) {
 		for name, prepare := range map[string]func(b *browser){
 			"by cookies": func(*browser) {}, "by storage": func(b *browser) { b.noCookies = true },
 		} {
-			s.t.Run(name, func(t *testing.T) {
+			s.run(name, func(t *testing.T) {
 				s := s.in(t)
 				b := s.browser("maya")
 				prepare(b)

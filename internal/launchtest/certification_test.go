@@ -15,7 +15,7 @@ const (
 )
 
 // spoil opens the tool while the platform changes what it signs.
-func (s *school) spoil(t *testing.T, user, place string, change func(*canvastest.SignedLaunch)) (*mark, *page) {
+func (s *school) spoil(t testing.TB, user, place string, change func(*canvastest.SignedLaunch)) (*mark, *page) {
 	t.Helper()
 	b := s.browser(user)
 	l := b.begin(place).logIn()
@@ -78,7 +78,7 @@ func TestKnownBadLaunches(t *testing.T) {
 	}
 	each(t, func(s *school) {
 		for _, c := range cases {
-			s.t.Run(c.name, func(t *testing.T) {
+			s.run(c.name, func(t *testing.T) {
 				m, p := s.in(t).spoil(t, "maya", s.course("bio201"), c.change)
 				l := m.refused(p, c.want)
 				if l.text("registration") != s.platform.ID {
@@ -136,7 +136,7 @@ func TestValidLaunches(t *testing.T) {
 	each(t, func(s *school) {
 		for _, user := range []string{"ana", "maya"} {
 			for _, c := range cases {
-				s.t.Run(user+" with "+c.name, func(t *testing.T) {
+				s.run(user+" with "+c.name, func(t *testing.T) {
 					m, p := s.in(t).spoil(t, user, s.course("bio201"), c.change(user))
 					m.launched(p).is(http.StatusOK, "My API tokens")
 					// A sponsor's page is offered by the membership role of this course

@@ -37,7 +37,7 @@ var attacker = sync.OnceValue(func() *rsa.PrivateKey {
 func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // sign makes a token by hand, so that nothing is corrected on the way.
-func sign(t *testing.T, header, claims map[string]any, signature func(input []byte) []byte) string {
+func sign(t testing.TB, header, claims map[string]any, signature func(input []byte) []byte) string {
 	t.Helper()
 	var parts []string
 	for _, part := range []map[string]any{header, claims} {
@@ -51,7 +51,7 @@ func sign(t *testing.T, header, claims map[string]any, signature func(input []by
 	return input + "." + b64(signature([]byte(input)))
 }
 
-func byRSA(t *testing.T, key *rsa.PrivateKey) func([]byte) []byte {
+func byRSA(t testing.TB, key *rsa.PrivateKey) func([]byte) []byte {
 	return func(input []byte) []byte {
 		sum := sha256.Sum256(input)
 		sig, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
@@ -74,7 +74,7 @@ func unsigned([]byte) []byte { return nil }
 
 // publicKey is the platform's signing key, as everybody can read it: the JWK's
 // own text and the key in it.
-func (s *school) publicKey(t *testing.T) (jwk []byte, key *rsa.PublicKey) {
+func (s *school) publicKey(t testing.TB) (jwk []byte, key *rsa.PublicKey) {
 	t.Helper()
 	res, err := s.cv.Client().Get(s.cv.SSOURL() + keySetRoute)
 	if err != nil {
@@ -106,7 +106,7 @@ func (s *school) publicKey(t *testing.T) (jwk []byte, key *rsa.PublicKey) {
 	return nil, nil
 }
 
-func publicPEM(t *testing.T, key *rsa.PublicKey) []byte {
+func publicPEM(t testing.TB, key *rsa.PublicKey) []byte {
 	t.Helper()
 	der, err := x509.MarshalPKIXPublicKey(key)
 	if err != nil {
@@ -135,7 +135,7 @@ func TestForgedTokens(t *testing.T) {
 		}
 		return h
 	}
-	genuine := func(t *testing.T, s *school, l *canvastest.SignedLaunch) string {
+	genuine := func(t testing.TB, s *school, l *canvastest.SignedLaunch) string {
 		token, err := s.cv.SignWithPlatformKey(l.Claims, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -261,7 +261,7 @@ func TestForgedTokens(t *testing.T) {
 	}
 	each(t, func(s *school) {
 		for _, c := range cases {
-			s.t.Run(c.name, func(t *testing.T) {
+			s.run(c.name, func(t *testing.T) {
 				s := s.in(t)
 				m, p := s.spoil(t, "maya", s.course("bio201"), token(func(l *canvastest.SignedLaunch) string { return c.make(t, s, l) }))
 				m.refused(p, c.want)
@@ -346,7 +346,7 @@ func TestForgedClaims(t *testing.T) {
 	each(t, func(s *school) {
 		s.browser("ana").open(s.course("bio201")) // the guid is remembered from here on
 		for _, c := range cases {
-			s.t.Run(c.name, func(t *testing.T) {
+			s.run(c.name, func(t *testing.T) {
 				s := s.in(t)
 				m, p := s.spoil(t, "maya", s.course("bio201"), func(l *canvastest.SignedLaunch) { c.change(s, l) })
 				m.refused(p, c.want)

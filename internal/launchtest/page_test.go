@@ -11,7 +11,7 @@ import (
 
 // page is what an address answered.
 type page struct {
-	t      *testing.T
+	t      testing.TB
 	path   string
 	status int
 	header http.Header

@@ -173,7 +173,7 @@ func TestReplayedPieces(t *testing.T) {
 	each(t, func(s *school) {
 		fresh := func(b *browser) *launching { return b.begin(s.course("bio201")).logIn().authorize() }
 		exchange := func(name string, want lti.Reason, pieces func(b *browser) *launching) {
-			s.t.Run(name, func(t *testing.T) {
+			s.run(name, func(t *testing.T) {
 				b := s.in(t).browser("maya")
 				l := pieces(b)
 				m := b.mark("maya")

@@ -35,9 +35,10 @@ import (
 // desk is the whole program in one or more replicas on one fresh database, on a
 // clock that only the test moves.
 type desk struct {
-	t       *testing.T
+	t       testing.TB
 	clock   *canvastest.Clock
 	dsn     string
+	keyFile string
 	db      *sql.DB // past the store, to count what is really there
 	url     string  // as browsers see it: another site than any Canvas
 	apps    []*app.App
@@ -64,9 +65,24 @@ func each(t *testing.T, test func(s *school)) {
 	})
 }
 
-func newDesk(t *testing.T, dsn string, replicas int) *desk {
+// run is a subtest. What it uses of the school must come from in.
+func (d *desk) run(name string, test func(t *testing.T)) {
+	t, ok := d.t.(*testing.T)
+	if !ok {
+		d.t.Fatal("a benchmark has no subtests")
+	}
 	t.Helper()
-	d := &desk{t: t, dsn: dsn, logs: &logs{}, clock: canvastest.NewFixedClock(time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC))}
+	t.Run(name, test)
+}
+
+func newDesk(t testing.TB, dsn string, replicas int) *desk {
+	t.Helper()
+	return newDeskAt(t, dsn, replicas, canvastest.NewFixedClock(time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC)))
+}
+
+func newDeskAt(t testing.TB, dsn string, replicas int, clock *canvastest.Clock) *desk {
+	t.Helper()
+	d := &desk{t: t, dsn: dsn, logs: &logs{}, clock: clock}
 	var at []string
 	handlers := make([]http.Handler, replicas)
 	for i := range replicas {
@@ -80,6 +96,7 @@ func newDesk(t *testing.T, dsn string, replicas int) *desk {
 	}
 	d.url = "http://localhost:" + port
 	cfg := configuration(t, dsn, d.url)
+	d.keyFile = cfg.MasterKeyFile
 	for i := range replicas {
 		a, err := app.New(t.Context(), cfg, app.Options{Now: d.clock.Now, Migrate: i == 0,
 			Log: slog.New(slog.NewJSONHandler(d.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
@@ -114,7 +131,7 @@ func configuration(tb testing.TB, dsn, publicURL string) config.Config {
 
 // replicaClient reaches one replica, whatever the address says, and follows no
 // redirect: what a browser would do next is the test's to do.
-func replicaClient(t *testing.T, at string) *http.Client {
+func replicaClient(t testing.TB, at string) *http.Client {
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, network, at)
@@ -281,7 +298,7 @@ func (l line) text(name string) string {
 }
 
 // lines reads a part of the log and keeps the lines with the message.
-func lines(t *testing.T, part, message string) []line {
+func lines(t testing.TB, part, message string) []line {
 	t.Helper()
 	var out []line
 	for raw := range strings.Lines(part) {
@@ -297,7 +314,7 @@ func lines(t *testing.T, part, message string) []line {
 }
 
 // in is the same school in a subtest.
-func (s *school) in(t *testing.T) *school {
+func (s *school) in(t testing.TB) *school {
 	d := *s.desk
 	d.t = t
 	c := *s

@@ -134,7 +134,7 @@ func TestDeployments(t *testing.T) {
 			c.tool = d
 			return &c
 		}
-		s.t.Run("not on the allow-list", func(t *testing.T) {
+		s.run("not on the allow-list", func(t *testing.T) {
 			for _, c := range []struct{ user, place string }{{"ingrid", at(sub).account("sciences")}, {"ana", at(course).course("bio201")}} {
 				b := s.in(t).browser(c.user)
 				l := b.begin(c.place)
@@ -152,7 +152,7 @@ func TestDeployments(t *testing.T) {
 			m.knows(l)
 			m.refused(l.finish(), lti.ReasonDeployment)
 		})
-		s.t.Run("on the allow-list, but not the root's", func(t *testing.T) {
+		s.run("on the allow-list, but not the root's", func(t *testing.T) {
 			c := *s
 			c.tool = c.install(func(t *canvastest.Tool) {
 				for i := range t.Placements {

@@ -66,7 +66,7 @@ func TestBadPosts(t *testing.T) {
 	}
 	each(t, func(s *school) {
 		for _, c := range cases {
-			s.t.Run(c.name, func(t *testing.T) {
+			s.run(c.name, func(t *testing.T) {
 				b := s.in(t).browser("maya")
 				l := b.begin(s.course("bio201")).logIn().authorize()
 				good := url.Values{}
@@ -119,7 +119,7 @@ func TestBadLogins(t *testing.T) {
 	}
 	each(t, func(s *school) {
 		for _, c := range cases {
-			s.t.Run(c.name, func(t *testing.T) {
+			s.run(c.name, func(t *testing.T) {
 				s := s.in(t)
 				b := s.browser("maya")
 				l := b.begin(s.course("bio201"))
@@ -156,7 +156,7 @@ func TestLoginForms(t *testing.T) {
 	}
 	each(t, func(s *school) {
 		for _, c := range cases {
-			s.t.Run(c.name, func(t *testing.T) {
+			s.run(c.name, func(t *testing.T) {
 				s := s.in(t)
 				defer s.cv.SetSwitches(func(w *canvastest.Switches) { *w = canvastest.Switches{} })
 				if c.before != nil {
@@ -183,7 +183,7 @@ func TestLoginForms(t *testing.T) {
 func TestPlatformErrors(t *testing.T) {
 	each(t, func(s *school) {
 		run := func(name string, want lti.Reason, prepare func(l *launching)) {
-			s.t.Run(name, func(t *testing.T) {
+			s.run(name, func(t *testing.T) {
 				s := s.in(t)
 				b := s.browser("maya")
 				l := b.begin(s.course("bio201")).logIn()
@@ -229,14 +229,14 @@ func TestPlatformErrors(t *testing.T) {
 			l.form = url.Values{"error": {"teapot"}, "error_description": {"short and stout"}, "state": {l.state()}}
 		})
 
-		s.t.Run("an error with nobody's state", func(t *testing.T) {
+		s.run("an error with nobody's state", func(t *testing.T) {
 			b := s.in(t).stranger()
 			m := b.mark()
 			m.secrets = []string{"forged line", "teapot"}
 			p := b.fromCanvas(s.url+"/lti/launch", url.Values{"error": {"teapot"}, "error_description": {"forged line"}, "state": {strings.Repeat("A", 43)}})
 			m.refused(p, lti.ReasonPlatformOther)
 		})
-		s.t.Run("markup for an error", func(t *testing.T) {
+		s.run("markup for an error", func(t *testing.T) {
 			b := s.in(t).browser("maya")
 			l := b.begin(s.course("bio201")).logIn()
 			m := b.mark()

@@ -88,8 +88,8 @@ func (tx *Tx) DropDeployment(platform, deploymentID string, told audit.Event, d 
 	return tx.tell(access.TenantID(p.Tenant), told, d)
 }
 
-// deploymentsOf reads a platform's allow-list for a change of it. Whoever else
-// would change it waits for this transaction.
+// deploymentsOf reads a platform and its allow-list for a change of either.
+// Whoever else would change them this way waits for this transaction.
 func (tx *Tx) deploymentsOf(op, platform string) (platformRow, []deploymentRow, error) {
 	var p platformRow
 	if err := tx.may(op); err != nil {
@@ -108,4 +108,19 @@ func (tx *Tx) markRoot(op, platform, deploymentID string) error {
 	res := tx.db.Model(&deploymentRow{}).Where("platform = ?", platform).
 		Updates(map[string]any{"root": gorm.Expr("deployment_id = ?", deploymentID)})
 	return tx.fail(op, res.Error)
+}
+
+// SaveCredential stores the sealed credential for a platform's API, and nothing
+// else of the platform.
+func (tx *Tx) SaveCredential(platform string, sealed []byte, kind string, told audit.Event, d *audit.Detail) error {
+	const op = "save credential"
+	p, _, err := tx.deploymentsOf(op, platform)
+	if err != nil {
+		return err
+	}
+	res := tx.db.Model(&platformRow{}).Where("id = ?", platform).Updates(map[string]any{"credential": sealed, "credential_kind": kind})
+	if res.Error != nil {
+		return tx.fail(op, res.Error)
+	}
+	return tx.tell(access.TenantID(p.Tenant), told, d)
 }

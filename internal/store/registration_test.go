@@ -308,6 +308,19 @@ func TestDeployments(t *testing.T) {
 		if after := verify(t, s, north); after != before {
 			t.Errorf("what was refused left %d audit rows", after-before)
 		}
+		// A credential is stored beside all that, and changes nothing of it.
+		in(t, s, func(tx *store.Tx) error { return tx.SaveCredential("plt_a", []byte{7, 0}, "oauth", e, nil) })
+		in(t, s, func(tx *store.Tx) error {
+			p, err := tx.Platform("plt_a")
+			if string(p.Credential) != "\x07\x00" || p.CredentialKind != "oauth" || p.Name != "north" {
+				t.Errorf("with a credential: %+v", p)
+			}
+			return err
+		})
+		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.SaveCredential("plt_none", []byte{7}, "oauth", e, nil) }); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("a credential of nobody: %v", err)
+		}
+		must("2:b 4:c* 5:d")
 		must("5:d", drop("2:b"), drop("4:c"))
 		must("", drop("5:d"))
 		if reg, err := s.FindRegistration(t.Context(), "https://canvas.instructure.com", "10000000000042", "3:root"); err != nil || reg.ID != "plt_b" {
@@ -330,6 +343,7 @@ func TestRegistrationWritesNeedATransaction(t *testing.T) {
 			"PurgeToolKeys":  func(tx *store.Tx) error { _, err := tx.PurgeToolKeys(base); return err },
 			"ConfirmRoot":    func(tx *store.Tx) error { return tx.ConfirmRoot("plt_a", "1", e, nil) },
 			"SaveDeployment": func(tx *store.Tx) error { return tx.SaveDeployment("plt_a", lti.Deployment{ID: "1"}, e, nil) },
+			"SaveCredential": func(tx *store.Tx) error { return tx.SaveCredential("plt_a", []byte{1}, "token", e, nil) },
 			"DropDeployment": func(tx *store.Tx) error { return tx.DropDeployment("plt_a", "1", e, nil) },
 		} {
 			if err := s.Read(t.Context(), write); err == nil || !strings.Contains(err.Error(), "read-only transaction") {

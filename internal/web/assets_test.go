@@ -158,7 +158,7 @@ func TestAssetsAreServedByTheirContent(t *testing.T) {
 		a.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 		return w
 	}
-	if n := len(a.URLs()); n != 6 {
+	if n := len(a.URLs()); n != 7 {
 		t.Errorf("there are %d assets: %v", n, a.URLs())
 	}
 	for _, u := range a.URLs() {

@@ -111,7 +111,7 @@ func TestHTTPSIsRequiredForYears(t *testing.T) {
 func TestNothingOpensWithoutASession(t *testing.T) {
 	r := newRig(t)
 	gets, posts := routes(r)
-	open := regexp.MustCompile(`^/(lti/(login|jwks\.json|config\.json)|healthz|readyz|static/.*)$`)
+	open := regexp.MustCompile(`^/(lti/(login|register|jwks\.json|config\.json)|healthz|readyz|static/.*)$`)
 	visitor := &browser{r: r, cookies: map[string]string{}}
 	for _, path := range gets {
 		if open.MatchString(path) {

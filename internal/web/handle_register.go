@@ -157,15 +157,15 @@ func registrationAsk(raw string) (RegistrationAsk, error) {
 // press that acts here.
 func framing(configURL string) []string {
 	u, err := url.Parse(configURL)
-	if err != nil || u.User != nil || (u.Scheme != "https" && !lti.Loopback(u.Hostname())) {
-		return []string{}
+	if err != nil || u.User != nil || u.Host == "" || (u.Scheme != "https" && !lti.Loopback(u.Hostname())) {
+		return nil // those that are registered
 	}
 	return []string{u.Scheme + "://" + u.Host}
 }
 
 // registration answers with a page about a registration, inside Canvas's frame.
 func (v *visit) registration(status int, frames []string, view func(Shell) any) error {
-	v.frames = append([]string{}, frames...)
+	v.frames = frames
 	sh := v.shell(nil)
 	sh.Session.Frames = v.frames // whom the page's script may tell to close
 	sh.Nonce = newNonce()

@@ -12,6 +12,9 @@ import (
 	"testing/fstest"
 	"unicode"
 
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/templates"
@@ -254,5 +257,39 @@ func TestEveryMessageIsUsed(t *testing.T) {
 		if !found {
 			t.Errorf("nothing says %s", id)
 		}
+	}
+}
+
+// The waiting line replaces itself while it polls; a button in it must not
+// inherit that, or a whole page would land inside the line.
+func TestButtonsOfTheWaitingLineLeadToPages(t *testing.T) {
+	cat := testCatalogue(t)
+	r := testRenderer(t, cat)
+	c := workflow.Collection{Case: galleryCase(access.Collecting, access.Recovering), Stage: workflow.StageRecovering}
+	var b bytes.Buffer
+	if err := r.Render(&b, PageCollectStatus, NewCollectStatus(galleryShell(cat, "en", true), c)); err != nil {
+		t.Fatal(err)
+	}
+	doc, err := html.Parse(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	walk(doc, func(n *html.Node) {
+		if n.DataAtom != atom.Form {
+			return
+		}
+		found = true
+		for at := n; ; at = at.Parent {
+			if target := attr(at, "hx-target"); target != "" {
+				if target != "#page" {
+					t.Errorf("its answer goes to %s", target)
+				}
+				return
+			}
+		}
+	})
+	if !found {
+		t.Error("there is no button")
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 // Addresses that pages link to (GET) and post to, besides the obvious ones:
 //
-//	GET  /requests/new?draft=req_…            go on with a draft
+//	GET  /requests/req_…                      go on with a draft
 //	POST /requests                            do=submit | draft | find; hidden draft (see FormInput)
 //	POST /requests/keep                       the same fields, by the script; answered with NewKept
 //	GET  /requests/{id}/withdraw, rescind, replace, discard   confirm pages; POST to the same address does it

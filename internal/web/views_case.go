@@ -145,7 +145,7 @@ func (s Shell) ownPanel(c workflow.Case) *ownPanel {
 	}
 	add(access.Refile, s.postTo(look, "act.refile", casePath(r, "/refile")))
 	if r.State == access.Draft {
-		add(access.Submit, s.goTo(look, "home.continue", "/requests/new?draft="+r.ID))
+		add(access.Submit, s.goTo(look, "home.continue", casePath(r, "")))
 		add(access.Discard, s.goTo(secondary, "act.discard", casePath(r, "/discard")))
 	}
 	add(access.Withdraw, s.goTo(secondary, "act.withdraw", casePath(r, "/withdraw")))

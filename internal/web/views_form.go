@@ -69,7 +69,7 @@ func newForm(s Shell, in FormInput) FormPage {
 	errs := s.errorsOf(in.Errors)
 	p := FormPage{frame: newFrame(s, PageHome, s.T("form.h1"), "/requests/new"), DraftID: f.Draft.ID}
 	if p.DraftID != "" {
-		p.Path = "/requests/new?draft=" + p.DraftID
+		p.Path = casePath(f.Draft, "")
 	}
 	p.setErrors(in.Errors)
 	switch {

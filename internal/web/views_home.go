@@ -1,8 +1,6 @@
 package web
 
 import (
-	"net/url"
-
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
@@ -95,7 +93,6 @@ func (s Shell) draftCard(c workflow.Case, first bool) card {
 	if first {
 		look = primary
 	}
-	k.Href = "/requests/new?draft=" + url.QueryEscape(c.Request.ID)
 	k.Actions = described(k.ID, s.goTo(look, "home.continue", k.Href))
 	if c.Can[access.Discard] {
 		k.Actions = append(k.Actions, described(k.ID, s.goTo(linklike, "act.discard", casePath(c.Request, "/discard")))...)

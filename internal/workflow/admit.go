@@ -303,3 +303,12 @@ func brand(raw string) Brand {
 	return Brand{Primary: get("ic-brand-primary"), Link: get("ic-link-color"),
 		Button: get("ic-brand-button--primary-bgd"), ButtonText: get("ic-brand-button--primary-text")}
 }
+
+// FromRootAdmin reports whether a launch comes from the menu of the very account
+// that its deployment is installed in, by one of the root account's admins
+// acting as themselves. Canvas says so in fields that only the tool's installer
+// can have set; it proves nothing about what this admin may do.
+func FromRootAdmin(l lti.Launch) bool {
+	d := door(l)
+	return d == DoorAccount && look(l, d) == "" && l.AtDeployment() && l.Custom.True(customRootAdmin)
+}

@@ -1,0 +1,286 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/web"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// registrationTime bounds what follows once an invite is taken, whether or not
+// the admin's browser still waits.
+const registrationTime = 30 * time.Second
+
+// register is web.RegisterFunc: LTI dynamic registration with the Canvas that an
+// invite names.
+//
+// The invite is taken before the one call that may register something, and
+// goes back only if Canvas says no, or was never reached: so of several visits
+// one registers. If the answer is lost, nobody can know, and it stays taken.
+func (a *App) register(ctx context.Context, ask web.RegistrationAsk) (web.Registered, error) {
+	i, err := a.invited(ctx, ask.Invite)
+	if err != nil {
+		return web.Registered{}, err
+	}
+	refuse := func(why web.RegistrationWhy, cause error) (web.Registered, error) {
+		return web.Registered{}, &web.RegistrationRefusal{Why: why, Frames: i.CanvasURLs, Cause: cause}
+	}
+	trusted, err := trustOf(i.CanvasURLs)
+	if err != nil {
+		return web.Registered{}, err
+	}
+	switch {
+	case ask.ConfigURL == "" || ask.Token == "":
+		return refuse(web.RegistrationDirect, nil)
+	case !trusted.isOwn(ask.ConfigURL):
+		return refuse(web.RegistrationForeign, errors.New("the configuration is not at the invite's Canvas"))
+	}
+	// Private addresses are never for a Canvas that registers itself, whatever
+	// other registrations were allowed (DECISIONS 12).
+	client := newGuard(func(string) bool { return false }).client()
+	defer client.CloseIdleConnections()
+	d := &lti.DynamicRegistration{Client: client, TrustHost: trusted.host}
+	cfg, err := d.Discover(ctx, ask.ConfigURL, ask.Token)
+	if err != nil {
+		return refuse(web.RegistrationConfiguration, err)
+	}
+	if err := trusted.check(cfg); err != nil {
+		return refuse(web.RegistrationForeign, err)
+	}
+	if _, err := ask.Profile.Registration(cfg); err != nil {
+		return web.Registered{}, err
+	}
+
+	if why, err := a.takeInvite(ctx, i); why != "" || err != nil {
+		if why == "" {
+			return web.Registered{}, err
+		}
+		return refuse(why, err)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), registrationTime)
+	defer cancel()
+	got, err := d.Register(ctx, cfg, ask.Token, ask.Profile)
+	if err != nil {
+		why := nothingRegistered(err)
+		if why == "" {
+			return refuse(web.RegistrationUnclear, err)
+		}
+		if backErr := a.Store.InTx(ctx, func(tx *store.Tx) error { return tx.ReturnInvite(i.Hash) }); backErr != nil {
+			a.Log.ErrorContext(ctx, "an invite could not be given back", "invite", i.ID, "err", backErr)
+		}
+		return refuse(why, err)
+	}
+	p, err := a.saveRegistered(ctx, i, cfg, got)
+	if err != nil {
+		a.Log.ErrorContext(ctx, "Canvas registered the tool, but it could not be stored", "invite", i.ID, "client_id", got.ClientID,
+			"deployment_id", got.DeploymentID, "err", err)
+		return refuse(web.RegistrationUnsaved, err)
+	}
+	a.Log.InfoContext(ctx, "a Canvas has registered the tool", "platform", p.Name, "client_id", got.ClientID)
+	return web.Registered{Name: p.Name, Frames: i.CanvasURLs, Todo: todo(ask.Profile, p, got)}, nil
+}
+
+// invited finds the invite of a code, if it still works.
+func (a *App) invited(ctx context.Context, code string) (store.Invite, error) {
+	var i store.Invite
+	if !codeForm.MatchString(code) {
+		return i, &web.RegistrationRefusal{Why: web.RegistrationNoInvite}
+	}
+	err := a.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		i, err = tx.InviteByHash(inviteHash(code))
+		return err
+	})
+	switch {
+	case errors.Is(err, access.ErrNotFound):
+		return i, &web.RegistrationRefusal{Why: web.RegistrationNoInvite}
+	case err != nil:
+		return i, err
+	case i.State != store.InviteOpen:
+		return i, &web.RegistrationRefusal{Why: web.RegistrationUsed, Frames: i.CanvasURLs}
+	case !i.ExpiresAt.After(a.now()):
+		return i, &web.RegistrationRefusal{Why: web.RegistrationExpired, Frames: i.CanvasURLs}
+	}
+	return i, nil
+}
+
+// takeInvite takes an invite, unless its platform's name was given away
+// meanwhile, or somebody else took it.
+func (a *App) takeInvite(ctx context.Context, i store.Invite) (web.RegistrationWhy, error) {
+	err := a.Store.InTx(ctx, func(tx *store.Tx) error {
+		switch _, err := tx.PlatformNamed(i.Name); {
+		case err == nil:
+			return errNameTaken
+		case !errors.Is(err, access.ErrNotFound):
+			return err
+		}
+		return tx.TakeInvite(i.Hash, a.now())
+	})
+	switch {
+	case errors.Is(err, errNameTaken):
+		return web.RegistrationName, err
+	case errors.Is(err, access.ErrConflict):
+		return web.RegistrationUsed, err
+	}
+	return "", err
+}
+
+var errNameTaken = errors.New("a platform has the invite's name")
+
+// nothingRegistered says why a failed registration certainly left nothing in
+// Canvas: Canvas refused it, or no connection was made. Else it is "".
+func nothingRegistered(err error) web.RegistrationWhy {
+	var refused *lti.RegistrationError
+	var failed *net.OpError
+	switch {
+	case errors.As(err, &refused):
+		if s := refused.Status; s >= http.StatusBadRequest && s < http.StatusInternalServerError && s != http.StatusRequestTimeout {
+			return web.RegistrationRefused
+		}
+	case errors.As(err, &failed) && failed.Op == "dial":
+		return web.RegistrationConfiguration
+	}
+	return ""
+}
+
+// saveRegistered stores what Canvas registered, a tenant of its own for it, and
+// the end of the invite. No deployment is the root account's yet: the first
+// launch from there confirms it.
+func (a *App) saveRegistered(ctx context.Context, i store.Invite, cfg lti.PlatformConfiguration, got lti.Registered) (store.Platform, error) {
+	school, err := withDefaults(store.School{}, a.now())
+	if err != nil {
+		return store.Platform{}, err
+	}
+	now := a.now()
+	p := store.Platform{
+		ID: i.Platform, Tenant: access.TenantID(store.NewID("ten")), Name: i.Name, CanvasURLs: i.CanvasURLs,
+		Credential: i.Credential, CredentialKind: i.CredentialKind, CreatedAt: now,
+		Registration: lti.Registration{
+			ID: i.Platform, Issuer: cfg.Issuer, ClientID: got.ClientID, AuthURL: cfg.AuthURL, TokenURL: cfg.TokenURL, KeySetURL: cfg.KeySetURL,
+			FrameOrigins: i.CanvasURLs, RosterHosts: hostsOf(i.CanvasURLs),
+		},
+	}
+	if got.DeploymentID != "" {
+		p.Registration.Deployments = []lti.Deployment{{ID: got.DeploymentID}}
+	}
+	told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: now, Actor: i.Actor, Action: audit.PlatformAdd, Object: p.ID}
+	detail := audit.NewDetail(map[string]string{
+		"name": p.Name, "issuer": cfg.Issuer, "client_id": got.ClientID, "deployments": got.DeploymentID, "canvas": strings.Join(p.CanvasURLs, " "),
+		"credential": p.CredentialKind, "allow_private": "false", "reason": i.Reason, "how": "dynamic registration", "invite": i.ID,
+		"account": cfg.AccountName, "scopes": strings.Join(got.Scopes, " "),
+	})
+	return p, a.Store.InTx(ctx, func(tx *store.Tx) error {
+		err := tx.CreateTenant(store.Tenant{ID: p.Tenant, Name: p.Name, PlatformGUID: cfg.AccountGUID, School: school, Version: 1, CreatedAt: now})
+		if err != nil {
+			return err
+		}
+		if err := tx.SavePlatform(p, told, detail); err != nil {
+			return err
+		}
+		return tx.SpendInvite(i.Hash)
+	})
+}
+
+// hostsOf are the hosts, with their ports, to which a service token may go.
+func hostsOf(origins []string) []string {
+	var out []string
+	for _, o := range origins {
+		if u, err := url.Parse(o); err == nil {
+			out = append(out, u.Host)
+		}
+	}
+	return out
+}
+
+// todo lists what a registration leaves to do. What Canvas answers is what it
+// took before the admin's review; what it does not repeat is not known.
+func todo(asked lti.Profile, p store.Platform, got lti.Registered) []web.Todo {
+	out := []web.Todo{{Kind: web.TodoEnable}}
+	var lacking []string
+	for _, pl := range asked.Placements {
+		if got.Placements != nil && !slices.Contains(got.Placements, pl.Name) {
+			lacking = append(lacking, string(pl.Name))
+		}
+	}
+	if len(lacking) > 0 {
+		out = append(out, web.Todo{Kind: web.TodoPlacements, Value: strings.Join(lacking, ", ")})
+	}
+	if !slices.Contains(got.Scopes, lti.ScopeNamesRoles) {
+		out = append(out, web.Todo{Kind: web.TodoScope})
+	}
+	out = append(out, web.Todo{Kind: web.TodoPermissions})
+	if len(p.Registration.Deployments) == 0 {
+		out = append(out, web.Todo{Kind: web.TodoInstall, Value: p.Name})
+	} else {
+		out = append(out, web.Todo{Kind: web.TodoRoot})
+	}
+	if len(p.Credential) == 0 {
+		out = append(out, web.Todo{Kind: web.TodoCredential, Value: p.Name})
+	}
+	return out
+}
+
+// setup is web.SetupFunc. The first launch from the root account by one of its
+// admins confirms the deployment that the registration made there: its id ends
+// in the account's own id, which no other place's launch can have.
+func (a *App) setup(ctx context.Context, l lti.Launch) (web.Setup, error) {
+	if _, done := a.complete.Load(l.Registration); done {
+		return web.Setup{Root: l.RootDeployment}, nil
+	}
+	p, err := a.platform(ctx, l.Registration)
+	if err != nil {
+		return web.Setup{}, err
+	}
+	if !hasRoot(p) && workflow.FromRootAdmin(l) {
+		if err := a.confirmRoot(ctx, p, l); err != nil {
+			return web.Setup{}, err
+		}
+		if p, err = a.platform(ctx, l.Registration); err != nil {
+			return web.Setup{}, err
+		}
+	}
+	if hasRoot(p) && len(p.Credential) > 0 {
+		a.complete.Store(p.ID, true)
+	}
+	d, _ := p.Registration.Deployment(l.DeploymentID)
+	return web.Setup{Root: d.Root, Waits: len(p.Credential) == 0, Frames: p.CanvasURLs}, nil
+}
+
+func (a *App) platform(ctx context.Context, id string) (p store.Platform, err error) {
+	err = a.Store.Read(ctx, func(tx *store.Tx) error {
+		p, err = tx.Platform(id)
+		return err
+	})
+	return p, err
+}
+
+func hasRoot(p store.Platform) bool {
+	return slices.ContainsFunc(p.Registration.Deployments, func(d lti.Deployment) bool { return d.Root })
+}
+
+func (a *App) confirmRoot(ctx context.Context, p store.Platform, l lti.Launch) error {
+	told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: a.now(), Actor: "system", Action: audit.PlatformChange, Object: p.ID}
+	detail := audit.NewDetail(map[string]string{
+		"root_deployment": l.DeploymentID, "confirmed_by": "launch of " + l.Subject, "account": l.Context.ID,
+	})
+	err := a.Store.InTx(ctx, func(tx *store.Tx) error { return tx.ConfirmRoot(p.ID, l.DeploymentID, told, detail) })
+	switch {
+	case errors.Is(err, access.ErrConflict):
+		return nil // another launch was quicker
+	case err != nil:
+		return fmt.Errorf("confirm the root deployment of %s: %w", p.Name, err)
+	}
+	a.Log.InfoContext(ctx, "the root deployment is confirmed", "platform", p.Name, "deployment_id", l.DeploymentID)
+	return nil
+}

@@ -1,0 +1,222 @@
+package launchtest
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	crand "crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/web"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// BenchmarkFloor is what nobody can do without: one RSA-2048 verification of a
+// token that the platform signed, and that with one decoding of its payload.
+func BenchmarkFloor(b *testing.B) {
+	s := newShots(b, "sqlite:"+b.TempDir()+"/floor.db")
+	token := s.token(random())
+	_, key := s.publicKey(b)
+	parts := strings.Split(token, ".")
+	verify := func() {
+		sig, err := base64.RawURLEncoding.DecodeString(parts[2])
+		if err != nil {
+			b.Fatal(err)
+		}
+		sum := sha256.Sum256([]byte(token[:len(token)-len(parts[2])-1]))
+		if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], sig); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.Run("verify", func(b *testing.B) {
+		began := used(b)
+		for b.Loop() {
+			verify()
+		}
+		perLaunch(b, "cpu-µs", used(b)-began)
+		b.ReportMetric(float64(len(token)), "token-bytes")
+	})
+	b.Run("verify+decode", func(b *testing.B) {
+		began := used(b)
+		for b.Loop() {
+			verify()
+			payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+			if err != nil {
+				b.Fatal(err)
+			}
+			var c tokenClaims
+			if err := json.Unmarshal(payload, &c); err != nil {
+				b.Fatal(err)
+			}
+		}
+		perLaunch(b, "cpu-µs", used(b)-began)
+	})
+}
+
+func perLaunch(b *testing.B, unit string, d time.Duration) {
+	b.ReportMetric(float64(d.Nanoseconds())/1000/float64(b.N), unit)
+}
+
+// firstPage renders the first page of a student as the launch does.
+func firstPage(tb testing.TB) func() int {
+	tb.Helper()
+	words, err := text.New()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	renderer, err := web.NewRenderer(words)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	now := time.Now()
+	sess := workflow.Session{
+		School: "Northfield", Name: "Maya Chen", Door: workflow.DoorCourse, Learner: true, Locale: "en", TimeZone: "America/New_York",
+		Course: access.Course{ID: "7318824", Name: "Cell Biology", Code: "BIO 201"}, CanvasURL: "http://127.0.0.1:8080",
+		Frames: []string{"http://127.0.0.1:8080"}, LaunchedAt: now,
+		Brand: workflow.Brand{Primary: "#0374B5", Link: "#0374B5", Button: "#0374B5", ButtonText: "#FFFFFF"},
+	}
+	return func() int {
+		var page bytes.Buffer
+		shell := web.Shell{
+			Now: now, P: words.For("en", "America/New_York"), HasSession: true, Session: sess, Handle: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+			NewTabURL: "http://127.0.0.1:8080/courses/7318824/external_tools/214866?display=borderless", Nonce: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
+			Nav: workflow.Nav{Affiliation: access.Student},
+		}
+		if err := renderer.Render(&page, web.PageHome, web.NewHomePage(shell, workflow.Home{})); err != nil {
+			tb.Fatal(err)
+		}
+		return page.Len()
+	}
+}
+
+// BenchmarkRender is the rendering of the first page alone, which the bars
+// leave out.
+func BenchmarkRender(b *testing.B) {
+	render := firstPage(b)
+	began, size := used(b), 0
+	for b.Loop() {
+		size = render()
+	}
+	perLaunch(b, "cpu-µs", used(b)-began)
+	b.ReportMetric(float64(size), "page-bytes")
+}
+
+// BenchmarkSQLite is the whole launch over HTTP with SQLite, at one client.
+func BenchmarkSQLite(b *testing.B) {
+	s := newShots(b, "sqlite:"+b.TempDir()+"/bench.db")
+	product := start(b, wholeProduct, s.dsn, s.url, s.keyFile)
+	s.fire(product, s.make(20), 1)
+	all := s.make(b.N)
+	defer product.profile("sqlite")()
+	began := product.processor()
+	b.ResetTimer()
+	s.fire(product, all, 1)
+	b.StopTimer()
+	perLaunch(b, "cpu-µs", product.processor()-began)
+}
+
+// BenchmarkPostgres is the whole launch over HTTP with PostgreSQL, beside the
+// reference and, of both, the part until the session is stored. The four take
+// turns, so that whatever else the machine does hits them alike.
+//
+//	product-µs    processor time of the product for one launch
+//	reference-µs  of the reference, which reads the same and renders nothing
+//	render-µs     of rendering the first page, alone
+//	ratio         (product − render) / reference: the bar is 1.3
+//	session-ratio of the parts until the session is stored
+//	launches/s    of the product alone
+func BenchmarkPostgres(b *testing.B) {
+	s := newShots(b, postgres(b))
+	var all []*served
+	for _, kind := range []string{wholeProduct, wholeReference, productSession, referenceSession} {
+		one := start(b, kind, s.dsn, s.url, s.keyFile)
+		s.fire(one, s.make(40), 4)
+		all = append(all, one)
+	}
+	for _, clients := range []int{1, 16} {
+		b.Run(map[int]string{1: "clients=1", 16: "clients=16"}[clients], func(b *testing.B) { turns(b, s, all, clients) })
+	}
+}
+
+func turns(b *testing.B, s *shots, all []*served, clients int) {
+	s.school = s.in(b)
+	const turn = 50
+	cpu := make([]time.Duration, len(all))
+	var wall time.Duration
+	for _, one := range all {
+		defer one.profile(one.kind)()
+	}
+	b.StopTimer()
+	for left := b.N; left > 0; left -= turn {
+		for i, one := range all {
+			ready := s.make(min(left, turn))
+			began, at := one.processor(), time.Now()
+			b.StartTimer()
+			s.fire(one, ready, clients)
+			b.StopTimer()
+			if i == 0 {
+				wall += time.Since(at)
+			}
+			cpu[i] += one.processor() - began
+		}
+	}
+	rendering := cpuOf(b, firstPage(b), 200)
+	product := cpu[0]/time.Duration(b.N) - rendering
+	for i, unit := range []string{"product-µs", "reference-µs", "session-µs", "ref-session-µs"} {
+		perLaunch(b, unit, cpu[i])
+	}
+	b.ReportMetric(float64(rendering.Nanoseconds())/1000, "render-µs")
+	b.ReportMetric(float64(product)*float64(b.N)/float64(cpu[1]), "ratio")
+	b.ReportMetric(float64(cpu[2])/float64(cpu[3]), "session-ratio")
+	b.ReportMetric(float64(b.N)/wall.Seconds(), "launches/s")
+}
+
+// cpuOf is the processor time of one call.
+func cpuOf(tb testing.TB, do func() int, n int) time.Duration {
+	tb.Helper()
+	began := used(tb)
+	for range n {
+		do()
+	}
+	return (used(tb) - began) / time.Duration(n)
+}
+
+// postgres makes an empty database for a benchmark, and drops it afterwards.
+func postgres(tb testing.TB) (dsn string) {
+	tb.Helper()
+	admin := os.Getenv(storetest.URLVar)
+	u, err := url.Parse(admin)
+	if err != nil || admin == "" {
+		tb.Skipf("%s names no server", storetest.URLVar)
+	}
+	name := "tokendesk_bench_" + strings.ToLower(crand.Text()[:16])
+	run := func(statement string) {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		c, err := pgx.Connect(ctx, admin)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		defer func() { _ = c.Close(ctx) }()
+		if _, err := c.Exec(ctx, statement); err != nil {
+			tb.Error(err)
+		}
+	}
+	run("CREATE DATABASE " + name + " TEMPLATE template0 ENCODING 'UTF8'")
+	tb.Cleanup(func() { run("DROP DATABASE " + name + " WITH (FORCE)") })
+	u.Path = "/" + name
+	return u.String()
+}

@@ -1,0 +1,457 @@
+package launchtest
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// reference is a launch as somebody would write it by hand for one school: the
+// same statements in the same transactions, the same rules for the token, the
+// same session row and cookies, with pgx and nothing in between. It renders
+// nothing. TestReferenceDoesTheSame holds it to the product's statements.
+type reference struct {
+	pool *pgxpool.Pool
+	keys sync.Map // kid → *rsa.PublicKey
+	// page also reads what the first page shows.
+	page bool
+}
+
+// The product's statements, word by word.
+const (
+	readOnly      = "begin isolation level repeatable read read only"
+	selectState   = `SELECT * FROM "lti_states" WHERE hash = $1`
+	selectPlat    = `SELECT platforms.*, tenants.platform_guid FROM "platforms" JOIN tenants ON tenants.id = platforms.tenant WHERE platforms.id = $1 ORDER BY platforms.created_at, platforms.id`
+	selectDeploys = `SELECT * FROM "platform_deployments" WHERE platform IN ($1) ORDER BY platform, position`
+	deleteState   = `DELETE FROM lti_states WHERE hash = $1 RETURNING *`
+	selectTenant  = `SELECT * FROM "tenants" WHERE id = $1 LIMIT $2`
+	selectPerson  = `SELECT * FROM "people" WHERE tenant = $1 AND id = (SELECT person FROM person_subs WHERE tenant = $2 AND sub = $3) LIMIT $4`
+	endSessions   = `DELETE FROM "sessions" WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
+	insertSession = `INSERT INTO "sessions" ("hash","tenant","person","platform","place","rights","data","created_at","launched_at","seen_at","idle_until","ends_at","cookie_seen") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13) ON CONFLICT ("hash") DO UPDATE SET "data"="excluded"."data","launched_at"="excluded"."launched_at","seen_at"="excluded"."seen_at","idle_until"="excluded"."idle_until","ends_at"="excluded"."ends_at","cookie_seen"="excluded"."cookie_seen"`
+	countWaiting  = `SELECT count(*) FROM "requests" WHERE requests.tenant = $1 AND sponsor = $2 AND state IN ($3)`
+	countSponsor  = `SELECT count(*) FROM "requests" WHERE requests.tenant = $1 AND sponsor = $2`
+	selectStuck   = `SELECT * FROM "grants" WHERE grants.tenant = $1 AND owner = $2 AND state IN ($3) ORDER BY created_at DESC, id DESC LIMIT $4`
+	selectMine    = `SELECT * FROM "requests" WHERE requests.tenant = $1 AND requester = $2 ORDER BY updated_at DESC, id DESC LIMIT $3`
+	selectKept    = `SELECT * FROM "kept" WHERE tenant = $1 AND person = $2 ORDER BY updated_at DESC, object, form LIMIT $3`
+)
+
+// The rows, with every column that the statements return.
+
+type stateRow struct {
+	hash, nonce, binder, registration, deployment, target, storage string
+	created, expires                                               time.Time
+}
+
+func (r *stateRow) scan(row pgx.Row) error {
+	return row.Scan(&r.hash, &r.nonce, &r.binder, &r.registration, &r.deployment, &r.target, &r.storage, &r.created, &r.expires)
+}
+
+type platformRow struct {
+	id, tenant, name, issuer, client, authURL, tokenURL, keySetURL string
+	rosterHosts, frameOrigins, canvasURLs                          string
+	allowPrivate, disabled                                         bool
+	credential                                                     []byte
+	credentialKind                                                 string
+	created                                                        time.Time
+	guid                                                           string
+
+	deployments []deploymentRow
+	origins     []string
+}
+
+type deploymentRow struct {
+	platform             string
+	position             int
+	issuer, client, name string
+	root                 bool
+}
+
+type tenantRow struct {
+	id, name, guid, account, school string
+	capDays, lastNumber, version    int
+	created                         time.Time
+}
+
+type personRow struct {
+	id, tenant, canvasUser, name, shortName, search, locale, zone, email string
+	merged                                                               *string
+	seen                                                                 *time.Time
+	created                                                              time.Time
+}
+
+// token is the payload of an id_token, as far as a launch needs it.
+type tokenClaims struct {
+	Issuer     string   `json:"iss"`
+	Audience   string   `json:"aud"`
+	Party      string   `json:"azp"`
+	Subject    string   `json:"sub"`
+	IssuedAt   int64    `json:"iat"`
+	Expires    int64    `json:"exp"`
+	Nonce      string   `json:"nonce"`
+	Name       string   `json:"name"`
+	Locale     string   `json:"locale"`
+	Message    string   `json:"https://purl.imsglobal.org/spec/lti/claim/message_type"`
+	Version    string   `json:"https://purl.imsglobal.org/spec/lti/claim/version"`
+	Deployment string   `json:"https://purl.imsglobal.org/spec/lti/claim/deployment_id"`
+	Target     string   `json:"https://purl.imsglobal.org/spec/lti/claim/target_link_uri"`
+	Roles      []string `json:"https://purl.imsglobal.org/spec/lti/claim/roles"`
+	Context    struct {
+		ID    string   `json:"id"`
+		Title string   `json:"title"`
+		Label string   `json:"label"`
+		Type  []string `json:"type"`
+	} `json:"https://purl.imsglobal.org/spec/lti/claim/context"`
+	Link struct {
+		ID string `json:"id"`
+	} `json:"https://purl.imsglobal.org/spec/lti/claim/resource_link"`
+	Platform struct {
+		GUID string `json:"guid"`
+	} `json:"https://purl.imsglobal.org/spec/lti/claim/tool_platform"`
+	Presentation struct {
+		Return string `json:"return_url"`
+	} `json:"https://purl.imsglobal.org/spec/lti/claim/launch_presentation"`
+	Custom struct {
+		User     string `json:"canvas_user_id"`
+		Course   string `json:"canvas_course_id"`
+		Acting   string `json:"acting_user_id"`
+		TimeZone string `json:"time_zone"`
+		Locale   string `json:"locale"`
+		Brand    string `json:"brand"`
+	} `json:"https://purl.imsglobal.org/spec/lti/claim/custom"`
+	Placement string `json:"https://www.instructure.com/placement"`
+}
+
+var errBad = errors.New("bad launch")
+
+func (h *reference) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := h.launch(w, r); err != nil {
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+	}
+}
+
+func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
+	ctx, now := r.Context(), time.Now()
+	r.Body = http.MaxBytesReader(w, r.Body, 256<<10)
+	if err := r.ParseForm(); err != nil {
+		return err
+	}
+	state := r.PostForm.Get("state")
+	var st stateRow
+	if err := st.scan(h.pool.QueryRow(ctx, selectState, digest("lti state", state))); err != nil {
+		return err
+	}
+	var p platformRow
+	if err := h.read(ctx, func(tx pgx.Tx) error { return p.load(ctx, tx, st.registration) }); err != nil {
+		return err
+	}
+	c, err := h.verify(ctx, r.PostForm.Get("id_token"), p, st, now)
+	if err != nil {
+		return err
+	}
+	var spent stateRow
+	if err := spent.scan(h.pool.QueryRow(ctx, deleteState, st.hash)); err != nil {
+		return err
+	}
+	if !boundBy(r, state, st.binder) {
+		return errBad
+	}
+	var t tenantRow
+	var who personRow
+	if err := h.read(ctx, func(tx pgx.Tx) error { return p.load(ctx, tx, st.registration) }); err != nil {
+		return err
+	}
+	if err := h.school(ctx, &t, &p); err != nil {
+		return err
+	}
+	if err := h.read(ctx, func(tx pgx.Tx) error { return who.load(ctx, tx, t.id, c.Subject) }); err != nil {
+		return err
+	}
+	if p.disabled || t.guid != c.Platform.GUID || who.canvasUser == "" || who.canvasUser != c.Custom.User {
+		return errBad
+	}
+	if err := h.begin(ctx, w, r, state, c, p, t, who, now); err != nil {
+		return err
+	}
+	if h.page {
+		if err := h.firstPage(ctx, &t, &p, who); err != nil {
+			return err
+		}
+	}
+	_, err = io.WriteString(w, "launched")
+	return err
+}
+
+// verify applies every rule that the product applies.
+func (h *reference) verify(ctx context.Context, token string, p platformRow, st stateRow, now time.Time) (*tokenClaims, error) {
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		return nil, errBad
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(parts[0])
+	if err != nil {
+		return nil, err
+	}
+	var header struct{ Alg, Kid string }
+	if err := json.Unmarshal(raw, &header); err != nil || header.Alg != "RS256" {
+		return nil, errBad
+	}
+	key, err := h.key(ctx, p.keySetURL, header.Kid)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := base64.RawURLEncoding.DecodeString(parts[2])
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256([]byte(token[:len(parts[0])+1+len(parts[1])]))
+	if err := rsa.VerifyPKCS1v15(key, crypto.SHA256, sum[:], sig); err != nil {
+		return nil, err
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil {
+		return nil, err
+	}
+	var c tokenClaims
+	if err := json.Unmarshal(payload, &c); err != nil {
+		return nil, err
+	}
+	allowed := slices.ContainsFunc(p.deployments, func(d deploymentRow) bool { return d.name == c.Deployment })
+	if c.Issuer != p.issuer || c.Audience != p.client || c.Party != p.client || now.Unix() > c.Expires || now.Unix()-c.IssuedAt > 660 ||
+		digest("lti nonce", c.Nonce) != st.nonce || c.Version != "1.3.0" || c.Message != "LtiResourceLinkRequest" || !allowed ||
+		c.Deployment != st.deployment || c.Platform.GUID != p.guid || c.Roles == nil || c.Subject == "" || c.Link.ID == "" || c.Target != st.target ||
+		!now.Before(st.expires) {
+		return nil, errBad
+	}
+	return &c, nil
+}
+
+// key fetches the platform's keys once.
+func (h *reference) key(ctx context.Context, url, kid string) (*rsa.PublicKey, error) {
+	if k, ok := h.keys.Load(kid); ok {
+		return k.(*rsa.PublicKey), nil
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	res, err := loopback.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = res.Body.Close() }()
+	var set struct{ Keys []struct{ Kid, N string } }
+	if err := json.NewDecoder(res.Body).Decode(&set); err != nil {
+		return nil, err
+	}
+	for _, k := range set.Keys {
+		n, err := base64.RawURLEncoding.DecodeString(k.N)
+		if err != nil {
+			return nil, err
+		}
+		h.keys.Store(k.Kid, &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: 65537})
+	}
+	if k, ok := h.keys.Load(kid); ok {
+		return k.(*rsa.PublicKey), nil
+	}
+	return nil, errBad
+}
+
+// boundBy reports whether the login's cookie came back.
+func boundBy(r *http.Request, state, binder string) bool {
+	c, err := r.Cookie(cookieName(state))
+	return err == nil && digest("lti binder", digest("lti shared", digest("lti own", c.Value))) == binder
+}
+
+// begin makes the session and sends its cookie.
+func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Request, state string, c *tokenClaims, p platformRow, t tenantRow, who personRow, now time.Time) error {
+	sess := workflow.Session{
+		School: t.name, Platform: p.id, Sub: c.Subject, CanvasUser: who.canvasUser, Name: c.Name, Door: workflow.DoorCourse,
+		Learner: slices.Contains(c.Roles, lti.RoleLearner), Teacher: slices.Contains(c.Roles, lti.RoleInstructor),
+		AccountRole: slices.Contains(c.Roles, lti.RoleInstitutionAdministrator), Locale: c.Custom.Locale, TimeZone: c.Custom.TimeZone,
+		CanvasURL: p.origins[0], Frames: p.origins, ReturnURL: c.Presentation.Return, LaunchedAt: now, Target: "/lti/launch",
+	}
+	sess.Course.ID, sess.Course.Name, sess.Course.Code = c.Custom.Course, c.Context.Title, c.Context.Label
+	var brand struct {
+		Primary    string `json:"ic-brand-primary"`
+		Link       string `json:"ic-link-color"`
+		Button     string `json:"ic-brand-button--primary-bgd"`
+		ButtonText string `json:"ic-brand-button--primary-text"`
+	}
+	if err := json.Unmarshal([]byte(c.Custom.Brand), &brand); err != nil {
+		return err
+	}
+	sess.Brand = workflow.Brand(brand)
+	data, err := json.Marshal(map[string]any{"session": sess, "new_tab": p.origins[0] + "/courses/" + c.Custom.Course})
+	if err != nil {
+		return err
+	}
+	handle := rand.Text()
+	hash := sha256.Sum256([]byte(handle))
+	rights := fmt.Sprintf("learner=%t teacher=%t root=%t account=%t no=%s", sess.Learner, sess.Teacher, sess.RootGate, sess.AccountRole, sess.NoWrites)
+	place := "course:" + c.Custom.Course
+	tx, err := h.pool.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if _, err := tx.Exec(ctx, endSessions, t.id, who.id, place, rights, hash[:]); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, insertSession, hash[:], t.id, who.id, p.id, place, rights, string(data), now, now, now,
+		now.Add(30*time.Minute), now.Add(8*time.Hour), false); err != nil {
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return err
+	}
+	for _, k := range []*http.Cookie{{Name: cookieName(state), MaxAge: -1}, {Name: "__Host-tool_session", Value: handle}} {
+		k.Path, k.Secure, k.HttpOnly, k.SameSite, k.Partitioned = "/", true, true, http.SameSiteNoneMode, true
+		http.SetCookie(w, k)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return nil
+}
+
+// firstPage reads what the student's home shows: navigation, home, navigation
+// again, the school's words.
+func (h *reference) firstPage(ctx context.Context, t *tenantRow, p *platformRow, who personRow) error {
+	navigation := func() error {
+		if err := h.school(ctx, t, p); err != nil {
+			return err
+		}
+		return h.read(ctx, func(tx pgx.Tx) error {
+			var waiting, all int
+			if err := tx.QueryRow(ctx, countWaiting, t.id, who.id, "awaiting_sponsor").Scan(&waiting); err != nil {
+				return err
+			}
+			if err := tx.QueryRow(ctx, countSponsor, t.id, who.id).Scan(&all); err != nil {
+				return err
+			}
+			return none(tx.Query(ctx, selectStuck, t.id, who.id, "revoking", store.MaxLimit))
+		})
+	}
+	if err := navigation(); err != nil {
+		return err
+	}
+	if err := h.school(ctx, t, p); err != nil {
+		return err
+	}
+	err := h.read(ctx, func(tx pgx.Tx) error {
+		if err := none(tx.Query(ctx, selectMine, t.id, who.id, 200)); err != nil {
+			return err
+		}
+		return none(tx.Query(ctx, selectKept, t.id, who.id, store.MaxLimit))
+	})
+	if err != nil {
+		return err
+	}
+	if err := navigation(); err != nil {
+		return err
+	}
+	return h.read(ctx, func(tx pgx.Tx) error { return t.load(ctx, tx, t.id) })
+}
+
+// none reads rows of which this person has none.
+func none(rows pgx.Rows, err error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	if rows.Next() {
+		return errors.New("the reference knows no person with requests")
+	}
+	return rows.Err()
+}
+
+// read runs do in a read-only transaction.
+func (h *reference) read(ctx context.Context, do func(pgx.Tx) error) error {
+	tx, err := h.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: readOnly})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = tx.Rollback(ctx) }()
+	if err := do(tx); err != nil {
+		return err
+	}
+	return tx.Commit(ctx)
+}
+
+// school reads tenant and platform together.
+func (h *reference) school(ctx context.Context, t *tenantRow, p *platformRow) error {
+	return h.read(ctx, func(tx pgx.Tx) error {
+		if err := t.load(ctx, tx, p.tenant); err != nil {
+			return err
+		}
+		return p.load(ctx, tx, p.id)
+	})
+}
+
+func (r *tenantRow) load(ctx context.Context, tx pgx.Tx, id string) error {
+	if err := tx.QueryRow(ctx, selectTenant, id, 1).Scan(&r.id, &r.name, &r.guid, &r.account, &r.school, &r.capDays, &r.lastNumber, &r.version, &r.created); err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(r.school), new(store.School))
+}
+
+func (r *platformRow) load(ctx context.Context, tx pgx.Tx, id string) error {
+	err := tx.QueryRow(ctx, selectPlat, id).Scan(&r.id, &r.tenant, &r.name, &r.issuer, &r.client, &r.authURL, &r.tokenURL, &r.keySetURL,
+		&r.rosterHosts, &r.frameOrigins, &r.canvasURLs, &r.allowPrivate, &r.disabled, &r.credential, &r.credentialKind, &r.created, &r.guid)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal([]byte(r.canvasURLs), &r.origins); err != nil {
+		return err
+	}
+	rows, err := tx.Query(ctx, selectDeploys, id)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	r.deployments = r.deployments[:0]
+	for rows.Next() {
+		var d deploymentRow
+		if err := rows.Scan(&d.platform, &d.position, &d.issuer, &d.client, &d.name, &d.root); err != nil {
+			return err
+		}
+		r.deployments = append(r.deployments, d)
+	}
+	return rows.Err()
+}
+
+func (r *personRow) load(ctx context.Context, tx pgx.Tx, tenant, sub string) error {
+	return tx.QueryRow(ctx, selectPerson, tenant, tenant, sub, 1).Scan(&r.id, &r.tenant, &r.canvasUser, &r.name, &r.shortName, &r.search,
+		&r.locale, &r.zone, &r.email, &r.merged, &r.seen, &r.created)
+}
+
+// digest and cookieName are the product's (package lti): both sides answer the
+// same logins.
+func digest(label, value string) string {
+	sum := sha256.Sum256([]byte(label + "\x00" + value))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+func cookieName(state string) string {
+	sum := sha256.Sum256([]byte("lti cookie\x00" + state))
+	return "__Host-lti_" + hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,147 @@
+package launchtest
+
+import (
+	"crypto/rand"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// shots makes launches that can be posted at once, in any number: each has a
+// login of its own in the database and a token that the platform signed.
+type shots struct {
+	*school
+	claims map[string]any
+}
+
+// shot is one of them.
+type shot struct {
+	body   string
+	cookie string
+}
+
+// newShots walks one launch of a student the long way and keeps what Canvas
+// signed.
+func newShots(tb testing.TB, dsn string) *shots {
+	tb.Helper()
+	s := &shots{school: newDeskAt(tb, dsn, 1, canvastest.NewClock()).school("Northfield")}
+	remove := s.cv.OnLaunch(func(l *canvastest.SignedLaunch) { s.claims = maps.Clone(l.Claims) })
+	s.browser("maya").open(s.course("bio201")).is(http.StatusOK, home)
+	remove()
+	return s
+}
+
+// token signs the launch once more.
+func (s *shots) token(nonce string) string {
+	now := time.Now()
+	c := maps.Clone(s.claims)
+	c["nonce"], c["iat"], c["exp"] = nonce, now.Unix(), now.Add(time.Hour).Unix()
+	token, err := s.cv.SignWithPlatformKey(c, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return token
+}
+
+func random() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return b64(b[:])
+}
+
+// make makes n launches.
+func (s *shots) make(n int) []shot {
+	s.t.Helper()
+	all := make([]shot, n)
+	var wg sync.WaitGroup
+	for i := range runtime.NumCPU() {
+		wg.Go(func() {
+			for ; i < n; i += runtime.NumCPU() {
+				all[i] = s.one()
+			}
+		})
+	}
+	wg.Wait()
+	return all
+}
+
+func (s *shots) one() shot {
+	state, nonce, cookie := random(), random(), random()
+	now := time.Now()
+	err := s.apps[0].Store.SaveState(s.t.Context(), lti.State{
+		Hash: digest("lti state", state), NonceHash: digest("lti nonce", nonce),
+		BinderHash:     digest("lti binder", digest("lti shared", digest("lti own", cookie))),
+		RegistrationID: s.platform.ID, DeploymentID: s.tool.ID, TargetLinkURI: s.url + "/lti/launch",
+		CreatedAt: now, ExpiresAt: now.Add(10 * time.Minute),
+	}, 1<<20)
+	if err != nil {
+		s.t.Error(err)
+		return shot{}
+	}
+	form := url.Values{"utf8": {"✓"}, "authenticity_token": {random()}, "id_token": {s.token(nonce)}, "state": {state}}
+	return shot{form.Encode(), cookieName(state) + "=" + cookie}
+}
+
+// fire posts the launches from a number of clients at once and fails for each
+// that is not let in.
+func (s *shots) fire(at *served, all []shot, clients int) {
+	s.t.Helper()
+	next := make(chan shot)
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			for x := range next {
+				if status := s.answer(at, x); status != http.StatusOK {
+					s.t.Errorf("%s answers %d", at.kind, status)
+				}
+			}
+		})
+	}
+	for _, x := range all {
+		next <- x
+	}
+	close(next)
+	wg.Wait()
+}
+
+// answer posts one launch as Canvas's page does and returns the status.
+func (s *shots) answer(at *served, x shot) int {
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, at.at+"/lti/launch", strings.NewReader(x.body))
+	if err != nil {
+		s.t.Error(err)
+		return 0
+	}
+	req.Host = strings.TrimPrefix(s.url, "http://")
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Origin", s.cv.InstitutionURL())
+	req.Header.Set("Sec-Fetch-Site", "cross-site")
+	req.Header.Set("Cookie", x.cookie)
+	res, err := at.client.Do(req)
+	if err != nil {
+		s.t.Error(err)
+		return 0
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	return res.StatusCode
+}
+
+// used is how long this process has kept a processor busy.
+func used(tb testing.TB) time.Duration {
+	tb.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		tb.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

@@ -1,0 +1,26 @@
+package web
+
+// registerExhibits are the pages of a registration: done with everything still
+// to do, refused in every way, and waiting for its credential.
+func registerExhibits() []exhibit {
+	var all []Todo
+	for _, k := range todoKinds {
+		value := "Northfield"
+		if k == TodoPlacements {
+			value = "account_navigation, user_navigation"
+		}
+		all = append(all, Todo{Kind: k, Value: value})
+	}
+	out := []exhibit{
+		{name: "register-done", page: PageRegister, noSession: true, want: []string{"Tokendesk is registered", "Northfield", "Still to do", "required_permissions",
+			"create_access_tokens", "account_navigation, user_navigation", "platform credential", "platform deployment", "Continue in Canvas"},
+			view: func(s Shell) any { return NewRegisteredPage(s, Registered{Name: "Northfield", Todo: all}) }},
+		{name: "register-waits", page: PageRegister, noSession: true, want: []string{"Tokendesk is not ready yet"}, never: []string{"Continue in Canvas"},
+			view: func(s Shell) any { return NewWaitingPage(s) }},
+	}
+	for why := range registrationStatus {
+		out = append(out, exhibit{name: "register-" + string(why), page: PageRegister, noSession: true, want: []string{"Tokendesk was not registered", "7F3K", "Continue in Canvas"},
+			view: func(s Shell) any { return NewNotRegisteredPage(s, why, "7F3K") }})
+	}
+	return out
+}
