@@ -219,7 +219,11 @@ func (d *DynamicRegistration) Register(ctx context.Context, cfg PlatformConfigur
 		return Registered{}, err
 	}
 	if got.status != http.StatusOK && got.status != http.StatusCreated {
-		return Registered{}, &RegistrationError{Status: got.status, Detail: printable(string(got.body), 300)}
+		detail := string(got.body)
+		if token != "" { // some errors repeat what was sent
+			detail = strings.ReplaceAll(detail, token, "[token]")
+		}
+		return Registered{}, &RegistrationError{Status: got.status, Detail: printable(detail, 300)}
 	}
 	return readRegistered(got.body)
 }

@@ -259,7 +259,7 @@ func TestRegistrationAnswers(t *testing.T) {
 		t.Parallel()
 		s, d := newRegistrar(t)
 		s.answer = func(w http.ResponseWriter, _ map[string]any) {
-			http.Error(w, "unknown scope", http.StatusUnprocessableEntity)
+			http.Error(w, "unknown scope, token "+registrationToken, http.StatusUnprocessableEntity)
 		}
 		_, err := d.Register(t.Context(), PlatformConfiguration{RegistrationEndpoint: s.URL + "/api/lti/registrations"}, registrationToken, testProfile())
 		var refused *RegistrationError

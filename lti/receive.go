@@ -143,7 +143,7 @@ func (t *Tool) bind(w http.ResponseWriter, r *http.Request, st State, state stri
 var platformErrors = map[string]Reason{
 	"invalid_request_object": ReasonPlatformRequest,
 	"login_required":         ReasonPlatformLogin,
-	"unauthorized_client":    ReasonPlatformClient, //nolint:misspell // OAuth's word
+	"unauthorized_client":    ReasonPlatformClient,
 	"launch_no_longer_valid": ReasonPlatformConsumed,
 }
 

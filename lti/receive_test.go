@@ -250,7 +250,7 @@ func TestPlatformErrors(t *testing.T) {
 	}{
 		"a parameter is missing":       {"invalid_request_object", ReasonPlatformRequest},
 		"no Canvas session":            {"login_required", ReasonPlatformLogin},
-		"the key is switched off":      {"unauthorized_client", ReasonPlatformClient}, //nolint:misspell // OAuth's word
+		"the key is switched off":      {"unauthorized_client", ReasonPlatformClient},
 		"a double click":               {"launch_no_longer_valid", ReasonPlatformConsumed},
 		"an error nobody has heard of": {"<script>alert(1)</script>", ReasonPlatformOther},
 		"an empty error":               {"", ReasonPlatformOther},

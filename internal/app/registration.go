@@ -115,17 +115,21 @@ func (a *App) invited(ctx context.Context, code string) (store.Invite, error) {
 	return i, nil
 }
 
-// takeInvite takes an invite, unless its platform's name was given away
-// meanwhile, or somebody else took it.
+// takeInvite takes an invite, unless somebody else took it, or its platform's
+// name was given away meanwhile.
 func (a *App) takeInvite(ctx context.Context, i store.Invite) (web.RegistrationWhy, error) {
 	err := a.Store.InTx(ctx, func(tx *store.Tx) error {
-		switch _, err := tx.PlatformNamed(i.Name); {
-		case err == nil:
-			return errNameTaken
-		case !errors.Is(err, access.ErrNotFound):
+		if err := tx.TakeInvite(i.Hash, a.now()); err != nil {
 			return err
 		}
-		return tx.TakeInvite(i.Hash, a.now())
+		_, err := tx.PlatformNamed(i.Name)
+		switch {
+		case err == nil:
+			return errNameTaken // and so it is not taken
+		case errors.Is(err, access.ErrNotFound):
+			return nil
+		}
+		return err
 	})
 	switch {
 	case errors.Is(err, errNameTaken):
@@ -235,8 +239,10 @@ func todo(asked lti.Profile, p store.Platform, got lti.Registered) []web.Todo {
 // admins confirms the deployment that the registration made there: its id ends
 // in the account's own id, which no other place's launch can have.
 func (a *App) setup(ctx context.Context, l lti.Launch) (web.Setup, error) {
-	if _, done := a.complete.Load(l.Registration); done {
-		return web.Setup{Root: l.RootDeployment}, nil
+	// Almost every launch. One that began before the root deployment was
+	// confirmed reads it anew.
+	if _, done := a.complete.Load(l.Registration); done && l.RootDeployment {
+		return web.Setup{Root: true}, nil
 	}
 	p, err := a.platform(ctx, l.Registration)
 	if err != nil {

@@ -194,3 +194,9 @@ func galleryCasePage(c workflow.Case) workflow.CasePage {
 		Reach: &workflow.Reach{Student: 3, Teaching: 0, CheckedAt: days(-0.002)}}
 	return p
 }
+
+func galleryQueue(rows ...workflow.Case) workflow.Queue {
+	return workflow.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc"}
+}
+
+var galleryQueueFilter = workflow.QueueFilter{Affiliation: access.Student, Search: "helper"}

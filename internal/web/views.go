@@ -278,7 +278,7 @@ func ResultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 func LostBanner(s Shell, l *workflow.Lost, typed string) *Banner { return lostBanner(s, l, typed) }
 
 // RefusedBanner says why a move was refused, for showing above the same page
-// with the text kept. typed may be empty.
+// with the text kept. With c, the sentence names the people of that case.
 func RefusedBanner(s Shell, why access.Why, c *workflow.Case) *Banner {
 	return refusedBanner(s, why, c)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -44,7 +43,7 @@ func TestChildCollects(t *testing.T) {
 	}
 	client := canvas.New(canvas.Config{BaseURL: o.Canvas, Now: func() time.Time { return o.Now },
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(o.Token), nil }})
-	s := &Service{Store: st, Box: secret.NewBox([32]byte{7}), Now: func() time.Time { return o.Now }, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	s := &Service{Store: st, Box: secret.NewBox([32]byte{7}), Now: func() time.Time { return o.Now }, Log: slog.New(slog.DiscardHandler),
 		Canvas: func(store.Platform) (*canvas.Client, error) { return client, nil },
 		AtStep: func(step string) {
 			if step == o.Step {
@@ -90,7 +89,7 @@ func killed(r *rig, url, step string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChildCollects$") //nolint:gosec // this very test binary
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestChildCollects$")
 	child.Env = append(os.Environ(), childVar+"=1")
 	child.Stdin = strings.NewReader(string(in))
 	out, err := child.CombinedOutput()

@@ -1,0 +1,114 @@
+package web
+
+import (
+	"fmt"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+func listExhibits() []exhibit {
+	sponsored := func(st access.RequestState, g access.GrantState, n int, can ...access.Action) workflow.Case {
+		return numbered(seenBy(galleryCase(st, g, can...), asSponsor), n, "")
+	}
+	reviewed := func(st access.RequestState, g access.GrantState, n int, can ...access.Action) workflow.Case {
+		return numbered(seenBy(galleryCase(st, g, can...), asReviewer), n, "")
+	}
+	late := reviewed(access.AwaitingReview, "", 7)
+	late.Request.ReviewDue, late.Request.Requester, late.Request.Answers.AI, late.Request.Answers.Maker = days(-2.5), long, "no", "self"
+	held := reviewed(access.AwaitingReview, "", 8)
+	held.Request.ClaimedBy, held.Request.Answers.Data, held.Request.Requester, held.Request.Sponsor = dana, []string{"grades"}, layla, ""
+	rows := []workflow.Case{late, held, reviewed(access.AwaitingReview, "", 9)}
+	stuck := reviewed(access.Fulfilled, access.Revoking, 5)
+	stuck.Grant.RevokingAt, stuck.Grant.Tries, stuck.Grant.Trouble = days(-0.2), 6, "mint.canvas_down"
+	ending := reviewed(access.Fulfilled, access.Active, 6, access.Revoke)
+	ending.Grant.Expires, ending.Grant.CheckedAt = days(6.9), days(-3)
+	unchecked := reviewed(access.Fulfilled, access.Active, 7, access.Revoke)
+	unchecked.Grant.CheckedAt, unchecked.Grant.LastUsedAt, unchecked.Request.Sponsor = time0, time0, ""
+	tokens := []workflow.Case{reviewed(access.Fulfilled, access.Active, 4, access.Revoke), stuck, ending, unchecked}
+	return []exhibit{
+		{name: "sponsorships-empty", page: PageSponsorships, shell: asAna, want: []string{"Sponsorships", "Nobody has asked you to sponsor a token."},
+			view: func(s Shell) any { return NewSponsorshipsPage(s, workflow.Sponsorships{}) }},
+		{name: "sponsorships-full", page: PageSponsorships, shell: asAna, want: []string{"Waiting for you (2)", "You stand for (3)", "Your answer", "Past (2)"},
+			view: func(s Shell) any {
+				return NewSponsorshipsPage(s, workflow.Sponsorships{
+					Waiting:  []workflow.Case{sponsored(access.AwaitingSponsor, "", 1, access.Endorse, access.Decline), sponsored(access.AwaitingSponsor, "", 2, access.Endorse)},
+					Standing: []workflow.Case{sponsored(access.Fulfilled, access.Active, 3, access.Revoke), sponsored(access.AwaitingReview, "", 4), sponsored(access.Fulfilled, access.Revoking, 5)},
+					Past:     []workflow.Case{sponsored(access.Denied, "", 6), sponsored(access.Fulfilled, access.Revoked, 7)},
+				})
+			}},
+		{name: "sponsorships-past", page: PageSponsorships, shell: asAna, want: []string{"Nobody waits for your answer.", "You stand for nobody now."},
+			view: func(s Shell) any {
+				return NewSponsorshipsPage(s, workflow.Sponsorships{Past: []workflow.Case{sponsored(access.Withdrawn, "", 1)}})
+			}},
+		{name: "queue-full", page: PageQueue, shell: asDana, want: []string{"Review queue", "4 waiting", "1 overdue", "target 5 working days", "Overdue by 1 day", "Data of others", "Day 3 of 5", "Showing 1–3 of 30", "Next"},
+			view: func(s Shell) any {
+				return NewQueuePage(s, workflow.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc"}, workflow.QueueFilter{})
+			}},
+		{name: "queue-filtered", page: PageQueue, shell: asDana, want: []string{"Remove filter: Approved, not collected", "First page"},
+			view: func(s Shell) any {
+				return NewQueuePage(s, workflow.Queue{Rows: []workflow.Case{reviewed(access.Approved, "", 9)}, Waiting: 4, Total: 26, From: 26},
+					workflow.QueueFilter{Status: access.Approved, Affiliation: access.Student, Maker: "company", AI: "yes", Search: "helper", After: "x"})
+			}},
+		{name: "queue-empty", page: PageQueue, shell: asDana, want: []string{"Nothing is waiting.", "Last decision:"},
+			view: func(s Shell) any {
+				return NewQueuePage(s, workflow.Queue{LastDecisionAt: days(-1)}, workflow.QueueFilter{})
+			}},
+		{name: "queue-no-match", page: PageQueue, shell: asDana, want: []string{"Nothing matches.", "Clear filters"},
+			view: func(s Shell) any {
+				return NewQueuePage(s, workflow.Queue{Waiting: 4}, workflow.QueueFilter{Search: "helper"})
+			}},
+		{name: "tokens-full", page: PageTokens, shell: asDana, want: []string{"Tokens", "Still usable", "Ends in 7 days", "Active", "not checked since", "Revoke", "Canvas checked"},
+			view: func(s Shell) any {
+				return NewTokensPage(s, workflow.TokenList{Rows: tokens, Total: 4, From: 1, CheckedAt: days(-0.002)}, workflow.TokenFilter{})
+			}},
+		{name: "tokens-filtered", page: PageTokens, shell: asDana, want: []string{"Ends before 20 Dec 2026", "Remove filter: Revoked"},
+			view: func(s Shell) any {
+				return NewTokensPage(s, workflow.TokenList{Rows: []workflow.Case{reviewed(access.Fulfilled, access.Revoked, 4)}, Total: 1, From: 1},
+					workflow.TokenFilter{Status: access.Revoked, EndsBefore: days(29), Search: "helper"})
+			}},
+		{name: "tokens-empty", page: PageTokens, shell: asDana, want: []string{"No tokens yet."},
+			view: func(s Shell) any { return NewTokensPage(s, workflow.TokenList{}, workflow.TokenFilter{}) }},
+		{name: "tokens-no-match", page: PageTokens, shell: asDana, want: []string{"Nothing matches."},
+			view: func(s Shell) any {
+				return NewTokensPage(s, workflow.TokenList{}, workflow.TokenFilter{Search: "helper"})
+			}},
+	}
+}
+
+func tokenExhibits() []exhibit {
+	var out []exhibit
+	add := func(name string, c workflow.Case, shell func(*Shell), want ...string) {
+		out = append(out, exhibit{name: "token-" + name, page: PageToken, shell: shell, want: append(want, "Token “Attendance helper”"),
+			view: func(s Shell) any {
+				return NewTokenPage(s, workflow.TokenPage{Case: c, Story: galleryLife()})
+			}})
+	}
+	for _, st := range access.GrantStates {
+		for v, shell := range map[viewer]func(*Shell){asRequester: asMaya, asSponsor: asAna, asReviewer: asDana} {
+			add(fmt.Sprintf("%s-%d", st, v), seenBy(galleryCase(access.Fulfilled, st, access.Revoke), v), shell)
+		}
+	}
+	stuck := galleryCase(access.Fulfilled, access.Revoking)
+	stuck.Grant.RevokingAt, stuck.Grant.Tries, stuck.Grant.Trouble = days(-0.2), 6, "mint.canvas_down"
+	add("stuck", stuck, asMaya, "Still usable", "It may still work. We asked Canvas 6 times since", "delete it yourself in your Canvas settings")
+	silent := galleryCase(access.Fulfilled, access.Revoking)
+	silent.Grant.RevokingAt, silent.Grant.NextTry = days(-0.2), days(-0.1)
+	add("stuck-no-cause", silent, asMaya, "Still usable")
+	today := galleryCase(access.Fulfilled, access.Active, access.Revoke, access.Replace)
+	today.Grant.Expires = days(0.3)
+	add("ends-today", today, asMaya, "Ends today", "I lost it")
+	over := galleryCase(access.Fulfilled, access.Active)
+	over.Grant.Expires = days(-0.1)
+	add("over", over, asMaya, "Its time was over")
+	for _, cause := range []access.Cause{access.ByOwner, access.BySponsor, access.ByCanvas, access.ByNoReplaced, access.ByFault} {
+		c := galleryCase(access.Fulfilled, access.Revoked)
+		c.Grant.Cause, c.Grant.EndedBy = cause, maya
+		add("ended-"+string(cause), c, asMaya, "Confirmed in Canvas.")
+	}
+	revoked := galleryCase(access.Fulfilled, access.Revoked)
+	add("result-revoked", revoked, func(s *Shell) { asMaya(s); s.Banner = ResultBanner(*s, access.Revoke, revoked) }, "Revoked. Confirmed in Canvas on")
+	revoking := galleryCase(access.Fulfilled, access.Revoking)
+	add("result-revoking", revoking, func(s *Shell) { asMaya(s); s.Banner = ResultBanner(*s, access.Revoke, revoking) }, "It may still work until Canvas confirms.")
+	return out
+}
