@@ -180,6 +180,10 @@ func toolAddress(canvas string, l lti.Launch) string {
 	}
 	m := returnPath.FindStringSubmatch(back.Path)
 	if m == nil {
+		// The way back of a launch from the person's own menu names no place.
+		if id, ok := l.Custom.Text(workflow.CustomUser); ok && l.CustomTrusted && digits.MatchString(id) {
+			return canvas + "/users/" + id + "/external_tools/" + tool + "?placement=user_navigation&display=borderless"
+		}
 		return ""
 	}
 	return canvas + "/" + m[1] + "/" + m[2] + "/external_tools/" + tool + "?display=borderless"

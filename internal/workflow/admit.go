@@ -67,7 +67,7 @@ func (s *Service) Admit(ctx context.Context, l lti.Launch) (Session, error) {
 		sess.Brand = brand(raw)
 	}
 
-	claimed, _ := custom.Text(customUser)
+	claimed, _ := custom.Text(CustomUser)
 	p, err := s.identify(ctx, f, l, claimed)
 	if err != nil {
 		return Session{}, err

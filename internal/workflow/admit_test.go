@@ -144,7 +144,7 @@ func TestAdmitRefuses(t *testing.T) {
 	}{
 		"another platform guid than the remembered one": {before: func(r *rig) { r.as("ana", DoorCourse) }, change: func(l *lti.Launch) { l.PlatformGUID = "other:canvas-lms" }, why: access.WhyIdentity},
 		"no platform guid": {change: func(l *lti.Launch) { l.PlatformGUID = "" }, why: access.WhyIdentity},
-		"a claimed user id that is not the subject's": {change: func(l *lti.Launch) { l.Custom[customUser] = val("1") }, why: access.WhyIdentity},
+		"a claimed user id that is not the subject's": {change: func(l *lti.Launch) { l.Custom[CustomUser] = val("1") }, why: access.WhyIdentity},
 		"a subject Canvas does not know":              {change: func(l *lti.Launch) { l.Subject = "6f0e7f3e-0000-4000-8000-000000000000" }, why: access.WhyIdentity},
 		"a first sight while Canvas is down":          {before: func(r *rig) { r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/*", Status: 503, Times: -1}) }, why: access.WhyCanvas},
 		"a platform that is switched off": {before: func(r *rig) {
@@ -192,7 +192,7 @@ func TestPersonIsProvenByAPI(t *testing.T) {
 		if again := r.as("ana", DoorCourse); again.Person != ana.Person {
 			r.t.Error("a second launch makes a second person")
 		}
-		if _, err := r.Admit(r.t.Context(), r.launch("ana", DoorCourse, func(l *lti.Launch) { l.Custom[customUser] = val(r.w.User("maya").ID.String()) })); access.WhyOf(err) != access.WhyIdentity {
+		if _, err := r.Admit(r.t.Context(), r.launch("ana", DoorCourse, func(l *lti.Launch) { l.Custom[CustomUser] = val(r.w.User("maya").ID.String()) })); access.WhyOf(err) != access.WhyIdentity {
 			r.t.Errorf("Ana with Maya's id: %v", err)
 		}
 		r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/*", Status: 503, Times: -1})

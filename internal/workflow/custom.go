@@ -7,7 +7,7 @@ package workflow
 // They count only in a launch whose resource_link.id is its context.id, because
 // anybody who may create a resource link in a course can set any of them there.
 var CustomFields = map[string]string{
-	customUser:        "$Canvas.user.id",
+	CustomUser:        "$Canvas.user.id",
 	customCourse:      "$Canvas.course.id",
 	customRootAdmin:   "$Canvas.user.isRootAccountAdmin",
 	customPermissions: "$Canvas.membership.permissions<create_access_tokens>",
@@ -20,8 +20,10 @@ var CustomFields = map[string]string{
 	customBrand:       "$com.instructure.brandConfigJSON",
 }
 
+// CustomUser is the parameter with the person's numeric Canvas id.
+const CustomUser = "canvas_user_id"
+
 const (
-	customUser        = "canvas_user_id"
 	customCourse      = "canvas_course_id"
 	customRootAdmin   = "is_root_admin"
 	customPermissions = "permissions"

@@ -137,7 +137,7 @@ func (r *rig) launch(key string, d Door, change ...func(*lti.Launch)) lti.Launch
 	text := func(s string) lti.CustomValue { return lti.CustomValue{Kind: lti.CustomText, Text: s} }
 	l := lti.Launch{Registration: r.plat, Issuer: r.cv.Issuer(), ClientID: "10000000000002", DeploymentID: toolID + ":" + root.ContextID, RootDeployment: true,
 		Subject: u.LTIID, Name: u.Name, PlatformGUID: root.GUID, PlatformName: root.Name, CustomTrusted: true, TargetPath: "/",
-		Custom: lti.Custom{customUser: text(u.ID.String()), customActing: {Kind: lti.CustomLiteral, Text: literalActing}, customTimeZone: text("America/Denver")}}
+		Custom: lti.Custom{CustomUser: text(u.ID.String()), customActing: {Kind: lti.CustomLiteral, Text: literalActing}, customTimeZone: text("America/Denver")}}
 	switch d {
 	case DoorCourse:
 		c := r.w.Course("bio201")
