@@ -22,8 +22,8 @@ for (const [thirdPartyCookies, cookie] of [['blocked', true], ['allowed', true],
     });
 
     test('two launches at once, in two tabs, both open', async ({ cast }) => {
-      const maya = await cast.person('maya');
-      const address = await maya.address('bio201');
+      const maya = await cast.enter('maya', 'bio201');
+      const address = maya.page.url();
       const second = await maya.context.newPage();
       await Promise.all([maya.page.goto(address), second.goto(address)]);
       for (const page of [maya.page, second]) {
