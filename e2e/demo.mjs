@@ -31,7 +31,12 @@ export class Demo {
       demo.ended.then(() => reject(new Error(`the demo ended before it was up:\n${demo.output}`)));
     });
     const late = new Promise((_, reject) => setTimeout(() => reject(new Error(`the demo is not up after 20 s:\n${demo.output}`)), 20_000).unref());
-    [demo.url, demo.manage] = await Promise.race([ready, late]);
+    try {
+      [demo.url, demo.manage] = await Promise.race([ready, late]);
+    } catch (e) {
+      await demo.stop();
+      throw e;
+    }
     demo.canvas = new URL(demo.url).origin;
     return demo;
   }

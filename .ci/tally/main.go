@@ -30,7 +30,7 @@ func main() {
 func run(to, browser, need string, in io.Reader, out io.Writer) error {
 	var c counts
 	if browser != "" {
-		report, err := os.ReadFile(browser)
+		report, err := os.ReadFile(browser) //nolint:gosec // the script names its own file
 		if err != nil {
 			return err
 		}
@@ -104,6 +104,9 @@ func (c *counts) take(e event, said map[test]*strings.Builder, failed map[string
 		if e.Action == "build-output" {
 			fmt.Fprint(out, e.Output)
 			return
+		}
+		if strings.HasPrefix(e.Output, "=== ") {
+			return // the go command's own progress
 		}
 		if said[at] == nil {
 			said[at] = &strings.Builder{}

@@ -176,4 +176,29 @@ func TestKeysRotate(t *testing.T) {
 	if exported := d.fine("audit", "export"); strings.Count(exported, "key.rotate") != 1 || !strings.Contains(exported, "drill") {
 		t.Errorf("the log:\n%s", exported)
 	}
+
+	// With the keys at hand, nothing is lost.
+	if code, _, errs := d.run("keys", "rotate", "-lost", "-reason", "panic"); code != exitUsage || !strings.Contains(errs, "without -lost") {
+		t.Errorf("lost although it is there: exit %d, %q", code, errs)
+	}
+	// With another master key, nothing else works.
+	if err := os.Remove(filepath.Join(d.dir, "t.db.key")); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"keys", "list"}, {"keys", "rotate", "-reason", "x"}} {
+		if code, _, errs := d.run(args...); code != exitFailure || !strings.Contains(errs, "tool key") {
+			t.Errorf("%v with another master key: exit %d, %q", args, code, errs)
+		}
+	}
+	if out := d.fine("keys", "rotate", "-lost", "-reason", "the disk broke"); !strings.Contains(out, "signs now") {
+		t.Errorf("lost: %q", out)
+	}
+	list = d.fine("keys", "list")
+	if strings.Count(list, "\n") != 3 || strings.Count(list, "retired") != 2 || strings.Count(list, "signs\n") != 1 {
+		t.Errorf("list:\n%s", list)
+	}
+	d.fine("platform", "credential", "-reason", "the disk broke", "-canvas-token-file", d.file("token", cv.World().ServiceToken()))
+	if out := d.fine("doctor"); !strings.Contains(out, "ok    signing keys") || !strings.Contains(out, "ok    Northfield: Canvas credential") {
+		t.Errorf("doctor:\n%s", out)
+	}
 }

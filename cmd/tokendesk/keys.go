@@ -32,25 +32,33 @@ func keysList(*flag.FlagSet) func(context.Context, *call) error {
 // keyState says what a key does now.
 func keyState(k app.KeyState, now time.Time) string {
 	switch {
+	case !k.RetiredAt.IsZero() && !k.RetiredAt.After(now):
+		return "retired " + stampOf(k.RetiredAt)
 	case k.Signs && k.RetiredAt.IsZero():
 		return "signs"
 	case k.Signs:
 		return "signs, is published until " + stampOf(k.RetiredAt)
 	case k.SignsFrom.After(now):
 		return "is published, does not sign yet"
-	case k.RetiredAt.After(now):
-		return "is published until " + stampOf(k.RetiredAt)
 	}
-	return "retired " + stampOf(k.RetiredAt)
+	return "is published until " + stampOf(k.RetiredAt)
 }
 
 func keysRotate(f *flag.FlagSet) func(context.Context, *call) error {
 	reason := f.String("reason", "", "`text` for the audit log")
+	lost := f.Bool("lost", false, "the master key was lost: end the keys that the new one does not open, and sign with a new one at once")
 	return func(ctx context.Context, c *call) error {
 		if *reason == "" {
 			return wrong("-reason is needed")
 		}
 		return withSchema(ctx, c, func(a *app.App) error {
+			if *lost {
+				k, err := a.ReplaceLostKeys(ctx, app.Operator(), *reason)
+				if err != nil {
+					return err
+				}
+				return say(c.stdout, "The new key %s signs now. The keys that could not be opened have ended.", k.ID)
+			}
 			r, err := a.RotateKeys(ctx, app.Operator(), *reason)
 			if err != nil {
 				return err

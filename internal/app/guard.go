@@ -76,7 +76,7 @@ func (g *guard) admit(ctx context.Context, host string) ([]netip.Addr, error) {
 	literal, notLiteral := netip.ParseAddr(host)
 	switch {
 	case lti.Loopback(host) && notLiteral != nil:
-		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil
+		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil //nolint:nilerr // a name is no literal: that is the case
 	case lti.Loopback(host):
 		return []netip.Addr{literal.Unmap()}, nil
 	}

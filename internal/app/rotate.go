@@ -89,17 +89,8 @@ func (k *toolKeys) rotate(ctx context.Context, actor, reason string) (Rotation, 
 		if err := tx.ReplaceToolKey(old.ID, next.SignsFrom.Add(keyKeep), next); err != nil {
 			return err
 		}
-		tenants, err := tx.Tenants()
-		if err != nil {
-			return err
-		}
-		for _, t := range tenants {
-			e := audit.Event{ID: store.NewID("aud"), Tenant: string(t.ID), At: now, Actor: actor, Action: audit.KeyRotate, Object: next.ID, Related: old.ID}
-			if err := tx.Audit(e, audit.NewDetail(map[string]string{"reason": reason})); err != nil {
-				return err
-			}
-		}
-		return nil
+		told := audit.Event{At: now, Actor: actor, Action: audit.KeyRotate, Object: next.ID, Related: old.ID}
+		return tellAll(tx, told, map[string]string{"reason": reason})
 	})
 	made := err == nil
 	if err != nil && !errors.Is(err, access.ErrConflict) {
@@ -110,6 +101,75 @@ func (k *toolKeys) rotate(ctx context.Context, actor, reason string) (Rotation, 
 		return Rotation{}, err
 	}
 	return k.rotated(rows, made)
+}
+
+// tellAll records what concerns the whole installation in every school's log.
+func tellAll(tx *store.Tx, told audit.Event, detail map[string]string) error {
+	tenants, err := tx.Tenants()
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		told.ID, told.Tenant = store.NewID("aud"), string(t.ID)
+		if err := tx.Audit(told, audit.NewDetail(detail)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ReplaceLostKeys ends the tool's keys that this master key does not open,
+// because the one that sealed them is lost, and makes a new one that signs at
+// once. Until everybody has it, platforms refuse what it signs. It is an
+// ErrUsage where every key can be opened: RotateKeys then leaves no gap.
+func (a *App) ReplaceLostKeys(ctx context.Context, actor, reason string) (KeyState, error) {
+	next, err := a.keys.replaceLost(ctx, actor, reason)
+	if err == nil {
+		a.Log.WarnContext(ctx, "the tool's signing keys were lost; there is a new one", "actor", actor, "key", next.ID)
+	}
+	return next, err
+}
+
+func (k *toolKeys) replaceLost(ctx context.Context, actor, reason string) (KeyState, error) {
+	rows, err := k.read(ctx)
+	if err != nil {
+		return KeyState{}, err
+	}
+	now := k.now()
+	lost := slices.DeleteFunc(rows, func(r store.ToolKey) bool {
+		der, err := k.box.Open(r.Sealed, toolKeyContext(r.ID))
+		clear(der)
+		return err == nil || (!r.RetiredAt.IsZero() && !r.RetiredAt.After(now))
+	})
+	newest, ok := unended(lost)
+	if !ok {
+		return KeyState{}, usage("this master key opens the tool's newest key; keys rotate without -lost leaves no gap")
+	}
+	next, err := k.generate(now, now)
+	if err != nil {
+		return KeyState{}, err
+	}
+	err = k.store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.ReplaceToolKey(newest.ID, now, next); err != nil {
+			return err
+		}
+		for _, r := range lost {
+			if r.ID == newest.ID {
+				continue
+			}
+			r.RetiredAt = now
+			if err := tx.SaveToolKey(r); err != nil {
+				return err
+			}
+		}
+		told := audit.Event{At: now, Actor: actor, Action: audit.KeyRotate, Object: next.ID, Related: newest.ID}
+		return tellAll(tx, told, map[string]string{"reason": reason, "lost": "the master key that sealed the old ones"})
+	})
+	if err != nil {
+		return KeyState{}, fmt.Errorf("replace the tool's keys: %w", err)
+	}
+	k.forget()
+	return keyState(next), nil
 }
 
 // rotated tells of the newest key and the one before it.

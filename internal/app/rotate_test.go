@@ -153,7 +153,7 @@ func TestRotatingReplicasMakeOneKey(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
 		tenants(t, st, "ten_a", "ten_b")
 		c := newHandClock()
-		replicas := make([]*App, 4)
+		replicas := make([]*App, 2)
 		for i := range replicas {
 			replicas[i] = replica(st, c)
 		}

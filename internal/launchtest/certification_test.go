@@ -97,11 +97,6 @@ func TestKnownBadLaunches(t *testing.T) {
 
 // The nine launches that must be accepted, as instructor and as student.
 func TestValidLaunches(t *testing.T) {
-	const (
-		nothing = iota // what the roles give in the course
-		teaching
-		learning
-	)
 	noNames := without("name", "given_name", "family_name")
 	role := map[string]string{"ana": "Instructor", "maya": "Learner"}
 	cases := []struct {

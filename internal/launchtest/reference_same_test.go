@@ -22,7 +22,7 @@ func TestReferenceDoesTheSame(t *testing.T) {
 		w := listen(t, dsn)
 		s := newShots(t, dsn)
 		said := map[string][]string{}
-		for _, kind := range []string{wholeProduct, wholeReference, productSession, referenceSession} {
+		for _, kind := range []string{wholeProduct, productReads, wholeReference, productSession, referenceSession} {
 			one := start(t, kind, w.url, s.url, s.keyFile)
 			s.fire(one, s.make(3), 1) // whatever is read once is read now
 			w.statements()
@@ -33,7 +33,7 @@ func TestReferenceDoesTheSame(t *testing.T) {
 			}
 			said[kind] = w.statements()
 		}
-		for product, reference := range map[string]string{wholeProduct: wholeReference, productSession: referenceSession} {
+		for product, reference := range map[string]string{wholeProduct: wholeReference, productReads: wholeReference, productSession: referenceSession} {
 			if len(said[product]) == 0 || !slices.Equal(said[product], said[reference]) {
 				t.Errorf("%s says\n  %s\n%s says\n  %s", product, strings.Join(said[product], "\n  "), reference, strings.Join(said[reference], "\n  "))
 			}

@@ -24,6 +24,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/config"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -33,7 +34,8 @@ import (
 // What a server process answers launches with.
 const (
 	wholeProduct     = "the product"
-	productSession   = "the product without the web"
+	productReads     = "the product without rendering"
+	productSession   = "the product without the first page"
 	wholeReference   = "the reference"
 	referenceSession = "the reference without the first page"
 )
@@ -111,17 +113,21 @@ func handlerOf(ctx context.Context, kind string) (h http.Handler, end func(), er
 	if err != nil {
 		return nil, nil, err
 	}
-	if kind == productSession {
-		h, err = sessionOnly(a)
-	} else {
+	switch kind {
+	case productSession:
+		h, err = bare(a, nil)
+	case productReads:
+		h, err = bare(a, firstReads)
+	default:
 		h = a.Handler()
 	}
 	return h, func() { _ = a.Close() }, err
 }
 
-// sessionOnly is what the product does with a launch until its session is
-// stored: the protocol, Admit, the session, and no page.
-func sessionOnly(a *app.App) (http.Handler, error) {
+// bare is what the product does with a launch, but for the web server's own
+// layers and the rendering: the protocol, Admit, the session, and then whatever
+// the first page reads.
+func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, sess workflow.Session) error) (http.Handler, error) {
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil))
 	sessions := &session.Store{Backend: a.Store, Now: time.Now}
 	fail := func(w http.ResponseWriter, err error) { http.Error(w, err.Error(), http.StatusUnauthorized) }
@@ -152,6 +158,12 @@ func sessionOnly(a *app.App) (http.Handler, error) {
 					fail(w, err)
 					return
 				}
+				if then != nil {
+					if err := then(r.Context(), a.Work, admitted); err != nil {
+						fail(w, err)
+						return
+					}
+				}
 				_, _ = io.WriteString(w, "launched")
 			},
 		},
@@ -162,6 +174,17 @@ func sessionOnly(a *app.App) (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /lti/launch", tool.HandleLaunch)
 	return mux, nil
+}
+
+// firstReads reads what the first page shows, in the order of package web.
+func firstReads(ctx context.Context, w *workflow.Service, sess workflow.Session) error {
+	_ = w.Nav(ctx, sess)
+	if _, err := w.Home(ctx, sess); err != nil {
+		return err
+	}
+	_ = w.Nav(ctx, sess)
+	_, err := w.School(ctx, sess)
+	return err
 }
 
 // loopback reaches the stand-in under every name under localhost.

@@ -48,7 +48,7 @@ func openSQLite(path string) (*sql.DB, gorm.Dialector, error) {
 // ownerOnly creates the file, if it is not there, readable by its owner only.
 // SQLite gives the files beside it the same permissions.
 func ownerOnly(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator names the database
 	if err != nil {
 		return err
 	}

@@ -28,11 +28,6 @@ const (
 	contrastMark = 3.0
 )
 
-// palette is a school's brand, fitted to the contrast that pages need.
-type palette struct {
-	Link, LinkHover, Button, ButtonHover, ButtonText, Accent rgb
-}
-
 var hexColour = regexp.MustCompile(`^#([0-9A-Fa-f]{3}){1,2}$`)
 
 // parseColour reads a colour of a theme. Anything but three or six hexadecimal
@@ -82,7 +77,7 @@ func (c rgb) darken(percent int) rgb {
 // fit darkens c by whole percents until it reaches the ratio against back.
 // Black reaches every ratio asked for here, so it always ends.
 func (c rgb) fit(back rgb, ratio float64) rgb {
-	for p := 0; p <= 100; p++ {
+	for p := range 101 {
 		if d := c.darken(p); contrast(d, back) >= ratio {
 			return d
 		}

@@ -98,7 +98,7 @@ func formExhibits() []exhibit {
 	policy := access.Policy{Roles: access.BuiltIn.Roles}
 	var errs *access.FormError
 	_, err := policy.Check(access.DraftForm{Answers: wrong.Answers, Affiliation: access.Student, Now: galleryNow, Latest: wrong.Latest, Location: galleryNow.Location()})
-	errs, _ = err.(*access.FormError)
+	errors.As(err, &errs)
 	many := galleryForm()
 	many.Answers.SponsorKey = "12"
 	many.Teachers = nil

@@ -122,10 +122,6 @@ func (r *rig) account(key string) string {
 	return "/accounts/" + r.cv.World().Account(key).ID.String() + "/external_tools/" + r.tool.ToolID.String()
 }
 
-func (r *rig) settings(user string) string {
-	return "/users/" + r.cv.World().User(user).ID.String() + "/external_tools/" + r.tool.ToolID.String()
-}
-
 // browser is one person's browser with the tool open in Canvas. What the tool's
 // page answered last is in it.
 type browser struct {
@@ -133,7 +129,6 @@ type browser struct {
 	canvas  []*http.Cookie
 	cookies map[string]string // the tool's
 	block   bool              // third-party cookies are blocked: the tool's never come back
-	login   string            // what Canvas posted to begin the launch
 
 	path   string
 	status int

@@ -98,7 +98,7 @@ func newForm(s Shell, in FormInput) FormPage {
 		p.setSponsor(f, in.SponsorQuery, errs)
 	}
 	p.Rules, p.Accepted, p.AcceptErr = f.Rules, a.Accepted, errs["accepted"]
-	p.RulesMeta = s.T("form.rules_version", "Version", f.RulesVer, "Date", f.RulesDate)
+	p.RulesMeta = s.T("form.rules_version", "Version", f.RulesVer, "Date", s.rulesDate(f.RulesDate))
 	p.setAside(f)
 	p.Submit = []action{
 		s.submit(primary, "form.submit", "do", "submit"),
@@ -299,4 +299,14 @@ func (p *FormPage) setAside(f workflow.Form) {
 	if f.Quota != "" {
 		p.Quota = p.T(refusedKey(f.Quota))
 	}
+}
+
+// rulesDate writes the date of the rules as dates are written here; what an
+// operator wrote in another form stands as it is.
+func (s Shell) rulesDate(v string) string {
+	t, err := time.ParseInLocation(time.DateOnly, v, s.P.Zone())
+	if err != nil {
+		return v
+	}
+	return s.P.Date(t)
 }

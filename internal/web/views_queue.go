@@ -57,8 +57,8 @@ func (p *QueuePage) emptyQueue(q workflow.Queue, filtered bool) *empty {
 	return e
 }
 
-func (s Shell) nothingMatches(clear string) *empty {
-	return &empty{Icon: "search", Title: s.T("list.no_match"), Actions: []action{s.goTo(secondary, "list.clear", clear)}}
+func (s Shell) nothingMatches(reset string) *empty {
+	return &empty{Icon: "search", Title: s.T("list.no_match"), Actions: []action{s.goTo(secondary, "list.clear", reset)}}
 }
 
 // queueStatuses are the states a reviewer can list.

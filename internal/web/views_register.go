@@ -2,7 +2,6 @@ package web
 
 import (
 	"html/template"
-
 )
 
 // PageRegister is the page of a registration: done, refused, or not complete.
@@ -36,9 +35,9 @@ func (s Shell) todo(t Todo) template.HTML {
 	case TodoPermissions:
 		args = []any{"Setting", code("required_permissions"), "Permission", code("create_access_tokens")}
 	case TodoInstall:
-		args = []any{"Command", code("tokendesk platform deployment -platform \"" + t.Value + "\" -deployment-id ID -root")}
+		args = []any{"Command", code("tokendesk platform deployment -platform \"" + t.Value + "\" -deployment-id ID -root -reason TEXT")}
 	case TodoCredential:
-		args = []any{"Command", code("tokendesk platform credential -platform \"" + t.Value + "\" -canvas-token-file FILE")}
+		args = []any{"Command", code("tokendesk platform credential -platform \"" + t.Value + "\" -canvas-token-file FILE -reason TEXT")}
 	}
 	return s.H(todoKey(t.Kind), args...)
 }
@@ -82,4 +81,3 @@ func registrationMessages() []string {
 	}
 	return out
 }
-

@@ -160,7 +160,7 @@ func (s *Service) open(ctx context.Context, f far, sess Session, who access.Acto
 		return CasePage{}, err
 	}
 	p.Latest = p.Request.End
-	if owner.CanvasUser != "" && !p.Request.State.Final() {
+	if owner.CanvasUser != "" {
 		st, err := s.shownStanding(ctx, f, Session{Tenant: sess.Tenant, CanvasUser: owner.CanvasUser})
 		if err == nil {
 			p.Reach = reach(st.Enrollments, st.At)

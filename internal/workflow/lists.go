@@ -42,7 +42,7 @@ func (s *Service) Nav(ctx context.Context, sess Session) Nav {
 		if err != nil {
 			return err
 		}
-		n.Sponsor = all > 0 || sess.Teacher
+		n.Sponsor = all > 0 || (sess.Teacher && n.Affiliation != access.Student)
 		if who.Reviewer {
 			if n.Queue, err = tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, States: []access.RequestState{access.AwaitingReview}}); err != nil {
 				return err

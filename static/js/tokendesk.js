@@ -49,7 +49,7 @@
     else if (lost && (focus || pressed)) goal = root.querySelector("h2") || root;
     if (goal === root) root.tabIndex = -1;
     goal?.focus({ preventScroll: isPage });
-    if (!first && root.dataset.say) say(root.dataset.say);
+    if (!first) say(root.dataset.say || "");
   };
   on("htmx:afterSettle", (e) => {
     const request = e.detail.requestConfig; // none when history brought the page
