@@ -26,6 +26,7 @@ import (
 
 // floor is one RSA-2048 verification of a token and one decoding of its payload.
 func floor(tb testing.TB, s *shots, token string) func() {
+	tb.Helper()
 	_, key := s.publicKey(tb)
 	verify := verifier(tb, key, token)
 	payload := strings.Split(token, ".")[1]
@@ -44,6 +45,7 @@ func floor(tb testing.TB, s *shots, token string) func() {
 
 // verifier is the verification alone.
 func verifier(tb testing.TB, key *rsa.PublicKey, token string) func() {
+	tb.Helper()
 	dot := strings.LastIndex(token, ".")
 	return func() {
 		sig, err := base64.RawURLEncoding.DecodeString(token[dot+1:])

@@ -51,12 +51,13 @@ func sign(t testing.TB, header, claims map[string]any, signature func(input []by
 	return input + "." + b64(signature([]byte(input)))
 }
 
-func byRSA(t testing.TB, key *rsa.PrivateKey) func([]byte) []byte {
+func byRSA(tb testing.TB, key *rsa.PrivateKey) func([]byte) []byte {
+	tb.Helper()
 	return func(input []byte) []byte {
 		sum := sha256.Sum256(input)
 		sig, err := rsa.SignPKCS1v15(rand.Reader, key, crypto.SHA256, sum[:])
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		return sig
 	}
