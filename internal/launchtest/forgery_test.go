@@ -137,6 +137,7 @@ func TestForgedTokens(t *testing.T) {
 		return h
 	}
 	genuine := func(t testing.TB, s *school, l *canvastest.SignedLaunch) string {
+		t.Helper()
 		token, err := s.cv.SignWithPlatformKey(l.Claims, nil)
 		if err != nil {
 			t.Fatal(err)

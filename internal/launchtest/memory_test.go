@@ -130,6 +130,7 @@ func BenchmarkOwnWork(b *testing.B) {
 
 // admitReads is what Admit asks the database about somebody known.
 func admitReads(tb testing.TB, s *shots, l lti.Launch) func() {
+	tb.Helper()
 	read := func(do func(tx *store.Tx) error) {
 		if err := s.apps[0].Store.Read(tb.Context(), do); err != nil {
 			tb.Fatal(err)

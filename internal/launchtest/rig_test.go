@@ -132,6 +132,7 @@ func configuration(tb testing.TB, dsn, publicURL string) config.Config {
 // replicaClient reaches one replica, whatever the address says, and follows no
 // redirect: what a browser would do next is the test's to do.
 func replicaClient(t testing.TB, at string) *http.Client {
+	t.Helper()
 	dialer := &net.Dialer{Timeout: 5 * time.Second}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, network, at)
@@ -315,6 +316,7 @@ func lines(t testing.TB, part, message string) []line {
 
 // in is the same school in a subtest.
 func (s *school) in(t testing.TB) *school {
+	t.Helper()
 	d := *s.desk
 	d.t = t
 	c := *s
