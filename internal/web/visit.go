@@ -138,7 +138,8 @@ func (v *visit) enter() error {
 	v.begin(k, session.Handle(sess).Reveal())
 	// Whatever came through a real resource link may see its own home and
 	// nothing else (DECISIONS 2).
-	if v.sess.Door == workflow.DoorNone && v.r.URL.Path != "/" {
+	own := v.r.URL.Path == "/" || v.r.Method == http.MethodGet && (v.r.URL.Path == routeLaunch || v.r.URL.Path == routeProof)
+	if v.sess.Door == workflow.DoorNone && !own {
 		return access.Refuse(access.WhyWrongDoor)
 	}
 	return nil
