@@ -26,8 +26,7 @@ func (s *Service) Act(ctx context.Context, sess Session, id string, do access.Ac
 	return c, nil
 }
 
-// reviewVerb: moves that need a reviewer whom Canvas confirms now. Submit, choosing a sponsor,
-// refiling, discarding and collecting have verbs of their own.
+// reviewVerb reports whether a move needs a reviewer whom Canvas confirms now.
 func reviewVerb(do access.Action) bool {
 	return do == access.Claim || do == access.Release || do == access.Approve || do == access.Deny
 }

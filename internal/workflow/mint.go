@@ -44,9 +44,9 @@ func (s *Service) mint(ctx context.Context, f far, g access.Grant) (secret.Text,
 		switch {
 		case errors.As(err, &ce) && ce.Kind == canvas.Denied && f.tenant.School.AcceptNoListing:
 		case errors.As(err, &ce) && ce.Kind == canvas.Denied:
-			return s.ended(ctx, f, g, g.Attempt == 1, troubleNoListing, err)
+			return s.ended(ctx, g, g.Attempt == 1, troubleNoListing, err)
 		default:
-			return s.ended(ctx, f, g, g.Attempt == 1, troubleDown, err)
+			return s.ended(ctx, g, g.Attempt == 1, troubleDown, err)
 		}
 	}
 	s.step("listed before")
@@ -57,7 +57,7 @@ func (s *Service) mint(ctx context.Context, f far, g access.Grant) (secret.Text,
 	}
 	if err := s.asWanted(g, t); err != nil {
 		s.remove(ctx, f, g, t.ID)
-		return s.ended(ctx, f, g, false, troubleOdd, err)
+		return s.ended(ctx, g, false, troubleOdd, err)
 	}
 	handed, err := s.handOver(ctx, g, t)
 	if err != nil {
@@ -143,29 +143,29 @@ func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) 
 func (s *Service) refused(ctx context.Context, f far, g access.Grant, err error) (secret.Text, error) {
 	var ce *canvas.Error
 	if !errors.As(err, &ce) {
-		return s.ended(ctx, f, g, false, troubleUnclear, err)
+		return s.ended(ctx, g, false, troubleUnclear, err)
 	}
 	if days, ok := canvas.CapFrom(err); ok {
 		if lerr := s.learnCap(ctx, f, days); lerr != nil {
 			s.Log.ErrorContext(ctx, "Canvas's limit could not be stored", "days", days, "err", lerr)
 		}
-		return s.ended(ctx, f, g, true, troubleCap+":"+strconv.Itoa(days), err)
+		return s.ended(ctx, g, true, troubleCap+":"+strconv.Itoa(days), err)
 	}
 	switch ce.Kind {
 	case canvas.Denied, canvas.Unauthenticated:
-		return s.ended(ctx, f, g, true, troubleDenied, err)
+		return s.ended(ctx, g, true, troubleDenied, err)
 	case canvas.Invalid, canvas.NotFound:
-		return s.ended(ctx, f, g, true, troubleRefused, err)
+		return s.ended(ctx, g, true, troubleRefused, err)
 	case canvas.Throttled, canvas.Unreachable: // refused for its rate, or never sent
-		return s.ended(ctx, f, g, true, troubleDown, err)
+		return s.ended(ctx, g, true, troubleDown, err)
 	}
-	return s.ended(ctx, f, g, false, troubleUnclear, err)
+	return s.ended(ctx, g, false, troubleUnclear, err)
 }
 
 // ended stores that the attempt is over. With nothing (sure) made the request
 // is open for collection again, or the replacement for another try; otherwise
 // the grant waits to be checked.
-func (s *Service) ended(ctx context.Context, _ far, g access.Grant, sure bool, trouble string, cause error) (secret.Text, error) {
+func (s *Service) ended(ctx context.Context, g access.Grant, sure bool, trouble string, cause error) (secret.Text, error) {
 	// The caller's deadline may be what ended it: storing that gets time of its own.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()

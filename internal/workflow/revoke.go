@@ -101,7 +101,7 @@ func (s *Service) beginEnd(ctx context.Context, who access.Actor, g access.Grant
 func (s *Service) finishEnd(ctx context.Context, f far, g access.Grant) error {
 	proof, err := s.endInCanvas(ctx, f, g)
 	if err != nil {
-		return errors.Join(err, s.noteTry(ctx, g, err))
+		return errors.Join(err, s.noteTry(ctx, g))
 	}
 	return s.Store.InTx(ctx, func(tx *store.Tx) error {
 		before, err := tx.Grant(g.Tenant, g.ID)
@@ -158,7 +158,7 @@ func (s *Service) endInCanvas(ctx context.Context, f far, g access.Grant) (strin
 }
 
 // noteTry notes on the grant that a deletion was not proven, for its pages.
-func (s *Service) noteTry(ctx context.Context, g access.Grant, cause error) error {
+func (s *Service) noteTry(ctx context.Context, g access.Grant) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
@@ -174,7 +174,6 @@ func (s *Service) noteTry(ctx context.Context, g access.Grant, cause error) erro
 	if errors.Is(err, access.ErrConflict) {
 		return nil // somebody moved it on; what they stored is newer
 	}
-	_ = cause
 	return err
 }
 
