@@ -86,6 +86,40 @@ test('a double click on a decision decides once, and says so once', async ({ cas
   await expect(dana.tool.getByRole('region', { name: 'Story' }).getByRole('listitem').filter({ hasText: /Dana Ortiz\s+approved/ })).toHaveCount(1);
 });
 
+test('the second press of a slow double click falls on nothing of the page that the first brought', async ({ cast }) => {
+  const code = await ask(await cast.enter('maya', 'bio201'));
+  await endorse(await cast.enter('ana', 'bio201'), code);
+  const dana = await cast.enter('dana', 'root');
+  await openFrom(dana, 'Review queue', code);
+  await dana.button('Approve').scrollIntoViewIfNeeded();
+  const box = await dana.button('Approve').boundingBox();
+  await dana.page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  const press = async (clickCount) => {
+    await dana.page.mouse.down({ clickCount });
+    await dana.page.mouse.up({ clickCount });
+  };
+  await press(1);
+  await expect(dana.tool.getByText(/^Approved until/).first()).toBeVisible();
+  // Wherever the pointer is then; so it is put on the worst place.
+  const back = await dana.act('Take back approval').boundingBox();
+  await dana.page.mouse.move(back.x + back.width / 2, back.y + back.height / 2);
+  await press(2);
+  await (await dana.frame()).evaluate(() => fetch('/healthz')); // asked after whatever the press asked
+  expect(dana.traffic.filter((line) => line.includes('/rescind'))).toEqual([]);
+  await dana.act('Take back approval').click();
+  await dana.h1(`Take back the approval of ${code}?`);
+});
+
+test('a double click still selects a word in a field', async ({ cast }) => {
+  const maya = await cast.enter('maya', 'bio201');
+  await maya.home();
+  await maya.act('Request a token').first().click();
+  const field = maya.tool.getByRole('textbox', { name: /^What will you build or use/ });
+  await field.fill('Attendance');
+  await field.dblclick({ position: { x: 30, y: 15 } });
+  expect(await field.evaluate((e) => e.value.slice(e.selectionStart, e.selectionEnd))).toBe('Attendance');
+});
+
 test('two reviewers at once: the slower one learns what happened, and keeps the text', async ({ cast }) => {
   const code = await ask(await cast.enter('maya', 'bio201'));
   await endorse(await cast.enter('ana', 'bio201'), code);

@@ -1,4 +1,4 @@
-// Adds the session to htmx's requests, and puts the keyboard where a page changed.
+// The session in htmx's requests, and the keyboard where a page changed.
 (() => {
   "use strict";
   const doc = document;
@@ -7,17 +7,18 @@
   const meta = (name) => doc.querySelector(`meta[name="${name}"]`)?.content || "";
   const handle = meta("tool-session");
   const words = doc.body.dataset;
+  const halt = (e) => { e.preventDefault(); e.stopImmediatePropagation(); };
 
   // The handle travels in a header, never in an address.
   on("htmx:configRequest", (e) => { if (handle) e.detail.headers["X-Tool-Session"] = handle; });
   on("htmx:historyCacheMiss", (e) => { if (handle) e.detail.xhr.setRequestHeader("X-Tool-Session", handle); });
   on("htmx:historyCacheMissLoadError", () => location.reload());
 
-  // Tells Canvas around the frame, and nobody else.
+  // Told to Canvas alone.
   const tell = (subject, more) => {
     if (parent === window) return;
     for (const origin of meta("tool-parents").split(" ")) {
-      try { parent.postMessage({ subject, ...more }, origin); } catch { /* not an origin */ }
+      try { parent.postMessage({ subject, ...more }, origin); } catch {}
     }
   };
 
@@ -26,7 +27,7 @@
     setTimeout(() => { byId(id).textContent = text; }, 100);
   };
 
-  // A page or a part of it has arrived: address, focus, announcement.
+  // A page or a part of it is here: address, focus, words.
   const arrive = (root, first, request) => {
     const isPage = root.id === "page";
     const { path, focus, leave } = root.dataset;
@@ -41,7 +42,7 @@
     if (leave) tell("lti.setUnloadMessage", { message: leave });
     const lost = !doc.activeElement || doc.activeElement === doc.body;
     const pressed = request?.triggeringEvent?.type === "click";
-    let goal = null;
+    let goal;
     if (focus === "errors") goal = byId("errors");
     else if (focus === "banner") goal = byId("result");
     else if (first) goal = byId("copy-it");
@@ -57,7 +58,10 @@
   });
   on("htmx:historyRestore", () => byId("page").querySelector("h1")?.focus({ preventScroll: true }));
 
-  // A form is sent once, whatever is pressed. The button keeps its name.
+  // A double click is one press: its second would land on the page that comes.
+  on("click", (e) => { if (e.detail > 1 && e.target.closest("a,button")) halt(e); }, true);
+
+  // A form is sent once.
   const note = (form, text, look) => {
     const row = form.closest(".td-actions") || [...form.querySelectorAll(".td-actions")].pop() || form;
     row.append(Object.assign(doc.createElement("span"), { className: "td-noted " + look, textContent: text }));
@@ -70,10 +74,8 @@
   };
   on("submit", (e) => {
     const form = e.target;
-    if (form.dataset.busy) {
-      e.preventDefault();
-      e.stopImmediatePropagation();
-    } else if (form.method === "post") {
+    if (form.dataset.busy) halt(e);
+    else if (form.method === "post") {
       release(form);
       form.dataset.busy = "1";
       e.submitter?.setAttribute("aria-busy", "true");
@@ -83,7 +85,7 @@
       }, 400);
     }
   }, true);
-  // Enter in a field decides nothing: that takes a button.
+  // Enter in a field decides nothing.
   on("keydown", (e) => { if (e.key === "Enter" && e.target.matches("form[method=post] input")) e.preventDefault(); });
   on("htmx:afterRequest", ({ detail: { elt } }) => { if (elt instanceof HTMLFormElement) release(elt); });
   on("htmx:sendError", ({ detail: { elt } }) => {
@@ -108,7 +110,7 @@
     try {
       await navigator.clipboard.writeText(input.value);
     } catch {
-      // Frames are often refused the clipboard; the old way still works there.
+      // Frames are often refused the clipboard.
       done = doc.execCommand("copy");
     }
     const text = done ? button.dataset.done : button.dataset.hand;
