@@ -60,6 +60,9 @@ type Config struct {
 	UserAgent string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Sleep waits between the tries of a throttled call and where Pace waits. It
+	// returns false at once when ctx ends sooner; nil waits in real time.
+	Sleep func(ctx context.Context, d time.Duration) bool
 	// Timeout bounds each call, waits between tries excluded; 0 means 15 s.
 	Timeout time.Duration
 	// Log gets one debug line per call, without ids or bodies; nil means none.
@@ -72,12 +75,15 @@ type Client struct {
 	base *url.URL
 	http *http.Client
 	err  error // a Config that cannot work; every call returns it
+
+	rate       rate
+	reportIdle time.Duration
 }
 
 // New returns a Client. A Config that cannot work (a BaseURL that is not an
 // origin, no Credential) makes every call fail with kind Invalid.
 func New(cfg Config) *Client {
-	c := &Client{cfg: cfg}
+	c := &Client{cfg: cfg, reportIdle: reportIdle}
 	c.base, c.err = origin(cfg.BaseURL)
 	if c.err == nil && cfg.Credential == nil {
 		c.err = errors.New("no credential is configured")
@@ -88,6 +94,10 @@ func New(cfg Config) *Client {
 	if cfg.Now == nil {
 		c.cfg.Now = time.Now
 	}
+	if cfg.Sleep == nil {
+		c.cfg.Sleep = pause
+	}
+	c.rate.now, c.rate.total.Remaining = c.cfg.Now, rateMark
 	if cfg.Timeout <= 0 {
 		c.cfg.Timeout = defaultTimeout
 	}
@@ -171,7 +181,7 @@ func (c *Client) doURL(ctx context.Context, cl call, target string, out any) (*a
 		if err == nil {
 			return a, nil
 		}
-		if err.Kind != Throttled || cl.write() || try == readTries || !pause(ctx, backoff(try)) {
+		if err.Kind != Throttled || cl.write() || try == readTries || !c.sleep(ctx, backoff(try)) {
 			return a, err
 		}
 	}
@@ -182,6 +192,10 @@ func (c *Client) doURL(ctx context.Context, cl call, target string, out any) (*a
 func backoff(try int) time.Duration {
 	d := min(backoffBase<<(try-1), backoffMax)
 	return d/2 + rand.N(d/2) //nolint:gosec // jitter needs no secrecy
+}
+
+func (c *Client) sleep(ctx context.Context, d time.Duration) bool {
+	return ctx.Err() == nil && c.cfg.Sleep(ctx, d)
 }
 
 // pause waits for d, or returns false at once if ctx ends sooner.
@@ -201,6 +215,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // once makes one HTTP request and reads its answer.
 func (c *Client) once(ctx context.Context, cl call, target string) (*answer, *Error) {
+	if ctx.Value(pacedKey{}) != nil {
+		if e := c.pace(ctx, cl.op); e != nil {
+			return nil, e
+		}
+	}
 	credential, cerr := c.credential(ctx, cl.op)
 	if cerr != nil {
 		return nil, cerr
@@ -231,9 +250,11 @@ func (c *Client) once(ctx context.Context, cl call, target string) (*answer, *Er
 	}
 
 	began := c.cfg.Now()
+	c.rate.begin(credential)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		e := unanswered(cl, &wire, err)
+		c.rate.end(nil, e.Kind)
 		c.trace(ctx, cl, 0, e, began, nil)
 		return nil, e
 	}
@@ -242,6 +263,7 @@ func (c *Client) once(ctx context.Context, cl call, target string) (*answer, *Er
 	if a != nil {
 		a.url = req.URL
 	}
+	c.rate.end(resp.Header, kindOf(e))
 	c.trace(ctx, cl, resp.StatusCode, e, began, resp.Header)
 	return a, e
 }
@@ -309,10 +331,17 @@ func decode(cl call, a *answer, out any) *Error {
 	return nil
 }
 
+func kindOf(e *Error) Kind {
+	if e == nil {
+		return ""
+	}
+	return e.Kind
+}
+
 func (c *Client) trace(ctx context.Context, cl call, status int, e *Error, began time.Time, header http.Header) {
-	kind := Kind("ok")
-	if e != nil {
-		kind = e.Kind
+	kind := kindOf(e)
+	if kind == "" {
+		kind = "ok"
 	}
 	c.cfg.Log.DebugContext(ctx, "canvas call", "op", cl.op, "status", status, "outcome", string(kind),
 		"took", c.cfg.Now().Sub(began), "cost", header.Get("X-Request-Cost"), "rate_left", header.Get("X-Rate-Limit-Remaining"))

@@ -256,12 +256,20 @@ func TestAWriteIsSentOnce(t *testing.T) {
 // virtual time, over pipes.
 func virtual(t *testing.T, h http.Handler, fn func(context.Context, *canvas.Client)) {
 	t.Helper()
+	inBubble(t, func() http.Handler { return h }, func(ctx context.Context, transport *http.Transport) {
+		fn(ctx, canvas.New(canvas.Config{BaseURL: "http://canvas.localhost", Credential: good, HTTP: &http.Client{Transport: transport}}))
+	})
+}
+
+// inBubble is virtual for callers that make their clients themselves.
+func inBubble(t *testing.T, handler func() http.Handler, fn func(context.Context, *http.Transport)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		listener := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
-		srv := &http.Server{Handler: h, ReadHeaderTimeout: time.Hour}
+		srv := &http.Server{Handler: handler(), ReadHeaderTimeout: time.Hour}
 		go func() { _ = srv.Serve(listener) }()
 		transport := &http.Transport{DialContext: listener.dial}
-		fn(t.Context(), canvas.New(canvas.Config{BaseURL: "http://canvas.localhost", Credential: good, HTTP: &http.Client{Transport: transport}}))
+		fn(t.Context(), transport)
 		transport.CloseIdleConnections()
 		_ = srv.Close()
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 )
 
 // The types of an enrolment in Canvas.
@@ -27,8 +28,16 @@ var peopleTypes = map[string]string{
 	StudentViewEnrollment: "student_view",
 }
 
-// EnrollmentActive is the state of an enrolment that is in force.
-const EnrollmentActive = "active"
+// The states of an enrolment. Only an active one is in force.
+const (
+	EnrollmentActive    = "active"
+	EnrollmentInvited   = "invited"
+	EnrollmentCompleted = "completed"
+	EnrollmentInactive  = "inactive"
+	EnrollmentRejected  = "rejected"
+)
+
+var enrollmentStates = []string{EnrollmentActive, EnrollmentInvited, EnrollmentCompleted, EnrollmentInactive, EnrollmentRejected}
 
 // Enrollment is one person's place in one section of a course.
 type Enrollment struct {
@@ -59,7 +68,22 @@ func (c *Client) UserEnrollments(ctx context.Context, userID string) ([]Enrollme
 	if e != nil {
 		return nil, e
 	}
-	return c.enrollments(ctx, op, "users/"+user+"/enrollments", nil)
+	return c.enrollments(ctx, op, "users/"+user+"/enrollments", nil, EnrollmentActive)
+}
+
+// UserEnrollmentsIn reads a user's enrolments in these states, in every course
+// that the credential can see: with EnrollmentCompleted it tells one who
+// finished a course from one who left it, who is in no state at all.
+func (c *Client) UserEnrollmentsIn(ctx context.Context, userID string, states ...string) ([]Enrollment, error) {
+	const op = "list enrolments of user"
+	user, e := segment(op, "user", userID)
+	if e != nil {
+		return nil, e
+	}
+	if len(states) == 0 || slices.ContainsFunc(states, func(s string) bool { return !slices.Contains(enrollmentStates, s) }) {
+		return nil, invalid(op, "there is no such state of an enrolment")
+	}
+	return c.enrollments(ctx, op, "users/"+user+"/enrollments", nil, states...)
 }
 
 // CourseEnrollments reads all active enrolments of a course; with types, only
@@ -75,11 +99,11 @@ func (c *Client) CourseEnrollments(ctx context.Context, courseID string, types .
 			return nil, invalid(op, "there is no such enrolment type")
 		}
 	}
-	return c.enrollments(ctx, op, "courses/"+course+"/enrollments", types)
+	return c.enrollments(ctx, op, "courses/"+course+"/enrollments", types, EnrollmentActive)
 }
 
-func (c *Client) enrollments(ctx context.Context, op, path string, types []string) ([]Enrollment, error) {
-	query := url.Values{"state[]": {EnrollmentActive}}
+func (c *Client) enrollments(ctx context.Context, op, path string, types []string, states ...string) ([]Enrollment, error) {
+	query := url.Values{"state[]": states}
 	if len(types) > 0 {
 		query["type[]"] = types
 	}
@@ -92,7 +116,7 @@ func (c *Client) enrollments(ctx context.Context, op, path string, types []strin
 		if r.UserID == "" || r.CourseID == "" || r.Type == "" || r.State == "" {
 			return nil, unreadable(op, false, http.StatusOK, "a row of the list is incomplete", nil)
 		}
-		if r.State != EnrollmentActive {
+		if !slices.Contains(states, r.State) {
 			continue
 		}
 		out = append(out, Enrollment{

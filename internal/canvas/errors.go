@@ -42,6 +42,7 @@ type Reason string
 // The reasons that Canvas names.
 const (
 	ReasonScopes            Reason = "scopes"             // Denied: the developer key or token lacks an API scope
+	ReasonActAs             Reason = "act as"             // Denied: no such user to act as, or not for us
 	ReasonUserAgent         Reason = "user agent"         // Invalid: Canvas wants another User-Agent
 	ReasonCredentialExpired Reason = "credential expired" //nolint:gosec // Unauthenticated; a word about credentials, not one
 	ReasonCredentialRevoked Reason = "credential revoked" //nolint:gosec // Unauthenticated; a word about credentials, not one
@@ -57,7 +58,8 @@ type Error struct {
 	Reason Reason // "" when Canvas named none that we know
 	Detail []string
 
-	cause error
+	mergedInto string // what Canvas told of a user who was merged
+	cause      error
 }
 
 // Error says what was tried, what it came to and what Canvas said.

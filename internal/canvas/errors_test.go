@@ -119,7 +119,7 @@ var refusals = map[string]struct {
 	},
 	"a masquerade that fails, errors as a string": {
 		reply{401, nil, `{"errors":"Invalid as_user_id","merged_into_user_id":7}`},
-		canvas.Denied, canvas.Denied, "", []string{"Invalid as_user_id"},
+		canvas.Denied, canvas.Denied, canvas.ReasonActAs, []string{"Invalid as_user_id"},
 	},
 	"no user agent": {
 		reply{403, nil, `{"error":"Forbidden","message":"You are not authorized to access this site because you have not provided a valid user agent."}`},

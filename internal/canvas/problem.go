@@ -22,6 +22,7 @@ const (
 type problem struct {
 	json     bool // whether the body was JSON at all
 	status   string
+	merged   string // the id of the user into whom the one asked for was merged
 	messages []string
 }
 
@@ -35,6 +36,12 @@ func parseProblem(body []byte) problem {
 	p := problem{json: true}
 	if top, ok := v.(map[string]any); ok {
 		p.status, _ = top["status"].(string)
+		var told struct {
+			Merged id `json:"merged_into_user_id"`
+		}
+		if json.Unmarshal(body, &told) == nil { // an id above 2^53 does not survive any
+			p.merged = string(told.Merged)
+		}
 	}
 	p.collect("", v, 0)
 	return p
@@ -124,7 +131,7 @@ func (p *problem) says(words string) bool {
 // page says nothing about Canvas.
 func classify(op string, write bool, status int, header http.Header, body []byte, hide []string) *Error {
 	p := parseProblem(body)
-	e := &Error{Op: op, Status: status}
+	e := &Error{Op: op, Status: status, mergedInto: p.merged}
 	for _, m := range p.messages {
 		e.Detail = append(e.Detail, tidy(m, hide))
 	}
@@ -184,8 +191,10 @@ func forUserAgent(p problem, body []byte) bool {
 // not do this: older Canvas answers 401 for both.
 func notAccepted(p problem) (Kind, Reason) {
 	switch {
-	case p.status == "unauthorized", p.says("as_user_id"), p.says("masquerade"):
+	case p.status == "unauthorized":
 		return Denied, ""
+	case p.says("as_user_id"), p.says("masquerade"):
+		return Denied, ReasonActAs
 	case p.says("insufficient scopes"):
 		return Denied, ReasonScopes
 	case p.says("expired access token"):

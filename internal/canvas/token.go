@@ -195,6 +195,15 @@ func (c *Client) UpdateToken(ctx context.Context, userID, tokenID string, u Toke
 	return t, err
 }
 
+// RegenerateToken replaces a token's value; the old one ends at once. The new
+// one is in the answer, once. A token of somebody else is pending from then on,
+// until its owner activates it: where nobody keeps the new value, that freezes
+// the token. The end date is sent again, as every change needs; the rules of
+// UpdateToken hold.
+func (c *Client) RegenerateToken(ctx context.Context, userID, tokenID string, expires time.Time) (Token, error) {
+	return c.UpdateToken(ctx, userID, tokenID, TokenUpdate{ExpiresAt: expires, Regenerate: true})
+}
+
 // DeleteToken ends a token and returns it in state deleted. NotFound can mean
 // that it was gone before, that its owner is unknown, or that the credential
 // may not delete (tokens_controller.rb answers 404 for all three): Gone tells

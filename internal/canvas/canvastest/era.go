@@ -78,6 +78,9 @@ type Flags struct {
 	PermissionsAsStrings bool `json:"permissions_as_strings"`
 	// NewReportColumns adds status and creation to the token report.
 	NewReportColumns bool `json:"new_report_columns"`
+	// FilesElsewhere keeps the files of reports on another host, to which the
+	// institution redirects.
+	FilesElsewhere bool `json:"files_elsewhere"`
 	// PlainAuthErrors says "Invalid access token." for deleted and expired
 	// tokens too, as older servers do.
 	PlainAuthErrors bool `json:"plain_auth_errors"`

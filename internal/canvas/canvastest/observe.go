@@ -3,6 +3,7 @@ package canvastest
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ type buffered struct {
 	header http.Header
 	status int
 	body   bytes.Buffer
+	stream func(io.Writer) error // what follows body, too long to be kept
 }
 
 func (b *buffered) Header() http.Header { return b.header }
@@ -38,13 +40,42 @@ func (b *buffered) send(w http.ResponseWriter, cut bool) {
 	if !cut {
 		w.WriteHeader(b.status)
 		_, _ = w.Write(b.body.Bytes())
+		if b.stream != nil && b.stream(w) != nil {
+			abort()
+		}
 		return
+	}
+	if b.stream != nil {
+		w.WriteHeader(b.status)
+		_ = b.stream(&short{w: w, left: cutStream})
+		abort()
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(b.body.Len()+1))
 	w.WriteHeader(b.status)
 	_, _ = w.Write(b.body.Bytes()[:b.body.Len()/2])
 	_ = http.NewResponseController(w).Flush()
 	abort()
+}
+
+// cutStream is where a streamed answer is cut by order.
+const cutStream = 64 << 10
+
+// short writes until its measure is full, and then fails.
+type short struct {
+	w    io.Writer
+	left int
+}
+
+func (s *short) Write(p []byte) (int, error) {
+	n := min(len(p), s.left)
+	s.left -= n
+	if _, err := s.w.Write(p[:n]); err != nil {
+		return 0, err
+	}
+	if n < len(p) {
+		return n, io.ErrShortWrite
+	}
+	return n, nil
 }
 
 type callerKey struct{}
@@ -129,7 +160,7 @@ func (s *Server) gatedAPI(rt *router, w *buffered, r *http.Request, fault *armed
 		return
 	}
 	s.work(rt, w, r, fault)
-	cost, remaining := s.throttle.settle(key, s.world.Clock.Now())
+	cost, remaining := s.throttle.settle(key, r.Method+" "+canvasRoute(rt.route(r)), s.world.Clock.Now())
 	w.header.Set("X-Request-Cost", rubyFloat(cost))
 	w.header.Set("X-Rate-Limit-Remaining", rubyFloat(remaining))
 }

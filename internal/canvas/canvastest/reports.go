@@ -3,7 +3,9 @@ package canvastest
 import (
 	"encoding/base64"
 	"encoding/csv"
+	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -23,6 +25,7 @@ type report struct {
 	file       ID
 	verifier   string
 	csv        string
+	stream     func(io.Writer) error // writes the file in csv's place
 	created    time.Time
 	started    time.Time
 	ended      time.Time
@@ -35,6 +38,7 @@ func (s *Server) routeReports() {
 	s.api("GET", "/api/v1/accounts/:account_id/reports/:report/:id", pollReport)
 	s.api("DELETE", "/api/v1/accounts/:account_id/reports/:report/:id", deleteReport)
 	s.institution.handle("GET /files/{id}/download", s.downloadFile)
+	s.sso.handle("GET /files/{id}/download", s.downloadFile)
 }
 
 // FailNextReport lets the next report that is started end in "error".
@@ -42,6 +46,15 @@ func (s *Server) FailNextReport() {
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
 	s.world.reportFails = true
+}
+
+// StreamNextReport lets the file of the next report that is started be what
+// write writes, made anew at each download and never kept: an inventory of any
+// length. Canvas then tells no size.
+func (s *Server) StreamNextReport(write func(io.Writer) error) {
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	s.world.reportStream = write
 }
 
 func (c *call) reportAccount() (*Account, *reply) {
@@ -85,9 +98,9 @@ func startReport(c *call) reply {
 	}
 	r := &report{
 		id: c.w.newIDLocked("report"), accountID: a.ID, state: "created", parameters: parameters,
-		fails: c.w.reportFails, created: c.now,
+		fails: c.w.reportFails, stream: c.w.reportStream, created: c.now,
 	}
-	c.w.reportFails = false
+	c.w.reportFails, c.w.reportStream = false, nil
 	c.w.reports.put(r.id, r)
 	return ok(c.reportObject(r))
 }
@@ -118,7 +131,9 @@ func pollReport(c *call) reply {
 		r.state, r.progress, r.ended = "complete", 100, c.now
 		r.file = c.w.newIDLocked("file")
 		r.verifier = base64.RawURLEncoding.EncodeToString(randomBytes(24))
-		r.csv = c.tokenCSV(r.parameters)
+		if r.stream == nil {
+			r.csv = c.tokenCSV(r.parameters)
+		}
 	}
 	return ok(c.reportObject(r))
 }
@@ -144,10 +159,14 @@ func (c *call) reportObject(r *report) object {
 	address := c.origin + "/files/" + r.file.String() + "/download?download_frd=1&verifier=" + r.verifier
 	o["file_url"] = c.origin + "/accounts/" + r.accountID.String() + "/files/" + r.file.String() + "/download"
 	o["current_line"] = strings.Count(r.csv, "\n")
-	o["attachment"] = object{
+	attachment := object{
 		"id": r.file, "filename": tokenReport + ".csv", "display_name": tokenReport + ".csv",
-		"content-type": "text/csv", "url": address, "size": len(r.csv), "created_at": r.ended,
+		"content-type": "text/csv", "url": address, "created_at": r.ended,
 	}
+	if r.stream == nil {
+		attachment["size"] = len(r.csv)
+	}
+	o["attachment"] = attachment
 	return o
 }
 
@@ -196,16 +215,28 @@ func (c *call) tokenCSV(parameters object) string {
 func orNever(t time.Time) string { return orElse(formatTime(t), "never") }
 
 // downloadFile serves a finished report to anybody who has its verifier; the
-// API credential is not needed.
+// API credential is not needed. With FilesElsewhere the institution sends the
+// caller on to a store of files on another host, which refuses a request that
+// brings a credential of somebody else's (inferred: stores of signed addresses
+// do).
 func (s *Server) downloadFile(w http.ResponseWriter, r *http.Request) {
+	if s.world.Flags().FilesElsewhere && !s.onSSO(r) {
+		http.Redirect(w, r, s.SSOURL()+r.URL.RequestURI(), http.StatusFound) //nolint:gosec // always to the stand-in's own other host
+		return
+	}
+	if s.onSSO(r) && r.Header.Get("Authorization")+r.Header.Get("Cookie") != "" {
+		http.Error(w, "only the signed address is accepted", http.StatusBadRequest)
+		return
+	}
 	s.world.mu.Lock()
 	id := s.world.parseIDLocked(r.PathValue("id"))
 	found := s.world.reports.find(func(rep *report) bool {
 		return rep.file == id && rep.verifier != "" && rep.verifier == r.URL.Query().Get("verifier")
 	})
 	var content string
+	var stream func(io.Writer) error
 	if found != nil {
-		content = found.csv
+		content, stream = found.csv, found.stream
 	}
 	s.world.mu.Unlock()
 	if found == nil {
@@ -213,5 +244,14 @@ func (s *Server) downloadFile(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/csv")
+	if b, kept := w.(*buffered); kept && stream != nil {
+		b.stream = stream
+		return
+	}
 	_, _ = w.Write([]byte(content))
+}
+
+func (s *Server) onSSO(r *http.Request) bool {
+	sso, err := url.Parse(s.SSOURL())
+	return err == nil && sso.Host != "" && strings.EqualFold(sso.Host, r.Host)
 }

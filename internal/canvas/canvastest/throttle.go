@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -36,7 +37,9 @@ func (b *bucket) drain(now time.Time) {
 type throttle struct {
 	mu      sync.Mutex
 	cost    float64
+	costs   map[string]float64 // by "GET /api/v1/users/:id"
 	buckets map[string]*bucket
+	refused int
 }
 
 func (t *throttle) bucketLocked(key string, now time.Time) *bucket {
@@ -60,6 +63,7 @@ func (t *throttle) reserve(key string, now time.Time) (remaining float64, admitt
 	defer t.mu.Unlock()
 	b := t.bucketLocked(key, now)
 	if b.level+bucketReserve >= bucketMark {
+		t.refused++
 		return left(b), false
 	}
 	b.level += bucketReserve
@@ -71,12 +75,16 @@ func left(b *bucket) float64 { return math.Round((bucketMark-b.level)*1e6) / 1e6
 
 // settle gives the reserve back, charges the cost and returns it with what is
 // left below the mark.
-func (t *throttle) settle(key string, now time.Time) (cost, remaining float64) {
+func (t *throttle) settle(key, call string, now time.Time) (cost, remaining float64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	cost, own := t.costs[call]
+	if !own {
+		cost = t.cost
+	}
 	b := t.bucketLocked(key, now)
-	b.level = math.Min(bucketMaximum, math.Max(0, b.level-bucketReserve+t.cost))
-	return t.cost, left(b)
+	b.level = math.Min(bucketMaximum, math.Max(0, b.level-bucketReserve+cost))
+	return cost, left(b)
 }
 
 // SetRequestCost changes what each API call costs; 600 units are the mark and
@@ -85,6 +93,32 @@ func (s *Server) SetRequestCost(cost float64) {
 	s.throttle.mu.Lock()
 	defer s.throttle.mu.Unlock()
 	s.throttle.cost = cost
+}
+
+// SetRouteCost changes what the calls of one route cost; the route is written
+// as in Fault. It wins over SetRequestCost.
+func (s *Server) SetRouteCost(method, route string, cost float64) {
+	s.throttle.mu.Lock()
+	defer s.throttle.mu.Unlock()
+	if s.throttle.costs == nil {
+		s.throttle.costs = map[string]float64{}
+	}
+	s.throttle.costs[strings.ToUpper(method)+" "+canvasRoute(route)] = cost
+}
+
+// Throttled returns how many calls the rate limiter refused, those refused by
+// order of a Fault not among them.
+func (s *Server) Throttled() int {
+	s.throttle.mu.Lock()
+	defer s.throttle.mu.Unlock()
+	return s.throttle.refused
+}
+
+// RateLevel returns how full the bucket of the credential with this secret is.
+func (s *Server) RateLevel(secret string) float64 {
+	s.throttle.mu.Lock()
+	defer s.throttle.mu.Unlock()
+	return s.throttle.bucketLocked(bucketOf("Bearer "+secret), s.world.Clock.Now()).level
 }
 
 // credentialOf names the bucket of a request without keeping the credential.
@@ -100,6 +134,10 @@ func credentialOf(r *http.Request) string {
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)
 		return "address " + host
 	}
+	return bucketOf(credential)
+}
+
+func bucketOf(credential string) string {
 	sum := sha256.Sum256([]byte(credential))
 	return hex.EncodeToString(sum[:])
 }

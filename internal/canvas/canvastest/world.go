@@ -2,6 +2,7 @@ package canvastest
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 	"sync"
 	"time"
@@ -202,6 +203,7 @@ type World struct {
 	conversations table[conversation]
 	reports       table[report]
 	reportFails   bool
+	reportStream  func(io.Writer) error
 	oauth         table[oauthGrant]
 	notices       []Notice
 	tokenMAC      []byte // keys the digest that stands for a token's secret
