@@ -44,6 +44,7 @@ const (
 	AsRequester Part = "requester" // also the owner of the grant
 	AsSponsor   Part = "sponsor"
 	AsReviewer  Part = "reviewer"
+	AsAsked     Part = "asked" // named by an owner to take over as sponsor
 	AsSystem    Part = "system"
 )
 

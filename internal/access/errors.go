@@ -52,6 +52,11 @@ const (
 	WhyWrongDoor       Why = "wrong_door"       // opened from a place in Canvas that does not carry this right
 	WhyTenantSuspended Why = "tenant_suspended" // this Canvas is switched off in the tool
 	WhyOtherPerson     Why = "other_person"     // somebody else holds the claim
+	WhySecondPerson    Why = "second_person"    // this takes two people, and this one has had their say
+	WhyIncident        Why = "incident"         // a leak was reported and is not cleared yet
+	WhyNotRenewable    Why = "not_renewable"    // too early, too late, or renewed already
+	WhyTotalLife       Why = "total_life"       // the longest life of a token and its renewals is used up
+	WhyNoFreeze        Why = "no_freeze"        // this Canvas does not let the tool freeze
 )
 
 // Refuse makes a Refusal.

@@ -3,7 +3,6 @@ package access
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -17,7 +16,9 @@ const (
 	Recovering GrantState = "recovering"  // Canvas did not answer clearly; it is checked before another try
 	HandedOver GrantState = "handed_over" // shown once; pending in Canvas
 	Active     GrantState = "active"      // activated by its owner
-	Replacing  GrantState = "replacing"   // lost by its owner: the old one goes first, then the owner makes its successor
+	Freezing   GrantState = "freezing"    // Canvas is asked to change its value, which nobody sees; it may still work
+	Frozen     GrantState = "frozen"      // stopped: its value was changed in Canvas and thrown away
+	Replacing  GrantState = "replacing"   // lost by its owner, or thawed: the old one goes first, then the owner makes its successor
 	Revoking   GrantState = "revoking"    // Canvas is asked to delete it; it may still work
 	Revoked    GrantState = "revoked"
 	Expired    GrantState = "expired"
@@ -26,7 +27,8 @@ const (
 )
 
 // GrantStates lists every state, in the order of a grant's life.
-var GrantStates = []GrantState{Minting, Recovering, HandedOver, Active, Replacing, Revoking, Revoked, Expired, Unclaimed, Void}
+var GrantStates = []GrantState{Minting, Recovering, HandedOver, Active, Freezing, Frozen, Replacing,
+	Revoking, Revoked, Expired, Unclaimed, Void}
 
 // Final reports whether no move leaves s.
 func (s GrantState) Final() bool {
@@ -48,8 +50,16 @@ const (
 	ByEnd        Cause = "end"          // its time is over
 	ByUnclaimed  Cause = "unclaimed"    // not activated within ActivateWindow
 	ByCanvas     Cause = "in_canvas"    // deleted there by somebody
-	ByNoReplaced Cause = "not_replaced" // reported lost, its successor never made
+	ByNoReplaced Cause = "not_replaced" // reported lost, or thawed, and its successor never made
 	ByFault      Cause = "fault"        // Canvas made something other than what was asked
+	ByLeak       Cause = "leak"         // reported or recognised as leaked
+	ByMisuse     Cause = "misuse"       // reported by its sponsor
+	ByAltered    Cause = "altered"      // its value or purpose was changed in Canvas
+	BySuperseded Cause = "superseded"   // its renewal took over
+	ByNoSponsor  Cause = "no_sponsor"   // nobody stood for it within SponsorGap
+	ByOwnerLeft  Cause = "owner_left"   // its owner lost the course, the role or the Canvas account
+	ByCourse     Cause = "course_over"  // the course ended, and the grace after it
+	ByMass       Cause = "mass"         // part of a mass revocation
 )
 
 // Grant is the life of one token. It never holds the token's value.
@@ -90,7 +100,36 @@ type Grant struct {
 	Tries       int    // deletions tried
 	NextTry     time.Time
 	EndedAt     time.Time // confirmed in Canvas
+
+	// Sponsor stands for this token now: at first who endorsed its request.
+	// Empty where none is needed, or where the last one was lost (GapUntil is set).
+	Sponsor      PersonID
+	SponsorAsked PersonID  // named by the owner to take over; has not answered
+	GapUntil     time.Time // without a sponsor until then, after that it ends
+
+	Since     time.Time // when the first token of this chain of renewals was made; bounds the total life
+	Renews    string    // the grant this one takes over from
+	Successor string    // the grant that takes over from this one
+	RetireAt  time.Time // it ends then, because its successor works
+
+	FrozenAt time.Time
+	FrozenBy PersonID
+	ThawedBy PersonID // the first of the two who thaw
+
+	Drift   Drift // the last thing somebody changed in Canvas
+	DriftAt time.Time
+	FoundID string // the found token this grant adopted; empty for tokens the tool made
 }
+
+// Drift is what was found changed in Canvas, besides what ends a grant.
+type Drift string
+
+// The drifts.
+const (
+	DriftExtended  Drift = "extended"  // the end was moved later; it was set back
+	DriftStuck     Drift = "stuck"     // the end was moved later, and Canvas does not set it back
+	DriftShortened Drift = "shortened" // the end was moved earlier; the earlier one holds
+)
 
 // Windows of a grant's life.
 const (
@@ -100,6 +139,11 @@ const (
 	StuckAfter     = time.Hour          // a deletion unconfirmed for so long is "still usable"
 	MintLease      = 90 * time.Second   // outlives the deadline of the calls it covers
 	MaxAttempts    = 5                  // tries of one grant before a person must look
+
+	SponsorGap  = 14 * 24 * time.Hour // to find another sponsor
+	RenewWindow = 30 * 24 * time.Hour // before its end a token can be renewed
+	Overlap     = 72 * time.Hour      // a renewed token works on so long, or until its successor is used
+	DriftShown  = 14 * 24 * time.Hour // how long pages tell of a drift
 )
 
 // Marker is what stands at the end of the token's purpose in Canvas, and tells
@@ -145,86 +189,6 @@ func (g Grant) EndsAt() time.Time {
 	return g.Wanted
 }
 
-// The moves of a grant.
-const (
-	Mint       Action = "mint" // start, or try again, with the next attempt
-	Doubt      Action = "doubt"
-	Shown      Action = "shown" // the value is handed over
-	GiveUp     Action = "give_up"
-	SeenActive Action = "seen_active"
-	Replace    Action = "replace"
-	StepBack   Action = "step_back" // an attempt to make the successor ended with nothing
-	Revoke     Action = "revoke"
-	Gone       Action = "gone"
-)
-
-// grantRule is one row of the grant's lifecycle.
-type grantRule struct {
-	From  GrantState
-	Do    Action
-	As    Part
-	To    GrantState
-	Fresh bool
-}
-
-// grantLifecycle is the whole life of a grant. What is not here is forbidden.
-// Gone leads to the final word that the cause decides.
-var grantLifecycle = []grantRule{
-	{Minting, Shown, AsSystem, HandedOver, false},
-	{Minting, Doubt, AsSystem, Recovering, false},
-	{Minting, GiveUp, AsSystem, Void, false},
-	{Minting, StepBack, AsSystem, Replacing, false},
-	{Recovering, Mint, AsRequester, Minting, true},
-	{Recovering, GiveUp, AsSystem, Void, false},
-	{Recovering, StepBack, AsSystem, Replacing, false},
-
-	{HandedOver, SeenActive, AsSystem, Active, false},
-	{HandedOver, Replace, AsRequester, Replacing, true},
-	{Active, Replace, AsRequester, Replacing, true},
-	{Replacing, Mint, AsRequester, Minting, true},
-
-	{Minting, Revoke, AsRequester, Revoking, false},
-	{Minting, Revoke, AsSponsor, Revoking, false},
-	{Minting, Revoke, AsReviewer, Revoking, false},
-	{Minting, Revoke, AsSystem, Revoking, false},
-	{Recovering, Revoke, AsRequester, Revoking, false},
-	{Recovering, Revoke, AsSponsor, Revoking, false},
-	{Recovering, Revoke, AsReviewer, Revoking, false},
-	{Recovering, Revoke, AsSystem, Revoking, false},
-	{HandedOver, Revoke, AsRequester, Revoking, false},
-	{HandedOver, Revoke, AsSponsor, Revoking, false},
-	{HandedOver, Revoke, AsReviewer, Revoking, false},
-	{HandedOver, Revoke, AsSystem, Revoking, false},
-	{Active, Revoke, AsRequester, Revoking, false},
-	{Active, Revoke, AsSponsor, Revoking, false},
-	{Active, Revoke, AsReviewer, Revoking, false},
-	{Active, Revoke, AsSystem, Revoking, false},
-	{Replacing, Revoke, AsRequester, Revoking, false},
-	{Replacing, Revoke, AsSponsor, Revoking, false},
-	{Replacing, Revoke, AsReviewer, Revoking, false},
-	{Replacing, Revoke, AsSystem, Revoking, false},
-
-	{Revoking, Gone, AsSystem, Revoked, false},
-	{Revoking, Gone, AsSystem, Expired, false},
-	{Revoking, Gone, AsSystem, Unclaimed, false},
-}
-
-// Standing is what towards a grant somebody is, besides its owner.
-type Standing struct {
-	Sponsor bool // sponsors the request behind it
-}
-
-// GrantMove is what a move of a grant carries.
-type GrantMove struct {
-	Cause    Cause
-	CanvasID string
-	Hint     string
-	Digest   []byte
-	Expires  time.Time
-	Wanted   time.Time // Mint: end to ask for
-	Reason   string
-}
-
 // End returns the final word for a cause.
 func (c Cause) End() GrantState {
 	switch c {
@@ -240,106 +204,27 @@ func (c Cause) End() GrantState {
 // leased until now + MintLease. It is committed before Canvas is asked.
 func NewGrant(id string, r Request, canvasUser string, end, now time.Time) Grant {
 	return Grant{ID: id, Tenant: r.Tenant, RequestID: r.ID, Version: 1, State: Minting, Owner: r.Requester, Title: r.Title(),
-		CanvasUser: canvasUser, Attempt: 1, LeaseUntil: now.Add(MintLease), Wanted: end, CreatedAt: now, UpdatedAt: now}
+		CanvasUser: canvasUser, Attempt: 1, LeaseUntil: now.Add(MintLease), Wanted: end, CreatedAt: now, UpdatedAt: now,
+		Sponsor: r.Sponsor, Renews: r.Renews, Since: first(r.Since, now)}
 }
 
-// CanGrant reports whether who could make the move now, for showing its button.
-func CanGrant(g Grant, do Action, who Actor, st Standing, now time.Time) bool {
-	if _, err := findGrant(g, do, who, st, ""); err != nil {
-		return false
+func first(t, otherwise time.Time) time.Time {
+	if t.IsZero() {
+		return otherwise
 	}
-	return do != Replace || replaceable(g, now) == nil
+	return t
 }
 
-func findGrant(g Grant, do Action, who Actor, st Standing, to GrantState) (grantRule, error) {
-	var ps []Part
-	switch {
-	case who.System:
-		ps = []Part{AsSystem}
-	case who.Person != "":
-		if who.Person == g.Owner {
-			ps = append(ps, AsRequester)
-		}
-		if st.Sponsor {
-			ps = append(ps, AsSponsor)
-		}
-		if who.Reviewer {
-			ps = append(ps, AsReviewer)
-		}
-	}
-	known := false
-	for _, row := range grantLifecycle {
-		if row.From != g.State || row.Do != do || (to != "" && row.To != to) {
-			continue
-		}
-		known = true
-		if slices.Contains(ps, row.As) {
-			return row, nil
-		}
-	}
-	if known {
-		return grantRule{}, Refuse(WhyNotYours)
-	}
-	return grantRule{}, &TransitionError{From: string(g.State), Action: do}
+// AdoptedGrant is the grant of a token that somebody made without the tool and
+// whose request was approved. It is active at once: its value was known before.
+func AdoptedGrant(id string, r Request, f Found, end, now time.Time) Grant {
+	return Grant{ID: id, Tenant: r.Tenant, RequestID: r.ID, Version: 1, State: Active, Owner: r.Requester, Title: r.Title(),
+		CanvasUser: f.CanvasUser, CanvasID: f.CanvasID, Hint: f.Hint, Attempt: 1, Wanted: end, Expires: end, CreatedAt: now, UpdatedAt: now,
+		ActivatedAt: now, LastUsedAt: f.LastUsedAt, CheckedAt: now, Sponsor: r.Sponsor, Since: first(f.MadeAt, now), FoundID: f.ID}
 }
 
-func replaceable(g Grant, now time.Time) error {
-	switch {
-	case g.Replaced >= ReplaceLimit:
-		return Refuse(WhyReplaceUsed)
-	case now.Sub(g.ShownAt) > ReplaceWindow:
-		return Refuse(WhyReplaceLate)
-	}
-	return nil
-}
-
-// ApplyGrant moves g. It refuses as Apply does. Mint is refused while another
-// attempt is leased, and after MaxAttempts.
-func ApplyGrant(g Grant, do Action, who Actor, st Standing, m GrantMove, now time.Time) (Grant, error) {
-	if !who.System && who.NoWrites != "" {
-		return Grant{}, Refuse(who.NoWrites)
-	}
-	var to GrantState
-	if do == Gone {
-		to = g.Cause.End()
-	}
-	row, err := findGrant(g, do, who, st, to)
-	if err != nil {
-		return Grant{}, err
-	}
-	if row.Fresh && !who.Fresh(now) {
-		return Grant{}, Refuse(WhyStale)
-	}
-	switch do {
-	case Mint:
-		if g.LeaseUntil.After(now) || g.Attempt >= MaxAttempts {
-			return Grant{}, &TransitionError{From: string(g.State), Action: do}
-		}
-		g.Attempt, g.LeaseUntil, g.Wanted = g.Attempt+1, now.Add(MintLease), m.Wanted
-		g.CanvasID, g.Hint, g.Digest, g.Expires = "", "", nil, time.Time{}
-		g.Trouble = ""
-	case Doubt:
-		g.Trouble = m.Reason
-	case Shown:
-		g.CanvasID, g.Hint, g.Digest, g.Expires = m.CanvasID, m.Hint, m.Digest, m.Expires
-		g.ShownAt, g.ActivateBy, g.CheckedAt = now, now.Add(ActivateWindow), now
-		g.ActivatedAt, g.LeaseUntil, g.Trouble = time.Time{}, time.Time{}, ""
-	case GiveUp, StepBack:
-		g.LeaseUntil, g.Trouble = time.Time{}, m.Reason
-	case SeenActive:
-		g.ActivatedAt = now
-	case Replace:
-		if err := replaceable(g, now); err != nil {
-			return Grant{}, err
-		}
-		g.Replaced++
-		g.LeaseUntil, g.ActivateBy = time.Time{}, now.Add(ActivateWindow)
-	case Revoke:
-		g.Cause, g.EndedBy, g.RevokingAt, g.NextTry = m.Cause, who.Person, now, now
-		g.Tries, g.Trouble = 0, ""
-	case Gone:
-		g.EndedAt, g.Trouble = now, ""
-	}
-	g.State, g.Version, g.UpdatedAt = row.To, g.Version+1, now
-	return g, nil
+// Renewable reports whether a renewal of g may be asked for at now: it is active
+// within RenewWindow of its end, and nothing has taken over from it yet.
+func (g Grant) Renewable(now time.Time) bool {
+	return g.State == Active && g.RetireAt.IsZero() && g.EndsAt().After(now) && g.EndsAt().Sub(now) <= RenewWindow
 }

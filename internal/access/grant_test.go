@@ -13,7 +13,7 @@ const grantID = "grt_ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 func grantAt(s GrantState) Grant {
 	g := NewGrant(grantID, at(Approved), "4711", t0.Add(30*day), t0)
 	g.State, g.LeaseUntil = s, time.Time{}
-	if s == HandedOver || s == Active || s == Replacing || s == Revoking {
+	if s == HandedOver || s == Active || s == Freezing || s == Frozen || s == Replacing || s == Revoking {
 		g.CanvasID, g.ShownAt = "99", t0.Add(-time.Hour)
 	}
 	if s == Revoking {
@@ -40,11 +40,22 @@ func TestApplyGrant(t *testing.T) {
 	ended.Cause = ByEnd
 	unclaimed := grantAt(Revoking)
 	unclaimed.Cause = ByUnclaimed
+	oldReviewer := reviewer(dana)
+	oldReviewer.LaunchedAt = t0.Add(-time.Hour)
+	thawing := grantAt(Frozen)
+	thawing.ThawedBy = dana
+	adopted := grantAt(Active)
+	adopted.FoundID = "fnd_1"
+	gap := grantAt(Active)
+	gap.Sponsor, gap.GapUntil = "", t0.Add(day)
+	asked := gap
+	asked.SponsorAsked = evan
+	askedSelf := gap
+	askedSelf.SponsorAsked = maya
 	tests := map[string]struct {
 		g    Grant
 		do   Action
 		who  Actor
-		st   Standing
 		want GrantState
 		err  error
 		why  Why
@@ -64,7 +75,7 @@ func TestApplyGrant(t *testing.T) {
 		"replacing is once":                          {g: used, do: Replace, who: person(maya), err: ErrNotAllowed, why: WhyReplaceUsed},
 		"replacing needs a fresh launch":             {g: grantAt(HandedOver), do: Replace, who: old, err: ErrNotAllowed, why: WhyStale},
 		"the owner revokes with an old launch":       {g: grantAt(Active), do: Revoke, who: old, want: Revoking},
-		"the sponsor revokes":                        {g: grantAt(Active), do: Revoke, who: person(ana), st: Standing{Sponsor: true}, want: Revoking},
+		"the sponsor revokes":                        {g: grantAt(Active), do: Revoke, who: person(ana), want: Revoking},
 		"a reviewer revokes":                         {g: grantAt(Active), do: Revoke, who: reviewer(dana), want: Revoking},
 		"a stranger does not":                        {g: grantAt(Active), do: Revoke, who: person(evan), err: ErrNotAllowed, why: WhyNotYours},
 		"acting as the owner does not":               {g: grantAt(Active), do: Revoke, who: acting, err: ErrNotAllowed, why: WhyActing},
@@ -74,11 +85,41 @@ func TestApplyGrant(t *testing.T) {
 		"a person cannot say that it is gone":        {g: grantAt(Revoking), do: Gone, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
 		"what is gone stays gone":                    {g: grantAt(Revoked), do: Revoke, who: person(maya), err: ErrConflict},
 		"a token not asked to end cannot be gone":    {g: grantAt(Active), do: Gone, who: SystemActor, err: ErrConflict},
+
+		"a reviewer freezes at any age of the launch": {g: grantAt(Active), do: Freeze, who: oldReviewer, want: Freezing},
+		"an owner does not freeze":                    {g: grantAt(Active), do: Freeze, who: person(maya), err: ErrNotAllowed, why: WhyNotYours},
+		"a pending token is not frozen":               {g: grantAt(HandedOver), do: Freeze, who: reviewer(dana), err: ErrConflict},
+		"frozen is what Canvas confirmed":             {g: grantAt(Freezing), do: Froze, who: SystemActor, want: Frozen},
+		"nobody says frozen by hand":                  {g: grantAt(Freezing), do: Froze, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"what Canvas does not freeze stays active":    {g: grantAt(Freezing), do: StayOn, who: SystemActor, want: Active},
+		"one voice does not thaw":                     {g: grantAt(Frozen), do: Thaw, who: reviewer(dana), want: Frozen},
+		"the second voice thaws":                      {g: thawing, do: Thaw, who: reviewer(evan), want: Replacing},
+		"the first voice is not the second":           {g: thawing, do: Thaw, who: reviewer(dana), err: ErrNotAllowed, why: WhySecondPerson},
+		"an owner does not thaw, as reviewer either":  {g: grantAt(Frozen), do: Thaw, who: reviewer(maya), err: ErrNotAllowed, why: WhySelf},
+		"a sponsor does not thaw, as reviewer either": {g: grantAt(Frozen), do: Thaw, who: reviewer(ana), err: ErrNotAllowed, why: WhySponsorDecides},
+		"thawing needs a fresh launch":                {g: thawing, do: Thaw, who: oldReviewer, err: ErrNotAllowed, why: WhyStale},
+		"the system does not thaw":                    {g: thawing, do: Thaw, who: SystemActor, err: ErrNotAllowed, why: WhyNotYours},
+		"a frozen token is not used again":            {g: grantAt(Frozen), do: SeenActive, who: SystemActor, err: ErrConflict},
+		"an adopted token is not replaced":            {g: adopted, do: Replace, who: person(maya), err: ErrConflict},
+		"the sponsor ends the sponsorship":            {g: grantAt(Active), do: EndSponsor, who: Actor{Person: ana, LaunchedAt: t0.Add(-time.Hour)}, want: Active},
+		"nobody else ends it":                         {g: grantAt(Active), do: EndSponsor, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"a sponsorship that is over does not end":     {g: gap, do: LoseSponsor, who: SystemActor, err: ErrConflict},
+		"another sponsor is named in a gap":           {g: gap, do: NameNext, who: person(maya), want: Active},
+		"none is named while there is one":            {g: grantAt(Active), do: NameNext, who: person(maya), err: ErrConflict},
+		"who was asked takes over":                    {g: asked, do: TakeOver, who: person(evan), want: Active},
+		"taking over needs a fresh launch":            {g: asked, do: TakeOver, who: Actor{Person: evan, LaunchedAt: t0.Add(-time.Hour)}, err: ErrNotAllowed, why: WhyStale},
+		"who was not asked does not take over":        {g: asked, do: TakeOver, who: person(ana), err: ErrNotAllowed, why: WhyNotYours},
+		"an owner does not take over":                 {g: askedSelf, do: TakeOver, who: person(maya), err: ErrNotAllowed, why: WhyNotYours},
+		"who was asked may turn it down":              {g: asked, do: TurnDown, who: Actor{Person: evan}, want: Active},
+		"a leak ends what is being revoked":           {g: grantAt(Revoking), do: ReportLeak, who: person(maya), want: Revoking},
+		"a stranger reports no leak":                  {g: grantAt(Active), do: ReportLeak, who: person(evan), err: ErrNotAllowed, why: WhyNotYours},
+		"a leak of what is gone moves nothing":        {g: grantAt(Revoked), do: ReportLeak, who: person(maya), err: ErrConflict},
+		"nobody retires by hand":                      {g: grantAt(Active), do: Retire, who: person(maya), err: ErrNotAllowed, why: WhyNotYours},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := ApplyGrant(tt.g, tt.do, tt.who, tt.st, GrantMove{Cause: ByOwner, CanvasID: "99"}, t0)
+			got, err := ApplyGrant(tt.g, tt.do, tt.who, GrantMove{Cause: ByOwner, CanvasID: "99", Sponsor: evan}, t0)
 			if !errors.Is(err, tt.err) || got.State != tt.want || WhyOf(err) != tt.why {
 				t.Fatalf("ApplyGrant(%s, %s) = %q, %v; want %q, %v", tt.g.State, tt.do, got.State, err, tt.want, tt.err)
 			}
@@ -96,7 +137,7 @@ func TestRevokeIsAlwaysOpen(t *testing.T) {
 			continue
 		}
 		for name, who := range map[string]Actor{"owner": old(person(maya)), "sponsor": old(person(ana)), "reviewer": old(reviewer(dana)), "system": SystemActor} {
-			if _, err := ApplyGrant(grantAt(s), Revoke, who, Standing{Sponsor: name == "sponsor"}, GrantMove{Cause: ByOwner}, t0); err != nil {
+			if _, err := ApplyGrant(grantAt(s), Revoke, who, GrantMove{Cause: ByOwner}, t0); err != nil {
 				t.Errorf("the %s cannot end a grant that is %s: %v", name, s, err)
 			}
 		}
@@ -106,6 +147,15 @@ func TestRevokeIsAlwaysOpen(t *testing.T) {
 func TestGrantTable(t *testing.T) {
 	t.Parallel()
 	for _, row := range grantLifecycle {
+		if (row.Do == ReportLeak || row.Do == Freeze || row.Do == EndSponsor || row.Do == TurnDown) && row.Fresh {
+			t.Errorf("I9: %s needs a fresh launch", row.Do)
+		}
+		if (row.Do == Thaw || row.Do == TakeOver) && !row.Fresh {
+			t.Errorf("%s needs no fresh launch", row.Do)
+		}
+		if row.From == Frozen && row.To == Active {
+			t.Errorf("%s makes a frozen token work without a new value", row.Do)
+		}
 		if row.From.Final() {
 			t.Errorf("I6: %s leaves the final state %s", row.Do, row.From)
 		}
@@ -115,7 +165,7 @@ func TestGrantTable(t *testing.T) {
 		if row.Do == Gone && row.As != AsSystem {
 			t.Error("only proof ends a grant")
 		}
-		if row.To == HandedOver && row.From != Minting {
+		if row.To == HandedOver && row.From != Minting && row.From != HandedOver {
 			t.Errorf("handed over from %s", row.From)
 		}
 	}
@@ -123,12 +173,13 @@ func TestGrantTable(t *testing.T) {
 
 func TestGrantWalk(t *testing.T) {
 	t.Parallel()
-	actions := []Action{Mint, Doubt, Shown, GiveUp, SeenActive, Replace, StepBack, Revoke, Gone}
-	actors := []Actor{person(maya), person(ana), reviewer(dana), person(evan), SystemActor}
+	actions := []Action{Mint, Doubt, Shown, GiveUp, SeenActive, Replace, StepBack, Revoke, Gone, ReportLeak, Freeze, Froze, StayOn, Thaw,
+		Drifted, Follow, Retire, LoseSponsor, EndSponsor, NameNext, TakeOver, TurnDown}
+	actors := []Actor{person(maya), person(ana), reviewer(dana), reviewer(evan), SystemActor}
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 3000 {
 		g := NewGrant(grantID, at(Approved), "4711", t0.Add(30*day), t0)
-		now, hand := t0, 0
+		now, hand, thaws := t0, 0, 0
 		for range 20 {
 			now = now.Add(time.Duration(rng.IntN(120)) * time.Second)
 			who := actors[rng.IntN(len(actors))]
@@ -136,7 +187,8 @@ func TestGrantWalk(t *testing.T) {
 				who.LaunchedAt = now
 			}
 			do := actions[rng.IntN(len(actions))]
-			after, err := ApplyGrant(g, do, who, Standing{Sponsor: who.Person == ana}, GrantMove{Cause: ByOwner, CanvasID: "99", Wanted: g.Wanted, Expires: g.Wanted}, now)
+			after, err := ApplyGrant(g, do, who, GrantMove{Cause: ByOwner, CanvasID: "99", Wanted: g.Wanted, Expires: g.Wanted, Sponsor: evan,
+				Successor: "grt_next", RetireAt: now.Add(Overlap)}, now)
 			if err != nil {
 				continue
 			}
@@ -149,8 +201,23 @@ func TestGrantWalk(t *testing.T) {
 			if do == Shown {
 				hand++
 			}
-			if hand > 1+ReplaceLimit {
-				t.Fatalf("handed over %d times", hand)
+			if do == Thaw && after.State == Replacing {
+				thaws++
+				if g.ThawedBy == "" || g.ThawedBy == who.Person {
+					t.Fatalf("thawed by %q after %q", who.Person, g.ThawedBy)
+				}
+			}
+			if hand > 1+ReplaceLimit+thaws {
+				t.Fatalf("handed over %d times with %d thaws", hand, thaws)
+			}
+			if after.Sponsor == after.Owner || after.SponsorAsked == after.Owner {
+				t.Fatalf("I4: %s made the owner their own sponsor", do)
+			}
+			if !g.RetireAt.IsZero() && after.RetireAt.After(g.RetireAt) {
+				t.Fatal("I8: an end by retirement moved later")
+			}
+			if g.State == Frozen && after.State == Active {
+				t.Fatal("a frozen token works again without a new value")
 			}
 			g = after
 		}

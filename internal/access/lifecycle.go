@@ -24,6 +24,7 @@ const (
 	Collect       Action = "collect"
 	MintFailed    Action = "mint_failed"
 	HandOver      Action = "hand_over"
+	Adopt         Action = "adopt" // instead of a collection: the token exists already
 	// Refile starts a new request from an ended one; the ended one does not move.
 	Refile Action = "refile"
 )
@@ -89,6 +90,8 @@ var lifecycle = []rule{
 	{Approved, Collect, AsRequester, Collecting, true, NoEffect},
 	{Approved, Lapse, AsSystem, Lapsed, false, TellLapsed},
 	{Approved, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
+
+	{Approved, Adopt, AsSystem, Fulfilled, false, NoEffect},
 
 	{Collecting, HandOver, AsSystem, Fulfilled, false, NoEffect},
 	{Collecting, MintFailed, AsSystem, Approved, false, NoEffect},
@@ -158,6 +161,9 @@ func find(r Request, do Action, who Actor, to RequestState) (rule, error) {
 	for _, row := range lifecycle {
 		if row.From != r.State || row.Do != do || (to != "" && row.To != to) {
 			continue
+		}
+		if (do == Collect && r.Adopts != "") || (do == Adopt && r.Adopts == "") {
+			continue // a token that exists is adopted, every other one is made at collection
 		}
 		known = true
 		if !slices.Contains(ps, row.As) {

@@ -49,6 +49,8 @@ func TestApply(t *testing.T) {
 	earlier.Sponsor, earlier.EndorsedBy = evan, dana
 	selfSponsor := at(AwaitingSponsor)
 	selfSponsor.Sponsor = maya
+	keeps := at(Approved)
+	keeps.Adopts = "fnd_1"
 	tests := map[string]struct {
 		r    Request
 		do   Action
@@ -89,6 +91,10 @@ func TestApply(t *testing.T) {
 		"a reviewer takes back, at any age of the launch":       {r: at(Approved), do: Rescind, who: stale, m: full, want: Rescinded},
 		"taking back needs a reason":                            {r: at(Approved), do: Rescind, who: reviewer(dana), err: ErrInvalid},
 		"nothing is taken back once it is collected":            {r: at(Fulfilled), do: Rescind, who: reviewer(dana), m: full, err: ErrConflict},
+		"a token that exists is adopted, not made":              {r: keeps, do: Adopt, who: SystemActor, want: Fulfilled},
+		"a token that exists is not collected":                  {r: keeps, do: Collect, who: person(maya), err: ErrConflict},
+		"a token that does not exist is not adopted":            {r: at(Approved), do: Adopt, who: SystemActor, err: ErrConflict},
+		"nobody adopts by hand":                                 {r: keeps, do: Adopt, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
 		"collecting needs a fresh launch":                       {r: at(Approved), do: Collect, who: Actor{Person: maya, LaunchedAt: t0.Add(-time.Hour)}, err: ErrNotAllowed, why: WhyStale},
 		"only the requester collects":                           {r: at(Approved), do: Collect, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
 		"the requester collects":                                {r: at(Approved), do: Collect, who: person(maya), want: Collecting},
@@ -175,7 +181,7 @@ func TestLifecycleTable(t *testing.T) {
 // A random walk over everybody's moves keeps the invariants of the lifecycle.
 func TestRequestWalk(t *testing.T) {
 	t.Parallel()
-	actions := []Action{Submit, Discard, Withdraw, Endorse, Decline, ChooseSponsor, LoseSponsor, Claim, Release, Approve, Deny, Rescind, Lapse, Return, Collect, MintFailed, HandOver}
+	actions := []Action{Submit, Discard, Withdraw, Endorse, Decline, ChooseSponsor, LoseSponsor, Claim, Release, Approve, Deny, Rescind, Lapse, Return, Collect, MintFailed, HandOver, Adopt}
 	people := []PersonID{maya, ana, dana, evan, ""}
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 3000 {

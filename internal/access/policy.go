@@ -20,6 +20,8 @@ const (
 type RolePolicy struct {
 	Rule    SponsorRule
 	MaxLife time.Duration
+	// MaxTotal is the longest life of a token together with all its renewals.
+	MaxTotal time.Duration
 }
 
 // Policy is what the school allows. A missing affiliation is refused.
@@ -35,13 +37,14 @@ const day = 24 * time.Hour
 
 // BuiltIn is the policy until a school publishes its own: students need a
 // sponsor and get at most 119 days (one below Canvas's 120-day student rule,
-// app/controllers/tokens_controller.rb), faculty and staff 180 days.
+// app/controllers/tokens_controller.rb), faculty and staff 180 days. With renewals a
+// student's token lives at most one year, the others' two.
 var BuiltIn = Policy{
 	Version: 1,
 	Roles: map[Affiliation]RolePolicy{
-		Student: {RuleSponsor, 119 * day},
-		Faculty: {RuleOpen, 180 * day},
-		Staff:   {RuleOpen, 180 * day},
+		Student: {RuleSponsor, 119 * day, 365 * day},
+		Faculty: {RuleOpen, 180 * day, 730 * day},
+		Staff:   {RuleOpen, 180 * day, 730 * day},
 	},
 	MaxOpen: 3, MaxLive: 2, Grace: 14 * day,
 }
@@ -49,7 +52,7 @@ var BuiltIn = Policy{
 // For returns what holds for an affiliation; unknown ones are refused.
 func (p Policy) For(a Affiliation) RolePolicy {
 	r, ok := p.Roles[a]
-	if !ok || r.MaxLife <= 0 || (r.Rule != RuleOpen && r.Rule != RuleSponsor) {
+	if !ok || r.MaxLife <= 0 || r.MaxTotal <= 0 || (r.Rule != RuleOpen && r.Rule != RuleSponsor) {
 		return RolePolicy{Rule: RuleRefuse}
 	}
 	return r
@@ -63,13 +66,16 @@ const (
 	CauseRole   EndCause = "role"   // the longest life for the role
 	CauseCourse EndCause = "course" // the course's end and the grace after it
 	CauseCanvas EndCause = "canvas" // what Canvas was seen to allow
+	CauseTotal  EndCause = "total"  // the longest life of a token with its renewals
 )
 
 // LatestEnd is the latest moment a token of this affiliation may end: the
 // shortest of the role's longest life, for students the course's end plus
 // grace, and one day below the life that Canvas was learned to allow.
-// courseEnd may be zero (no end), learnedDays 0 (nothing learned).
-func (p Policy) LatestEnd(a Affiliation, courseEnd time.Time, learnedDays int, now time.Time) (time.Time, EndCause) {
+// courseEnd may be zero (no end), learnedDays 0 (nothing learned). For a renewal
+// since is when the first token of its chain was made, and bounds the total;
+// otherwise it is zero.
+func (p Policy) LatestEnd(a Affiliation, courseEnd time.Time, learnedDays int, since, now time.Time) (time.Time, EndCause) {
 	end, cause := now.Add(p.For(a).MaxLife), CauseRole
 	if a == Student && !courseEnd.IsZero() {
 		if c := courseEnd.Add(p.Grace); c.Before(end) {
@@ -79,6 +85,11 @@ func (p Policy) LatestEnd(a Affiliation, courseEnd time.Time, learnedDays int, n
 	if learnedDays > 0 {
 		if c := now.Add(time.Duration(learnedDays-1) * day); c.Before(end) {
 			end, cause = c, CauseCanvas
+		}
+	}
+	if !since.IsZero() {
+		if c := since.Add(p.For(a).MaxTotal); c.Before(end) {
+			end, cause = c, CauseTotal
 		}
 	}
 	return end, cause

@@ -89,18 +89,22 @@ func TestLatestEnd(t *testing.T) {
 		learned int
 		want    time.Duration
 		cause   EndCause
+		since   time.Time
 	}{
-		"a student without a course's end":         {Student, time.Time{}, 0, 119 * day, CauseRole},
-		"a student's course ends first":            {Student, t0.Add(10 * day), 0, 24 * day, CauseCourse},
-		"a student's course ends later":            {Student, t0.Add(300 * day), 0, 119 * day, CauseRole},
-		"what Canvas allows is shorter":            {Student, time.Time{}, 90, 89 * day, CauseCanvas},
-		"the course is shorter than Canvas allows": {Student, t0.Add(10 * day), 90, 24 * day, CauseCourse},
-		"faculty are not bound by a course":        {Faculty, t0.Add(10 * day), 0, 180 * day, CauseRole},
-		"faculty are bound by Canvas":              {Faculty, time.Time{}, 120, 119 * day, CauseCanvas},
-		"nobody gets anything":                     {None, time.Time{}, 0, 0, CauseRole},
+		"a renewal of a token that is new":         {a: Student, want: 119 * day, cause: CauseRole, since: t0.Add(-30 * day)},
+		"a renewal near the total life":            {a: Student, want: 65 * day, cause: CauseTotal, since: t0.Add(-300 * day)},
+		"a renewal beyond the total life":          {a: Faculty, want: -10 * day, cause: CauseTotal, since: t0.Add(-740 * day)},
+		"a student without a course's end":         {a: Student, course: time.Time{}, learned: 0, want: 119 * day, cause: CauseRole},
+		"a student's course ends first":            {a: Student, course: t0.Add(10 * day), learned: 0, want: 24 * day, cause: CauseCourse},
+		"a student's course ends later":            {a: Student, course: t0.Add(300 * day), learned: 0, want: 119 * day, cause: CauseRole},
+		"what Canvas allows is shorter":            {a: Student, course: time.Time{}, learned: 90, want: 89 * day, cause: CauseCanvas},
+		"the course is shorter than Canvas allows": {a: Student, course: t0.Add(10 * day), learned: 90, want: 24 * day, cause: CauseCourse},
+		"faculty are not bound by a course":        {a: Faculty, course: t0.Add(10 * day), learned: 0, want: 180 * day, cause: CauseRole},
+		"faculty are bound by Canvas":              {a: Faculty, course: time.Time{}, learned: 120, want: 119 * day, cause: CauseCanvas},
+		"nobody gets anything":                     {a: None, course: time.Time{}, learned: 0, want: 0, cause: CauseRole},
 	}
 	for name, tt := range tests {
-		got, cause := BuiltIn.LatestEnd(tt.a, tt.course, tt.learned, t0)
+		got, cause := BuiltIn.LatestEnd(tt.a, tt.course, tt.learned, tt.since, t0)
 		if got.Sub(t0) != tt.want || cause != tt.cause {
 			t.Errorf("%s: %v (%s), want %v (%s)", name, got.Sub(t0), cause, tt.want, tt.cause)
 		}

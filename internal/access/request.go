@@ -85,6 +85,10 @@ type Request struct {
 	CollectBy   time.Time
 	ClosedAt    time.Time
 	RefiledFrom string // request this one starts again from
+
+	Renews string    // the grant whose renewal this asks for
+	Since  time.Time // for a renewal: when the first token of the chain was made
+	Adopts string    // the found token this asks to keep
 }
 
 // Code is the number people see, "REQ-0142". A draft has none.

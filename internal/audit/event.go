@@ -45,6 +45,7 @@ const (
 	RequestMintFailed    Action = "request.mint_failed"
 	RequestHandOver      Action = "request.hand_over"
 	RequestRefile        Action = "request.refile"
+	RequestAdopt         Action = "request.adopt"
 
 	GrantCreate     Action = "grant.create"
 	GrantMint       Action = "grant.mint"
@@ -59,6 +60,43 @@ const (
 	GrantShownAgain Action = "grant.shown_again" // a reveal tried again; nothing was shown
 	GrantStray      Action = "grant.stray_deleted"
 	GrantObserved   Action = "grant.observed" // Canvas answered something new about the token
+
+	GrantReportLeak  Action = "grant.report_leak"
+	GrantFreeze      Action = "grant.freeze"
+	GrantFroze       Action = "grant.froze"
+	GrantStayOn      Action = "grant.stay_on"
+	GrantThaw        Action = "grant.thaw"
+	GrantDrifted     Action = "grant.drifted"
+	GrantFollow      Action = "grant.follow"
+	GrantRetire      Action = "grant.retire"
+	GrantLoseSponsor Action = "grant.lose_sponsor"
+	GrantEndSponsor  Action = "grant.end_sponsorship"
+	GrantNameSponsor Action = "grant.name_sponsor"
+	GrantTakeOver    Action = "grant.take_over"
+	GrantTurnDown    Action = "grant.turn_down"
+
+	IncidentOpen  Action = "incident.open"
+	IncidentClear Action = "incident.clear"
+	LeakIntake    Action = "leak.intake" // a suspected token was pasted; the details say what came of it
+
+	FoundDiscover  Action = "found.discover"
+	FoundTellOwner Action = "found.tell_owner"
+	FoundAskToKeep Action = "found.ask_to_keep"
+	FoundAdopt     Action = "found.adopt"
+	FoundAllow     Action = "found.allow"
+	FoundDisallow  Action = "found.disallow"
+	FoundReopen    Action = "found.reopen"
+	FoundRemove    Action = "found.remove"
+	FoundGone      Action = "found.gone"
+	FoundVanish    Action = "found.vanish"
+
+	InventoryStart Action = "inventory.start"
+	InventoryEnd   Action = "inventory.end" // the details say how it ended, and with what counts
+	CampaignStart  Action = "campaign.start"
+
+	MassPlan   Action = "mass.plan"
+	MassStart  Action = "mass.start"
+	MassFinish Action = "mass.finish"
 
 	Refused        Action = "refused" // an attempt that was refused
 	PlatformAdd    Action = "platform.add"
@@ -75,6 +113,11 @@ var known = []Action{
 	RequestReturn, RequestCollect, RequestMintFailed, RequestHandOver, RequestRefile,
 	GrantCreate, GrantMint, GrantDoubt, GrantShown, GrantGiveUp, GrantStepBack, GrantSeenActive, GrantReplace,
 	GrantRevoke, GrantGone, GrantShownAgain, GrantStray, GrantObserved,
+	RequestAdopt, GrantReportLeak, GrantFreeze, GrantFroze, GrantStayOn, GrantThaw, GrantDrifted, GrantFollow, GrantRetire,
+	GrantLoseSponsor, GrantEndSponsor, GrantNameSponsor, GrantTakeOver, GrantTurnDown,
+	IncidentOpen, IncidentClear, LeakIntake,
+	FoundDiscover, FoundTellOwner, FoundAskToKeep, FoundAdopt, FoundAllow, FoundDisallow, FoundReopen, FoundRemove, FoundGone, FoundVanish,
+	InventoryStart, InventoryEnd, CampaignStart, MassPlan, MassStart, MassFinish,
 	Refused, PlatformAdd, PlatformChange, PersonLink, CapLearned, NoticeFailed, KeyRotate,
 }
 

@@ -39,6 +39,20 @@ type grantRow struct {
 	Tries       int
 	NextTry     moment
 	EndedAt     moment
+
+	Sponsor      ref
+	SponsorAsked ref
+	GapUntil     moment
+	Since        moment
+	Renews       ref
+	Successor    ref
+	RetireAt     moment
+	FrozenAt     moment
+	FrozenBy     ref
+	ThawedBy     ref
+	Drift        string
+	DriftAt      moment
+	FoundID      ref
 }
 
 func (grantRow) TableName() string { return "grants" }
@@ -52,6 +66,9 @@ func rowOfGrant(g access.Grant) grantRow {
 		LastUsedAt: stamp(g.LastUsedAt), CheckedAt: stamp(g.CheckedAt), Replaced: g.Replaced, Cause: string(g.Cause),
 		EndedBy: ref(g.EndedBy), RevokingAt: stamp(g.RevokingAt), Trouble: g.Trouble, Tries: g.Tries, NextTry: stamp(g.NextTry),
 		EndedAt: stamp(g.EndedAt),
+		Sponsor: ref(g.Sponsor), SponsorAsked: ref(g.SponsorAsked), GapUntil: stamp(g.GapUntil), Since: stamp(g.Since),
+		Renews: ref(g.Renews), Successor: ref(g.Successor), RetireAt: stamp(g.RetireAt), FrozenAt: stamp(g.FrozenAt),
+		FrozenBy: ref(g.FrozenBy), ThawedBy: ref(g.ThawedBy), Drift: string(g.Drift), DriftAt: stamp(g.DriftAt), FoundID: ref(g.FoundID),
 	}
 }
 
@@ -64,6 +81,10 @@ func (r grantRow) grant() access.Grant {
 		ActivatedAt: r.ActivatedAt.time(), LastUsedAt: r.LastUsedAt.time(), CheckedAt: r.CheckedAt.time(), Replaced: r.Replaced,
 		Cause: access.Cause(r.Cause), EndedBy: access.PersonID(r.EndedBy), RevokingAt: r.RevokingAt.time(), Trouble: r.Trouble,
 		Tries: r.Tries, NextTry: r.NextTry.time(), EndedAt: r.EndedAt.time(),
+		Sponsor: access.PersonID(r.Sponsor), SponsorAsked: access.PersonID(r.SponsorAsked), GapUntil: r.GapUntil.time(),
+		Since: r.Since.time(), Renews: string(r.Renews), Successor: string(r.Successor), RetireAt: r.RetireAt.time(),
+		FrozenAt: r.FrozenAt.time(), FrozenBy: access.PersonID(r.FrozenBy), ThawedBy: access.PersonID(r.ThawedBy),
+		Drift: access.Drift(r.Drift), DriftAt: r.DriftAt.time(), FoundID: string(r.FoundID),
 	}
 }
 

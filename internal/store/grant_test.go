@@ -22,6 +22,7 @@ func TestGrantComesBackAsItWent(t *testing.T) {
 		fill(reflect.ValueOf(&g).Elem(), &n)
 		g.ID, g.Tenant, g.RequestID, g.Version, g.State = "grt_a", north, "req_a", 1, access.Minting
 		g.Owner, g.EndedBy = ana, cleo
+		g.Sponsor, g.SponsorAsked, g.FrozenBy, g.ThawedBy = cleo, ben, cleo, ben
 		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(g, minted(g), nil) })
 		check := func(when string, g access.Grant) {
 			t.Helper()
@@ -282,7 +283,8 @@ func TestGrantQueries(t *testing.T) {
 			return r
 		}())
 		g := grant("grt_s", waiting("req_s", 99))
-		g.CreatedAt, g.State, g.Wanted = at(-1), access.Active, at(2000)
+		g.CreatedAt, g.State, g.Wanted, g.Sponsor, g.SponsorAsked = at(-1), access.Active, at(2000), ben, cleo
+		g.GapUntil, g.RetireAt, g.Renews = at(1), at(1), "grt_old"
 		in(t, s, func(tx *store.Tx) error {
 			return tx.CreateGrant(g, told(audit.GrantCreate, g.ID, "", "active", 1), nil)
 		})
@@ -297,6 +299,13 @@ func TestGrantQueries(t *testing.T) {
 			"of a Canvas user":         {store.GrantQuery{CanvasUser: "777"}, "e"},
 			"of a request":             {store.GrantQuery{RequestID: "req_c"}, "c"},
 			"for a sponsor":            {store.GrantQuery{Sponsor: ben}, "s"},
+			"for who was asked":        {store.GrantQuery{Sponsor: cleo, States: []access.GrantState{access.Active}}, "s"},
+			"for nobody":               {store.GrantQuery{Sponsor: ana}, ""},
+			"whose gap is over":        {store.GrantQuery{GapBefore: at(2)}, "s"},
+			"whose gap goes on":        {store.GrantQuery{GapBefore: at(1)}, ""},
+			"to retire":                {store.GrantQuery{RetireBefore: at(2)}, "s"},
+			"not yet to retire":        {store.GrantQuery{RetireBefore: at(1)}, ""},
+			"that renews another":      {store.GrantQuery{Renews: "grt_old"}, "s"},
 			"in states":                {store.GrantQuery{States: []access.GrantState{access.Active, access.Revoked}}, "s"},
 			"of a course":              {store.GrantQuery{Course: "8"}, "s"},
 			"text of the request":      {store.GrantQuery{Search: "club_C"}, "c"},

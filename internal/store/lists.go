@@ -93,6 +93,8 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 	db = equal(db, "purpose", q.Purpose)
 	db = equal(db, "maker", q.Maker)
 	db = equal(db, "ai", q.AI)
+	db = equal(db, "renews", q.Renews)
+	db = equal(db, "adopts", q.Adopts)
 	if len(q.States) > 0 {
 		db = db.Where("state IN ?", anyOf(q.States))
 	}
@@ -131,7 +133,7 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	}
 	behind := func() *gorm.DB { return tx.db.Model(&requestRow{}).Select("id").Where("tenant = ?", tenant) }
 	if q.Sponsor != "" {
-		db = db.Where("request_id IN (?)", behind().Where("sponsor = ?", string(q.Sponsor)))
+		db = db.Where("(grants.sponsor = ? OR grants.sponsor_asked = ?)", string(q.Sponsor), string(q.Sponsor))
 	}
 	if q.Course != "" {
 		db = db.Where("request_id IN (?)", behind().Where("course_id = ?", q.Course))
@@ -145,6 +147,9 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	db = before(db, "lease_until", q.LeaseBefore)
 	db = before(db, "next_try", q.NextTryBefore)
 	db = before(db, "checked_at", q.CheckedBefore)
+	db = before(db, "gap_until", q.GapBefore)
+	db = before(db, "retire_at", q.RetireBefore)
+	db = equal(db, "renews", q.Renews)
 	return db, nil
 }
 

@@ -49,6 +49,8 @@ type RequestQuery struct {
 	Purpose     string
 	Maker       string
 	AI          string
+	Renews      string // the grant whose renewal it asks for
+	Adopts      string // the found token it asks to keep
 	// Sponsored: true selects requests with a sponsor named now, false those without.
 	Sponsored *bool
 	// Search finds text, without regard to case, in the description, the maker,
@@ -67,17 +69,18 @@ type RequestQuery struct {
 type GrantQuery struct {
 	Tenant     access.TenantID // required
 	Owner      access.PersonID
-	Sponsor    access.PersonID // of the request behind the grant, named now or having endorsed it
+	Sponsor    access.PersonID // stands for the token now, or was asked to take over
 	CanvasUser string
 	RequestID  string
 	States     []access.GrantState
 	Course     string // Canvas id, of the request behind the grant
+	Renews     string // the grant it takes over from
 	// Search finds text, without regard to case, in the title, the request's
 	// code, and the owner's name.
 	Search string
 	// Each selects grants whose time is set and before that. EndsBefore looks at
 	// access.Grant.EndsAt.
-	EndsBefore, ActivateBefore, LeaseBefore, NextTryBefore, CheckedBefore time.Time
+	EndsBefore, ActivateBefore, LeaseBefore, NextTryBefore, CheckedBefore, GapBefore, RetireBefore time.Time
 
 	Order Order
 	After Cursor

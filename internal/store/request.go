@@ -53,6 +53,9 @@ type requestRow struct {
 	CollectBy     moment
 	ClosedAt      moment
 	RefiledFrom   ref
+	Renews        ref
+	Since         moment
+	Adopts        ref
 }
 
 func (requestRow) TableName() string { return "requests" }
@@ -77,6 +80,7 @@ func rowOfRequest(r access.Request) (requestRow, error) {
 		ReviewSince: stamp(r.ReviewSince), ReviewDue: stamp(r.ReviewDue), ClaimedBy: ref(r.ClaimedBy), ClaimedAt: stamp(r.ClaimedAt),
 		DecidedBy: ref(r.DecidedBy), DecidedAt: stamp(r.DecidedAt), Reason: r.Reason, Alternative: r.Alternative, AltText: r.AltText,
 		Conditions: r.Conditions, CollectBy: stamp(r.CollectBy), ClosedAt: stamp(r.ClosedAt), RefiledFrom: ref(r.RefiledFrom),
+		Renews: ref(r.Renews), Since: stamp(r.Since), Adopts: ref(r.Adopts),
 	}, nil
 }
 
@@ -94,6 +98,7 @@ func (r requestRow) request() (access.Request, error) {
 		DecidedBy: access.PersonID(r.DecidedBy), DecidedAt: r.DecidedAt.time(),
 		Reason: r.Reason, Alternative: r.Alternative, AltText: r.AltText, Conditions: r.Conditions,
 		CollectBy: r.CollectBy.time(), ClosedAt: r.ClosedAt.time(), RefiledFrom: string(r.RefiledFrom),
+		Renews: string(r.Renews), Since: r.Since.time(), Adopts: string(r.Adopts),
 	}
 	if err := json.Unmarshal([]byte(r.Answers), &out.Answers); err != nil {
 		return access.Request{}, fmt.Errorf("request %s: answers: %w", r.ID, err)

@@ -129,7 +129,8 @@ func closedMessages() []string {
 	for _, key := range troubles {
 		add(troubleKey(key))
 	}
-	for _, c := range []access.Cause{access.ByOwner, access.BySponsor, access.ByReviewer, access.ByCanvas, access.ByNoReplaced, access.ByFault} {
+	for _, c := range []access.Cause{access.ByOwner, access.BySponsor, access.ByReviewer, access.ByCanvas, access.ByNoReplaced, access.ByFault,
+		access.ByLeak, access.ByMisuse, access.ByAltered, access.BySuperseded, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByMass} {
 		add("cause." + string(c))
 	}
 	for _, do := range []access.Action{access.Withdraw, access.Endorse, access.Decline, access.Claim, access.Release, access.Approve,
@@ -142,7 +143,13 @@ func closedMessages() []string {
 	for _, do := range []access.Action{access.Withdraw, access.Rescind, access.Discard, access.Replace, access.Revoke} {
 		add(actKey(do))
 	}
-	for _, cause := range []access.EndCause{access.CauseRole, access.CauseCourse, access.CauseCanvas} {
+	for _, key := range []string{"revoked", "in_canvas", "superseded"} {
+		add("status."+key, "now."+key)
+	}
+	for _, d := range []access.Drift{access.DriftExtended, access.DriftStuck, access.DriftShortened} {
+		add("now.drift_" + string(d))
+	}
+	for _, cause := range []access.EndCause{access.CauseRole, access.CauseCourse, access.CauseCanvas, access.CauseTotal} {
 		add("form.end_hint_"+string(cause), "form.latest_"+string(cause))
 	}
 	for _, state := range []string{"done", "now", "next"} {
@@ -162,7 +169,9 @@ var storyActions = []audit.Action{
 	audit.RequestDeny, audit.RequestRescind, audit.RequestLapse, audit.RequestReturn, audit.RequestMintFailed,
 	audit.RequestHandOver, audit.RequestRefile, audit.GrantCreate, audit.GrantMint, audit.GrantDoubt, audit.GrantShown,
 	audit.GrantGiveUp, audit.GrantStepBack, audit.GrantSeenActive, audit.GrantReplace, audit.GrantRevoke, audit.GrantGone,
-	audit.GrantShownAgain, audit.GrantStray,
+	audit.GrantShownAgain, audit.GrantStray, audit.RequestAdopt,
+	audit.GrantReportLeak, audit.GrantFreeze, audit.GrantFroze, audit.GrantStayOn, audit.GrantThaw, audit.GrantDrifted, audit.GrantFollow,
+	audit.GrantRetire, audit.GrantLoseSponsor, audit.GrantEndSponsor, audit.GrantNameSponsor, audit.GrantTakeOver, audit.GrantTurnDown,
 }
 
 // errorCodes are the corrections that the core, the forms and the workflow ask for.
@@ -171,7 +180,8 @@ var errorCodes = []string{
 	"ai_service.missing", "ai_data.missing", "data.missing", "storage.missing", "storage.repository", "storage.chat", "storage.document",
 	"sponsor.missing", "sponsor.self", "sponsor.unknown", "sponsor.not_teaching", "accepted.missing", "too_long",
 	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter",
-	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "alternative.missing", "alternative.text",
+	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "reason.allow", "reason.remove", "reason.clear",
+	"review_at.range", "due_at.past", "alternative.missing", "alternative.text",
 }
 
 // troubles are what the workflow notes on a grant whose last call of Canvas

@@ -34,19 +34,23 @@ func (s Shell) grantStatus(c workflow.Case, v viewer) status {
 		if own {
 			id = "now.handed_over"
 		}
-		return status{Badge: s.badge("warn", "handed_over"), Now: s.H(id, "By", until(g.ActivateBy), "Requester", who(owner))}
+		return s.flagged(status{Badge: s.badge("warn", "handed_over"), Now: s.H(id, "By", until(g.ActivateBy), "Requester", who(owner))}, c, own)
 	case access.Active:
-		return s.activeStatus(g)
+		return s.flagged(s.activeStatus(g), c, own)
 	case access.Replacing:
 		id := "now.replacing_other"
 		if own {
 			id = "now.replacing"
 		}
 		return status{Badge: s.badge("info", "replacing"), Now: s.H(id, "Requester", who(owner), "By", until(g.ActivateBy))}
+	case access.Freezing:
+		return status{Badge: s.badge("held", "freezing"), Now: s.H("now.freezing")}
+	case access.Frozen:
+		return s.frozenStatus(c, own)
 	case access.Revoking:
 		return s.revokingStatus(g, own)
 	case access.Revoked:
-		return status{Badge: s.badge("quiet", "revoked"), Now: s.ended("now.revoked", c)}
+		return s.revokedStatus(c)
 	case access.Expired:
 		return status{Badge: s.badge("quiet", "expired"), Now: s.ended("now.expired", c)}
 	case access.Unclaimed:
@@ -55,6 +59,30 @@ func (s Shell) grantStatus(c workflow.Case, v viewer) status {
 		return status{Badge: s.badge("quiet", "void"), Now: s.H("now.void")}
 	}
 	return status{Badge: s.badge("quiet", "unknown"), Now: s.H("now.unknown")}
+}
+
+// revokedStatus tells what ended by a decision from what ended in Canvas or gave
+// way to its renewal: three different words.
+func (s Shell) revokedStatus(c workflow.Case) status {
+	key := "revoked"
+	switch c.Grant.Cause {
+	case access.ByCanvas, access.BySuperseded:
+		key = string(c.Grant.Cause)
+	}
+	return status{Badge: s.badge("quiet", key), Now: s.ended("now."+key, c)}
+}
+
+func (s Shell) frozenStatus(c workflow.Case, own bool) status {
+	g := *c.Grant
+	id := "now.frozen_other"
+	if own {
+		id = "now.frozen"
+	}
+	now := s.H(id, "Name", who(s.name(c, g.FrozenBy)), "When", moment(g.FrozenAt), "Reason", c.FreezeReason)
+	if g.ThawedBy != "" {
+		now += " " + s.H("now.frozen_half", "Name", who(s.name(c, g.ThawedBy)))
+	}
+	return status{Badge: s.badge("held", "frozen"), Now: now}
 }
 
 func (s Shell) activeStatus(g access.Grant) status {
@@ -74,6 +102,33 @@ func (s Shell) activeStatus(g access.Grant) status {
 		return status{Badge: b, Now: s.H("now.active_ending", "End", until(end), "Used", used)}
 	}
 	return status{Badge: s.badge("good", "active"), Now: s.H("now.active", "End", day(end), "Used", used)}
+}
+
+// flagged adds to the status of a token that works what else holds for it: it
+// gives way to its renewal, has no sponsor, or was changed in Canvas.
+func (s Shell) flagged(st status, c workflow.Case, own bool) status {
+	g := *c.Grant
+	if !g.RetireAt.IsZero() {
+		return status{Badge: s.badge("info", "retiring"), Now: s.H("now.retiring", "When", until(g.RetireAt))}
+	}
+	if !g.GapUntil.IsZero() {
+		st.Also = append(st.Also, st.Badge)
+		st.Badge = s.badge("warn", "gap")
+		since := g.GapUntil.Add(-access.SponsorGap)
+		switch {
+		case g.SponsorAsked != "":
+			st.Now = s.H("now.gap_asked", "Name", who(s.name(c, g.SponsorAsked)), "By", until(g.GapUntil))
+		case own:
+			st.Now = s.H("now.gap", "Since", day(since), "By", until(g.GapUntil))
+		default:
+			st.Now = s.H("now.gap_other", "Since", day(since), "Requester", who(s.name(c, g.Owner)), "By", until(g.GapUntil))
+		}
+	}
+	if g.Drift != "" && s.Now.Sub(g.DriftAt) < access.DriftShown {
+		st.Also = append(st.Also, s.badge("warn", "drift"))
+		st.Now += " " + s.H("now.drift_"+string(g.Drift), "End", day(g.EndsAt()))
+	}
+	return st
 }
 
 // lastUsed is the last use as Canvas told it, and how old that answer is when
@@ -110,6 +165,9 @@ func (s Shell) lastUsedCell(g access.Grant) (value, small template.HTML) {
 }
 
 func (s Shell) revokingStatus(g access.Grant, own bool) status {
+	if g.Cause == access.ByLeak && !g.Stuck(s.Now) {
+		return status{Badge: s.badge("bad", "leak"), Now: s.H("now.leak")}
+	}
 	if !g.Stuck(s.Now) {
 		return status{Badge: s.badge("warn", "revoking"), Now: s.H("now.revoking")}
 	}
@@ -144,7 +202,9 @@ func (s Shell) cause(c workflow.Case) template.HTML {
 	switch g := *c.Grant; g.Cause {
 	case access.ByOwner, access.BySponsor, access.ByReviewer:
 		return s.H("cause."+string(g.Cause), "Name", who(s.name(c, g.EndedBy)))
-	case access.ByCanvas, access.ByNoReplaced, access.ByFault:
+	case access.ByMisuse:
+		return s.H("cause.misuse", "Name", who(s.name(c, g.EndedBy)))
+	case access.ByNoReplaced, access.ByFault, access.ByLeak, access.ByAltered, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByMass:
 		return s.H("cause." + string(g.Cause))
 	}
 	return ""

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -34,19 +35,24 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 	for _, r := range rs {
 		c := Case{Request: r, Can: map[access.Action]bool{}}
 		c.Own = r.Requester == who.Person
-		c.Sponsor = who.Person != "" && (r.Sponsor == who.Person || r.EndorsedBy == who.Person)
 		c.Reviewer = who.Reviewer
 		if r.State == access.Draft && !c.Own {
 			continue
 		}
+		g, err := tx.GrantOfRequest(r.Tenant, r.ID)
+		if err == nil {
+			c.Grant = &g
+		}
+		c.Sponsor = sponsorOf(r, c.Grant, who.Person)
 		if !c.Own && !c.Sponsor && !c.Reviewer {
 			continue
 		}
-		g, err := tx.GrantOfRequest(r.Tenant, r.ID)
 		switch {
 		case err == nil:
-			c.Grant = &g
-			ids = append(ids, g.EndedBy)
+			ids = append(ids, g.EndedBy, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.ThawedBy)
+			if c.FreezeReason, err = s.freezeReason(tx, g); err != nil {
+				return nil, err
+			}
 		case !errors.Is(err, access.ErrNotFound):
 			return nil, err
 		}
@@ -73,6 +79,37 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 	return out, nil
 }
 
+// sponsorOf reports whether p stands or stood for a request or its token, or was
+// asked to.
+func sponsorOf(r access.Request, g *access.Grant, p access.PersonID) bool {
+	if p == "" {
+		return false
+	}
+	return r.Sponsor == p || r.EndorsedBy == p || (g != nil && (g.Sponsor == p || g.SponsorAsked == p))
+}
+
+// freezeReason is what was written when a frozen grant was frozen.
+func (s *Service) freezeReason(tx *store.Tx, g access.Grant) (string, error) {
+	if g.State != access.Freezing && g.State != access.Frozen {
+		return "", nil
+	}
+	entries, err := tx.AuditOf(g.Tenant, g.ID)
+	if err != nil {
+		return "", err
+	}
+	reason := ""
+	for _, e := range entries {
+		if e.Event.Action == audit.GrantFreeze && e.Detail != nil {
+			reason = e.Detail.Data["quote"]
+		}
+	}
+	return reason, nil
+}
+
+// grantVerbs are the moves of a grant whose buttons a page may show.
+var grantVerbs = []access.Action{access.Revoke, access.Replace, access.ReportLeak, access.Freeze, access.Thaw, access.EndSponsor, access.NameNext,
+	access.TakeOver, access.TurnDown}
+
 // buttons fills Can and Why. A session that may only look still sees its
 // buttons; the answer to a press explains (EXPERIENCE §7.8).
 func (s *Service) buttons(c *Case, who access.Actor) {
@@ -83,9 +120,9 @@ func (s *Service) buttons(c *Case, who access.Actor) {
 		}
 	}
 	if g != nil {
-		st := standing(r, who)
-		c.Can[access.Revoke] = access.CanGrant(*g, access.Revoke, who, st, s.Now())
-		c.Can[access.Replace] = access.CanGrant(*g, access.Replace, who, st, s.Now())
+		for _, do := range grantVerbs {
+			c.Can[do] = access.CanGrant(*g, do, who, s.Now())
+		}
 		if c.Own && (g.State == access.Recovering || g.State == access.Replacing || g.State == access.Minting) {
 			c.Can[access.Collect] = true
 		}
@@ -110,11 +147,6 @@ func (s *Service) buttons(c *Case, who access.Actor) {
 			delete(c.Can, access.Claim)
 		}
 	}
-}
-
-// standing is what who is towards the grant of r, besides its owner.
-func standing(r access.Request, who access.Actor) access.Standing {
-	return access.Standing{Sponsor: who.Person != "" && r.Sponsor == who.Person}
 }
 
 // Open shows one request to whoever has a part in it.

@@ -268,7 +268,7 @@ func (s *Service) eligible(ctx context.Context, f far, sess Session, c Collectio
 		return time.Time{}, s.unasked(ctx, "the course's end", err)
 	}
 	now := s.Now()
-	end, _ := access.BuiltIn.LatestEnd(aff, courseEnd, f.tenant.LearnedCapDays, now)
+	end, _ := access.BuiltIn.LatestEnd(aff, courseEnd, f.tenant.LearnedCapDays, r.Since, now)
 	if r.End.Before(end) {
 		end = r.End
 	}
@@ -327,7 +327,7 @@ func (s *Service) remint(ctx context.Context, f far, sess Session, g access.Gran
 		if before.Version != g.Version {
 			return access.ErrConflict
 		}
-		if out, err = access.ApplyGrant(before, access.Mint, sess.actor(), access.Standing{}, access.GrantMove{Wanted: end}, s.Now()); err != nil {
+		if out, err = access.ApplyGrant(before, access.Mint, sess.actor(), access.GrantMove{Wanted: end}, s.Now()); err != nil {
 			return err
 		}
 		return tx.MoveGrant(out, s.tellGrant(sess.actor(), before, out, access.Mint), nil, recoverJob(out))
@@ -363,7 +363,7 @@ func (s *Service) replace(ctx context.Context, sess Session, id string) (Collect
 		if err != nil {
 			return err
 		}
-		if g, err = access.ApplyGrant(before, access.Replace, sess.actor(), access.Standing{}, access.GrantMove{}, s.Now()); err != nil {
+		if g, err = access.ApplyGrant(before, access.Replace, sess.actor(), access.GrantMove{}, s.Now()); err != nil {
 			return err
 		}
 		return tx.MoveGrant(g, s.tellGrant(sess.actor(), before, g, access.Replace), nil,

@@ -123,7 +123,7 @@ func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form,
 	if form.CourseEnd, err = s.courseEnd(ctx, f, form.Course.ID); err != nil {
 		s.Log.WarnContext(ctx, "the course's end could not be read", "err", err)
 	}
-	form.Latest, form.Cause = pol.LatestEnd(st.Affiliation, form.CourseEnd, f.tenant.LearnedCapDays, now)
+	form.Latest, form.Cause = pol.LatestEnd(st.Affiliation, form.CourseEnd, f.tenant.LearnedCapDays, form.Draft.Since, now)
 	if form.Rule == access.RuleSponsor {
 		form.Teachers, err = s.teachers(ctx, f, sess, form.Course.ID)
 		form.TeachersErr = err != nil

@@ -113,7 +113,7 @@ func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) 
 		}
 		m := access.GrantMove{CanvasID: t.ID, Hint: t.Hint, Expires: t.ExpiresAt,
 			Digest: s.Box.MAC(leakPurpose, []byte(t.Value.Reveal()))}
-		if out, err = access.ApplyGrant(before, access.Shown, access.SystemActor, access.Standing{}, m, now); err != nil {
+		if out, err = access.ApplyGrant(before, access.Shown, access.SystemActor, m, now); err != nil {
 			return err
 		}
 		r, err := tx.Request(g.Tenant, g.RequestID)
@@ -192,7 +192,7 @@ func (s *Service) settle(ctx context.Context, g access.Grant, do access.Action, 
 		if before.Version != g.Version {
 			return access.ErrConflict
 		}
-		after, err := access.ApplyGrant(before, do, access.SystemActor, access.Standing{}, access.GrantMove{Reason: trouble}, s.Now())
+		after, err := access.ApplyGrant(before, do, access.SystemActor, access.GrantMove{Reason: trouble}, s.Now())
 		if err != nil {
 			return err
 		}
@@ -211,7 +211,7 @@ func (s *Service) giveUp(ctx context.Context, g access.Grant, trouble string, ou
 		if before.Version != g.Version {
 			return access.ErrConflict
 		}
-		after, err := access.ApplyGrant(before, access.GiveUp, access.SystemActor, access.Standing{}, access.GrantMove{Reason: trouble}, s.Now())
+		after, err := access.ApplyGrant(before, access.GiveUp, access.SystemActor, access.GrantMove{Reason: trouble}, s.Now())
 		if err != nil {
 			return err
 		}

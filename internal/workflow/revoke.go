@@ -48,7 +48,7 @@ func (s *Service) revoke(ctx context.Context, sess Session, grantID, reason stri
 		m := access.GrantMove{Cause: access.ByOwner, Reason: reason}
 		switch {
 		case c.Own:
-		case standing(c.Request, who).Sponsor:
+		case g.Sponsor != "" && g.Sponsor == who.Person:
 			m.Cause = access.BySponsor
 		default:
 			m.Cause = access.ByReviewer
@@ -58,7 +58,7 @@ func (s *Service) revoke(ctx context.Context, sess Session, grantID, reason stri
 			form.Add("reason", "reason.revoke", nil)
 			return TokenPage{}, form
 		}
-		g, err = s.beginEnd(ctx, who, g, m, standing(c.Request, who))
+		g, err = s.beginEnd(ctx, who, g, m)
 		if err != nil && !errors.Is(err, access.ErrConflict) {
 			return TokenPage{}, err
 		}
@@ -74,7 +74,7 @@ func (s *Service) revoke(ctx context.Context, sess Session, grantID, reason stri
 }
 
 // beginEnd stores that a grant is to end, with the job that ends it.
-func (s *Service) beginEnd(ctx context.Context, who access.Actor, g access.Grant, m access.GrantMove, st access.Standing) (access.Grant, error) {
+func (s *Service) beginEnd(ctx context.Context, who access.Actor, g access.Grant, m access.GrantMove) (access.Grant, error) {
 	now := s.Now()
 	var out access.Grant
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
@@ -82,7 +82,7 @@ func (s *Service) beginEnd(ctx context.Context, who access.Actor, g access.Grant
 		if err != nil {
 			return err
 		}
-		if out, err = access.ApplyGrant(before, access.Revoke, who, st, m, now); err != nil {
+		if out, err = access.ApplyGrant(before, access.Revoke, who, m, now); err != nil {
 			return err
 		}
 		d := map[string]string{"cause": string(m.Cause)}
@@ -111,7 +111,7 @@ func (s *Service) finishEnd(ctx context.Context, f far, g access.Grant) error {
 		if before.State != access.Revoking {
 			return nil // another worker proved it first
 		}
-		after, err := access.ApplyGrant(before, access.Gone, access.SystemActor, access.Standing{}, access.GrantMove{}, s.Now())
+		after, err := access.ApplyGrant(before, access.Gone, access.SystemActor, access.GrantMove{}, s.Now())
 		if err != nil {
 			return err
 		}

@@ -49,7 +49,7 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 	if course.ID == "" {
 		course = sess.Course
 	}
-	j, err := s.judge(ctx, f, sess, course, a)
+	j, err := s.judge(ctx, f, sess, course, r.Since, a)
 	if err != nil {
 		return access.Request{}, err
 	}
@@ -140,7 +140,8 @@ type judged struct {
 }
 
 // judge reads from Canvas what a submission is decided by, and checks the form.
-func (s *Service) judge(ctx context.Context, f far, sess Session, course access.Course, a access.Answers) (judged, error) {
+// since is when the chain of a renewal began, zero for any other request.
+func (s *Service) judge(ctx context.Context, f far, sess Session, course access.Course, since time.Time, a access.Answers) (judged, error) {
 	var j judged
 	aff, _, err := s.affiliation(ctx, f, sess.CanvasUser)
 	if err != nil {
@@ -164,7 +165,7 @@ func (s *Service) judge(ctx context.Context, f far, sess Session, course access.
 		return j, s.unasked(ctx, "the course's end", err)
 	}
 	d := access.DraftForm{Answers: a, Affiliation: aff, Now: s.Now(), Location: sess.Location()}
-	d.Latest, d.LatestCause = pol.LatestEnd(aff, end, f.tenant.LearnedCapDays, d.Now)
+	d.Latest, d.LatestCause = pol.LatestEnd(aff, end, f.tenant.LearnedCapDays, since, d.Now)
 	if rule == access.RuleSponsor && a.SponsorKey != "" {
 		j.sponsor, err = s.namedSponsor(ctx, f, sess, course.ID, a.SponsorKey)
 		switch why := access.WhyOf(err); {

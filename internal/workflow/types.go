@@ -89,6 +89,8 @@ type Case struct {
 	Request access.Request
 	Grant   *access.Grant // nil while none exists
 	Names   map[access.PersonID]string
+	// FreezeReason is what the person who froze the grant wrote.
+	FreezeReason string
 	// Own, Sponsor and Reviewer tell in which parts the session's person sees it.
 	Own, Sponsor, Reviewer bool
 	// Can holds the moves whose buttons appear (request moves, then access.Replace

@@ -159,7 +159,7 @@ func (s *Service) observe(ctx context.Context, f far, g access.Grant) error {
 		if !ev.Gone {
 			return fmt.Errorf("not shown by Canvas, but not proven gone: %s", ev.Reason)
 		}
-		ended, err := s.beginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: access.ByCanvas}, access.Standing{})
+		ended, err := s.beginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: access.ByCanvas})
 		if err != nil {
 			return err
 		}
@@ -175,7 +175,7 @@ func (s *Service) observe(ctx context.Context, f far, g access.Grant) error {
 			return err
 		}
 		if before.State == access.HandedOver && t.State == canvas.StateActive {
-			after, err := access.ApplyGrant(before, access.SeenActive, access.SystemActor, access.Standing{}, access.GrantMove{}, now)
+			after, err := access.ApplyGrant(before, access.SeenActive, access.SystemActor, access.GrantMove{}, now)
 			if err != nil {
 				return err
 			}
@@ -275,7 +275,7 @@ func (s *Service) tickGrants(ctx context.Context, t store.Tenant) error {
 			return err
 		}
 		for _, g := range gs {
-			if _, err := s.beginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: due.cause}, access.Standing{}); err != nil && !errors.Is(err, access.ErrConflict) {
+			if _, err := s.beginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: due.cause}); err != nil && !errors.Is(err, access.ErrConflict) {
 				return err
 			}
 		}

@@ -1,0 +1,406 @@
+package access
+
+import (
+	"slices"
+	"time"
+)
+
+// The moves of a grant.
+const (
+	Mint       Action = "mint" // start, or try again, with the next attempt
+	Doubt      Action = "doubt"
+	Shown      Action = "shown" // the value is handed over
+	GiveUp     Action = "give_up"
+	SeenActive Action = "seen_active"
+	Replace    Action = "replace"
+	StepBack   Action = "step_back" // an attempt to make the successor ended with nothing
+	Revoke     Action = "revoke"
+	Gone       Action = "gone"
+
+	ReportLeak Action = "report_leak" // ends it, whatever else is going on
+	Freeze     Action = "freeze"
+	Froze      Action = "froze"   // Canvas confirmed the changed value
+	StayOn     Action = "stay_on" // Canvas cannot freeze it
+	Thaw       Action = "thaw"    // two people, one after the other
+	Drifted    Action = "drifted" // something was changed in Canvas
+	Follow     Action = "follow"  // its owner's Canvas account was merged into another
+	Retire     Action = "retire"  // its successor works
+	EndSponsor Action = "end_sponsorship"
+	NameNext   Action = "name_sponsor" // the owner names who shall take over
+	TakeOver   Action = "take_over"
+	TurnDown   Action = "turn_down" // who was asked to take over does not
+)
+
+// grantRule is one row of the grant's lifecycle.
+type grantRule struct {
+	From  GrantState
+	Do    Action
+	As    Part
+	To    GrantState
+	Fresh bool
+}
+
+// grantLifecycle is the whole life of a grant. What is not here is forbidden.
+// Gone leads to the final word that the cause decides.
+var grantLifecycle = []grantRule{
+	{Minting, Shown, AsSystem, HandedOver, false},
+	{Minting, Doubt, AsSystem, Recovering, false},
+	{Minting, GiveUp, AsSystem, Void, false},
+	{Minting, StepBack, AsSystem, Replacing, false},
+	{Recovering, Mint, AsRequester, Minting, true},
+	{Recovering, GiveUp, AsSystem, Void, false},
+	{Recovering, StepBack, AsSystem, Replacing, false},
+
+	{HandedOver, SeenActive, AsSystem, Active, false},
+	{HandedOver, Replace, AsRequester, Replacing, true},
+	{Active, Replace, AsRequester, Replacing, true},
+	{Replacing, Mint, AsRequester, Minting, true},
+
+	{Active, Freeze, AsReviewer, Freezing, false},
+	{Freezing, Froze, AsSystem, Frozen, false},
+	{Freezing, StayOn, AsSystem, Active, false},
+	{Frozen, Thaw, AsReviewer, Frozen, true},
+	{Frozen, Thaw, AsReviewer, Replacing, true},
+
+	{Active, Retire, AsSystem, Active, false},
+
+	{HandedOver, Drifted, AsSystem, HandedOver, false},
+	{Active, Drifted, AsSystem, Active, false},
+	{Freezing, Drifted, AsSystem, Freezing, false},
+	{Frozen, Drifted, AsSystem, Frozen, false},
+
+	{HandedOver, Follow, AsSystem, HandedOver, false},
+	{Active, Follow, AsSystem, Active, false},
+	{Freezing, Follow, AsSystem, Freezing, false},
+	{Frozen, Follow, AsSystem, Frozen, false},
+	{Replacing, Follow, AsSystem, Replacing, false},
+	{Revoking, Follow, AsSystem, Revoking, false},
+
+	{HandedOver, LoseSponsor, AsSystem, HandedOver, false},
+	{Active, LoseSponsor, AsSystem, Active, false},
+	{Freezing, LoseSponsor, AsSystem, Freezing, false},
+	{Frozen, LoseSponsor, AsSystem, Frozen, false},
+	{Replacing, LoseSponsor, AsSystem, Replacing, false},
+
+	{HandedOver, EndSponsor, AsSponsor, HandedOver, false},
+	{Active, EndSponsor, AsSponsor, Active, false},
+	{Freezing, EndSponsor, AsSponsor, Freezing, false},
+	{Frozen, EndSponsor, AsSponsor, Frozen, false},
+	{Replacing, EndSponsor, AsSponsor, Replacing, false},
+
+	{HandedOver, NameNext, AsRequester, HandedOver, false},
+	{Active, NameNext, AsRequester, Active, false},
+	{Freezing, NameNext, AsRequester, Freezing, false},
+	{Frozen, NameNext, AsRequester, Frozen, false},
+	{Replacing, NameNext, AsRequester, Replacing, false},
+
+	{HandedOver, TakeOver, AsAsked, HandedOver, true},
+	{Active, TakeOver, AsAsked, Active, true},
+	{Freezing, TakeOver, AsAsked, Freezing, true},
+	{Frozen, TakeOver, AsAsked, Frozen, true},
+	{Replacing, TakeOver, AsAsked, Replacing, true},
+
+	{HandedOver, TurnDown, AsAsked, HandedOver, false},
+	{Active, TurnDown, AsAsked, Active, false},
+	{Freezing, TurnDown, AsAsked, Freezing, false},
+	{Frozen, TurnDown, AsAsked, Frozen, false},
+	{Replacing, TurnDown, AsAsked, Replacing, false},
+
+	{Minting, Revoke, AsRequester, Revoking, false},
+	{Minting, Revoke, AsSponsor, Revoking, false},
+	{Minting, Revoke, AsReviewer, Revoking, false},
+	{Minting, Revoke, AsSystem, Revoking, false},
+	{Recovering, Revoke, AsRequester, Revoking, false},
+	{Recovering, Revoke, AsSponsor, Revoking, false},
+	{Recovering, Revoke, AsReviewer, Revoking, false},
+	{Recovering, Revoke, AsSystem, Revoking, false},
+	{HandedOver, Revoke, AsRequester, Revoking, false},
+	{HandedOver, Revoke, AsSponsor, Revoking, false},
+	{HandedOver, Revoke, AsReviewer, Revoking, false},
+	{HandedOver, Revoke, AsSystem, Revoking, false},
+	{Active, Revoke, AsRequester, Revoking, false},
+	{Active, Revoke, AsSponsor, Revoking, false},
+	{Active, Revoke, AsReviewer, Revoking, false},
+	{Active, Revoke, AsSystem, Revoking, false},
+	{Freezing, Revoke, AsRequester, Revoking, false},
+	{Freezing, Revoke, AsSponsor, Revoking, false},
+	{Freezing, Revoke, AsReviewer, Revoking, false},
+	{Freezing, Revoke, AsSystem, Revoking, false},
+	{Frozen, Revoke, AsRequester, Revoking, false},
+	{Frozen, Revoke, AsSponsor, Revoking, false},
+	{Frozen, Revoke, AsReviewer, Revoking, false},
+	{Frozen, Revoke, AsSystem, Revoking, false},
+	{Replacing, Revoke, AsRequester, Revoking, false},
+	{Replacing, Revoke, AsSponsor, Revoking, false},
+	{Replacing, Revoke, AsReviewer, Revoking, false},
+	{Replacing, Revoke, AsSystem, Revoking, false},
+
+	{Minting, ReportLeak, AsRequester, Revoking, false},
+	{Minting, ReportLeak, AsSponsor, Revoking, false},
+	{Minting, ReportLeak, AsReviewer, Revoking, false},
+	{Minting, ReportLeak, AsSystem, Revoking, false},
+	{Recovering, ReportLeak, AsRequester, Revoking, false},
+	{Recovering, ReportLeak, AsSponsor, Revoking, false},
+	{Recovering, ReportLeak, AsReviewer, Revoking, false},
+	{Recovering, ReportLeak, AsSystem, Revoking, false},
+	{HandedOver, ReportLeak, AsRequester, Revoking, false},
+	{HandedOver, ReportLeak, AsSponsor, Revoking, false},
+	{HandedOver, ReportLeak, AsReviewer, Revoking, false},
+	{HandedOver, ReportLeak, AsSystem, Revoking, false},
+	{Active, ReportLeak, AsRequester, Revoking, false},
+	{Active, ReportLeak, AsSponsor, Revoking, false},
+	{Active, ReportLeak, AsReviewer, Revoking, false},
+	{Active, ReportLeak, AsSystem, Revoking, false},
+	{Freezing, ReportLeak, AsRequester, Revoking, false},
+	{Freezing, ReportLeak, AsSponsor, Revoking, false},
+	{Freezing, ReportLeak, AsReviewer, Revoking, false},
+	{Freezing, ReportLeak, AsSystem, Revoking, false},
+	{Frozen, ReportLeak, AsRequester, Revoking, false},
+	{Frozen, ReportLeak, AsSponsor, Revoking, false},
+	{Frozen, ReportLeak, AsReviewer, Revoking, false},
+	{Frozen, ReportLeak, AsSystem, Revoking, false},
+	{Replacing, ReportLeak, AsRequester, Revoking, false},
+	{Replacing, ReportLeak, AsSponsor, Revoking, false},
+	{Replacing, ReportLeak, AsReviewer, Revoking, false},
+	{Replacing, ReportLeak, AsSystem, Revoking, false},
+	{Revoking, ReportLeak, AsRequester, Revoking, false},
+	{Revoking, ReportLeak, AsSponsor, Revoking, false},
+	{Revoking, ReportLeak, AsReviewer, Revoking, false},
+	{Revoking, ReportLeak, AsSystem, Revoking, false},
+
+	{Revoking, Gone, AsSystem, Revoked, false},
+	{Revoking, Gone, AsSystem, Expired, false},
+	{Revoking, Gone, AsSystem, Unclaimed, false},
+}
+
+// GrantMove is what a move of a grant carries.
+type GrantMove struct {
+	Cause    Cause
+	CanvasID string
+	Hint     string
+	Digest   []byte
+	Expires  time.Time
+	Wanted   time.Time // Mint: end to ask for
+	Reason   string
+
+	Sponsor    PersonID // NameNext
+	CanvasUser string   // Follow: the account that the owner's was merged into
+	Drift      Drift
+	Successor  string    // Retire: the grant that took over
+	RetireAt   time.Time // Retire: when this one ends; never later than it would
+}
+
+// CanGrant reports whether who could make the move now, for showing its button.
+func CanGrant(g Grant, do Action, who Actor, now time.Time) bool {
+	row, err := findGrant(g, do, who, "")
+	if err != nil || checkGrantMove(g, row, who, GrantMove{Sponsor: "per_anybody"}, now) != nil {
+		return false
+	}
+	return true
+}
+
+// grantParts returns the parts that who holds towards g.
+func (g Grant) grantParts(who Actor) []Part {
+	if who.System {
+		return []Part{AsSystem}
+	}
+	var ps []Part
+	if who.Person == "" {
+		return nil
+	}
+	if who.Person == g.Owner {
+		ps = append(ps, AsRequester)
+	}
+	if who.Person == g.Sponsor {
+		ps = append(ps, AsSponsor)
+	}
+	if who.Person == g.SponsorAsked && who.Person != g.Owner {
+		ps = append(ps, AsAsked)
+	}
+	if who.Reviewer {
+		ps = append(ps, AsReviewer)
+	}
+	return ps
+}
+
+func findGrant(g Grant, do Action, who Actor, to GrantState) (grantRule, error) {
+	ps := g.grantParts(who)
+	known := false
+	for _, row := range grantLifecycle {
+		if row.From != g.State || row.Do != do || (to != "" && row.To != to) {
+			continue
+		}
+		known = true
+		if slices.Contains(ps, row.As) {
+			return row, nil
+		}
+	}
+	if known {
+		return grantRule{}, Refuse(WhyNotYours)
+	}
+	return grantRule{}, &TransitionError{From: string(g.State), Action: do}
+}
+
+func replaceable(g Grant, now time.Time) error {
+	switch {
+	case g.Replaced >= ReplaceLimit:
+		return Refuse(WhyReplaceUsed)
+	case now.Sub(g.ShownAt) > ReplaceWindow:
+		return Refuse(WhyReplaceLate)
+	}
+	return nil
+}
+
+// checkGrantMove refuses what the table alone cannot.
+func checkGrantMove(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) error {
+	conflict := &TransitionError{From: string(g.State), Action: row.Do}
+	switch row.Do {
+	case Mint:
+		if g.LeaseUntil.After(now) || g.Attempt >= MaxAttempts {
+			return conflict
+		}
+	case Replace:
+		if g.FoundID != "" {
+			return conflict // its value was never the tool's to hand out again
+		}
+		return replaceable(g, now)
+	case Thaw:
+		switch who.Person {
+		case g.Owner:
+			return Refuse(WhySelf)
+		case g.Sponsor:
+			return Refuse(WhySponsorDecides)
+		case g.ThawedBy:
+			return Refuse(WhySecondPerson)
+		}
+		if g.FoundID != "" {
+			return conflict
+		}
+	case EndSponsor, LoseSponsor:
+		if g.Sponsor == "" {
+			return conflict
+		}
+	case NameNext:
+		switch {
+		case g.GapUntil.IsZero():
+			return conflict
+		case m.Sponsor == "" || m.Sponsor == g.Owner:
+			f := &FormError{}
+			f.Add("sponsor", map[bool]string{true: "sponsor.missing", false: "sponsor.self"}[m.Sponsor == ""], nil)
+			return f
+		}
+	case Retire:
+		if m.Successor == "" || m.Successor == g.ID || m.RetireAt.IsZero() {
+			return conflict
+		}
+	}
+	return nil
+}
+
+// ApplyGrant moves g. It refuses as Apply does. Mint is refused while another
+// attempt is leased, and after MaxAttempts; Thaw (WhySecondPerson) to the person
+// who thawed first, to the owner and to the sponsor.
+func ApplyGrant(g Grant, do Action, who Actor, m GrantMove, now time.Time) (Grant, error) {
+	if !who.System && who.NoWrites != "" {
+		return Grant{}, Refuse(who.NoWrites)
+	}
+	var to GrantState
+	switch {
+	case do == Gone:
+		to = g.Cause.End()
+	case do == Thaw && g.ThawedBy == "":
+		to = Frozen
+	case do == Thaw:
+		to = Replacing
+	}
+	row, err := findGrant(g, do, who, to)
+	if err != nil {
+		return Grant{}, err
+	}
+	if row.Fresh && !who.Fresh(now) {
+		return Grant{}, Refuse(WhyStale)
+	}
+	if err := checkGrantMove(g, row, who, m, now); err != nil {
+		return Grant{}, err
+	}
+	g = changeGrant(g, row, who, m, now)
+	g.State, g.Version, g.UpdatedAt = row.To, g.Version+1, now
+	return g, nil
+}
+
+func changeGrant(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) Grant {
+	switch row.Do {
+	case Mint:
+		g.Attempt, g.LeaseUntil, g.Wanted = g.Attempt+1, now.Add(MintLease), m.Wanted
+		g.CanvasID, g.Hint, g.Digest, g.Expires = "", "", nil, time.Time{}
+		g.Trouble = ""
+	case Doubt:
+		g.Trouble = m.Reason
+	case Shown:
+		g.CanvasID, g.Hint, g.Digest, g.Expires = m.CanvasID, m.Hint, m.Digest, m.Expires
+		g.ShownAt, g.ActivateBy, g.CheckedAt = now, now.Add(ActivateWindow), now
+		g.ActivatedAt, g.LeaseUntil, g.Trouble = time.Time{}, time.Time{}, ""
+	case GiveUp, StepBack:
+		g.LeaseUntil, g.Trouble = time.Time{}, m.Reason
+	case SeenActive:
+		g.ActivatedAt = now
+	case Replace:
+		g.Replaced++
+		g.LeaseUntil, g.ActivateBy = time.Time{}, now.Add(ActivateWindow)
+	case Revoke:
+		g.Cause, g.EndedBy, g.RevokingAt, g.NextTry = m.Cause, who.Person, now, now
+		g.Tries, g.Trouble = 0, ""
+	case ReportLeak:
+		if g.State != Revoking {
+			g.EndedBy, g.RevokingAt, g.Tries, g.Trouble = who.Person, now, 0, ""
+		}
+		g.Cause, g.NextTry = ByLeak, now
+	case Gone:
+		g.EndedAt, g.Trouble = now, ""
+	default:
+		g = changeStanding(g, row, who, m, now)
+	}
+	return g
+}
+
+// changeStanding makes the moves of a token that goes on to exist.
+func changeStanding(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) Grant {
+	switch row.Do {
+	case Freeze:
+		g.FrozenBy, g.FrozenAt, g.ThawedBy = who.Person, now, ""
+		g.Tries, g.Trouble = 0, ""
+	case Froze:
+		g.Hint, g.FrozenAt, g.Trouble = m.Hint, now, ""
+	case StayOn:
+		g.FrozenBy, g.FrozenAt, g.Trouble = "", time.Time{}, m.Reason
+	case Thaw:
+		if row.To == Frozen {
+			g.ThawedBy = who.Person
+			break
+		}
+		g.ThawedBy, g.FrozenAt, g.FrozenBy = "", time.Time{}, ""
+		g.LeaseUntil, g.ActivateBy = time.Time{}, now.Add(ActivateWindow)
+	case Drifted:
+		g.Drift, g.DriftAt = m.Drift, now
+		if !m.Expires.IsZero() {
+			g.Expires = m.Expires
+		}
+	case Follow:
+		g.CanvasUser = m.CanvasUser
+	case Retire:
+		g.Successor = m.Successor
+		if at := m.RetireAt; g.RetireAt.IsZero() || at.Before(g.RetireAt) {
+			g.RetireAt = at
+		}
+	case LoseSponsor, EndSponsor:
+		g.Sponsor, g.SponsorAsked = "", ""
+		g.GapUntil = now.Add(SponsorGap)
+	case NameNext:
+		g.SponsorAsked = m.Sponsor
+	case TakeOver:
+		g.Sponsor, g.SponsorAsked, g.GapUntil = who.Person, "", time.Time{}
+	case TurnDown:
+		g.SponsorAsked = ""
+	}
+	return g
+}
