@@ -81,16 +81,23 @@ var (
 	browser = regexp.MustCompile("`(e2e/[a-z-]+\\.spec\\.mjs)`")
 )
 
-// What the page on security says is tried must be tried.
+// What the pages say is tried must be tried.
 func TestNamedTestsExist(t *testing.T) {
-	page, err := os.ReadFile("security.md")
-	if err != nil {
-		t.Fatal(err)
+	for name, least := range map[string]int{"security.md": 40, "drift.md": 1} {
+		page, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := namedTests(t, string(page)); n < least {
+			t.Errorf("%s names %d tests", name, n)
+		}
 	}
-	named := goTest.FindAllStringSubmatch(string(page), -1)
-	if len(named) < 40 {
-		t.Fatalf("the page names %d tests", len(named))
-	}
+}
+
+// namedTests checks that every test that a text names exists, and counts them.
+func namedTests(t *testing.T, page string) int {
+	t.Helper()
+	named := goTest.FindAllStringSubmatch(page, -1)
 	for _, m := range named {
 		files, err := filepath.Glob(filepath.Join(root, m[1], "*_test.go"))
 		if err != nil {
@@ -108,9 +115,32 @@ func TestNamedTestsExist(t *testing.T) {
 			t.Errorf("there is no %s in %s", m[2], m[1])
 		}
 	}
-	for _, m := range browser.FindAllStringSubmatch(string(page), -1) {
+	specs := browser.FindAllStringSubmatch(page, -1)
+	for _, m := range specs {
 		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
 			t.Error(err)
+		}
+	}
+	return len(named) + len(specs)
+}
+
+// Every row of the table of drifts, faults and losses names its test.
+func TestEveryDriftNamesItsTest(t *testing.T) {
+	page, err := os.ReadFile("drift.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(page)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|-") || strings.HasPrefix(line, "| what ") {
+			continue
+		}
+		if len(cells) != 6 {
+			t.Errorf("a row has %d cells: %s", len(cells), line)
+			continue
+		}
+		if last := cells[5]; !goTest.MatchString(last) && !browser.MatchString(last) {
+			t.Errorf("a row names no test: %s", line)
 		}
 	}
 }
