@@ -236,8 +236,10 @@ func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
 	var to store.Person
 	var facts told
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		if to, err = tx.Person(f.tenant.ID, ref.To); err != nil {
-			return err
+		if ref.To != toReviewers {
+			if to, err = tx.Person(f.tenant.ID, ref.To); err != nil {
+				return err
+			}
 		}
 		facts, err = s.facts(tx, f, ref)
 		return err
@@ -247,6 +249,9 @@ func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
 	}
 	if err != nil {
 		return err
+	}
+	if ref.To == toReviewers {
+		return s.sendReviewers(ctx, f, ref.Kind, facts, j.Claim > 1)
 	}
 	return s.send(ctx, f, ref.Kind, facts, to, part(ref, facts), j.Claim > 1)
 }
@@ -352,7 +357,7 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 	if err != nil {
 		return told{}, err
 	}
-	if _, ok := people[ref.To]; !ok {
+	if _, ok := people[ref.To]; !ok && ref.To != toReviewers {
 		return told{}, access.ErrNotFound
 	}
 	sch := f.tenant.School
@@ -364,6 +369,9 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		EndsAt: r.End, AnswerBy: r.SponsorDue, ReviewBy: r.ReviewDue, CollectBy: r.CollectBy, At: r.UpdatedAt,
 		NotCollected: !r.DecidedAt.IsZero(), Team: sch.CanvasTeam, Contact: sch.Contact,
 		Link: s.deepLink(f, r, people[ref.To]), SettingsLink: settingsLink(f),
+	}
+	if ref.To == toReviewers {
+		out.Link = s.toolLink(f, "accounts/"+f.root(), "account_navigation", "/go/"+r.Code())
 	}
 	if ref.Grant != "" {
 		out.EndsAt, out.ActivateBy, out.LastUsedAt = g.EndsAt(), g.ActivateBy, g.LastUsedAt
@@ -414,69 +422,4 @@ func (s *Service) toolLink(f far, context, placement, path string) string {
 	tool, _, _ := strings.Cut(f.platform.Registration.Deployments[0].ID, ":")
 	q := url.Values{"placement": {placement}, "launch_url": {s.PublicURL + path}}
 	return f.platform.CanvasURLs[0] + "/" + context + "/external_tools/" + url.PathEscape(tool) + "?" + q.Encode()
-}
-
-// digestHandler tells every reviewer what waits.
-func (s *Service) digestHandler(ctx context.Context, j jobs.Job) error {
-	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
-	if err != nil {
-		return err
-	}
-	facts := told{object: j.Tenant, Facts: notify.Facts{Occasion: j.Key, Team: f.tenant.School.CanvasTeam, Contact: f.tenant.School.Contact,
-		Link: s.toolLink(f, "accounts/"+f.root(), "account_navigation", "/queue"), SettingsLink: settingsLink(f)}}
-	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		q := store.RequestQuery{Tenant: f.tenant.ID, States: []access.RequestState{access.AwaitingReview}, Order: store.ReviewDue, Limit: 20}
-		rs, err := tx.Requests(q)
-		if err != nil {
-			return err
-		}
-		if facts.Waiting, err = tx.CountRequests(q); err != nil {
-			return err
-		}
-		q.DueField, q.DueBefore = store.DueReview, s.Now()
-		if facts.Overdue, err = tx.CountRequests(q); err != nil {
-			return err
-		}
-		for _, r := range rs {
-			facts.Rows = append(facts.Rows, notify.WaitingRow{Code: r.Code(), Title: r.Title(),
-				Days: access.BusinessDaysBetween(r.ReviewSince, s.Now(), zone(f.tenant)), Overdue: r.ReviewDue.Before(s.Now())})
-		}
-		return nil
-	})
-	if err != nil || facts.Waiting == 0 {
-		return err
-	}
-	admins, err := f.AccountAdmins(ctx, f.root())
-	if s.heard(f.tenant.ID, err) != nil {
-		return err
-	}
-	// The service account is an admin too, and cannot write to itself.
-	self, err := f.User(ctx, "self")
-	if s.heard(f.tenant.ID, err) != nil {
-		return err
-	}
-	roles := map[string]bool{}
-	var all error
-	told := map[string]bool{self.ID: true}
-	for _, a := range admins {
-		if a.State == "deleted" || told[a.UserID] {
-			continue
-		}
-		may, known := roles[a.RoleID]
-		if !known {
-			perms, err := f.RolePermissions(ctx, f.root(), a.RoleID)
-			if s.heard(f.tenant.ID, err) != nil {
-				return err
-			}
-			may = perms[permCreate]
-			roles[a.RoleID] = may
-		}
-		if !may {
-			continue
-		}
-		told[a.UserID] = true
-		to := store.Person{CanvasUser: a.UserID, Name: a.UserName}
-		all = errors.Join(all, s.send(ctx, f, notify.ReviewersWaiting, facts, to, notify.AsReviewer, j.Claim > 1))
-	}
-	return all
 }
