@@ -35,6 +35,9 @@ func TestFrequentStatementsUseIndexes(t *testing.T) {
 			"purging sessions":        `SELECT hash FROM sessions WHERE idle_until <= '2026-01-01 00:00:00+00:00'`,
 			"the person of a sub":     `SELECT * FROM people WHERE tenant = 'ten_a' AND id = (SELECT person FROM person_subs WHERE tenant = 'ten_a' AND sub = 's')`,
 			"a Canvas user's person":  `SELECT * FROM people WHERE tenant = 'ten_a' AND canvas_user = '1' AND canvas_user <> '' AND merged_into IS NULL`,
+			"a person's open leaks":   `SELECT count(*) FROM incidents WHERE tenant = 'ten_a' AND owner = 'per_a' AND cleared_at IS NULL`,
+			"the leak of a grant":     `SELECT * FROM incidents WHERE tenant = 'ten_a' AND grant_id = 'grt_a' ORDER BY opened_at DESC, id DESC LIMIT 1`,
+			"a pasted value":          `SELECT * FROM grants WHERE tenant = 'ten_a' AND digest IN ('\x00', '\x01') ORDER BY created_at DESC, id DESC LIMIT 3`,
 			"the platform of a login": `SELECT * FROM platforms WHERE issuer = 'i' AND client_id = 'c'`,
 		} {
 			plan := lastColumn(t, s, explain+statement)

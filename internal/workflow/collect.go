@@ -250,6 +250,9 @@ func (s *Service) eligible(ctx context.Context, f far, sess Session, c Collectio
 		return time.Time{}, access.Refuse(access.WhyAccountRole)
 	}
 	r := c.Request
+	if err := s.Store.Read(ctx, func(tx *store.Tx) error { return noLeak(tx, r.Tenant, r.Requester) }); err != nil {
+		return time.Time{}, err
+	}
 	if c.Stage == StageReady {
 		lost, err := s.failing(ctx, f, r)
 		if err != nil {
@@ -294,6 +297,9 @@ func (s *Service) intend(ctx context.Context, sess Session, r access.Request, en
 		if err := tx.LockPerson(r.Tenant, r.Requester); err != nil {
 			return err
 		}
+		if err := noLeak(tx, r.Tenant, r.Requester); err != nil {
+			return err
+		}
 		live, err := tx.CountGrants(store.GrantQuery{Tenant: r.Tenant, Owner: r.Requester, States: liveStates})
 		if err != nil {
 			return err
@@ -326,6 +332,12 @@ func (s *Service) remint(ctx context.Context, f far, sess Session, g access.Gran
 		}
 		if before.Version != g.Version {
 			return access.ErrConflict
+		}
+		if err := tx.LockPerson(g.Tenant, g.Owner); err != nil {
+			return err
+		}
+		if err := noLeak(tx, g.Tenant, g.Owner); err != nil {
+			return err
 		}
 		if out, err = access.ApplyGrant(before, access.Mint, sess.actor(), access.GrantMove{Wanted: end}, s.Now()); err != nil {
 			return err

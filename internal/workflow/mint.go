@@ -65,6 +65,9 @@ func (s *Service) mint(ctx context.Context, f far, g access.Grant) (secret.Text,
 		// value was never shown, so its token goes. Should that fail too, the
 		// recover job finds it by its marker.
 		s.remove(ctx, f, g, t.ID)
+		if access.WhyOf(err) == access.WhyIncident {
+			return s.ended(ctx, g, false, troubleUnclear, err)
+		}
 		return secret.Text{}, fmt.Errorf("store the hand-over: %w", err)
 	}
 	s.step("hand-over committed")
@@ -118,6 +121,13 @@ func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) 
 		}
 		r, err := tx.Request(g.Tenant, g.RequestID)
 		if err != nil {
+			return err
+		}
+		// A leak may have been reported while Canvas was asked.
+		if err := tx.LockPerson(g.Tenant, g.Owner); err != nil {
+			return err
+		}
+		if err := noLeak(tx, g.Tenant, g.Owner); err != nil {
 			return err
 		}
 		todo := []jobs.Insert{

@@ -281,6 +281,19 @@ func (r *rig) request(id string) access.Request {
 	return q
 }
 
+func (r *rig) incident(id string) access.Incident {
+	r.t.Helper()
+	var i access.Incident
+	if err := r.Store.Read(r.t.Context(), func(tx *store.Tx) error {
+		var err error
+		i, err = tx.Incident(r.tenant, id)
+		return err
+	}); err != nil {
+		r.t.Fatal(err)
+	}
+	return i
+}
+
 // proven checks the audit chain, and that replaying it gives the rows' states.
 func (r *rig) proven() {
 	r.t.Helper()
@@ -317,6 +330,9 @@ func (r *rig) proven() {
 		case strings.HasPrefix(id, "grt_"):
 			g := r.grant(id)
 			state, version = string(g.State), g.Version
+		case strings.HasPrefix(id, "inc_"):
+			i := r.incident(id)
+			state, version = map[bool]string{true: store.IncidentOpened, false: store.IncidentCleared}[i.Open()], i.Version
 		default:
 			continue
 		}

@@ -31,6 +31,7 @@ UPDATE grants SET sponsor = r.sponsor, since = grants.created_at FROM requests r
 CREATE INDEX grants_sponsor ON grants (tenant, sponsor) WHERE sponsor IS NOT NULL;
 CREATE INDEX grants_sponsor_asked ON grants (tenant, sponsor_asked) WHERE sponsor_asked IS NOT NULL;
 CREATE INDEX grants_renews ON grants (tenant, renews) WHERE renews IS NOT NULL;
+CREATE INDEX grants_digest ON grants (tenant, digest) WHERE digest IS NOT NULL;
 
 ALTER TABLE requests
     ADD COLUMN renews text COLLATE "C",
@@ -62,6 +63,8 @@ CREATE TABLE incidents (
 CREATE INDEX incidents_open ON incidents (tenant, owner) WHERE cleared_at IS NULL;
 CREATE UNIQUE INDEX incidents_one_open ON incidents (tenant, grant_id) WHERE cleared_at IS NULL AND grant_id IS NOT NULL;
 CREATE INDEX incidents_opened ON incidents (tenant, opened_at);
+CREATE INDEX incidents_grant ON incidents (tenant, grant_id) WHERE grant_id IS NOT NULL;
+CREATE INDEX incidents_owner ON incidents (tenant, owner);
 
 -- Readings of all tokens of a Canvas by its account report.
 CREATE TABLE inventories (

@@ -79,6 +79,7 @@ CREATE INDEX grants_canvas_user ON grants (tenant, canvas_user);
 CREATE INDEX grants_sponsor ON grants (tenant, sponsor) WHERE sponsor IS NOT NULL;
 CREATE INDEX grants_sponsor_asked ON grants (tenant, sponsor_asked) WHERE sponsor_asked IS NOT NULL;
 CREATE INDEX grants_renews ON grants (tenant, renews) WHERE renews IS NOT NULL;
+CREATE INDEX grants_digest ON grants (tenant, digest) WHERE digest IS NOT NULL;
 
 ALTER TABLE requests ADD COLUMN renews TEXT;
 ALTER TABLE requests ADD COLUMN since TEXT;
@@ -109,6 +110,8 @@ CREATE TABLE incidents (
 CREATE INDEX incidents_open ON incidents (tenant, owner) WHERE cleared_at IS NULL;
 CREATE UNIQUE INDEX incidents_one_open ON incidents (tenant, grant_id) WHERE cleared_at IS NULL AND grant_id IS NOT NULL;
 CREATE INDEX incidents_opened ON incidents (tenant, opened_at);
+CREATE INDEX incidents_grant ON incidents (tenant, grant_id) WHERE grant_id IS NOT NULL;
+CREATE INDEX incidents_owner ON incidents (tenant, owner);
 
 -- Readings of all tokens of a Canvas by its account report.
 CREATE TABLE inventories (
