@@ -75,6 +75,7 @@ CREATE TABLE inventories (
     report_id  text NOT NULL,
     asked_by   text NOT NULL,
     started_at timestamptz NOT NULL,
+    read_at    timestamptz, -- the report was read to its end
     ended_at   timestamptz,
     tokens     integer NOT NULL, -- made by people, in the report
     ours       integer NOT NULL, -- of these, known to a grant

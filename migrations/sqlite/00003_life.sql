@@ -122,6 +122,7 @@ CREATE TABLE inventories (
     report_id  TEXT NOT NULL,
     asked_by   TEXT NOT NULL,
     started_at TEXT NOT NULL,
+    read_at    TEXT, -- the report was read to its end
     ended_at   TEXT,
     tokens     INTEGER NOT NULL, -- made by people, in the report
     ours       INTEGER NOT NULL, -- of these, known to a grant
