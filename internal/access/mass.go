@@ -15,7 +15,7 @@ type Mass struct {
 	Tenant  TenantID
 	Version int
 	State   MassState
-	Filter  MassFilter
+	Filter  MassFilter // zero where the tokens were chosen one by one
 	Reason  string
 	By      string // per_…, or "operator:<os user>"
 
@@ -24,7 +24,38 @@ type Mass struct {
 	EndedAt   time.Time
 	Tokens    int // planned
 	People    int // whose tokens they are
+	// Estimate is how long the deletions were expected to take.
+	Estimate time.Duration
 }
+
+// Picked reports whether its tokens were chosen one by one.
+func (m Mass) Picked() bool { return m.Filter == MassFilter{} }
+
+// MassItem is one token of a mass revocation.
+type MassItem struct {
+	Mass, Grant string
+	State       MassItemState
+	Trouble     string // what stands in the way of its deletion, a message key; empty when nothing does
+	Tries       int    // deletions tried in vain
+	NextTry     time.Time
+	Proof       string // what Canvas said that proves it gone
+	EndedAt     time.Time
+}
+
+// MassItemState is where one token of a mass revocation stands.
+type MassItemState string
+
+// The states of an item.
+const (
+	MassWaiting     MassItemState = "waiting"      // its grant is still as it was
+	MassEnding      MassItemState = "ending"       // its grant is Revoking; it may still work
+	MassGone        MassItemState = "gone"         // proven gone
+	MassEndedBefore MassItemState = "ended_before" // somebody else ended its grant before its turn came
+)
+
+// MassTargets are the states of grants that a mass revocation ends: every live
+// one that is not being ended already.
+var MassTargets = []GrantState{Minting, Recovering, HandedOver, Active, Freezing, Frozen, Replacing}
 
 // MassState is where a mass revocation stands.
 type MassState string

@@ -135,9 +135,21 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	if q.Sponsor != "" {
 		db = db.Where("(grants.sponsor = ? OR grants.sponsor_asked = ?)", string(q.Sponsor), string(q.Sponsor))
 	}
-	if q.Course != "" {
-		db = db.Where("request_id IN (?)", behind().Where("course_id = ?", q.Course))
+	if about, narrowed := q.aboutRequest(behind()); narrowed {
+		db = db.Where("request_id IN (?)", about)
 	}
+	if q.IDs != nil {
+		db = db.Where("grants.id IN ?", q.IDs)
+	}
+	people := func() *gorm.DB { return tx.db.Model(&personRow{}).Select("id").Where("tenant = ?", tenant) }
+	if q.SponsorCanvas != "" {
+		db = db.Where("grants.sponsor IN (?)", people().Where("canvas_user = ?", q.SponsorCanvas))
+	}
+	if text := pattern(q.SponsorText); text != "" {
+		db = db.Where("grants.sponsor IN (?)", people().Where("(canvas_user = ? OR search LIKE ? ESCAPE '\\')", strings.TrimSpace(q.SponsorText), text))
+	}
+	db = before(db, "COALESCE(shown_at, created_at)", q.IssuedBefore)
+	db = before(db, "COALESCE(last_used_at, shown_at, created_at)", q.UnusedSince)
 	if text := pattern(q.Search); text != "" {
 		named := tx.db.Model(&personRow{}).Select("id").Where("tenant = ? AND search LIKE ? ESCAPE '\\'", tenant, text)
 		db = db.Where("(request_id IN (?) OR owner IN (?))", behind().Where("search LIKE ? ESCAPE '\\'", text), named)
@@ -151,6 +163,22 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	db = before(db, "retire_at", q.RetireBefore)
 	db = equal(db, "renews", q.Renews)
 	return db, nil
+}
+
+// aboutRequest narrows requests to those behind the grants that q selects, and
+// reports whether it asks anything of them.
+func (q GrantQuery) aboutRequest(db *gorm.DB) (*gorm.DB, bool) {
+	db = equal(db, "course_id", q.Course)
+	db = equal(db, "affiliation", string(q.Affiliation))
+	db = equal(db, "ai", q.AI)
+	if text := pattern(q.Vendor); text != "" {
+		db = db.Where("vendor LIKE ? ESCAPE '\\'", text)
+	}
+	if text := pattern(q.CourseText); text != "" {
+		db = db.Where("(course_id = ? OR LOWER(course_code) LIKE ? ESCAPE '\\' OR LOWER(course_name) LIKE ? ESCAPE '\\')",
+			strings.TrimSpace(q.CourseText), text, text)
+	}
+	return db, q.Course != "" || q.Affiliation != "" || q.AI != "" || pattern(q.Vendor) != "" || pattern(q.CourseText) != ""
 }
 
 func equal(db *gorm.DB, column, v string) *gorm.DB {

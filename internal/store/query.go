@@ -73,8 +73,21 @@ type GrantQuery struct {
 	CanvasUser string
 	RequestID  string
 	States     []access.GrantState
-	Course     string // Canvas id, of the request behind the grant
-	Renews     string // the grant it takes over from
+	IDs        []string // at most MaxLimit
+	Course     string   // Canvas id, of the request behind the grant
+	Renews     string   // the grant it takes over from
+	// Of the request behind the grant.
+	Affiliation access.Affiliation
+	AI          string
+	Vendor      string // part of the maker's name, without regard to case
+	// SponsorCanvas is the Canvas user id of who stands for the token now.
+	SponsorCanvas string
+	// CourseText and SponsorText find what somebody typed: a Canvas id, or part
+	// of the course's name or code, or of the sponsor's name.
+	CourseText, SponsorText string
+	// IssuedBefore and UnusedSince select tokens that were made before that, and
+	// that were neither used nor made since then.
+	IssuedBefore, UnusedSince time.Time
 	// Search finds text, without regard to case, in the title, the request's
 	// code, and the owner's name.
 	Search string

@@ -56,6 +56,7 @@ type requestRow struct {
 	Renews        ref
 	Since         moment
 	Adopts        ref
+	Vendor        string
 }
 
 func (requestRow) TableName() string { return "requests" }
@@ -81,6 +82,7 @@ func rowOfRequest(r access.Request) (requestRow, error) {
 		DecidedBy: ref(r.DecidedBy), DecidedAt: stamp(r.DecidedAt), Reason: r.Reason, Alternative: r.Alternative, AltText: r.AltText,
 		Conditions: r.Conditions, CollectBy: stamp(r.CollectBy), ClosedAt: stamp(r.ClosedAt), RefiledFrom: ref(r.RefiledFrom),
 		Renews: ref(r.Renews), Since: stamp(r.Since), Adopts: ref(r.Adopts),
+		Vendor: strings.ToLower(r.Answers.MakerName),
 	}, nil
 }
 

@@ -36,7 +36,9 @@ CREATE INDEX grants_digest ON grants (tenant, digest) WHERE digest IS NOT NULL;
 ALTER TABLE requests
     ADD COLUMN renews text COLLATE "C",
     ADD COLUMN since timestamptz,
-    ADD COLUMN adopts text COLLATE "C";
+    ADD COLUMN adopts text COLLATE "C",
+    ADD COLUMN vendor text NOT NULL DEFAULT ''; -- the maker's name in lower case, for selecting by company
+UPDATE requests SET vendor = LOWER(COALESCE(answers::jsonb ->> 'maker_name', ''));
 CREATE INDEX requests_renews ON requests (tenant, renews) WHERE renews IS NOT NULL;
 CREATE INDEX requests_adopts ON requests (tenant, adopts) WHERE adopts IS NOT NULL;
 
@@ -162,8 +164,14 @@ CREATE TABLE mass_revocations (
     ended_at   timestamptz,
     tokens     integer NOT NULL,
     people     integer NOT NULL,
+    estimate   integer NOT NULL, -- seconds that its deletions were expected to take
+    -- Whoever works on it now. In one tenant only one works at a time: its calls
+    -- to Canvas go one after the other.
+    leased_by    text NOT NULL,
+    leased_until timestamptz,
     UNIQUE (tenant, id)
 );
+CREATE INDEX mass_revocations_leased ON mass_revocations (tenant, leased_until) WHERE leased_until IS NOT NULL;
 CREATE INDEX mass_revocations_planned ON mass_revocations (tenant, planned_at);
 
 CREATE TABLE mass_items (
@@ -178,3 +186,4 @@ CREATE TABLE mass_items (
     PRIMARY KEY (mass, grant_id)
 );
 CREATE INDEX mass_items_state ON mass_items (mass, state, next_try, grant_id);
+CREATE INDEX mass_items_grant ON mass_items (grant_id);

@@ -84,6 +84,9 @@ CREATE INDEX grants_digest ON grants (tenant, digest) WHERE digest IS NOT NULL;
 ALTER TABLE requests ADD COLUMN renews TEXT;
 ALTER TABLE requests ADD COLUMN since TEXT;
 ALTER TABLE requests ADD COLUMN adopts TEXT;
+-- The maker's name in lower case, for selecting by company.
+ALTER TABLE requests ADD COLUMN vendor TEXT NOT NULL DEFAULT '';
+UPDATE requests SET vendor = LOWER(COALESCE(json_extract(answers, '$.maker_name'), ''));
 CREATE INDEX requests_renews ON requests (tenant, renews) WHERE renews IS NOT NULL;
 CREATE INDEX requests_adopts ON requests (tenant, adopts) WHERE adopts IS NOT NULL;
 
@@ -209,8 +212,14 @@ CREATE TABLE mass_revocations (
     ended_at   TEXT,
     tokens     INTEGER NOT NULL,
     people     INTEGER NOT NULL,
+    estimate   INTEGER NOT NULL, -- seconds that its deletions were expected to take
+    -- Whoever works on it now. In one tenant only one works at a time: its calls
+    -- to Canvas go one after the other.
+    leased_by    TEXT NOT NULL,
+    leased_until TEXT,
     UNIQUE (tenant, id)
 ) STRICT;
+CREATE INDEX mass_revocations_leased ON mass_revocations (tenant, leased_until) WHERE leased_until IS NOT NULL;
 CREATE INDEX mass_revocations_planned ON mass_revocations (tenant, planned_at);
 
 CREATE TABLE mass_items (
@@ -225,3 +234,4 @@ CREATE TABLE mass_items (
     PRIMARY KEY (mass, grant_id)
 ) STRICT;
 CREATE INDEX mass_items_state ON mass_items (mass, state, next_try, grant_id);
+CREATE INDEX mass_items_grant ON mass_items (grant_id);
