@@ -55,6 +55,7 @@ const (
 	WhySecondPerson    Why = "second_person"    // this takes two people, and this one has had their say
 	WhyIncident        Why = "incident"         // a leak was reported and is not cleared yet
 	WhyNotRenewable    Why = "not_renewable"    // too early, too late, or renewed already
+	WhyRenewedEnded    Why = "renewed_ended"    // the token that a request renews was ended for cause
 	WhyTotalLife       Why = "total_life"       // the longest life of a token and its renewals is used up
 	WhyNoFreeze        Why = "no_freeze"        // this Canvas does not let the tool freeze
 )

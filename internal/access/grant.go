@@ -60,6 +60,7 @@ const (
 	ByOwnerLeft  Cause = "owner_left"   // its owner lost the course, the role or the Canvas account
 	ByCourse     Cause = "course_over"  // the course ended, and the grace after it
 	ByMass       Cause = "mass"         // part of a mass revocation
+	ByDuties     Cause = "duties"       // after a merge of Canvas accounts its owner is also its sponsor, or who approved it
 )
 
 // Grant is the life of one token. It never holds the token's value.

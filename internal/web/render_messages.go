@@ -130,7 +130,7 @@ func closedMessages() []string {
 		add(troubleKey(key))
 	}
 	for _, c := range []access.Cause{access.ByOwner, access.BySponsor, access.ByReviewer, access.ByCanvas, access.ByNoReplaced, access.ByFault,
-		access.ByLeak, access.ByMisuse, access.ByAltered, access.BySuperseded, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByMass} {
+		access.ByLeak, access.ByMisuse, access.ByAltered, access.BySuperseded, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByMass, access.ByDuties} {
 		add("cause." + string(c))
 	}
 	for _, do := range []access.Action{access.Withdraw, access.Endorse, access.Decline, access.Claim, access.Release, access.Approve,

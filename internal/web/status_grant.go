@@ -204,7 +204,7 @@ func (s Shell) cause(c workflow.Case) template.HTML {
 		return s.H("cause."+string(g.Cause), "Name", who(s.name(c, g.EndedBy)))
 	case access.ByMisuse:
 		return s.H("cause.misuse", "Name", who(s.name(c, g.EndedBy)))
-	case access.ByNoReplaced, access.ByFault, access.ByLeak, access.ByAltered, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByMass:
+	case access.ByNoReplaced, access.ByFault, access.ByLeak, access.ByAltered, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByMass, access.ByDuties:
 		return s.H("cause." + string(g.Cause))
 	}
 	return ""

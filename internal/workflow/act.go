@@ -235,6 +235,18 @@ type failure struct {
 // failing finds the earliest stage that r no longer passes by what Canvas says
 // now, or none.
 func (s *Service) failing(ctx context.Context, f far, r access.Request) (failure, error) {
+	if r.Renews != "" {
+		var of access.Grant
+		if err := s.Store.Read(ctx, func(tx *store.Tx) (err error) {
+			of, err = tx.Grant(r.Tenant, r.Renews)
+			return err
+		}); err != nil {
+			return failure{}, err
+		}
+		if of.Cause.Distrusted() {
+			return failure{to: access.AwaitingReview, why: access.WhyRenewedEnded}, nil
+		}
+	}
 	requester, err := s.canvasUser(ctx, r.Tenant, r.Requester)
 	if err != nil {
 		return failure{}, err

@@ -53,6 +53,9 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 			if c.FreezeReason, err = s.freezeReason(tx, g); err != nil {
 				return nil, err
 			}
+			if err := s.setRenewal(tx, &c); err != nil {
+				return nil, err
+			}
 		case !errors.Is(err, access.ErrNotFound):
 			return nil, err
 		}
@@ -196,6 +199,11 @@ func (s *Service) open(ctx context.Context, f far, sess Session, who access.Acto
 		st, err := s.shownStanding(ctx, f, Session{Tenant: sess.Tenant, CanvasUser: owner.CanvasUser})
 		if err == nil {
 			p.Reach = reach(st.Enrollments, st.At)
+		}
+	}
+	if p.Request.Renews != "" && (p.Reviewer || p.Sponsor) && p.Request.State.Open() {
+		if p.Evidence, err = s.evidence(ctx, f, p.Request); err != nil {
+			return CasePage{}, err
 		}
 	}
 	if p.Own && p.Can[access.ChooseSponsor] {

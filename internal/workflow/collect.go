@@ -300,7 +300,7 @@ func (s *Service) intend(ctx context.Context, sess Session, r access.Request, en
 		if err := noLeak(tx, r.Tenant, r.Requester); err != nil {
 			return err
 		}
-		live, err := tx.CountGrants(store.GrantQuery{Tenant: r.Tenant, Owner: r.Requester, States: liveStates})
+		live, err := liveTokens(tx, r.Tenant, r.Requester, before.Renews)
 		if err != nil {
 			return err
 		}

@@ -105,7 +105,7 @@ func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form,
 		} else if err != nil && !errors.Is(err, access.ErrNotFound) {
 			return err
 		}
-		form.Quota, err = s.quota(tx, sess)
+		form.Quota, err = s.quota(tx, sess, form.Draft.Renews)
 		return err
 	})
 	if err != nil {
@@ -150,15 +150,15 @@ var openStates = slices.DeleteFunc(slices.Clone(access.RequestStates), func(s ac
 
 var liveStates = slices.DeleteFunc(slices.Clone(access.GrantStates), func(s access.GrantState) bool { return !s.Live() })
 
-// quota tells which of the policy's numbers another request would exceed. Who
-// goes on to add one must hold the person's lock, so that two at once are
-// counted one after the other.
-func (s *Service) quota(tx *store.Tx, sess Session) (access.Why, error) {
+// quota tells which of the policy's numbers another request would exceed, one
+// that renews the grant given, or none. Who goes on to add one must hold the
+// person's lock, so that two at once are counted one after the other.
+func (s *Service) quota(tx *store.Tx, sess Session, renews string) (access.Why, error) {
 	open, err := tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: openStates})
 	if err != nil {
 		return "", err
 	}
-	live, err := tx.CountGrants(store.GrantQuery{Tenant: sess.Tenant, Owner: sess.Person, States: liveStates})
+	live, err := liveTokens(tx, sess.Tenant, sess.Person, renews)
 	if err != nil {
 		return "", err
 	}
@@ -169,6 +169,12 @@ func (s *Service) quota(tx *store.Tx, sess Session) (access.Why, error) {
 		return access.WhyQuotaLive, nil
 	}
 	return "", nil
+}
+
+// liveTokens counts a person's live tokens as access.LiveTokens does.
+func liveTokens(tx *store.Tx, tenant access.TenantID, owner access.PersonID, renewing string) (int, error) {
+	gs, err := tx.Grants(store.GrantQuery{Tenant: tenant, Owner: owner, States: liveStates, Limit: store.MaxLimit})
+	return access.LiveTokens(gs, renewing), err
 }
 
 // maxDrafts bounds how many drafts one person may have.
@@ -196,7 +202,7 @@ func (s *Service) SaveDraft(ctx context.Context, sess Session, draftID string, a
 			}
 			return tx.DropKept(sess.Tenant, sess.Person, r.ID, FormRequest)
 		}
-		r, err = s.newDraft(tx, sess, a, "")
+		r, err = s.newDraft(tx, sess, a, origin{})
 		return err
 	})
 	if err != nil {
@@ -205,7 +211,13 @@ func (s *Service) SaveDraft(ctx context.Context, sess Session, draftID string, a
 	return r, nil
 }
 
-func (s *Service) newDraft(tx *store.Tx, sess Session, a access.Answers, refiled string) (access.Request, error) {
+// origin is what a draft starts from; zero for a new request.
+type origin struct {
+	refiled string        // the request that ended
+	renews  *access.Grant // the token to renew
+}
+
+func (s *Service) newDraft(tx *store.Tx, sess Session, a access.Answers, from origin) (access.Request, error) {
 	n, err := tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: []access.RequestState{access.Draft}})
 	if err != nil {
 		return access.Request{}, err
@@ -215,10 +227,13 @@ func (s *Service) newDraft(tx *store.Tx, sess Session, a access.Answers, refiled
 	}
 	now := s.Now()
 	r := access.Request{ID: store.NewID("req"), Tenant: sess.Tenant, Version: 1, State: access.Draft, Requester: sess.Person,
-		Course: sess.Course, Answers: a, CreatedAt: now, UpdatedAt: now, RefiledFrom: refiled}
+		Course: sess.Course, Answers: a, CreatedAt: now, UpdatedAt: now, RefiledFrom: from.refiled}
 	e := s.event(r.Tenant, string(sess.Person), audit.RequestCreate, r.ID)
-	if refiled != "" {
-		e.Action, e.Related = audit.RequestRefile, refiled
+	if g := from.renews; g != nil {
+		r.Renews, r.Since, e.Related = g.ID, g.Since, g.ID
+	}
+	if from.refiled != "" {
+		e.Action, e.Related = audit.RequestRefile, from.refiled
 	}
 	e.To, e.Version = string(r.State), r.Version
 	if err := tx.CreateRequest(r, e, nil); err != nil {
@@ -243,7 +258,8 @@ func (s *Service) DiscardDraft(ctx context.Context, sess Session, draftID string
 }
 
 // Refile starts a new draft with the answers of a request that was declined or
-// timed out, linked to it. Pressing twice gives the same draft.
+// timed out, linked to it. Pressing twice gives the same draft. One that asked for
+// a renewal still does, while the token can be renewed.
 func (s *Service) Refile(ctx context.Context, sess Session, id string) (access.Request, error) {
 	if sess.NoWrites != "" {
 		return access.Request{}, s.noteRefusal(ctx, sess, id, access.Refile, access.Refuse(sess.NoWrites))
@@ -260,6 +276,9 @@ func (s *Service) Refile(ctx context.Context, sess Session, id string) (access.R
 		if !access.Can(r, access.Refile, sess.actor()) {
 			return &access.TransitionError{From: string(r.State), Action: access.Refile}
 		}
+		if err := tx.LockPerson(sess.Tenant, sess.Person); err != nil {
+			return err
+		}
 		drafts, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: []access.RequestState{access.Draft}, Limit: maxDrafts})
 		if err != nil {
 			return err
@@ -270,13 +289,31 @@ func (s *Service) Refile(ctx context.Context, sess Session, id string) (access.R
 				return nil
 			}
 		}
+		again := origin{refiled: r.ID}
+		if r.Renews != "" {
+			// The same wish, the same bounds: it goes on to renew its token if it can.
+			g, err := tx.Grant(sess.Tenant, r.Renews)
+			if err != nil {
+				return err
+			}
+			open, found, err := openRenewal(tx, g)
+			if err != nil || found {
+				out = open
+				return err
+			}
+			if why, err := s.renewable(tx, g, r.Affiliation); err != nil {
+				return err
+			} else if why == "" {
+				again.renews = &g
+			}
+		}
 		a := r.Answers
 		a.SponsorKey, a.Accepted = "", false
 		from := sess
 		if r.Course.ID != "" {
 			from.Course = r.Course
 		}
-		out, err = s.newDraft(tx, from, a, r.ID)
+		out, err = s.newDraft(tx, from, a, again)
 		return err
 	})
 	return out, err

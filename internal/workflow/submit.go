@@ -73,9 +73,15 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 				return nil
 			}
 		}
-		why, err := s.quota(tx, sess)
+		why, err := s.quota(tx, sess, r.Renews)
 		if err != nil {
 			return err
+		}
+		if why == "" && r.Renews != "" {
+			why, err = s.stillRenews(tx, r, j.affiliation)
+			if err != nil {
+				return err
+			}
 		}
 		if why != "" {
 			return access.Refuse(why)
@@ -83,7 +89,7 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 		if draftID == "" {
 			from := sess
 			from.Course = course
-			if r, err = s.newDraft(tx, from, a, ""); err != nil {
+			if r, err = s.newDraft(tx, from, a, origin{}); err != nil {
 				return err
 			}
 		}
@@ -165,6 +171,9 @@ func (s *Service) judge(ctx context.Context, f far, sess Session, course access.
 		return j, s.unasked(ctx, "the course's end", err)
 	}
 	d := access.DraftForm{Answers: a, Affiliation: aff, Now: s.Now(), Location: sess.Location()}
+	if !since.IsZero() && !since.Add(pol.For(aff).MaxTotal).After(d.Now) {
+		return j, access.Refuse(access.WhyTotalLife)
+	}
 	d.Latest, d.LatestCause = pol.LatestEnd(aff, end, f.tenant.LearnedCapDays, since, d.Now)
 	if rule == access.RuleSponsor && a.SponsorKey != "" {
 		j.sponsor, err = s.namedSponsor(ctx, f, sess, course.ID, a.SponsorKey)

@@ -89,6 +89,9 @@ type Case struct {
 	Request access.Request
 	Grant   *access.Grant // nil while none exists
 	Names   map[access.PersonID]string
+	// Renewal is the renewal of the grant that is under way: a draft (shown to its
+	// author alone) or an open request; nil when there is none.
+	Renewal *access.Request
 	// FreezeReason is what the person who froze the grant wrote.
 	FreezeReason string
 	// Own, Sponsor and Reviewer tell in which parts the session's person sees it.
@@ -125,8 +128,29 @@ type CasePage struct {
 	Others []access.Grant
 	// Affiliations for identity lines, by person.
 	Sponsors []Teacher // for choosing another sponsor
+	// Evidence is what is known of the token that this request renews; nil for any
+	// other request.
+	Evidence *Evidence
 	// Latest is the last end a sponsor or reviewer may set.
 	Latest time.Time
+}
+
+// Evidence is what sponsor and reviewer see of a token when its renewal is asked
+// for (product F13).
+type Evidence struct {
+	Of access.Grant
+	// IdleDays are whole days since its last use, or since its activation if it
+	// was never used.
+	IdleDays int
+	// Until is the latest end that a token and its renewals may have together.
+	Until time.Time
+	// CourseEnd is when the course ends or ended by Canvas; CourseRead tells
+	// whether Canvas was asked.
+	CourseEnd  time.Time
+	CourseRead bool
+	// Sponsor is who stands for the token now, "" when nobody does. SponsorWhy is
+	// why they no longer could, "" when they can, WhyCanvas when it is not known.
+	SponsorWhy access.Why
 }
 
 // Reach is what a token of one person reaches, because Canvas tokens cannot be

@@ -180,10 +180,16 @@ func (s *Service) observe(ctx context.Context, f far, g access.Grant) error {
 				return err
 			}
 			after.CheckedAt, after.LastUsedAt = now, t.LastUsedAt
-			return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.SeenActive), nil)
+			if err := tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.SeenActive), nil); err != nil {
+				return err
+			}
+			return s.rotate(tx, after)
 		}
 		before.CheckedAt, before.LastUsedAt = now, t.LastUsedAt
-		return tx.NoteGrant(before)
+		if err := tx.NoteGrant(before); err != nil {
+			return err
+		}
+		return s.rotate(tx, before)
 	})
 }
 
@@ -253,8 +259,12 @@ func (s *Service) tickRequests(ctx context.Context, t store.Tenant) error {
 	return nil
 }
 
+// standingStates are those of a token that was handed over and is not ending.
+var standingStates = []access.GrantState{access.HandedOver, access.Active, access.Freezing, access.Frozen, access.Replacing}
+
 // tickGrants begins the end of grants whose time is over, who were never
-// activated, or whose successor was never made.
+// activated, whose successor was never made or has taken over, or for whom
+// nobody stood in time.
 func (s *Service) tickGrants(ctx context.Context, t store.Tenant) error {
 	now := s.Now()
 	for _, due := range []struct {
@@ -264,6 +274,8 @@ func (s *Service) tickGrants(ctx context.Context, t store.Tenant) error {
 		{store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.HandedOver}, ActivateBefore: now, Limit: tickBatch}, access.ByUnclaimed},
 		{store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.Replacing}, ActivateBefore: now, Limit: tickBatch}, access.ByNoReplaced},
 		{store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.HandedOver, access.Active, access.Replacing}, EndsBefore: now, Limit: tickBatch}, access.ByEnd},
+		{store.GrantQuery{Tenant: t.ID, States: standingStates, RetireBefore: now, Limit: tickBatch}, access.BySuperseded},
+		{store.GrantQuery{Tenant: t.ID, States: standingStates, GapBefore: now, Limit: tickBatch}, access.ByNoSponsor},
 	} {
 		var gs []access.Grant
 		err := s.Store.Read(ctx, func(tx *store.Tx) error {
