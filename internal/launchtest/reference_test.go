@@ -41,19 +41,16 @@ type reference struct {
 // The product's statements, word by word.
 const (
 	readOnly      = "begin isolation level repeatable read read only"
-	selectState   = `SELECT * FROM "lti_states" WHERE hash = $1`
-	selectPlat    = `SELECT platforms.*, tenants.platform_guid FROM "platforms" JOIN tenants ON tenants.id = platforms.tenant WHERE platforms.id = $1 ORDER BY platforms.created_at, platforms.id`
-	selectDeploys = `SELECT * FROM "platform_deployments" WHERE platform IN ($1) ORDER BY platform, position`
-	deleteState   = `DELETE FROM lti_states WHERE hash = $1 RETURNING *`
-	selectTenant  = `SELECT * FROM "tenants" WHERE id = $1 LIMIT $2`
-	selectPerson  = `SELECT * FROM "people" WHERE tenant = $1 AND id = (SELECT person FROM person_subs WHERE tenant = $2 AND sub = $3) LIMIT $4`
-	endSessions   = `DELETE FROM "sessions" WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
-	insertSession = `INSERT INTO "sessions" ("hash","tenant","person","platform","place","rights","data","created_at","launched_at","seen_at","idle_until","ends_at","cookie_seen") VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13) ON CONFLICT ("hash") DO UPDATE SET "data"="excluded"."data","launched_at"="excluded"."launched_at","seen_at"="excluded"."seen_at","idle_until"="excluded"."idle_until","ends_at"="excluded"."ends_at","cookie_seen"="excluded"."cookie_seen"`
-	countWaiting  = `SELECT count(*) FROM "requests" WHERE requests.tenant = $1 AND sponsor = $2 AND state IN ($3)`
-	countSponsor  = `SELECT count(*) FROM "requests" WHERE requests.tenant = $1 AND sponsor = $2`
-	selectStuck   = `SELECT * FROM "grants" WHERE grants.tenant = $1 AND owner = $2 AND state IN ($3) ORDER BY created_at DESC, id DESC LIMIT $4`
+	stateColumns  = `hash, nonce_hash, binder_hash, registration_id, deployment_id, target_link_uri, storage_target, created_at, expires_at`
+	selectState   = `SELECT ` + stateColumns + ` FROM lti_states WHERE hash = $1`
+	deleteState   = `DELETE FROM lti_states WHERE hash = $1 RETURNING ` + stateColumns
+	selectPlace   = `SELECT p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts, p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at, t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.version, t.created_at, d.deployment_id, d.root FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN platform_deployments d ON d.platform = p.id WHERE p.id = $1 ORDER BY d.position`
+	selectPerson  = `SELECT p.id, p.tenant, p.canvas_user, p.name, p.short_name, p.locale, p.time_zone, p.email, p.merged_into, p.seen_at, p.created_at FROM person_subs s JOIN people p ON p.tenant = s.tenant AND p.id = s.person WHERE s.tenant = $1 AND s.sub = $2`
+	endSessions   = `DELETE FROM sessions WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
+	insertSession = `INSERT INTO sessions (hash, tenant, person, platform, place, rights, data, created_at, launched_at, seen_at, idle_until, ends_at, cookie_seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (hash) DO UPDATE SET data = excluded.data, launched_at = excluded.launched_at, seen_at = excluded.seen_at, idle_until = excluded.idle_until, ends_at = excluded.ends_at, cookie_seen = excluded.cookie_seen`
+	selectTally   = `SELECT (SELECT COUNT(*) FROM requests WHERE tenant = $1 AND sponsor = $2), (SELECT COUNT(*) FROM requests WHERE tenant = $3 AND sponsor = $4 AND state = 'awaiting_sponsor'), (SELECT COUNT(*) FROM grants WHERE tenant = $5 AND state = 'revoking' AND owner = $6), 0`
 	selectMine    = `SELECT * FROM "requests" WHERE requests.tenant = $1 AND requester = $2 ORDER BY updated_at DESC, id DESC LIMIT $3`
-	selectKept    = `SELECT * FROM "kept" WHERE tenant = $1 AND person = $2 ORDER BY updated_at DESC, object, form LIMIT $3`
+	selectKept    = `SELECT tenant, person, object, form, data, updated_at FROM kept WHERE tenant = $1 AND person = $2 ORDER BY updated_at DESC, object, form LIMIT $3`
 )
 
 // The rows, with every column that the statements return.
@@ -67,37 +64,31 @@ func (r *stateRow) scan(row pgx.Row) error {
 	return row.Scan(&r.hash, &r.nonce, &r.binder, &r.registration, &r.deployment, &r.target, &r.storage, &r.created, &r.expires)
 }
 
-type platformRow struct {
+// placeRow is a platform with its tenant and deployments.
+type placeRow struct {
 	id, tenant, name, issuer, client, authURL, tokenURL, keySetURL string
 	rosterHosts, frameOrigins, canvasURLs                          string
 	allowPrivate, disabled                                         bool
 	credential                                                     []byte
 	credentialKind                                                 string
-	created                                                        time.Time
-	guid                                                           string
+	created, founded                                               time.Time
+	schoolName, guid, account, school                              string
+	capDays, version                                               int
 
 	deployments []deploymentRow
 	origins     []string
 }
 
 type deploymentRow struct {
-	platform             string
-	position             int
-	issuer, client, name string
-	root                 bool
-}
-
-type tenantRow struct {
-	id, name, guid, account, school string
-	capDays, lastNumber, version    int
-	created                         time.Time
+	name string
+	root bool
 }
 
 type personRow struct {
-	id, tenant, canvasUser, name, shortName, search, locale, zone, email string
-	merged                                                               *string
-	seen                                                                 *time.Time
-	created                                                              time.Time
+	id, tenant, canvasUser, name, shortName, locale, zone, email string
+	merged                                                       *string
+	seen                                                         *time.Time
+	created                                                      time.Time
 }
 
 // token is the payload of an id_token, as far as a launch needs it.
@@ -142,7 +133,10 @@ type tokenClaims struct {
 	Placement string `json:"https://www.instructure.com/placement"`
 }
 
-var errBad = errors.New("bad launch")
+var (
+	errBad     = errors.New("bad launch")
+	errUnknown = errors.New("the reference knows no person with requests")
+)
 
 func (h *reference) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err := h.launch(w, r); err != nil {
@@ -161,8 +155,8 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 	if err := st.scan(h.pool.QueryRow(ctx, selectState, digest("lti state", state))); err != nil {
 		return err
 	}
-	var p platformRow
-	if err := h.read(ctx, func(tx pgx.Tx) error { return p.load(ctx, tx, st.registration) }); err != nil {
+	var p placeRow
+	if err := h.place(ctx, &p, st.registration); err != nil {
 		return err
 	}
 	c, err := h.verify(ctx, r.PostForm.Get("id_token"), p, st, now)
@@ -176,25 +170,21 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 	if !boundBy(r, state, st.binder) {
 		return errBad
 	}
-	var t tenantRow
 	var who personRow
-	if err := h.read(ctx, func(tx pgx.Tx) error { return p.load(ctx, tx, st.registration) }); err != nil {
+	if err := h.place(ctx, &p, st.registration); err != nil {
 		return err
 	}
-	if err := h.school(ctx, &t, &p); err != nil {
+	if err := who.scan(h.pool.QueryRow(ctx, selectPerson, p.tenant, c.Subject)); err != nil {
 		return err
 	}
-	if err := h.read(ctx, func(tx pgx.Tx) error { return who.load(ctx, tx, t.id, c.Subject) }); err != nil {
-		return err
-	}
-	if p.disabled || t.guid != c.Platform.GUID || who.canvasUser == "" || who.canvasUser != c.Custom.User {
+	if p.disabled || p.guid != c.Platform.GUID || who.canvasUser == "" || who.canvasUser != c.Custom.User {
 		return errBad
 	}
-	if err := h.begin(ctx, w, r, state, c, p, t, who, now); err != nil {
+	if err := h.begin(ctx, w, r, state, c, p, who, now); err != nil {
 		return err
 	}
 	if h.page {
-		if err := h.firstPage(ctx, &t, &p, who); err != nil {
+		if err := h.firstPage(ctx, &p, who); err != nil {
 			return err
 		}
 	}
@@ -203,7 +193,7 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 }
 
 // verify applies every rule that the product applies.
-func (h *reference) verify(ctx context.Context, token string, p platformRow, st stateRow, now time.Time) (*tokenClaims, error) {
+func (h *reference) verify(ctx context.Context, token string, p placeRow, st stateRow, now time.Time) (*tokenClaims, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return nil, errBad
@@ -284,9 +274,9 @@ func boundBy(r *http.Request, state, binder string) bool {
 }
 
 // begin makes the session and sends its cookie.
-func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Request, state string, c *tokenClaims, p platformRow, t tenantRow, who personRow, now time.Time) error {
+func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Request, state string, c *tokenClaims, p placeRow, who personRow, now time.Time) error {
 	sess := workflow.Session{
-		School: t.name, Platform: p.id, Sub: c.Subject, CanvasUser: who.canvasUser, Name: c.Name, Door: workflow.DoorCourse,
+		School: p.schoolName, Platform: p.id, Sub: c.Subject, CanvasUser: who.canvasUser, Name: c.Name, Door: workflow.DoorCourse,
 		Learner: slices.Contains(c.Roles, lti.RoleLearner), Teacher: slices.Contains(c.Roles, lti.RoleInstructor),
 		AccountRole: slices.Contains(c.Roles, lti.RoleInstitutionAdministrator), Locale: c.Custom.Locale, TimeZone: c.Custom.TimeZone,
 		CanvasURL: p.origins[0], Frames: p.origins, ReturnURL: c.Presentation.Return, LaunchedAt: now, Target: "/lti/launch",
@@ -315,10 +305,10 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 		return err
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
-	if _, err := tx.Exec(ctx, endSessions, t.id, who.id, place, rights, hash[:]); err != nil {
+	if _, err := tx.Exec(ctx, endSessions, p.tenant, who.id, place, rights, hash[:]); err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, insertSession, hash[:], t.id, who.id, p.id, place, rights, string(data), now, now, now,
+	if _, err := tx.Exec(ctx, insertSession, hash[:], p.tenant, who.id, p.id, place, rights, string(data), now, now, now,
 		now.Add(30*time.Minute), now.Add(8*time.Hour), false); err != nil {
 		return err
 	}
@@ -333,43 +323,28 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 	return nil
 }
 
-// firstPage reads what the student's home shows: navigation, home, navigation
-// again, the school's words.
-func (h *reference) firstPage(ctx context.Context, t *tenantRow, p *platformRow, who personRow) error {
-	navigation := func() error {
-		if err := h.school(ctx, t, p); err != nil {
-			return err
-		}
-		return h.read(ctx, func(tx pgx.Tx) error {
-			var waiting, all int
-			if err := tx.QueryRow(ctx, countWaiting, t.id, who.id, "awaiting_sponsor").Scan(&waiting); err != nil {
-				return err
-			}
-			if err := tx.QueryRow(ctx, countSponsor, t.id, who.id).Scan(&all); err != nil {
-				return err
-			}
-			return none(tx.Query(ctx, selectStuck, t.id, who.id, "revoking", store.MaxLimit))
-		})
-	}
-	if err := navigation(); err != nil {
+// firstPage reads what the student's home shows: the navigation, then the home.
+func (h *reference) firstPage(ctx context.Context, p *placeRow, who personRow) error {
+	if err := h.place(ctx, p, p.id); err != nil {
 		return err
 	}
-	if err := h.school(ctx, t, p); err != nil {
+	var sponsoring, endorse, revoking, review int
+	row := h.pool.QueryRow(ctx, selectTally, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id)
+	if err := row.Scan(&sponsoring, &endorse, &revoking, &review); err != nil {
 		return err
 	}
-	err := h.read(ctx, func(tx pgx.Tx) error {
-		if err := none(tx.Query(ctx, selectMine, t.id, who.id, 200)); err != nil {
+	if sponsoring+endorse+revoking+review > 0 {
+		return errUnknown
+	}
+	if err := h.place(ctx, p, p.id); err != nil {
+		return err
+	}
+	return h.read(ctx, func(tx pgx.Tx) error {
+		if err := none(tx.Query(ctx, selectMine, p.tenant, who.id, 200)); err != nil {
 			return err
 		}
-		return none(tx.Query(ctx, selectKept, t.id, who.id, store.MaxLimit))
+		return none(tx.Query(ctx, selectKept, p.tenant, who.id, store.MaxLimit))
 	})
-	if err != nil {
-		return err
-	}
-	if err := navigation(); err != nil {
-		return err
-	}
-	return h.read(ctx, func(tx pgx.Tx) error { return t.load(ctx, tx, t.id) })
 }
 
 // none reads rows of which this person has none.
@@ -379,7 +354,7 @@ func none(rows pgx.Rows, err error) error {
 	}
 	defer rows.Close()
 	if rows.Next() {
-		return errors.New("the reference knows no person with requests")
+		return errUnknown
 	}
 	return rows.Err()
 }
@@ -397,33 +372,9 @@ func (h *reference) read(ctx context.Context, do func(pgx.Tx) error) error {
 	return tx.Commit(ctx)
 }
 
-// school reads tenant and platform together.
-func (h *reference) school(ctx context.Context, t *tenantRow, p *platformRow) error {
-	return h.read(ctx, func(tx pgx.Tx) error {
-		if err := t.load(ctx, tx, p.tenant); err != nil {
-			return err
-		}
-		return p.load(ctx, tx, p.id)
-	})
-}
-
-func (r *tenantRow) load(ctx context.Context, tx pgx.Tx, id string) error {
-	if err := tx.QueryRow(ctx, selectTenant, id, 1).Scan(&r.id, &r.name, &r.guid, &r.account, &r.school, &r.capDays, &r.lastNumber, &r.version, &r.created); err != nil {
-		return err
-	}
-	return json.Unmarshal([]byte(r.school), new(store.School))
-}
-
-func (r *platformRow) load(ctx context.Context, tx pgx.Tx, id string) error {
-	err := tx.QueryRow(ctx, selectPlat, id).Scan(&r.id, &r.tenant, &r.name, &r.issuer, &r.client, &r.authURL, &r.tokenURL, &r.keySetURL,
-		&r.rosterHosts, &r.frameOrigins, &r.canvasURLs, &r.allowPrivate, &r.disabled, &r.credential, &r.credentialKind, &r.created, &r.guid)
-	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal([]byte(r.canvasURLs), &r.origins); err != nil {
-		return err
-	}
-	rows, err := tx.Query(ctx, selectDeploys, id)
+// place reads a platform with its tenant and deployments.
+func (h *reference) place(ctx context.Context, r *placeRow, id string) error {
+	rows, err := h.pool.Query(ctx, selectPlace, id)
 	if err != nil {
 		return err
 	}
@@ -431,17 +382,28 @@ func (r *platformRow) load(ctx context.Context, tx pgx.Tx, id string) error {
 	r.deployments = r.deployments[:0]
 	for rows.Next() {
 		var d deploymentRow
-		if err := rows.Scan(&d.platform, &d.position, &d.issuer, &d.client, &d.name, &d.root); err != nil {
+		err := rows.Scan(&r.id, &r.tenant, &r.name, &r.issuer, &r.client, &r.authURL, &r.tokenURL, &r.keySetURL, &r.rosterHosts,
+			&r.frameOrigins, &r.canvasURLs, &r.allowPrivate, &r.disabled, &r.credential, &r.credentialKind, &r.created,
+			&r.schoolName, &r.guid, &r.account, &r.school, &r.capDays, &r.version, &r.founded, &d.name, &d.root)
+		if err != nil {
 			return err
 		}
 		r.deployments = append(r.deployments, d)
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if len(r.deployments) == 0 {
+		return errBad
+	}
+	if err := json.Unmarshal([]byte(r.canvasURLs), &r.origins); err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(r.school), new(store.School))
 }
 
-func (r *personRow) load(ctx context.Context, tx pgx.Tx, tenant, sub string) error {
-	return tx.QueryRow(ctx, selectPerson, tenant, tenant, sub, 1).Scan(&r.id, &r.tenant, &r.canvasUser, &r.name, &r.shortName, &r.search,
-		&r.locale, &r.zone, &r.email, &r.merged, &r.seen, &r.created)
+func (r *personRow) scan(row pgx.Row) error {
+	return row.Scan(&r.id, &r.tenant, &r.canvasUser, &r.name, &r.shortName, &r.locale, &r.zone, &r.email, &r.merged, &r.seen, &r.created)
 }
 
 // digest and cookieName are the product's (package lti): both sides answer the

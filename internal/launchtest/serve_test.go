@@ -179,11 +179,7 @@ func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, sess w
 // firstReads reads what the first page shows, in the order of package web.
 func firstReads(ctx context.Context, w *workflow.Service, sess workflow.Session) error {
 	_ = w.Nav(ctx, sess)
-	if _, err := w.Home(ctx, sess); err != nil {
-		return err
-	}
-	_ = w.Nav(ctx, sess)
-	_, err := w.School(ctx, sess)
+	_, err := w.Home(ctx, sess)
 	return err
 }
 

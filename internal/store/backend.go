@@ -19,8 +19,7 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) error {
 		Place: r.Place, Rights: r.Rights, Data: r.Data, CreatedAt: r.CreatedAt, LaunchedAt: r.LaunchedAt, SeenAt: r.SeenAt,
 		IdleUntil: r.IdleUntil, EndsAt: r.EndsAt, CookieSeen: r.CookieSeen}
 	return s.InTx(ctx, func(tx *Tx) error {
-		err := tx.db.Where("tenant = ? AND person = ? AND place = ? AND rights <> ? AND hash <> ?", r.Tenant, r.Person, r.Place, r.Rights, r.Hash).
-			Delete(&sessionRow{}).Error
+		_, err := tx.conn().ExecContext(ctx, endOthers.on(s), r.Tenant, r.Person, r.Place, r.Rights, r.Hash)
 		if err != nil {
 			return tx.fail("end sessions with other rights", err)
 		}
@@ -30,9 +29,13 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) error {
 
 // FindSession implements session.Backend.
 func (s *Store) FindSession(ctx context.Context, hash []byte, now time.Time) (session.Record, error) {
-	x, err := findSession(s.db.WithContext(ctx), hash, now)
+	var x Session
+	err := s.look(ctx, "find session", func(c gorm.ConnPool) (err error) {
+		x, err = findSession(ctx, s, c, hash, now)
+		return err
+	})
 	if err != nil {
-		return session.Record{}, none(fail(ctx, "find session", err))
+		return session.Record{}, none(err)
 	}
 	return session.Record{Hash: x.Hash, Tenant: string(x.Tenant), Person: string(x.Person), Platform: x.Platform, Place: x.Place,
 		Rights: x.Rights, Data: x.Data, CreatedAt: x.CreatedAt, LaunchedAt: x.LaunchedAt, SeenAt: x.SeenAt, IdleUntil: x.IdleUntil,

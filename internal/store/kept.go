@@ -49,18 +49,18 @@ func (tx *Tx) KeptFor(tenant access.TenantID, person access.PersonID, object, fo
 
 // KeptOf returns everything that is kept for a person, newest first.
 func (tx *Tx) KeptOf(tenant access.TenantID, person access.PersonID) ([]Kept, error) {
-	var rows []keptRow
-	err := tx.db.Where("tenant = ? AND person = ?", string(tenant), string(person)).
-		Order("updated_at DESC, object, form").Limit(MaxLimit).Find(&rows).Error
-	if err != nil {
-		return nil, tx.fail("kept", err)
-	}
-	out := make([]Kept, len(rows))
-	for i, r := range rows {
-		out[i] = r.kept()
-	}
-	return out, nil
+	var out []Kept
+	err := tx.s.each(tx.ctx, tx.conn(), selectKept, func(row scanner) error {
+		var r keptRow
+		err := row.Scan(&r.Tenant, &r.Person, &r.Object, &r.Form, &r.Data, &r.UpdatedAt)
+		out = append(out, r.kept())
+		return err
+	}, string(tenant), string(person), MaxLimit)
+	return out, tx.fail("kept", err)
 }
+
+var selectKept = say(`SELECT tenant, person, object, form, data, updated_at FROM kept WHERE tenant = ? AND person = ?
+	ORDER BY updated_at DESC, object, form LIMIT ?`)
 
 // DropKept deletes what is kept. Nothing kept is no error.
 func (tx *Tx) DropKept(tenant access.TenantID, person access.PersonID, object, form string) error {

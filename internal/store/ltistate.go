@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gorm.io/gorm"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -58,32 +60,42 @@ WHERE (SELECT COUNT(*) FROM (
 	})
 }
 
+const stateColumns = "hash, nonce_hash, binder_hash, registration_id, deployment_id, target_link_uri, storage_target, created_at, expires_at"
+
+func (r *stateRow) scan(from scanner) error {
+	return from.Scan(&r.Hash, &r.NonceHash, &r.BinderHash, &r.RegistrationID, &r.DeploymentID, &r.TargetLinkURI, &r.StorageTarget,
+		&r.CreatedAt, &r.ExpiresAt)
+}
+
+var (
+	selectState = say("SELECT " + stateColumns + " FROM lti_states WHERE hash = ?")
+	spendState  = say("DELETE FROM lti_states WHERE hash = ? RETURNING " + stateColumns)
+)
+
 // State implements lti.StateStore.
 func (s *Store) State(ctx context.Context, hash string) (lti.State, error) {
-	var rows []stateRow
-	if err := s.db.WithContext(ctx).Where("hash = ?", hash).Find(&rows).Error; err != nil {
-		return lti.State{}, fail(ctx, "state", err)
-	}
-	if len(rows) == 0 {
-		return lti.State{}, lti.ErrStateUnknown
-	}
-	return rows[0].state(), nil
+	var r stateRow
+	err := s.look(ctx, "state", func(c gorm.ConnPool) error {
+		return r.scan(c.QueryRowContext(ctx, selectState.on(s), hash))
+	})
+	return r.state(), orElse(err, lti.ErrStateUnknown)
 }
 
 // SpendState implements lti.StateStore.
 func (s *Store) SpendState(ctx context.Context, hash string) (lti.State, error) {
-	var rows []stateRow
-	err := s.statement(ctx, func(db *gorm.DB) error {
-		rows = nil
-		return fail(ctx, "spend state", db.Raw("DELETE FROM lti_states WHERE hash = ? RETURNING *", hash).Scan(&rows).Error)
+	var r stateRow
+	err := s.change(ctx, "spend state", func(c gorm.ConnPool) error {
+		return r.scan(c.QueryRowContext(ctx, spendState.on(s), hash))
 	})
-	if err != nil {
-		return lti.State{}, err
+	return r.state(), orElse(err, lti.ErrStateSpent)
+}
+
+// orElse is what a caller's interface calls a row that is not there.
+func orElse(err, missing error) error {
+	if errors.Is(err, access.ErrNotFound) {
+		return missing
 	}
-	if len(rows) == 0 {
-		return lti.State{}, lti.ErrStateSpent
-	}
-	return rows[0].state(), nil
+	return err
 }
 
 type heldRow struct {

@@ -214,19 +214,3 @@ func (s *Store) FindRegistration(ctx context.Context, issuer, clientID, deployme
 	}
 	return found[0].Registration, nil
 }
-
-// Registration implements lti.RegistrationStore.
-func (s *Store) Registration(ctx context.Context, id string) (lti.Registration, error) {
-	var p Platform
-	err := s.Read(ctx, func(tx *Tx) (err error) {
-		p, err = tx.Platform(id)
-		return err
-	})
-	switch {
-	case errors.Is(err, access.ErrNotFound), err == nil && p.Disabled:
-		return lti.Registration{}, lti.ErrUnknownRegistration
-	case err != nil:
-		return lti.Registration{}, err
-	}
-	return p.Registration, nil
-}

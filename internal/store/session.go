@@ -1,12 +1,12 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 )
@@ -29,6 +29,16 @@ type sessionRow struct {
 
 func (sessionRow) TableName() string { return "sessions" }
 
+const sessionColumns = "hash, tenant, person, platform, place, rights, data, created_at, launched_at, seen_at, idle_until, ends_at, cookie_seen"
+
+var (
+	selectSession = say("SELECT " + sessionColumns + " FROM sessions WHERE hash = ? AND idle_until > ? AND ends_at > ?")
+	saveSession   = say("INSERT INTO sessions (" + sessionColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (hash) DO UPDATE SET data = excluded.data, launched_at = excluded.launched_at, seen_at = excluded.seen_at,
+		idle_until = excluded.idle_until, ends_at = excluded.ends_at, cookie_seen = excluded.cookie_seen`)
+	endOthers = say("DELETE FROM sessions WHERE tenant = ? AND person = ? AND place = ? AND rights <> ? AND hash <> ?")
+)
+
 var errNoHash = errors.New("a session is known by the SHA-256 of its handle")
 
 // SaveSession adds a session or, if its hash is known, writes its data and
@@ -40,25 +50,23 @@ func (tx *Tx) SaveSession(x Session) error {
 	if len(x.Hash) != 32 {
 		return fmt.Errorf("save session: %w", errNoHash)
 	}
-	row := sessionRow{Hash: x.Hash, Tenant: string(x.Tenant), Person: ref(x.Person), Platform: x.Platform, Place: x.Place,
-		Rights: x.Rights, Data: string(x.Data), CreatedAt: stamp(x.CreatedAt), LaunchedAt: stamp(x.LaunchedAt), SeenAt: stamp(x.SeenAt),
-		IdleUntil: stamp(x.IdleUntil), EndsAt: stamp(x.EndsAt), CookieSeen: x.CookieSeen}
-	return tx.fail("save session", tx.db.Clauses(clause.OnConflict{
-		Columns:   []clause.Column{{Name: "hash"}},
-		DoUpdates: clause.AssignmentColumns([]string{"data", "launched_at", "seen_at", "idle_until", "ends_at", "cookie_seen"}),
-	}).Create(&row).Error)
+	_, err := tx.conn().ExecContext(tx.ctx, saveSession.on(tx.s), x.Hash, string(x.Tenant), ref(x.Person), x.Platform, x.Place, x.Rights, string(x.Data),
+		stamp(x.CreatedAt), stamp(x.LaunchedAt), stamp(x.SeenAt), stamp(x.IdleUntil), stamp(x.EndsAt), x.CookieSeen)
+	return tx.fail("save session", err)
 }
 
 // SessionByHash returns a session that is neither idle for too long nor over at
 // now; otherwise access.ErrNotFound.
 func (tx *Tx) SessionByHash(hash []byte, now time.Time) (Session, error) {
-	x, err := findSession(tx.db, hash, now)
+	x, err := findSession(tx.ctx, tx.s, tx.conn(), hash, now)
 	return x, tx.fail("session", err)
 }
 
-func findSession(db *gorm.DB, hash []byte, now time.Time) (Session, error) {
+func findSession(ctx context.Context, s *Store, c gorm.ConnPool, hash []byte, now time.Time) (Session, error) {
 	var r sessionRow
-	if err := db.Where("hash = ? AND idle_until > ? AND ends_at > ?", hash, stamp(now), stamp(now)).Take(&r).Error; err != nil {
+	err := c.QueryRowContext(ctx, selectSession.on(s), hash, stamp(now), stamp(now)).Scan(&r.Hash, &r.Tenant, &r.Person, &r.Platform, &r.Place,
+		&r.Rights, &r.Data, &r.CreatedAt, &r.LaunchedAt, &r.SeenAt, &r.IdleUntil, &r.EndsAt, &r.CookieSeen)
+	if err != nil {
 		return Session{}, err
 	}
 	return Session{Hash: r.Hash, Tenant: access.TenantID(r.Tenant), Person: access.PersonID(r.Person), Platform: r.Platform,

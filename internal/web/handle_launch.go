@@ -144,7 +144,9 @@ func (v *visit) first() error {
 		v.id = code
 		return openCase(v)
 	}
-	switch nav := v.s.work.Nav(v.ctx(), v.sess); {
+	nav := v.s.work.Nav(v.ctx(), v.sess)
+	v.nav = &nav // the page has no verb behind it that could change this
+	switch {
 	case v.sess.Door == workflow.DoorAccount && nav.Reviewer:
 		return queue(v)
 	case v.sess.Door == workflow.DoorCourse && v.sess.Teacher && nav.Waiting > 0:

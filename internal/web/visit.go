@@ -33,8 +33,9 @@ type visit struct {
 	forget   *lti.ForgetItem // what the launch left in the platform's storage
 	words    *text.Printer
 	now      time.Time
-	id       string   // {id} of the address
-	frames   []string // origins around a page without a session; nil is all that are registered
+	id       string        // {id} of the address
+	nav      *workflow.Nav // of the first page, which is chosen by it; else nil until the shell is made
+	frames   []string      // origins around a page without a session; nil is all that are registered
 }
 
 // kept is what a session row holds.
@@ -167,13 +168,13 @@ func (v *visit) shell(banner *Banner) Shell {
 		// style, and its parsing of one would be reported against the policy.
 		sh.Session.Brand = workflow.Brand{}
 	}
-	sh.Nav = v.s.work.Nav(v.ctx(), v.sess)
-	words, err := v.s.work.School(v.ctx(), v.sess)
-	if err != nil {
-		// A page with the catalogue's words for the offices is better than none.
-		v.s.log.WarnContext(v.ctx(), "the school's words could not be read", "err", err)
+	if v.nav != nil {
+		sh.Nav = *v.nav
+	} else {
+		sh.Nav = v.s.work.Nav(v.ctx(), v.sess)
 	}
-	sh.Words = Words{CanvasTeam: words.CanvasTeam, SecurityOffice: words.SecurityOffice, Contact: words.Contact}
+	// Where these could not be read, the catalogue has words for the offices.
+	sh.Words = Words{CanvasTeam: sh.Nav.Words.CanvasTeam, SecurityOffice: sh.Nav.Words.SecurityOffice, Contact: sh.Nav.Words.Contact}
 	return sh
 }
 

@@ -81,16 +81,11 @@ func (s *Service) Admit(ctx context.Context, l lti.Launch) (Session, error) {
 
 // farOf finds the launch's Canvas and checks its guid.
 func (s *Service) farOf(ctx context.Context, l lti.Launch) (far, error) {
-	var p store.Platform
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		p, err = tx.Platform(l.Registration)
-		return err
-	})
+	p, t, err := s.Store.PlatformAndTenant(ctx, l.Registration)
 	if err != nil {
 		return far{}, err
 	}
-	f, err := s.far(ctx, p.Tenant, p.ID)
+	f, err := s.reach(far{platform: p, tenant: t})
 	if err != nil {
 		return far{}, err
 	}
@@ -177,12 +172,7 @@ func look(l lti.Launch, d Door) access.Why {
 // identify finds or makes the person behind a launch. The numeric Canvas id is
 // proven by API at first sight and whenever the launch claims another one.
 func (s *Service) identify(ctx context.Context, f far, l lti.Launch, claimed string) (store.Person, error) {
-	var p store.Person
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		p, err = tx.PersonBySub(f.tenant.ID, l.Subject)
-		return err
-	})
+	p, err := s.Store.PersonBySub(ctx, f.tenant.ID, l.Subject)
 	switch {
 	case err == nil && p.CanvasUser != "" && (claimed == "" || claimed == p.CanvasUser):
 		return s.refresh(ctx, p, l)
@@ -224,11 +214,7 @@ func (s *Service) link(ctx context.Context, f far, l lti.Launch, u canvas.User) 
 	})
 	if errors.Is(err, access.ErrConflict) {
 		// Two first launches of one person at once: the other made the row.
-		err = s.Store.Read(ctx, func(tx *store.Tx) error {
-			var err error
-			p, err = tx.PersonBySub(f.tenant.ID, l.Subject)
-			return err
-		})
+		p, err = s.Store.PersonBySub(ctx, f.tenant.ID, l.Subject)
 		if err == nil && p.CanvasUser != u.ID {
 			err = access.Refuse(access.WhyIdentity)
 		}
@@ -289,19 +275,33 @@ func brand(raw string) Brand {
 	if len(raw) > maxBrand {
 		return Brand{}
 	}
-	var m map[string]any
-	if json.Unmarshal([]byte(raw), &m) != nil {
+	var c struct {
+		Primary    colour `json:"ic-brand-primary"`
+		Link       colour `json:"ic-link-color"`
+		Button     colour `json:"ic-brand-button--primary-bgd"`
+		ButtonText colour `json:"ic-brand-button--primary-text"`
+	}
+	if json.Unmarshal([]byte(raw), &c) != nil {
 		return Brand{}
 	}
-	get := func(k string) string {
-		v, _ := m[k].(string)
-		if len(v) > 7 {
-			return ""
+	return Brand{Primary: string(c.Primary), Link: string(c.Link), Button: string(c.Button), ButtonText: string(c.ButtonText)}
+}
+
+// colour is a brand variable's text, or "" for anything too long for a colour.
+type colour string
+
+// UnmarshalJSON takes any JSON value.
+func (c *colour) UnmarshalJSON(b []byte) error {
+	var s string
+	if len(b) > 0 && b[0] == '"' {
+		if err := json.Unmarshal(b, &s); err != nil {
+			return err
 		}
-		return v
 	}
-	return Brand{Primary: get("ic-brand-primary"), Link: get("ic-link-color"),
-		Button: get("ic-brand-button--primary-bgd"), ButtonText: get("ic-brand-button--primary-text")}
+	if *c = colour(s); len(s) > len("#RRGGBB") {
+		*c = ""
+	}
+	return nil
 }
 
 // FromRootAdmin reports whether a launch comes from the menu of the very account

@@ -30,37 +30,40 @@ func (s *Service) Nav(ctx context.Context, sess Session) Nav {
 	if st, err := s.shownStanding(ctx, f, sess); err == nil {
 		n.Affiliation = st.Affiliation
 	}
-	stuck := store.GrantQuery{Tenant: sess.Tenant, Owner: sess.Person, States: []access.GrantState{access.Revoking}, Limit: store.MaxLimit}
-	if who.Reviewer {
-		stuck.Owner = ""
+	count, err := s.Store.Tally(ctx, sess.Tenant, sess.Person, who.Reviewer)
+	if err == nil {
+		n.Waiting, n.Queue = count.Endorse, count.Review
+		n.Sponsor = count.Sponsoring > 0 || (sess.Teacher && n.Affiliation != access.Student)
+		if count.Revoking > 0 {
+			n.Trouble.StillUsable, err = s.stuck(ctx, sess, who)
+		}
 	}
-	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		if n.Waiting, err = tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Sponsor: sess.Person, States: []access.RequestState{access.AwaitingSponsor}}); err != nil {
-			return err
-		}
-		all, err := tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Sponsor: sess.Person})
-		if err != nil {
-			return err
-		}
-		n.Sponsor = all > 0 || (sess.Teacher && n.Affiliation != access.Student)
-		if who.Reviewer {
-			if n.Queue, err = tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, States: []access.RequestState{access.AwaitingReview}}); err != nil {
-				return err
-			}
-		}
-		gs, err := tx.Grants(stuck)
-		for _, g := range gs {
-			if g.Stuck(s.Now()) {
-				n.Trouble.StillUsable++
-			}
-		}
-		return err
-	})
 	if err != nil {
 		s.Log.ErrorContext(ctx, "the navigation's counts could not be read", "err", err)
 	}
 	n.Trouble.CanvasSince = s.silentSince(sess.Tenant)
+	n.Words = SchoolWords{f.tenant.School.CanvasTeam, f.tenant.School.SecurityOffice, f.tenant.School.Contact}
 	return n
+}
+
+// stuck counts the tokens whose deletion has been unconfirmed for too long: the
+// person's own, or for a reviewer all.
+func (s *Service) stuck(ctx context.Context, sess Session, who access.Actor) (n int, err error) {
+	q := store.GrantQuery{Tenant: sess.Tenant, Owner: sess.Person, States: []access.GrantState{access.Revoking}, Limit: store.MaxLimit}
+	if who.Reviewer {
+		q.Owner = ""
+	}
+	var gs []access.Grant
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		gs, err = tx.Grants(q)
+		return err
+	})
+	for _, g := range gs {
+		if g.Stuck(s.Now()) {
+			n++
+		}
+	}
+	return n, err
 }
 
 // Home is the requester's home: their requests by who must act, and their tokens.
@@ -346,22 +349,6 @@ func (s *Service) caseOfGrant(ctx context.Context, tenant access.TenantID, who a
 		return nil
 	})
 	return c, err
-}
-
-// SchoolWords are the school's own names for who decides (DECISIONS 26).
-type SchoolWords struct {
-	CanvasTeam, SecurityOffice, Contact string
-}
-
-// School gives the words of the session's school.
-func (s *Service) School(ctx context.Context, sess Session) (SchoolWords, error) {
-	var w SchoolWords
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		t, err := tx.Tenant(sess.Tenant)
-		w = SchoolWords{t.School.CanvasTeam, t.School.SecurityOffice, t.School.Contact}
-		return err
-	})
-	return w, err
 }
 
 // AllFrames lists the origins of every Canvas that is not switched off: they

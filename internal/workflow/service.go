@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -85,41 +86,51 @@ func (f far) root() string {
 // tenant's first that is not disabled.
 func (s *Service) far(ctx context.Context, tenant access.TenantID, platform string) (far, error) {
 	var f far
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		if f.tenant, err = tx.Tenant(tenant); err != nil {
-			return err
-		}
-		if platform != "" {
-			f.platform, err = tx.Platform(platform)
-			return err
-		}
-		all, err := tx.Platforms()
-		if err != nil {
-			return err
-		}
-		for _, p := range all {
-			if p.Tenant == tenant && !p.Disabled {
-				f.platform = p
-				return nil
-			}
-		}
-		return access.Refuse(access.WhyTenantSuspended)
-	})
+	var err error
+	if platform != "" {
+		f.platform, f.tenant, err = s.Store.PlatformAndTenant(ctx, platform)
+	} else {
+		f.platform, f.tenant, err = s.firstPlatform(ctx, tenant)
+	}
 	if err != nil {
 		return far{}, err
 	}
 	if f.platform.Tenant != tenant {
 		return far{}, access.ErrNotFound
 	}
+	return s.reach(f)
+}
+
+// reach completes a far of platform and tenant, unless the platform is off.
+func (s *Service) reach(f far) (far, error) {
 	if f.platform.Disabled {
 		return far{}, access.Refuse(access.WhyTenantSuspended)
 	}
-	f.Client, err = s.Canvas(f.platform)
-	if err != nil {
+	var err error
+	if f.Client, err = s.Canvas(f.platform); err != nil {
 		return far{}, fmt.Errorf("canvas client of %s: %w", f.platform.Name, err)
 	}
 	return f, nil
+}
+
+// firstPlatform is the tenant's first platform that is not switched off.
+func (s *Service) firstPlatform(ctx context.Context, tenant access.TenantID) (p store.Platform, t store.Tenant, err error) {
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		if t, err = tx.Tenant(tenant); err != nil {
+			return err
+		}
+		all, err := tx.Platforms()
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(p store.Platform) bool { return p.Tenant == tenant && !p.Disabled })
+		if i < 0 {
+			return access.Refuse(access.WhyTenantSuspended)
+		}
+		p = all[i]
+		return nil
+	})
+	return p, t, err
 }
 
 // heard keeps track of whether a tenant's Canvas answers, for the standing
@@ -211,8 +222,16 @@ func (sess Session) actor() access.Actor {
 // Location is the person's time zone, or UTC.
 func (sess Session) Location() *time.Location { return location(sess.TimeZone) }
 
+// zones keeps the time zones that were read: reading one opens a file. Only
+// names that are zones are kept, and there are some 600 of those.
+var zones sync.Map
+
 func location(name string) *time.Location {
+	if loc, ok := zones.Load(name); ok {
+		return loc.(*time.Location) //nolint:forcetypeassert // nothing else is put in
+	}
 	if loc, err := time.LoadLocation(name); err == nil && name != "" && name != "Local" {
+		zones.Store(name, loc)
 		return loc
 	}
 	return time.UTC

@@ -76,6 +76,12 @@ type Nav struct {
 	// SelfService is a standing notice for reviewers: Canvas's own creation of
 	// tokens by people is not known to be off.
 	SelfService bool
+	Words       SchoolWords
+}
+
+// SchoolWords are the school's own names for who decides (DECISIONS 26).
+type SchoolWords struct {
+	CanvasTeam, SecurityOffice, Contact string
 }
 
 // Trouble is what a standing banner says; zero is none.

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"gorm.io/gorm"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// What a launch and the first page ask, one statement for each question.
+
+var selectPlace = say(`SELECT p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts,
+	p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at,
+	t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.version, t.created_at, d.deployment_id, d.root
+	FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN platform_deployments d ON d.platform = p.id
+	WHERE p.id = ? ORDER BY d.position`)
+
+// place reads a platform with its tenant, or access.ErrNotFound.
+func (s *Store) place(ctx context.Context, op, platform string) (Platform, tenantRow, error) {
+	var p platformRow
+	var t tenantRow
+	var all []lti.Deployment
+	err := s.look(ctx, op, func(c gorm.ConnPool) error {
+		all = nil
+		err := s.each(ctx, c, selectPlace, func(row scanner) error {
+			var id sql.NullString
+			var root sql.NullBool
+			err := row.Scan(&p.ID, &p.Tenant, &p.Name, &p.Issuer, &p.ClientID, &p.AuthURL, &p.TokenURL, &p.KeySetURL, &p.RosterHosts,
+				&p.FrameOrigins, &p.CanvasURLs, &p.AllowPrivate, &p.Disabled, &p.Credential, &p.CredentialKind, &p.CreatedAt,
+				&t.Name, &t.PlatformGUID, &t.CanvasAccount, &t.School, &t.LearnedCapDays, &t.Version, &t.CreatedAt, &id, &root)
+			if id.Valid { // else the platform waits for its first
+				all = append(all, lti.Deployment{ID: id.String, Root: root.Bool})
+			}
+			return err
+		}, platform)
+		if err == nil && p.ID == "" {
+			err = sql.ErrNoRows
+		}
+		return err
+	})
+	if err != nil {
+		return Platform{}, t, err
+	}
+	t.ID, p.PlatformGUID = p.Tenant, t.PlatformGUID
+	out, err := p.platform(all)
+	return out, t, err
+}
+
+// PlatformAndTenant returns a platform together with its tenant, as one
+// statement sees both; access.ErrNotFound if there is none.
+func (s *Store) PlatformAndTenant(ctx context.Context, platform string) (Platform, Tenant, error) {
+	p, row, err := s.place(ctx, "platform and tenant", platform)
+	if err != nil {
+		return Platform{}, Tenant{}, err
+	}
+	t, err := row.tenant()
+	return p, t, err
+}
+
+// Registration implements lti.RegistrationStore.
+func (s *Store) Registration(ctx context.Context, id string) (lti.Registration, error) {
+	p, _, err := s.place(ctx, "registration", id)
+	switch {
+	case errors.Is(err, access.ErrNotFound), err == nil && p.Disabled:
+		return lti.Registration{}, lti.ErrUnknownRegistration
+	case err != nil:
+		return lti.Registration{}, err
+	}
+	return p.Registration, nil
+}
+
+var selectBySub = say(`SELECT p.id, p.tenant, p.canvas_user, p.name, p.short_name, p.locale, p.time_zone, p.email, p.merged_into, p.seen_at, p.created_at
+	FROM person_subs s JOIN people p ON p.tenant = s.tenant AND p.id = s.person WHERE s.tenant = ? AND s.sub = ?`)
+
+// PersonBySub returns the person that a launch's sub is linked to, or
+// access.ErrNotFound.
+func (s *Store) PersonBySub(ctx context.Context, tenant access.TenantID, sub string) (Person, error) {
+	var r personRow
+	err := s.look(ctx, "person", func(c gorm.ConnPool) error {
+		return c.QueryRowContext(ctx, selectBySub.on(s), string(tenant), sub).Scan(&r.ID, &r.Tenant, &r.CanvasUser, &r.Name, &r.ShortName,
+			&r.Locale, &r.TimeZone, &r.Email, &r.MergedInto, &r.SeenAt, &r.CreatedAt)
+	})
+	if err != nil {
+		return Person{}, err
+	}
+	return r.person(), nil
+}
+
+// Tally is what waits for a person, as the navigation counts it.
+type Tally struct {
+	Sponsoring int // requests that name the person as sponsor
+	Endorse    int // of them, those that wait for the answer
+	Revoking   int // tokens whose deletion is not confirmed: the person's own, for reviewers the tenant's
+	Review     int // for reviewers: the tenant's requests in review
+}
+
+const (
+	countSponsor = `SELECT (SELECT COUNT(*) FROM requests WHERE tenant = ? AND sponsor = ?),
+	(SELECT COUNT(*) FROM requests WHERE tenant = ? AND sponsor = ? AND state = '` + string(access.AwaitingSponsor) + `'),
+	(SELECT COUNT(*) FROM grants WHERE tenant = ? AND state = '` + string(access.Revoking) + `'`
+	countReview = `(SELECT COUNT(*) FROM requests WHERE tenant = ? AND state = '` + string(access.AwaitingReview) + `')`
+)
+
+var (
+	selectTally       = say(countSponsor + " AND owner = ?), 0")
+	selectReviewTally = say(countSponsor + "), " + countReview)
+)
+
+// Tally counts what waits for a person of the tenant, or for a reviewer.
+func (s *Store) Tally(ctx context.Context, tenant access.TenantID, person access.PersonID, reviewer bool) (Tally, error) {
+	q, t, p := selectTally, string(tenant), string(person)
+	args := []any{t, p, t, p, t, p}
+	if reviewer {
+		q, args[5] = selectReviewTally, t
+	}
+	var n Tally
+	err := s.look(ctx, "tally", func(c gorm.ConnPool) error {
+		return c.QueryRowContext(ctx, q.on(s), args...).Scan(&n.Sponsoring, &n.Endorse, &n.Revoking, &n.Review)
+	})
+	return n, err
+}
