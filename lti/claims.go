@@ -53,7 +53,7 @@ type claims struct {
 	Presentation struct {
 		ReturnURL string `json:"return_url"`
 	} `json:"https://purl.imsglobal.org/spec/lti/claim/launch_presentation"`
-	Custom     Custom `json:"https://purl.imsglobal.org/spec/lti/claim/custom"`
+	Custom     customClaim `json:"https://purl.imsglobal.org/spec/lti/claim/custom"`
 	NamesRoles struct {
 		URL string `json:"context_memberships_url"`
 	} `json:"https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"`
@@ -220,7 +220,7 @@ func (c *claims) launch(reg Registration, targetPath string, received time.Time)
 		Email: c.Email, Locale: c.Locale, Roles: *c.Roles,
 		ResourceLinkID: c.ResourceLink.ID, TargetLinkURI: c.TargetLink, TargetPath: targetPath,
 		PlatformGUID: c.Platform.GUID, PlatformName: c.Platform.Name,
-		Custom: c.Custom, Placement: c.Placement, ReturnURL: c.Presentation.ReturnURL,
+		Custom: Custom(c.Custom), Placement: c.Placement, ReturnURL: c.Presentation.ReturnURL,
 		NamesRolesURL: c.NamesRoles.URL,
 		IssuedAt:      c.IssuedAt.time(), ReceivedAt: received.UTC(),
 	}

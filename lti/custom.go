@@ -53,26 +53,73 @@ func (c Custom) True(key string) bool {
 	return ok && v == "true"
 }
 
+// customClaim is the claim as a token has it. It reads its object itself:
+// encoding/json would go over each value three times, and Canvas's brand
+// variables alone are 4 kB.
+type customClaim Custom
+
+// UnmarshalJSON takes an object, whatever its values are, or null. Only
+// encoding/json may call it: memberScan relies on valid JSON.
+func (c *customClaim) UnmarshalJSON(b []byte) error {
+	switch b[0] {
+	case 'n':
+		return nil
+	case '{':
+	default:
+		return errors.New("not an object")
+	}
+	out := customClaim{}
+	for s := (memberScan{data: b, at: 1}); ; {
+		s.space()
+		switch b[s.at] {
+		case '}':
+			*c = out
+			return nil
+		case ',':
+			s.at++
+			s.space()
+		}
+		name := string(s.text())
+		s.space()
+		s.at++ // :
+		s.space()
+		if b[s.at] == '"' {
+			out[name] = customText(string(s.text()))
+			continue
+		}
+		from := s.at
+		s.value(nil)
+		out[name] = bareValue(b[from:s.at])
+	}
+}
+
 // UnmarshalJSON takes any JSON value.
 func (v *CustomValue) UnmarshalJSON(b []byte) error {
 	if len(b) == 0 {
 		return errors.New("empty JSON value")
 	}
+	if b[0] != '"' {
+		*v = bareValue(b)
+		return nil
+	}
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	*v = customText(s)
+	return nil
+}
+
+// bareValue is a value without quotes.
+func bareValue(b []byte) CustomValue {
 	switch b[0] {
 	case 'n':
-		*v = CustomValue{Kind: CustomNull}
+		return CustomValue{Kind: CustomNull}
 	case '[', '{':
-		*v = CustomValue{Kind: CustomUnusable}
-	case '"':
-		var s string
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
-		*v = customText(s)
+		return CustomValue{Kind: CustomUnusable}
 	default:
-		*v = CustomValue{Kind: CustomText, Text: string(b)}
+		return CustomValue{Kind: CustomText, Text: string(b)}
 	}
-	return nil
 }
 
 // MarshalJSON writes the value so that UnmarshalJSON reads the same again.

@@ -3,6 +3,7 @@ package lti
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -12,15 +13,17 @@ import (
 )
 
 // FuzzClaims feeds anything to the reader of payloads: it must not panic, must
-// accept only what encoding/json reads, and must find every repeated member
-// that a reader who looks at each token finds.
+// accept only what encoding/json reads, must find every repeated member that a
+// reader who looks at each token finds, and must read the customs as
+// encoding/json does.
 func FuzzClaims(f *testing.F) {
 	good, _ := json.Marshal(claimSet("n", vectorTarget, time.Unix(1_700_000_000, 0)))
 	f.Add(good)
 	for _, s := range []string{
 		"", "{}", "null", "[]", `{"iss":1}`, `{"a":{"b":[{"c":1},{"c":2}]}}`, `{"a":1,"\u0061":2}`, `{"a":"\"","b":"\\"}`,
-		`{"sub":"\ud800"}`, `{"exp":1e400}`, `{"exp":-0}`, `{"iat":"1"}`, ` { "iss" : "x" , "aud" : [ ] } `, `{"aud":[null]}`,
-		`{"` + claimPrefix + `custom":{"a":1,"A":2}}`, `{"` + claimPrefix + `context":{"Id":"x"}}`, `{"":{"":""}}`, "{\"a\xff\":1}",
+		`{"sub":"\ud800"}`, `{"exp":1e400}`, `{"exp":-0}`, `{"":1e700}`, `{"iat":"1"}`, ` { "iss" : "x" , "aud" : [ ] } `, `{"aud":[null]}`,
+		`{"` + claimPrefix + `custom":{"a":1,"A":2}}`, `{"` + claimPrefix + `custom":null}`,
+		`{"` + claimPrefix + `custom" : { "a\u0062" : "x\"y\\\/\b\f\n\r\t\u00e9\ud83d\ude00\ud83d!\ude00\ud83d\ud83d" , "b":[1,{"c":"}"}], "n":null,"t":true,"f":-1.5e3,"d":"$X.y","":""}}`, `{"` + claimPrefix + `context":{"Id":"x"}}`, `{"":{"":""}}`, "{\"a\xff\":1}",
 		`{"a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`, `{"a":1}x`, `{"ſub":"x"}`,
 	} {
 		f.Add([]byte(s))
@@ -33,11 +36,19 @@ func FuzzClaims(f *testing.F) {
 			return
 		}
 		var object map[string]any
-		if err := json.Unmarshal(payload, &object); err != nil {
+		plainly := json.NewDecoder(bytes.NewReader(payload))
+		plainly.UseNumber() // a number that nobody reads may be any
+		if err := plainly.Decode(&object); err != nil {
 			t.Fatalf("accepted %q: %v", payload, err)
 		}
 		if repeats(t, payload) {
 			t.Fatalf("accepted repeated members: %q", payload)
+		}
+		var slowly struct {
+			Custom Custom `json:"https://purl.imsglobal.org/spec/lti/claim/custom"`
+		}
+		if err := json.Unmarshal(payload, &slowly); err != nil || !maps.Equal(slowly.Custom, Custom(c.Custom)) {
+			t.Fatalf("customs %v, by encoding/json %v, %v: %q", c.Custom, slowly.Custom, err, payload)
 		}
 		if c.check(reg, st, time.Unix(1_700_000_100, 0)) == nil {
 			l := c.launch(reg, "/", time.Now())

@@ -2,9 +2,12 @@ package lti
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -193,7 +196,44 @@ func (s *memberScan) text() []byte {
 	if !s.skipText() {
 		return s.data[from+1 : s.at-1]
 	}
-	var unescaped string
-	_ = json.Unmarshal(s.data[from:s.at], &unescaped) // it is a valid string
-	return []byte(unescaped)
+	return unescape(s.data[from+1 : s.at-1])
+}
+
+// escapes are the characters that a backslash and one letter stand for.
+var escapes = [256]byte{'"': '"', '\\': '\\', '/': '/', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t'}
+
+// unescape reads the inside of a valid JSON string as encoding/json does: half
+// of a surrogate pair becomes U+FFFD.
+func unescape(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for {
+		i := bytes.IndexByte(text, '\\')
+		if i < 0 {
+			return append(out, text...)
+		}
+		out = append(out, text[:i]...)
+		if text[i+1] != 'u' {
+			out = append(out, escapes[text[i+1]])
+			text = text[i+2:]
+			continue
+		}
+		r := hex4(text[i+2:])
+		text = text[i+6:]
+		if utf16.IsSurrogate(r) {
+			pair := unicode.ReplacementChar
+			if len(text) >= 6 && text[0] == '\\' && text[1] == 'u' {
+				pair = utf16.DecodeRune(r, hex4(text[2:]))
+			}
+			if r = pair; r != unicode.ReplacementChar {
+				text = text[6:]
+			}
+		}
+		out = utf8.AppendRune(out, r)
+	}
+}
+
+func hex4(digits []byte) rune {
+	var b [2]byte
+	_, _ = hex.Decode(b[:], digits[:4]) // they are hexadecimal
+	return rune(b[0])<<8 | rune(b[1])
 }

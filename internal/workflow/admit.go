@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/url"
 	"regexp"
@@ -269,40 +268,34 @@ func returnURL(raw string, origins []string) string {
 // maxBrand bounds the inline brand claim.
 const maxBrand = 16 << 10
 
-// brand reads the four colours the tool uses from Canvas's brand variables.
-// The page checks each value's form; nothing else of the claim is kept.
+// brand finds the four colours the tool uses among Canvas's brand variables, an
+// object of some hundred texts: decoding them all costs as much as verifying the
+// token. The page checks each value's form; nothing else of the claim is kept.
 func brand(raw string) Brand {
 	if len(raw) > maxBrand {
 		return Brand{}
 	}
-	var c struct {
-		Primary    colour `json:"ic-brand-primary"`
-		Link       colour `json:"ic-link-color"`
-		Button     colour `json:"ic-brand-button--primary-bgd"`
-		ButtonText colour `json:"ic-brand-button--primary-text"`
-	}
-	if json.Unmarshal([]byte(raw), &c) != nil {
-		return Brand{}
-	}
-	return Brand{Primary: string(c.Primary), Link: string(c.Link), Button: string(c.Button), ButtonText: string(c.ButtonText)}
+	return Brand{Primary: colour(raw, `"ic-brand-primary"`), Link: colour(raw, `"ic-link-color"`),
+		Button: colour(raw, `"ic-brand-button--primary-bgd"`), ButtonText: colour(raw, `"ic-brand-button--primary-text"`)}
 }
 
-// colour is a brand variable's text, or "" for anything too long for a colour.
-type colour string
-
-// UnmarshalJSON takes any JSON value.
-func (c *colour) UnmarshalJSON(b []byte) error {
-	var s string
-	if len(b) > 0 && b[0] == '"' {
-		if err := json.Unmarshal(b, &s); err != nil {
-			return err
-		}
+// colour is the text of the member with the quoted name, or "" for what is
+// missing, no text, or too long for a colour.
+func colour(raw, name string) string {
+	_, rest, _ := strings.Cut(raw, name)
+	rest, ok := strings.CutPrefix(strings.TrimLeft(rest, jsonSpace), ":")
+	if !ok {
+		return ""
 	}
-	if *c = colour(s); len(s) > len("#RRGGBB") {
-		*c = ""
+	rest, ok = strings.CutPrefix(strings.TrimLeft(rest, jsonSpace), `"`)
+	text, _, closed := strings.Cut(rest[:min(len(rest), len(`#RRGGBB"`))], `"`)
+	if !ok || !closed || strings.Contains(text, `\`) {
+		return ""
 	}
-	return nil
+	return text
 }
+
+const jsonSpace = " \t\r\n"
 
 // FromRootAdmin reports whether a launch comes from the menu of the very account
 // that its deployment is installed in, by one of the root account's admins

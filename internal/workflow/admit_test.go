@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -204,18 +205,26 @@ func TestPersonIsProvenByAPI(t *testing.T) {
 
 func TestBrand(t *testing.T) {
 	t.Parallel()
+	full := Brand{Primary: "#0374B5", Link: "#2B7ABC", Button: "#0374B6", ButtonText: "#FFFFFF"}
 	for raw, want := range map[string]Brand{
-		`{"ic-brand-primary":"#0374B5","ic-link-color":"#0374b5","other":"x"}`: {Primary: "#0374B5", Link: "#0374b5"},
-		`{"ic-brand-primary":"red;}body{display:none}","ic-link-color":5}`:     {},
-		`not json`:                  {},
-		`[]`:                        {},
-		`{"ic-brand-primary":null}`: {},
+		`{"ic-brand-primary":"#0374B5","ic-link-color":"#2B7ABC","ic-brand-button--primary-bgd":"#0374B6","ic-brand-button--primary-text":"#FFFFFF"}`: full,
+		"{ \"ic-brand-primary-darkened-5\" : \"#000000\",\n\"ic-brand-primary\"\t:\n\"#0374B5\" }":                                                    {Primary: "#0374B5"},
+		`{"ic-brand-primary":"#FFF","ic-link-color":""}`:                                                                                              {Primary: "#FFF"},
+		`{"ic-brand-primary":"#0374B5;x","ic-link-color":"#2B7ABC"}`:                                                                                  {Link: "#2B7ABC"},
+		`{"ic-brand-primary":"red;}body{display:none}","ic-link-color":5}`:                                                                            {},
+		`not json`: {},
+		`{"ic-brand-primary":null,"ic-link-color":3,"x":"#000000"}`:        {},
+		`{"ic-brand-primary":{"a":"#000000"},"ic-link-color":["#000000"]}`: {},
+		`{"ic-brand-primary":"\u0023","ic-link-color":"#2B\"A"}`:           {},
+		`{"ic-brand-primary"`:        {},
+		`{"ic-brand-primary":`:       {},
+		`{"ic-brand-primary":"`:      {},
+		`{"ic-brand-primary":"#0374`: {},
+		``:                           {},
+		`{"ic-brand-primary":"#0374B5","x":"` + strings.Repeat("x", 17000) + `"}`: {},
 	} {
 		if got := brand(raw); got != want {
-			t.Errorf("brand(%s) = %+v, want %+v", raw, got, want)
+			t.Errorf("%.60s: %+v, want %+v", raw, got, want)
 		}
-	}
-	if got := brand(`{"ic-brand-primary":"#0374B5","pad":"` + string(make([]byte, maxBrand)) + `"}`); got != (Brand{}) {
-		t.Errorf("a huge brand is read: %+v", got)
 	}
 }

@@ -227,8 +227,10 @@ func (sess Session) Location() *time.Location { return location(sess.TimeZone) }
 var zones sync.Map
 
 func location(name string) *time.Location {
-	if loc, ok := zones.Load(name); ok {
-		return loc.(*time.Location) //nolint:forcetypeassert // nothing else is put in
+	if known, ok := zones.Load(name); ok {
+		if loc, ok := known.(*time.Location); ok {
+			return loc
+		}
 	}
 	if loc, err := time.LoadLocation(name); err == nil && name != "" && name != "Local" {
 		zones.Store(name, loc)

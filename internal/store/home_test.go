@@ -1,0 +1,100 @@
+package store_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// What a launch reads by plain statements is what the same rows are elsewhere.
+func TestPlainReads(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		full := platform("plt_b", "b", "20", lti.Deployment{ID: "1:b", Root: true}, lti.Deployment{ID: "0:a"}, lti.Deployment{ID: "2:c"})
+		full.CanvasURLs, full.AllowPrivate, full.Disabled = []string{"https://canvas.example.edu"}, true, true
+		full.Credential, full.CredentialKind = []byte{1, 2}, "token"
+		full.Registration.RosterHosts, full.Registration.FrameOrigins = []string{"canvas.example.edu"}, []string{"https://canvas.example.edu"}
+		in(t, s, func(tx *store.Tx) error {
+			for _, p := range []store.Platform{platform("plt_a", "a", "10", lti.Deployment{ID: "1:a"}), full, platform("plt_w", "waiting", "30")} {
+				if err := tx.SavePlatform(p, operator(audit.PlatformAdd, p.ID), nil); err != nil {
+					return err
+				}
+			}
+			n, err := tx.Tenant(north)
+			n.PlatformGUID, n.CanvasAccount, n.LearnedCapDays, n.Version = "guid", "7", 90, n.Version+1
+			n.School = store.School{CanvasTeam: "the team", Rules: []string{"one"}, StaffList: []string{"5"}}
+			return errors.Join(err, tx.SaveTenant(n, operator(audit.PlatformChange, string(north)), nil))
+		})
+		var platforms []store.Platform
+		err := s.Read(t.Context(), func(tx *store.Tx) (err error) {
+			platforms, err = tx.Platforms()
+			return err
+		})
+		if err != nil || len(platforms) != 3 {
+			t.Fatal(platforms, err)
+		}
+		for _, want := range platforms {
+			p, tenant, err := s.PlatformAndTenant(t.Context(), want.ID)
+			if err != nil || !reflect.DeepEqual(p, want) {
+				t.Errorf("%v\ngot  %+v\nwant %+v", err, p, want)
+			}
+			err = s.Read(t.Context(), func(tx *store.Tx) error {
+				other, err := tx.Tenant(want.Tenant)
+				if !reflect.DeepEqual(other, tenant) {
+					t.Errorf("got  %+v\nwant %+v", tenant, other)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if _, _, err := s.PlatformAndTenant(t.Context(), "plt_none"); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("an unknown platform: %v", err)
+		}
+	})
+}
+
+func TestTally(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		sponsored := func(id string, number int, state access.RequestState, sponsor access.PersonID) access.Request {
+			r := waiting(id, number)
+			r.State, r.Sponsor = state, sponsor
+			return r
+		}
+		a, b := sponsored("req_a", 1, access.AwaitingSponsor, ben), sponsored("req_b", 2, access.AwaitingReview, ben)
+		create(t, s, a, b, sponsored("req_c", 3, access.AwaitingReview, cleo), sponsored("req_d", 4, access.AwaitingSponsor, cleo))
+		g := grant("grt_a", b)
+		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(g, minted(g), nil) })
+		g.State, g.Version, g.RevokingAt, g.UpdatedAt = access.Revoking, 2, at(3), at(3)
+		in(t, s, func(tx *store.Tx) error {
+			return tx.MoveGrant(g, told(audit.GrantRevoke, g.ID, string(access.Minting), string(access.Revoking), 2), nil)
+		})
+		for _, tt := range []struct {
+			tenant   access.TenantID
+			person   access.PersonID
+			reviewer bool
+			want     store.Tally
+		}{
+			{north, ben, false, store.Tally{Sponsoring: 2, Endorse: 1}},
+			{north, ana, false, store.Tally{Revoking: 1}},
+			{north, ana, true, store.Tally{Revoking: 1, Review: 2}},
+			{north, ben, true, store.Tally{Sponsoring: 2, Endorse: 1, Revoking: 1, Review: 2}},
+			{south, ben, true, store.Tally{}},
+			{south, zoe, false, store.Tally{}},
+		} {
+			if got, err := s.Tally(t.Context(), tt.tenant, tt.person, tt.reviewer); err != nil || got != tt.want {
+				t.Errorf("%s in %s, reviewer %t: %+v, want %+v, %v", tt.person, tt.tenant, tt.reviewer, got, tt.want, err)
+			}
+		}
+	})
+}
