@@ -120,6 +120,9 @@ type Grant struct {
 	Drift   Drift // the last thing somebody changed in Canvas
 	DriftAt time.Time
 	FoundID string // the found token this grant adopted; empty for tokens the tool made
+	// MarkedAt is when an adopted token was first seen to carry the marker in
+	// Canvas: before that a missing one is no sign of a change.
+	MarkedAt time.Time
 }
 
 // Drift is what was found changed in Canvas, besides what ends a grant.

@@ -84,8 +84,14 @@ func cases() map[string]struct {
 		StillUsable:      {"listed": func(f *Facts) { f.Listed = true }},
 		ReviewersWaiting: {"none_overdue": func(f *Facts) { f.Waiting, f.Overdue, f.Rows = 1, 0, f.Rows[1:2] }},
 		Revoked: {
-			"by_owner": func(f *Facts) { f.By, f.ByOwner, f.Reason = "Maya Chen", true, "" },
-			"by_rule":  func(f *Facts) { f.By, f.Reason = "", "Not used for 90 days." },
+			"by_owner":   func(f *Facts) { f.By, f.ByOwner, f.Reason = "Maya Chen", true, "" },
+			"by_rule":    func(f *Facts) { f.By, f.Reason = "", "Not used for 90 days." },
+			"in_canvas":  func(f *Facts) { f.By, f.Reason, f.Case = "", "", "in_canvas" },
+			"superseded": func(f *Facts) { f.By, f.Reason, f.Case = "", "", "superseded" },
+		},
+		Drifted: {
+			"stuck":     func(f *Facts) { f.Case = "stuck" },
+			"shortened": func(f *Facts) { f.Case = "shortened" },
 		},
 		EndingSoon: {"tomorrow": func(f *Facts) { f.Days, f.EndsAt, f.LastUsedAt = 1, at(1, 0), time.Time{} }},
 	}
@@ -170,7 +176,7 @@ func TestEveryKindHasALetterAndEveryMessageIsUsed(t *testing.T) {
 	t.Parallel()
 	kinds := []Kind{
 		AskedToSponsor, SponsorReminder, SponsorSaidYes, SponsorSaidNo, SponsorNeeded, ReviewersWaiting, Approved, CollectReminder,
-		Denied, Rescinded, Withdrawn, Lapsed, ActivateReminder, NeverActivated, SharedAgain, EndingSoon, Expired, Revoked, StillUsable,
+		Denied, Rescinded, Withdrawn, Lapsed, ActivateReminder, NeverActivated, SharedAgain, EndingSoon, Expired, Revoked, StillUsable, Drifted, Altered,
 	}
 	if got := slices.Sorted(maps.Keys(letters)); !slices.Equal(got, slices.Sorted(slices.Values(kinds))) {
 		t.Errorf("letters are %q", got)

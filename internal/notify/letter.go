@@ -92,6 +92,15 @@ var letters = map[Kind]map[Audience]letter{
 		AsRequester: {code: true, details: aboutRequest, reason: ifGiven, link: "token", why: "owner"},
 		AsSponsor:   {code: true, details: aboutRequest, reason: ifGiven, link: "token", why: "sponsor"},
 	},
+	Drifted: {
+		AsRequester: {code: true, details: aboutGrant, link: "token", why: "owner"},
+		AsReviewer:  {code: true, details: aboutGrant, link: "token", why: "reviewer"},
+	},
+	Altered: {
+		AsRequester: {code: true, details: aboutRequest, link: "again", why: "owner"},
+		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
+		AsReviewer:  {code: true, details: aboutRequest, link: "token", why: "reviewer"},
+	},
 	StillUsable: {
 		AsRequester: {code: true, details: aboutRequest, link: "token", setup: true, why: "owner"},
 		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
@@ -102,6 +111,8 @@ var letters = map[Kind]map[Audience]letter{
 // variant names the case in which parts of a letter have other words.
 func variant(k Kind, f Facts) string {
 	switch {
+	case f.Case != "":
+		return f.Case
 	case f.Course == "" && (k == AskedToSponsor || k == SponsorReminder || k == SponsorNeeded):
 		return "no_course" // the sponsor is a listed supervisor
 	case k == Lapsed && f.NotCollected:

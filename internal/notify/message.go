@@ -39,6 +39,8 @@ const (
 	Expired          Kind = "expired"
 	Revoked          Kind = "revoked"
 	StillUsable      Kind = "still_usable" // a revocation that Canvas does not confirm
+	Drifted          Kind = "drifted"      // somebody moved its end in Canvas
+	Altered          Kind = "altered"      // somebody changed its value or purpose in Canvas, so it was deleted
 )
 
 // Audience is the part that a person has in what happened. The same fact reads
@@ -100,6 +102,9 @@ type Facts struct {
 	NotCollected bool // Lapsed: approved, but not collected
 	Listed       bool // StillUsable: Canvas was read and still lists the token
 	Replaced     bool // SharedAgain: the token was replaced
+	// Case chooses the words of a kind that has several where no other fact
+	// does: a drift, or what a token ended by.
+	Case string
 
 	// Link leads to Tokendesk in Canvas, SettingsLink to the person's settings
 	// in Canvas. Neither may carry a session.

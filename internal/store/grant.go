@@ -53,6 +53,7 @@ type grantRow struct {
 	Drift        string
 	DriftAt      moment
 	FoundID      ref
+	MarkedAt     moment
 }
 
 func (grantRow) TableName() string { return "grants" }
@@ -69,6 +70,7 @@ func rowOfGrant(g access.Grant) grantRow {
 		Sponsor: ref(g.Sponsor), SponsorAsked: ref(g.SponsorAsked), GapUntil: stamp(g.GapUntil), Since: stamp(g.Since),
 		Renews: ref(g.Renews), Successor: ref(g.Successor), RetireAt: stamp(g.RetireAt), FrozenAt: stamp(g.FrozenAt),
 		FrozenBy: ref(g.FrozenBy), ThawedBy: ref(g.ThawedBy), Drift: string(g.Drift), DriftAt: stamp(g.DriftAt), FoundID: ref(g.FoundID),
+		MarkedAt: stamp(g.MarkedAt),
 	}
 }
 
@@ -85,6 +87,7 @@ func (r grantRow) grant() access.Grant {
 		Since: r.Since.time(), Renews: string(r.Renews), Successor: string(r.Successor), RetireAt: r.RetireAt.time(),
 		FrozenAt: r.FrozenAt.time(), FrozenBy: access.PersonID(r.FrozenBy), ThawedBy: access.PersonID(r.ThawedBy),
 		Drift: access.Drift(r.Drift), DriftAt: r.DriftAt.time(), FoundID: string(r.FoundID),
+		MarkedAt: r.MarkedAt.time(),
 	}
 }
 
@@ -129,10 +132,10 @@ func (tx *Tx) MoveGrant(g access.Grant, told audit.Event, d *audit.Detail, todo 
 }
 
 // noteColumns are what an observation may change.
-var noteColumns = []string{"checked_at", "last_used_at", "trouble", "tries", "next_try", "expires"}
+var noteColumns = []string{"checked_at", "last_used_at", "trouble", "tries", "next_try", "expires", "marked_at"}
 
 // NoteGrant writes what Canvas was observed to say (CheckedAt, LastUsedAt,
-// Trouble, Tries, NextTry, Expires), without an event and without raising the
+// Trouble, Tries, NextTry, Expires, MarkedAt), without an event and without raising the
 // version. It is access.ErrConflict if the grant is not at g.Version any more.
 func (tx *Tx) NoteGrant(g access.Grant) error {
 	if err := tx.may("note grant"); err != nil {

@@ -131,7 +131,7 @@ func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) 
 			return err
 		}
 		todo := []jobs.Insert{
-			enqueue(g.Tenant, jobWatch, occasion(jobWatch, out), jobData(out), now.Add(time.Minute)),
+			watchJob(out, now.Add(watchSoon)),
 			enqueue(g.Tenant, jobSweep, occasion(jobSweep, out)+":1", jobData(out), now.Add(2*time.Minute)),
 			enqueue(g.Tenant, jobSweep, occasion(jobSweep, out)+":2", jobData(out), now.Add(12*time.Minute)),
 			s.noticeJob(noticeActivate, r, &out, out.Owner, ""),

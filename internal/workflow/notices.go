@@ -97,15 +97,20 @@ func (s *Service) follow(e access.Effect, before, after access.Request) []jobs.I
 // endNotices tell of a token that is proven gone: its owner and its sponsor.
 func (s *Service) endNotices(r access.Request, g *access.Grant) []jobs.Insert {
 	kind := notify.Revoked
-	switch g.State {
-	case access.Expired:
+	switch {
+	case g.State == access.Expired:
 		kind = notify.Expired
-	case access.Unclaimed:
+	case g.State == access.Unclaimed:
 		kind = notify.NeverActivated
+	case g.Cause == access.ByAltered:
+		kind = notify.Altered
 	}
 	out := []jobs.Insert{s.noticeJob(kind, r, g, g.Owner, "")}
-	if r.Sponsor != "" {
-		out = append(out, s.noticeJob(kind, r, g, r.Sponsor, ""))
+	if g.Sponsor != "" {
+		out = append(out, s.noticeJob(kind, r, g, g.Sponsor, ""))
+	}
+	if kind == notify.Altered {
+		out = append(out, s.noticeJob(kind, r, g, toReviewers, ""))
 	}
 	return out
 }
@@ -377,6 +382,7 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		out.EndsAt, out.ActivateBy, out.LastUsedAt = g.EndsAt(), g.ActivateBy, g.LastUsedAt
 		out.Replaced, out.ByOwner = g.State == access.Replacing, g.EndedBy == g.Owner
 		out.At = first(g.EndedAt, g.RevokingAt, g.ShownAt)
+		out.Case = caseOf(ref.Kind, g)
 		out.Days = int(g.EndsAt().Sub(s.Now())/(24*time.Hour)) + 1
 		entries, err := tx.AuditOf(f.tenant.ID, g.ID)
 		if err != nil {
@@ -390,6 +396,18 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		}
 	}
 	return out, nil
+}
+
+// caseOf chooses among the words of one kind, where what happened to the token
+// has words of its own.
+func caseOf(k notify.Kind, g access.Grant) string {
+	switch {
+	case k == notify.Drifted && g.Drift != access.DriftExtended:
+		return string(g.Drift)
+	case k == notify.Revoked && (g.Cause == access.ByCanvas || g.Cause == access.BySuperseded):
+		return string(g.Cause)
+	}
+	return ""
 }
 
 func settingsLink(f far) string {

@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -75,24 +76,52 @@ func (s *Service) revoke(ctx context.Context, sess Session, grantID, reason stri
 
 // beginEnd stores that a grant is to end, with the job that ends it.
 func (s *Service) beginEnd(ctx context.Context, who access.Actor, g access.Grant, m access.GrantMove) (access.Grant, error) {
-	now := s.Now()
 	var out access.Grant
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		before, err := tx.Grant(g.Tenant, g.ID)
 		if err != nil {
 			return err
 		}
-		if out, err = access.ApplyGrant(before, access.Revoke, who, m, now); err != nil {
-			return err
-		}
-		d := map[string]string{"cause": string(m.Cause)}
-		if m.Reason != "" {
-			d["quote"] = m.Reason
-		}
-		return tx.MoveGrant(out, s.tellGrant(who, before, out, access.Revoke), audit.NewDetail(d),
-			enqueue(g.Tenant, jobEnd, occasion(jobEnd, out), jobData(out), now.Add(revokeTime+2*time.Second)))
+		out, err = s.startEnd(tx, who, before, m, nil)
+		return err
 	})
 	return out, err
+}
+
+// beginEndFrom is beginEnd by the system, for what was concluded from exactly
+// the version given: it is access.ErrConflict where the grant has moved on. d
+// goes into the audit record.
+func (s *Service) beginEndFrom(ctx context.Context, g access.Grant, m access.GrantMove, d map[string]string) (access.Grant, error) {
+	var out access.Grant
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil {
+			return err
+		}
+		if before.Version != g.Version {
+			return access.ErrConflict
+		}
+		out, err = s.startEnd(tx, access.SystemActor, before, m, maps.Clone(d))
+		return err
+	})
+	return out, err
+}
+
+func (s *Service) startEnd(tx *store.Tx, who access.Actor, before access.Grant, m access.GrantMove, d map[string]string) (access.Grant, error) {
+	now := s.Now()
+	out, err := access.ApplyGrant(before, access.Revoke, who, m, now)
+	if err != nil {
+		return out, err
+	}
+	if d == nil {
+		d = map[string]string{}
+	}
+	d["cause"] = string(m.Cause)
+	if m.Reason != "" {
+		d["quote"] = m.Reason
+	}
+	return out, tx.MoveGrant(out, s.tellGrant(who, before, out, access.Revoke), audit.NewDetail(d),
+		enqueue(out.Tenant, jobEnd, occasion(jobEnd, out), jobData(out), now.Add(revokeTime+2*time.Second)))
 }
 
 // finishEnd deletes a grant's token in Canvas, reads it back, and only when it

@@ -20,6 +20,7 @@ const (
 	jobClear   = "grant.clear"   // delete a token that is being replaced
 	jobSweep   = "grant.sweep"   // delete strays
 	jobWatch   = "grant.watch"   // ask Canvas about a token
+	jobSetBack = "grant.setback" // set back an end that was moved in Canvas
 	jobEnd     = "grant.end"     // delete a token and prove it
 	jobNotice  = "notice"
 	jobDigest  = "notice.reviewers"
@@ -50,7 +51,7 @@ func recoverJob(g access.Grant) jobs.Insert {
 // Handlers are the jobs this package knows, by kind.
 func (s *Service) Handlers() map[string]jobs.Handler {
 	return map[string]jobs.Handler{
-		jobRecover: s.recoverHandler, jobClear: s.clearHandler, jobSweep: s.sweepHandler, jobWatch: s.watchHandler,
+		jobRecover: s.recoverHandler, jobClear: s.clearHandler, jobSweep: s.sweepHandler, jobWatch: s.watchHandler, jobSetBack: s.setBackHandler,
 		jobEnd: s.endJob, jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobTick: s.tickHandler, jobPurge: s.purgeHandler,
 	}
 }
@@ -124,8 +125,22 @@ func (s *Service) sweepHandler(ctx context.Context, j jobs.Job) error {
 	return nil
 }
 
-// watchHandler asks Canvas about a live token: every minute for a quarter of an
-// hour after it was shown, then every hour.
+// How often Canvas is asked about a live token: every minute while its owner
+// sets it up, every hour then.
+const (
+	watchClosely = 15 * time.Minute // since it was shown
+	watchSoon    = time.Minute
+	watchLater   = time.Hour
+)
+
+// watchJob is the watch over g's present token, from the given time on. Every
+// live token needs one; it ends by itself.
+func watchJob(g access.Grant, at time.Time) jobs.Insert {
+	return enqueue(g.Tenant, jobWatch, occasion(jobWatch, g), jobData(g), at)
+}
+
+// watchHandler asks Canvas about a live token, until it is none any more or a
+// successor has a watch of its own.
 func (s *Service) watchHandler(ctx context.Context, j jobs.Job) error {
 	g, f, err := s.jobGrant(ctx, j)
 	if err != nil {
@@ -135,62 +150,19 @@ func (s *Service) watchHandler(ctx context.Context, j jobs.Job) error {
 	if err := json.Unmarshal(j.Data, &ref); err != nil {
 		return jobs.Permanent(err)
 	}
-	if ref.Attempt != g.Attempt || (g.State != access.HandedOver && g.State != access.Active) {
-		return nil // ended, or a successor has a watch of its own
+	if ref.Attempt != g.Attempt || !watched(g) {
+		return nil
+	}
+	next := watchLater
+	if !g.ShownAt.IsZero() && s.Now().Sub(g.ShownAt) < watchClosely {
+		next = watchSoon
+	} else {
+		ctx = canvas.Paced(ctx)
 	}
 	if err := s.observe(ctx, f, g); err != nil {
 		s.Log.WarnContext(ctx, "a token could not be looked up", "grant", g.ID, "err", err)
 	}
-	if g.State == access.HandedOver && s.Now().Sub(g.ShownAt) < 15*time.Minute {
-		return jobs.Later(time.Minute)
-	}
-	return jobs.Later(time.Hour)
-}
-
-// observe asks Canvas about a live token and stores what changed: activated,
-// used, its end, or gone because somebody deleted it there.
-func (s *Service) observe(ctx context.Context, f far, g access.Grant) error {
-	t, err := f.ShowToken(ctx, g.CanvasUser, g.CanvasID)
-	if notFound(err) || (err == nil && t.State == canvas.StateDeleted) {
-		ev, err := f.Gone(ctx, f.root(), g.CanvasUser, g.CanvasID)
-		if s.heard(g.Tenant, err) != nil {
-			return err
-		}
-		if !ev.Gone {
-			return fmt.Errorf("not shown by Canvas, but not proven gone: %s", ev.Reason)
-		}
-		ended, err := s.beginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: access.ByCanvas})
-		if err != nil {
-			return err
-		}
-		return s.finishEnd(ctx, f, ended)
-	}
-	if s.heard(g.Tenant, err) != nil {
-		return err
-	}
-	now := s.Now()
-	return s.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(g.Tenant, g.ID)
-		if err != nil || before.CanvasID != t.ID {
-			return err
-		}
-		if before.State == access.HandedOver && t.State == canvas.StateActive {
-			after, err := access.ApplyGrant(before, access.SeenActive, access.SystemActor, access.GrantMove{}, now)
-			if err != nil {
-				return err
-			}
-			after.CheckedAt, after.LastUsedAt = now, t.LastUsedAt
-			if err := tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.SeenActive), nil); err != nil {
-				return err
-			}
-			return s.rotate(tx, after)
-		}
-		before.CheckedAt, before.LastUsedAt = now, t.LastUsedAt
-		if err := tx.NoteGrant(before); err != nil {
-			return err
-		}
-		return s.rotate(tx, before)
-	})
+	return jobs.Later(next)
 }
 
 // tickHandler does what time brings, for every tenant. Each change is a
@@ -262,37 +234,71 @@ func (s *Service) tickRequests(ctx context.Context, t store.Tenant) error {
 // standingStates are those of a token that was handed over and is not ending.
 var standingStates = []access.GrantState{access.HandedOver, access.Active, access.Freezing, access.Frozen, access.Replacing}
 
-// tickGrants begins the end of grants whose time is over, who were never
+// tickGrants begins the end of grants whose time is over, that were never
 // activated, whose successor was never made or has taken over, or for whom
-// nobody stood in time.
+// nobody stood in time. It waits for no answer of Canvas: the job behind each
+// end goes on until it is proven.
 func (s *Service) tickGrants(ctx context.Context, t store.Tenant) error {
 	now := s.Now()
+	q := func(q store.GrantQuery, states ...access.GrantState) store.GrantQuery {
+		q.Tenant, q.States, q.Limit = t.ID, states, tickBatch
+		return q
+	}
 	for _, due := range []struct {
 		q     store.GrantQuery
 		cause access.Cause
 	}{
-		{store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.HandedOver}, ActivateBefore: now, Limit: tickBatch}, access.ByUnclaimed},
-		{store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.Replacing}, ActivateBefore: now, Limit: tickBatch}, access.ByNoReplaced},
-		{store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.HandedOver, access.Active, access.Replacing}, EndsBefore: now, Limit: tickBatch}, access.ByEnd},
-		{store.GrantQuery{Tenant: t.ID, States: standingStates, RetireBefore: now, Limit: tickBatch}, access.BySuperseded},
-		{store.GrantQuery{Tenant: t.ID, States: standingStates, GapBefore: now, Limit: tickBatch}, access.ByNoSponsor},
+		{q(store.GrantQuery{RetireBefore: now}, standingStates...), access.BySuperseded},
+		{q(store.GrantQuery{EndsBefore: now}, standingStates...), access.ByEnd},
+		{q(store.GrantQuery{ActivateBefore: now}, access.HandedOver), access.ByUnclaimed},
+		{q(store.GrantQuery{ActivateBefore: now}, access.Replacing), access.ByNoReplaced},
+		{q(store.GrantQuery{GapBefore: now}, standingStates...), access.ByNoSponsor},
 	} {
-		var gs []access.Grant
-		err := s.Store.Read(ctx, func(tx *store.Tx) error {
-			var err error
-			gs, err = tx.Grants(due.q)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-		for _, g := range gs {
-			if _, err := s.beginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: due.cause}); err != nil && !errors.Is(err, access.ErrConflict) {
+		// All of them: thousands can end with one term, in one minute.
+		for {
+			n, err := s.endDue(ctx, due.q, due.cause)
+			if err != nil {
 				return err
+			}
+			if n < tickBatch {
+				break
 			}
 		}
 	}
 	return nil
+}
+
+// endDue begins the end of the first grants of q, and returns how many it moved.
+func (s *Service) endDue(ctx context.Context, q store.GrantQuery, cause access.Cause) (int, error) {
+	var gs []access.Grant
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		gs, err = tx.Grants(q)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, g := range gs {
+		if cause == access.ByUnclaimed && s.mayBeActive(g) {
+			continue
+		}
+		switch _, err := s.beginEndFrom(ctx, g, access.GrantMove{Cause: cause}, nil); {
+		case err == nil:
+			n++
+		case !errors.Is(err, access.ErrConflict):
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// mayBeActive reports whether a token that was not activated in time may have
+// been after all: Canvas has not been asked since. Within an hour the watch
+// does, or Canvas is not answering and the time is over all the same.
+func (s *Service) mayBeActive(g access.Grant) bool {
+	return g.CheckedAt.Before(g.ActivateBy) && s.Now().Sub(g.ActivateBy) < watchLater+5*time.Minute
 }
 
 // Kept text and the record of finished jobs live so long.

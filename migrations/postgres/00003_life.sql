@@ -21,6 +21,7 @@ ALTER TABLE grants
     ADD COLUMN drift text NOT NULL DEFAULT '',
     ADD COLUMN drift_at timestamptz,
     ADD COLUMN found_id text COLLATE "C",
+    ADD COLUMN marked_at timestamptz,
     ADD FOREIGN KEY (tenant, sponsor) REFERENCES people (tenant, id),
     ADD FOREIGN KEY (tenant, sponsor_asked) REFERENCES people (tenant, id),
     ADD FOREIGN KEY (tenant, frozen_by) REFERENCES people (tenant, id),

@@ -50,6 +50,7 @@ CREATE TABLE grants_new (
     drift         TEXT NOT NULL DEFAULT '',
     drift_at      TEXT,
     found_id      TEXT,
+    marked_at     TEXT,
     UNIQUE (tenant, id),
     FOREIGN KEY (tenant, request_id) REFERENCES requests (tenant, id),
     FOREIGN KEY (tenant, owner) REFERENCES people (tenant, id),
