@@ -77,6 +77,7 @@ type Client struct {
 	err  error // a Config that cannot work; every call returns it
 
 	rate       rate
+	era        eraCache
 	reportIdle time.Duration
 }
 
@@ -264,6 +265,9 @@ func (c *Client) once(ctx context.Context, cl call, target string) (*answer, *Er
 		a.url = req.URL
 	}
 	c.rate.end(resp.Header, kindOf(e))
+	if status := deniedBy(e); status != 0 {
+		c.era.sawDenied(status)
+	}
 	c.trace(ctx, cl, resp.StatusCode, e, began, resp.Header)
 	return a, e
 }

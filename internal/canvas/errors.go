@@ -59,7 +59,9 @@ type Error struct {
 	Detail []string
 
 	mergedInto string // what Canvas told of a user who was merged
-	cause      error
+	// unauthorized: Canvas's own words for "signed in, and may not do this".
+	unauthorized bool
+	cause        error
 }
 
 // Error says what was tried, what it came to and what Canvas said.

@@ -131,7 +131,7 @@ func (p *problem) says(words string) bool {
 // page says nothing about Canvas.
 func classify(op string, write bool, status int, header http.Header, body []byte, hide []string) *Error {
 	p := parseProblem(body)
-	e := &Error{Op: op, Status: status, mergedInto: p.merged}
+	e := &Error{Op: op, Status: status, mergedInto: p.merged, unauthorized: p.status == "unauthorized"}
 	for _, m := range p.messages {
 		e.Detail = append(e.Detail, tidy(m, hide))
 	}
