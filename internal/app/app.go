@@ -99,7 +99,7 @@ func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 	a.private = &privateHosts{store: a.Store, now: a.now, log: a.Log}
 	a.guard = newGuard(a.private.has)
 	a.keys = &toolKeys{store: a.Store, box: a.Box, now: a.now}
-	a.clients = clients{box: a.Box, http: a.guard.client(), now: a.now, log: a.Log}
+	a.clients = clients{store: a.Store, box: a.Box, http: a.guard.client(), now: a.now, log: a.Log}
 	if !cfg.SMTP.IsZero() {
 		if a.mail, err = newMail(cfg, a.now); err != nil {
 			return nil, errors.Join(err, a.Store.Close())
@@ -126,6 +126,7 @@ func (a *App) wire(ctx context.Context, o Options) error {
 	}
 	a.runner.Handlers, a.runner.Schedules = a.Work.Handlers(), a.Work.Schedules()
 	a.scheduleUpkeep()
+	a.scheduleCredentials()
 
 	proxies := make([]string, len(a.cfg.TrustedProxies))
 	for i, p := range a.cfg.TrustedProxies {

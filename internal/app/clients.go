@@ -22,10 +22,11 @@ import (
 // access tokens are used again. A platform whose address or credential changed
 // gets a new one.
 type clients struct {
-	box  *secret.Box
-	http *http.Client
-	now  func() time.Time
-	log  *slog.Logger
+	store *store.Store
+	box   *secret.Box
+	http  *http.Client
+	now   func() time.Time
+	log   *slog.Logger
 
 	mu  sync.Mutex
 	all map[string]madeClient
@@ -34,34 +35,50 @@ type clients struct {
 type madeClient struct {
 	of     [sha256.Size]byte
 	client *canvas.Client
+	oauth  *oauthSource // nil for an admin's token
 }
 
 // of returns the client of a platform's REST API.
 func (c *clients) of(p store.Platform) (*canvas.Client, error) {
+	made, err := c.made(p)
+	return made.client, err
+}
+
+func (c *clients) made(p store.Platform) (madeClient, error) {
 	if len(p.CanvasURLs) == 0 {
-		return nil, errors.New("no Canvas address is registered")
+		return madeClient{}, errors.New("no Canvas address is registered")
 	}
 	if len(p.Credential) == 0 {
-		return nil, fmt.Errorf("no credential is stored for %s; platform credential stores one", p.Name)
+		return madeClient{}, fmt.Errorf("no credential is stored for %s; platform credential stores one", p.Name)
 	}
 	sum := sha256.Sum256([]byte(p.CanvasURLs[0] + "\x00" + string(p.Credential)))
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if made, ok := c.all[p.ID]; ok && made.of == sum {
-		return made.client, nil
+		return made, nil
 	}
 	credential, err := openCredential(c.box, p.ID, p.Credential)
 	if err != nil {
-		return nil, fmt.Errorf("the credential of %s: %w", p.Name, err)
+		return madeClient{}, fmt.Errorf("the credential of %s: %w", p.Name, err)
 	}
-	client := canvas.New(canvas.Config{
-		BaseURL: p.CanvasURLs[0], Credential: credential.source(c.http, p.CanvasURLs[0], c.now), HTTP: c.http, Now: c.now, Log: c.log,
+	made := madeClient{of: sum}
+	token := func(context.Context) (secret.Text, error) { return credential.Token, nil }
+	if credential.Token.IsZero() {
+		made.oauth = &oauthSource{
+			store: c.store, box: c.box, platform: p, credential: credential, client: c.http, url: p.CanvasURLs[0] + "/login/oauth2/token",
+			now: c.now, log: c.log, busy: make(chan struct{}, 1),
+		}
+		token = made.oauth.token
+	}
+	refused := &refusal{app: c, platform: p, oauth: made.oauth}
+	made.client = canvas.New(canvas.Config{
+		BaseURL: p.CanvasURLs[0], Credential: token, Refused: refused.note, HTTP: c.http, Now: c.now, Log: c.log,
 	})
 	if c.all == nil {
 		c.all = map[string]madeClient{}
 	}
-	c.all[p.ID] = madeClient{sum, client}
-	return client, nil
+	c.all[p.ID] = made
+	return made, nil
 }
 
 // ways are how a platform's people are told: the Canvas inbox, and mail where

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/config"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/lti"
@@ -154,44 +153,4 @@ func (d *doctor) keySet(ctx context.Context, a *App, p store.Platform) {
 		err = nil
 	}
 	d.say(p.Name+": key set", err, p.Registration.KeySetURL)
-}
-
-// needed are Canvas's permissions about access tokens, all held at the root
-// account (lib/permissions_registry.rb).
-var needed = []string{canvas.PermissionCreateTokens, canvas.PermissionDeleteTokens, canvas.PermissionViewTokens}
-
-func (d *doctor) canvas(ctx context.Context, a *App, p store.Platform) {
-	ctx, cancel := context.WithTimeout(ctx, checkTime)
-	defer cancel()
-	what := p.Name + ": Canvas credential"
-	client, err := a.clients.of(p)
-	if err != nil {
-		d.say(what, err, "")
-		return
-	}
-	root, err := client.Account(ctx, "self")
-	if err != nil {
-		d.say(what, err, "")
-		return
-	}
-	d.say(what, nil, fmt.Sprintf("%s, accepted by %s (account %s)", p.CanvasURLs[0], root.Name, root.ID))
-	held, err := client.Permissions(ctx, root.ID, needed...)
-	if err != nil {
-		d.say(p.Name+": permissions", err, "")
-		return
-	}
-	var lacking []string
-	for _, n := range needed {
-		if !held[n] {
-			lacking = append(lacking, n)
-		}
-	}
-	if len(lacking) > 0 {
-		d.say(p.Name+": permissions", fmt.Errorf("the credential's user lacks %s in account %s: give its role \"Users - Manage Access Tokens\"",
-			strings.Join(lacking, ", "), root.ID), "")
-	} else {
-		d.say(p.Name+": permissions", nil, strings.Join(needed, ", "))
-	}
-	d.note(p.Name+": self-service", "Canvas does not tell by its API whether people may create tokens themselves: look at the settings of account "+
-		root.ID+" (limit the creation of personal access tokens to admins), and at new tokens that Tokendesk did not make")
 }

@@ -52,6 +52,9 @@ type Config struct {
 	// that a refreshed token is used at once. An *Error that it returns is
 	// passed on as it is.
 	Credential func(ctx context.Context) (secret.Text, error)
+	// Refused, when set, is told that Canvas answered 401 to this credential, so
+	// that one which has ended is not used on. It is not told of denials.
+	Refused func(ctx context.Context, credential secret.Text)
 	// HTTP makes the calls; nil means a client with Go's default transport.
 	// Redirects and cookies of this client are not used.
 	HTTP *http.Client
@@ -265,6 +268,9 @@ func (c *Client) once(ctx context.Context, cl call, target string) (*answer, *Er
 		a.url = req.URL
 	}
 	c.rate.end(resp.Header, kindOf(e))
+	if kindOf(e) == Unauthenticated && c.cfg.Refused != nil {
+		c.cfg.Refused(ctx, secret.New(credential))
+	}
 	if status := deniedBy(e); status != 0 {
 		c.era.sawDenied(status)
 	}

@@ -100,7 +100,7 @@ func (c *Client) findEra(ctx context.Context) (found Eras, err error) {
 	found.Era, found.Lists = Era2Or3, true
 	var options []string
 	if c.get(ctx, "list features", "accounts/"+self+"/features/enabled", nil, &options) != nil {
-		return found, nil // a tie-breaker, and no more
+		return found, nil //nolint:nilerr // a tie-breaker, and no more
 	}
 	switch {
 	case slices.Contains(options, eraOption):
@@ -109,6 +109,20 @@ func (c *Client) findEra(ctx context.Context) (found Eras, err error) {
 		found.Era = Era3
 	}
 	return found, nil
+}
+
+// NoListing reports whether an error of ListTokens means that this Canvas does
+// not let us list tokens at all: it denies it, or has no such list (E1). An owner
+// whom a Canvas with a list does not find is neither.
+func (c *Client) NoListing(ctx context.Context, err error) bool {
+	switch KindOf(err) {
+	case Denied:
+		return true
+	case NotFound:
+		found, eraErr := c.Era(ctx)
+		return eraErr == nil && !found.Lists
+	}
+	return false
 }
 
 // OwnTokens reads which of the credential's user's tokens the credential itself

@@ -99,3 +99,38 @@ func TestHasTokenReport(t *testing.T) {
 	_, err := clientOf(s, seeded(s, "tom")).HasTokenReport(t.Context(), "self")
 	wantKind(t, "without the right", err, canvas.Denied)
 }
+
+func TestNoListing(t *testing.T) {
+	t.Parallel()
+	list := func(era canvastest.Era, credential func(*canvastest.Server) string, owner string) (bool, error) {
+		s, _ := standin(t, canvastest.Options{Era: era})
+		c := clientOf(s, credential(s))
+		_, err := c.ListTokens(t.Context(), orElse(owner, s.World().User("maya").ID.String()))
+		return c.NoListing(t.Context(), err), err
+	}
+	service := func(s *canvastest.Server) string { return s.World().ServiceToken() }
+	tom := func(s *canvastest.Server) string { return seeded(s, "tom") }
+	for name, tc := range map[string]struct {
+		era        canvastest.Era
+		credential func(*canvastest.Server) string
+		owner      string
+		want       bool
+	}{
+		"a Canvas without a list":  {canvastest.Era1b, service, "", true},
+		"not for this credential":  {canvastest.Era3, tom, "", true},
+		"an owner nobody knows":    {canvastest.Era3, service, "987654321", false},
+		"a list that can be read":  {canvastest.Era3, service, "", false},
+		"a credential that is odd": {canvastest.Era3, func(*canvastest.Server) string { return "17~no" }, "", false},
+	} {
+		if got, err := list(tc.era, tc.credential, tc.owner); got != tc.want {
+			t.Errorf("%s: %v (%v)", name, got, err)
+		}
+	}
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}

@@ -67,6 +67,8 @@ func homeExhibits() []exhibit {
 		homeOf("canvas-down", full, func(s *Shell) { asMaya(s); s.Nav.Trouble.CanvasSince = days(-0.05) }, "Canvas is not answering our questions"),
 		homeOf("still-usable", full, func(s *Shell) { asMaya(s); s.Nav.Trouble.StillUsable = 1 }, "1 token of yours may still work"),
 		homeOf("self-service", workflow.Home{}, func(s *Shell) { asDana(s); s.Nav.SelfService = true }, "by themselves"),
+		homeOf("credential-refused", workflow.Home{}, func(s *Shell) { asDana(s); s.Nav.Credential.RefusedSince = days(-0.05) }, "no longer accepts Tokendesk's own access"),
+		homeOf("credential-ends", workflow.Home{}, func(s *Shell) { asDana(s); s.Nav.Credential.EndsAt = days(9) }, "own access to Canvas ends on"),
 		homeOf("result", waiting, func(s *Shell) {
 			asMaya(s)
 			s.Banner = ResultBanner(*s, access.Withdraw, waiting.Progress[0])

@@ -227,6 +227,14 @@ func (s Shell) ownStanding(path string) []Banner {
 	if !t.CanvasSince.IsZero() {
 		out = append(out, Banner{Kind: BannerWarn, ID: "standing.canvas_down", Args: map[string]any{"Since": t.CanvasSince}})
 	}
+	if c := s.Nav.Credential; s.Nav.Reviewer {
+		switch {
+		case !c.RefusedSince.IsZero():
+			out = append(out, Banner{Kind: BannerBad, ID: "standing.credential_refused", Args: map[string]any{"Since": c.RefusedSince}})
+		case !c.EndsAt.IsZero():
+			out = append(out, Banner{Kind: BannerWarn, ID: "standing.credential_ends", Args: map[string]any{"By": day(c.EndsAt)}})
+		}
+	}
 	if list := path == "/" || strings.HasPrefix(path, "/queue") || path == "/tokens" || strings.HasPrefix(path, "/tokens?"); list && s.Nav.SelfService && s.Nav.Reviewer {
 		out = append(out, Banner{Kind: BannerWarn, ID: "standing.self_service"})
 	}

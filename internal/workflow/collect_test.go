@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/text"
 )
 
@@ -191,6 +193,44 @@ func TestCollectSurvivesCanvas(t *testing.T) {
 			r.proven()
 			r.searched(c.Value.Reveal())
 		})
+	}
+}
+
+// A Canvas without a list of tokens (E1) gets no token made, unless the school
+// accepted that a lost answer may leave one behind.
+func TestNoTokenIsMadeWhereCanvasHasNoList(t *testing.T) {
+	t.Parallel()
+	for _, accepted := range []bool{false, true} {
+		r := newRig(t, sqlite(t))
+		req := r.approved()
+		r.w.SetEra(canvastest.Era1b)
+		if accepted {
+			r.accept()
+		}
+		c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), req.Code())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if made := r.inCanvas("maya"); accepted != (made == 1) || accepted != (c.Stage == StageSecret) || !accepted && c.Trouble != troubleNoListing {
+			t.Errorf("accepted %v: %d tokens, %s (%s)", accepted, made, c.Stage, c.Trouble)
+		}
+	}
+}
+
+// accept lets the school accept minting without a list.
+func (r *rig) accept() {
+	r.t.Helper()
+	err := r.Store.InTx(r.t.Context(), func(tx *store.Tx) error {
+		t, err := tx.Tenant(r.tenant)
+		if err != nil {
+			return err
+		}
+		t.School.AcceptNoListing = true
+		t.Version++
+		return tx.SaveTenant(t, r.event(r.tenant, "operator:test", audit.PlatformChange, string(r.tenant)), nil)
+	})
+	if err != nil {
+		r.t.Fatal(err)
 	}
 }
 

@@ -38,6 +38,9 @@ func (s *Service) Nav(ctx context.Context, sess Session) Nav {
 			n.Trouble.StillUsable, err = s.stuck(ctx, sess, who)
 		}
 	}
+	if err == nil && who.Reviewer {
+		n.Credential, err = s.credentialTrouble(ctx, f.platform)
+	}
 	if err != nil {
 		s.Log.ErrorContext(ctx, "the navigation's counts could not be read", "err", err)
 	}
@@ -64,6 +67,22 @@ func (s *Service) stuck(ctx context.Context, sess Session, who access.Actor) (n 
 		}
 	}
 	return n, err
+}
+
+// credentialTrouble is what was last learnt about the credential for a Canvas.
+func (s *Service) credentialTrouble(ctx context.Context, p store.Platform) (CredentialTrouble, error) {
+	var state store.CredentialState
+	err := s.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		state, err = tx.CredentialState(p)
+		return err
+	})
+	if err != nil || !state.RefusedAt.IsZero() {
+		return CredentialTrouble{RefusedSince: state.RefusedAt}, err
+	}
+	if state.EndsAt.IsZero() || state.EndsAt.Sub(s.Now()) > CredentialWarning {
+		return CredentialTrouble{}, nil
+	}
+	return CredentialTrouble{EndsAt: state.EndsAt}, nil
 }
 
 // Home is the requester's home: their requests by who must act, and their tokens.

@@ -40,10 +40,9 @@ const leakPurpose = "token value"
 func (s *Service) mint(ctx context.Context, f far, g access.Grant) (secret.Text, error) {
 	// Before: whatever an earlier attempt left goes first.
 	if err := s.deleteMarked(ctx, f, g, g.Attempt); err != nil {
-		var ce *canvas.Error
-		switch {
-		case errors.As(err, &ce) && ce.Kind == canvas.Denied && f.tenant.School.AcceptNoListing:
-		case errors.As(err, &ce) && ce.Kind == canvas.Denied:
+		switch none := f.NoListing(ctx, err); {
+		case none && f.tenant.School.AcceptNoListing:
+		case none:
 			return s.ended(ctx, g, g.Attempt == 1, troubleNoListing, err)
 		default:
 			return s.ended(ctx, g, g.Attempt == 1, troubleDown, err)

@@ -77,12 +77,26 @@ type Nav struct {
 	// tokens by people is not known to be off.
 	SelfService bool
 	Words       SchoolWords
+	// Credential is a standing notice for reviewers about the program's own
+	// access to Canvas; zero is none.
+	Credential CredentialTrouble
 }
 
 // SchoolWords are the school's own names for who decides (DECISIONS 26).
 type SchoolWords struct {
 	CanvasTeam, SecurityOffice, Contact string
 }
+
+// CredentialTrouble says that the program's own access to Canvas is lost, or
+// will be soon.
+type CredentialTrouble struct {
+	RefusedSince time.Time // Canvas does not accept it since
+	EndsAt       time.Time // it ends within CredentialWarning
+}
+
+// CredentialWarning is how long before its end an access of the program's own
+// is worth a warning.
+const CredentialWarning = 30 * 24 * time.Hour
 
 // Trouble is what a standing banner says; zero is none.
 type Trouble struct {

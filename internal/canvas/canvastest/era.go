@@ -81,6 +81,10 @@ type Flags struct {
 	// FilesElsewhere keeps the files of reports on another host, to which the
 	// institution redirects.
 	FilesElsewhere bool `json:"files_elsewhere"`
+	// RotateRefreshTokens gives a new refresh token with every access token and
+	// ends the old one. Canvas's are reusable (doc/api/oauth_endpoints.md); a
+	// client should survive the day on which they are not.
+	RotateRefreshTokens bool `json:"rotate_refresh_tokens"`
 	// PlainAuthErrors says "Invalid access token." for deleted and expired
 	// tokens too, as older servers do.
 	PlainAuthErrors bool `json:"plain_auth_errors"`

@@ -67,7 +67,8 @@ func (w *World) RevokeOAuthClient(clientID string) bool {
 }
 
 // refreshGrant answers grant_type=refresh_token of POST /login/oauth2/token. A
-// refresh token may be used again and again; the answer repeats none.
+// refresh token may be used again and again, and the answer repeats none,
+// unless RotateRefreshTokens is on.
 func (s *Server) refreshGrant(form url.Values) reply {
 	w := s.world
 	w.mu.Lock()
@@ -89,12 +90,17 @@ func (s *Server) refreshGrant(form url.Values) reply {
 	t.accessEnds = w.Clock.Now().Add(oauthTokenLife)
 	secret := w.newSecretLocked(t)
 	w.tokens.put(t.ID, t)
-	return ok(object{
+	answer := object{
 		"access_token": secret, "token_type": "Bearer", "expires_in": int(oauthTokenLife.Seconds()),
 		"user": object{
 			"id": owner.ID, "name": owner.Name, "global_id": w.globalLocked(owner.ID).String(),
 			"effective_locale": owner.Locale,
 		},
 		"canvas_region": "us-east-1",
-	}).with("Cache-Control", "no-store")
+	}
+	if w.flags.RotateRefreshTokens {
+		next := base64.RawURLEncoding.EncodeToString(randomBytes(48))
+		g.refresh, answer["refresh_token"] = w.digestLocked(next), next
+	}
+	return ok(answer).with("Cache-Control", "no-store")
 }

@@ -1,0 +1,112 @@
+package app_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// checks are what doctor says of Northfield, by what was looked at.
+func checks(t *testing.T, cfg config.Config, now func() time.Time) map[string]app.Check {
+	t.Helper()
+	out := map[string]app.Check{}
+	app.Doctor(t.Context(), cfg, app.Options{Now: now}, "", func(c app.Check) {
+		if what, ours := strings.CutPrefix(c.What, "Northfield: "); ours {
+			out[what] = c
+		}
+	})
+	return out
+}
+
+func TestDoctorTellsOfCanvas(t *testing.T) {
+	day := 24 * time.Hour
+	for name, tc := range map[string]struct {
+		spoil func(cv *canvastest.Server, s *app.PlatformSpec)
+		what  string
+		want  app.Outcome
+		words string
+	}{
+		"E1": {func(cv *canvastest.Server, _ *app.PlatformSpec) { cv.World().SetEra(canvastest.Era1) }, "Canvas's age", app.Note, "E1: tokens cannot be listed, so none is made"},
+		"E1, accepted": {func(cv *canvastest.Server, s *app.PlatformSpec) {
+			cv.World().SetEra(canvastest.Era1b)
+			s.School = store.School{AcceptNoListing: true}
+		}, "Canvas's age", app.Note, "accepted"},
+		"E2": {func(cv *canvastest.Server, _ *app.PlatformSpec) { cv.World().SetEra(canvastest.Era2) }, "Canvas's age", app.Good, "E2: tokens can be listed"},
+		"E3": {nil, "Canvas's age", app.Good, "E3: tokens can be listed"},
+		"the age cannot be told": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+			cv.Fail(canvastest.Fault{Route: "/api/v1/users/:user_id/user_generated_tokens", Status: 500, Times: -1})
+		}, "Canvas's age", app.Failed, "failed"},
+		"freezing is possible": {nil, "freezing tokens", app.Good, "possible"},
+		"freezing is not": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+			cv.World().SetPermission("account-admin", canvastest.PermCreateTokens, false)
+		}, "freezing tokens", app.Note, "create_access_tokens"},
+		"permissions": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+			cv.World().SetPermission("account-admin", canvastest.PermCreateTokens, false)
+		}, "permissions", app.Failed, "lacks create_access_tokens"},
+		"the report": {nil, "report of all tokens", app.Good, "possible"},
+		"no right to the report": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+			cv.World().SetPermission("account-admin", canvastest.PermReadReports, false)
+		}, "report of all tokens", app.Note, "read_reports"},
+		"no such report": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+			cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:account_id/reports", Status: 200, Body: `[]`})
+		}, "report of all tokens", app.Note, "does not offer it"},
+		"a credential without an end":    {nil, "end of the credential", app.Good, "none"},
+		"a credential that ends late":    {ending(31 * day), "end of the credential", app.Good, "2026-12-24"},
+		"a credential that ends soon":    {ending(29 * day), "end of the credential", app.Note, "platform credential"},
+		"a credential that ends at once": {ending(3 * day), "end of the credential", app.Failed, "2026-11-26 16:00 UTC"},
+		"OAuth that works":               {oauth(false), "OAuth refresh", app.Good, "gave an access token"},
+		"OAuth that does not":            {oauth(true), "OAuth refresh", app.Failed, "does not accept the refresh token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clock := canvastest.NewFixedClock(time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC))
+			cv := canvastest.Start(t, canvastest.Options{Clock: clock})
+			cfg := settings(t)
+			a := start(t, cfg, app.Options{Now: clock.Now})
+			s := spec(cv)
+			if tc.spoil != nil {
+				tc.spoil(cv, &s)
+			}
+			if _, err := a.AddPlatform(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			before := len(cv.World().Tokens("maya"))
+			got := checks(t, cfg, clock.Now)
+			if c := got[tc.what]; c.Outcome != tc.want || !strings.Contains(c.Found, tc.words) {
+				t.Errorf("%s: %+v of %+v", tc.what, c, got)
+			}
+			for _, r := range cv.Requests() {
+				if r.Method != http.MethodGet && r.Route != exchange {
+					t.Errorf("doctor wrote: %s %s", r.Method, r.Route)
+				}
+			}
+			if len(cv.World().Tokens("maya")) != before {
+				t.Error("doctor made a token")
+			}
+		})
+	}
+}
+
+// ending gives the registration an admin's token that ends so much later.
+func ending(left time.Duration) func(*canvastest.Server, *app.PlatformSpec) {
+	return func(cv *canvastest.Server, s *app.PlatformSpec) {
+		_, value := cv.World().SeedToken("service", canvastest.TokenSpec{Purpose: "Tokendesk", ExpiresAt: cv.World().Clock.Now().Add(left)})
+		s.Credential = app.TokenCredential(value)
+	}
+}
+
+func oauth(revoked bool) func(*canvastest.Server, *app.PlatformSpec) {
+	return func(cv *canvastest.Server, s *app.PlatformSpec) {
+		c := cv.World().AddOAuthClient("service", "Tokendesk")
+		s.Credential = app.Credential{OAuthClientID: c.ClientID, OAuthSecret: secret.New(c.Secret), RefreshToken: secret.New(c.RefreshToken)}
+		if revoked {
+			cv.World().RevokeOAuthClient(c.ClientID)
+		}
+	}
+}

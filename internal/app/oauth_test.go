@@ -1,0 +1,293 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+)
+
+// oauthRig is two replicas on one database, registered with a stand-in by a
+// refresh token.
+type oauthRig struct {
+	t        *testing.T
+	clock    *canvastest.Clock
+	cv       *canvastest.Server
+	oauth    canvastest.OAuthClient
+	replicas []*app.App
+	platform store.Platform
+}
+
+const exchange = "/login/oauth2/token"
+
+func eachOAuthRig(t *testing.T, test func(r *oauthRig)) {
+	t.Helper()
+	storetest.EachURL(t, func(t *testing.T, url string) {
+		r := &oauthRig{t: t, clock: canvastest.NewFixedClock(time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC))}
+		r.cv = canvastest.Start(t, canvastest.Options{Clock: r.clock})
+		key := filepath.Join(t.TempDir(), "master.key")
+		if err := os.WriteFile(key, []byte(base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text())[:32])), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg := settings(t)
+		cfg.Database, cfg.MasterKeyFile = secret.New(url), key
+		for range 2 {
+			r.replicas = append(r.replicas, start(t, cfg, app.Options{Now: r.clock.Now}))
+		}
+		r.oauth = r.cv.World().AddOAuthClient("service", "Tokendesk")
+		r.register("first term")
+		test(r)
+	})
+}
+
+func (r *oauthRig) register(reason string) {
+	r.t.Helper()
+	s := spec(r.cv)
+	s.Reason = reason
+	s.Credential = app.Credential{OAuthClientID: r.oauth.ClientID, OAuthSecret: secret.New(r.oauth.Secret), RefreshToken: secret.New(r.oauth.RefreshToken)}
+	var err error
+	if r.platform, err = r.replicas[0].AddPlatform(r.t.Context(), s); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r *oauthRig) call(ctx context.Context, replica int) error {
+	client, err := r.replicas[replica].Work.Canvas(r.platform)
+	if err != nil {
+		return err
+	}
+	_, err = client.Account(ctx, "self")
+	return err
+}
+
+// storm calls n times at once on each replica and returns the errors.
+func (r *oauthRig) storm(n int) (errs []error) {
+	all := make(chan error, 2*n)
+	var wg sync.WaitGroup
+	for i := range 2 * n {
+		wg.Go(func() { all <- r.call(r.t.Context(), i%2) })
+	}
+	wg.Wait()
+	close(all)
+	for err := range all {
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+func (r *oauthRig) exchanges() int { return r.cv.Count(http.MethodPost, exchange) }
+
+func (r *oauthRig) state() (state store.CredentialState) {
+	r.t.Helper()
+	err := r.replicas[0].Store.Read(r.t.Context(), func(tx *store.Tx) (err error) {
+		state, err = tx.CredentialState(r.platform)
+		return err
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return state
+}
+
+func TestReplicasExchangeOnceForAll(t *testing.T) {
+	eachOAuthRig(t, func(r *oauthRig) {
+		for round := 1; round <= 3; round++ {
+			if err := errors.Join(r.storm(16)...); err != nil {
+				r.t.Fatal(err)
+			}
+			if n := r.exchanges(); n != round {
+				r.t.Fatalf("%d exchanges for %d hours of 32 calls at once", n, round)
+			}
+			r.clock.Advance(59 * time.Minute)
+		}
+		if state := r.state(); len(state.Access) == 0 || !state.LeasedUntil.IsZero() || !state.RefusedAt.IsZero() {
+			r.t.Errorf("shared: %+v", state)
+		}
+	})
+}
+
+// One exchange at a time, and a replica that dies in one blocks nobody for long.
+func TestAReplicaThatDiesInItsTurnIsWaitedForAndNoLonger(t *testing.T) {
+	eachOAuthRig(t, func(r *oauthRig) {
+		now := r.clock.Now()
+		lease := func(owner string) error {
+			return r.replicas[0].Store.InTx(r.t.Context(), func(tx *store.Tx) error {
+				_, err := tx.LeaseCredential(r.platform, owner, now, now.Add(15*time.Second))
+				return err
+			})
+		}
+		if err := lease("xch_dead"); err != nil {
+			r.t.Fatal(err)
+		}
+		if err := lease("xch_second"); !errors.Is(err, access.ErrConflict) {
+			r.t.Errorf("a second turn at once: %v", err)
+		}
+		soon, cancel := context.WithTimeout(r.t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if err := r.call(soon, 1); canvas.KindOf(err) != canvas.Unreachable || r.exchanges() != 0 {
+			r.t.Errorf("in somebody else's turn: %v, %d exchanges", err, r.exchanges())
+		}
+		waits := make(chan error)
+		go func() { waits <- r.call(r.t.Context(), 1) }()
+		r.clock.Advance(16 * time.Second)
+		if err := <-waits; err != nil || r.exchanges() != 1 {
+			r.t.Errorf("after the dead one's turn: %v, %d exchanges", err, r.exchanges())
+		}
+		err := r.replicas[0].Store.InTx(r.t.Context(), func(tx *store.Tx) error {
+			return tx.SettleCredential(r.platform, "xch_dead", store.CredentialState{})
+		})
+		if !errors.Is(err, access.ErrConflict) {
+			r.t.Errorf("the dead one comes back: %v", err)
+		}
+		if err := r.call(r.t.Context(), 0); err != nil || r.exchanges() != 1 {
+			r.t.Errorf("and what it brings counts: %v, %d exchanges", err, r.exchanges())
+		}
+	})
+}
+
+func TestARefreshTokenThatCanvasReplacesIsKept(t *testing.T) {
+	eachOAuthRig(t, func(r *oauthRig) {
+		r.cv.World().UpdateFlags(func(f *canvastest.Flags) { f.RotateRefreshTokens = true })
+		for round := 1; round <= 3; round++ {
+			if err := errors.Join(r.storm(4)...); err != nil || r.exchanges() != round {
+				r.t.Fatalf("%v, %d exchanges", err, r.exchanges())
+			}
+			r.clock.Advance(time.Hour)
+		}
+		state := r.state()
+		if len(state.Refresh) == 0 {
+			r.t.Fatal("the new refresh token is not kept")
+		}
+		for name, context := range map[string]string{"access": "/access-token", "refresh": "/refresh-token"} {
+			sealed := map[string][]byte{"access": state.Access, "refresh": state.Refresh}[name]
+			plain, err := r.replicas[1].Box.Open(sealed, "platform/"+r.platform.ID+context)
+			if err != nil || bytes.Contains(sealed, plain) || len(plain) < 40 {
+				r.t.Errorf("the %s token is not sealed: %v", name, err)
+			}
+		}
+		told := 0
+		err := r.replicas[0].Store.Read(r.t.Context(), func(tx *store.Tx) error {
+			entries, err := tx.AuditAfter(r.platform.Tenant, 0, 50)
+			for _, e := range entries {
+				if e.Event.Action == audit.PlatformChange && e.Detail != nil && strings.Contains(e.Detail.Data["credential"], "replaced") {
+					told++
+				}
+			}
+			return err
+		})
+		if err != nil || told != 3 {
+			r.t.Errorf("%d entries tell of it, %v", told, err)
+		}
+	})
+}
+
+func TestARefusedRefreshTokenIsSaidPlainlyAndNotTriedInAStorm(t *testing.T) {
+	eachOAuthRig(t, func(r *oauthRig) {
+		r.cv.World().RevokeOAuthClient(r.oauth.ClientID)
+		for _, err := range append(r.storm(8), r.storm(8)...) {
+			if canvas.KindOf(err) != canvas.Unauthenticated || !strings.Contains(err.Error(), "platform credential") {
+				r.t.Errorf("a revoked consent: %v", err)
+			}
+			for _, s := range []string{r.oauth.Secret, r.oauth.RefreshToken} {
+				if strings.Contains(fmt.Sprint(err), s) {
+					r.t.Error("the error tells the credential")
+				}
+			}
+		}
+		if n := r.exchanges(); n != 1 {
+			r.t.Errorf("%d exchanges within a minute", n)
+		}
+		if r.state().RefusedAt.IsZero() {
+			r.t.Error("nobody can be told")
+		}
+		// A new credential begins anew, at once.
+		r.oauth = r.cv.World().AddOAuthClient("service", "Tokendesk")
+		r.register("the consent was given again")
+		if err := errors.Join(r.storm(4)...); err != nil || r.exchanges() != 2 {
+			r.t.Errorf("with a new credential: %v, %d exchanges", err, r.exchanges())
+		}
+		if !r.state().RefusedAt.IsZero() {
+			r.t.Error("it is called refused still")
+		}
+	})
+}
+
+func TestAFailingExchangeIsOneForAllWhoWait(t *testing.T) {
+	eachOAuthRig(t, func(r *oauthRig) {
+		gate := make(chan struct{})
+		undo := r.cv.Fail(canvastest.Fault{Route: exchange, Status: http.StatusBadGateway, Gate: gate, Times: -1})
+		errs := make(chan error)
+		for range 16 {
+			go func() { errs <- r.call(r.t.Context(), 0) }()
+		}
+		for r.exchanges() == 0 { // all of them wait for the first
+			time.Sleep(time.Millisecond)
+		}
+		close(gate)
+		for range 16 {
+			if err := <-errs; canvas.KindOf(err) != canvas.Server {
+				r.t.Errorf("a failing Canvas: %v", err)
+			}
+		}
+		if n := r.exchanges(); n > 2 { // a call that came after the answer asks again
+			r.t.Errorf("%d exchanges", n)
+		}
+		undo()
+		if err := r.call(r.t.Context(), 1); err != nil {
+			r.t.Errorf("a turn that failed blocks the others: %v", err)
+		}
+		for body, kind := range map[string]canvas.Kind{`{"access_token":""}`: canvas.Server, `not JSON`: canvas.Server} {
+			r.clock.Advance(time.Hour)
+			r.cv.Fail(canvastest.Fault{Route: exchange, Status: http.StatusOK, Body: body})
+			if err := r.call(r.t.Context(), 0); canvas.KindOf(err) != kind {
+				r.t.Errorf("%s: %v", body, err)
+			}
+		}
+	})
+}
+
+func TestAnAccessTokenThatEndedEarlyIsReplaced(t *testing.T) {
+	eachOAuthRig(t, func(r *oauthRig) {
+		if err := r.call(r.t.Context(), 0); err != nil {
+			r.t.Fatal(err)
+		}
+		r.clock.Advance(10 * time.Minute)
+		for _, token := range r.cv.World().Tokens("service") {
+			if token.AppName == "Tokendesk" {
+				r.cv.World().DeleteTokenBehind(token.ID)
+			}
+		}
+		if err := r.call(r.t.Context(), 0); canvas.KindOf(err) != canvas.Unauthenticated {
+			r.t.Errorf("a token that is gone: %v", err)
+		}
+		for i := range 2 {
+			if err := r.call(r.t.Context(), i); err != nil {
+				r.t.Errorf("replica %d, afterwards: %v", i, err)
+			}
+		}
+		if n := r.exchanges(); n != 2 {
+			r.t.Errorf("%d exchanges", n)
+		}
+		if !r.state().RefusedAt.IsZero() {
+			r.t.Error("the admins are told of a credential that works")
+		}
+	})
+}
