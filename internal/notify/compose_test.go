@@ -78,16 +78,21 @@ func cases() map[string]struct {
 	}{}
 	noCourse := map[string]func(*Facts){"no_course": func(f *Facts) { f.Course = "" }}
 	variants := map[Kind]map[string]func(*Facts){
-		AskedToSponsor: noCourse, SponsorReminder: noCourse, SponsorNeeded: noCourse,
+		AskedToSponsor: noCourse, SponsorReminder: noCourse, SponsorNeeded: noCourse, AskedToTakeOver: noCourse,
+		SponsorGone:      {"by_rule": func(f *Facts) { f.Case, f.Reason = "rule", "" }},
 		Lapsed:           {"uncollected": func(f *Facts) { f.NotCollected = true }},
 		SharedAgain:      {"replaced": func(f *Facts) { f.Replaced = true }},
 		StillUsable:      {"listed": func(f *Facts) { f.Listed = true }},
 		ReviewersWaiting: {"none_overdue": func(f *Facts) { f.Waiting, f.Overdue, f.Rows = 1, 0, f.Rows[1:2] }},
 		Revoked: {
-			"by_owner":   func(f *Facts) { f.By, f.ByOwner, f.Reason = "Maya Chen", true, "" },
-			"by_rule":    func(f *Facts) { f.By, f.Reason = "", "Not used for 90 days." },
-			"in_canvas":  func(f *Facts) { f.By, f.Reason, f.Case = "", "", "in_canvas" },
-			"superseded": func(f *Facts) { f.By, f.Reason, f.Case = "", "", "superseded" },
+			"by_owner":    func(f *Facts) { f.By, f.ByOwner, f.Reason = "Maya Chen", true, "" },
+			"by_rule":     func(f *Facts) { f.By, f.Reason = "", "Not used for 90 days." },
+			"in_canvas":   func(f *Facts) { f.By, f.Reason, f.Case = "", "", "in_canvas" },
+			"superseded":  func(f *Facts) { f.By, f.Reason, f.Case = "", "", "superseded" },
+			"no_sponsor":  func(f *Facts) { f.By, f.Reason, f.Case = "", "", "no_sponsor" },
+			"owner_left":  func(f *Facts) { f.By, f.Reason, f.Case = "", "", "owner_left" },
+			"course_over": func(f *Facts) { f.By, f.Reason, f.Case = "", "", "course_over" },
+			"duties":      func(f *Facts) { f.By, f.Reason, f.Case = "", "", "duties" },
 		},
 		Drifted: {
 			"stuck":     func(f *Facts) { f.Case = "stuck" },
@@ -177,6 +182,7 @@ func TestEveryKindHasALetterAndEveryMessageIsUsed(t *testing.T) {
 	kinds := []Kind{
 		AskedToSponsor, SponsorReminder, SponsorSaidYes, SponsorSaidNo, SponsorNeeded, ReviewersWaiting, Approved, CollectReminder,
 		Denied, Rescinded, Withdrawn, Lapsed, ActivateReminder, NeverActivated, SharedAgain, EndingSoon, Expired, Revoked, StillUsable, Drifted, Altered,
+		SponsorGone, AskedToTakeOver, TookOver, TurnedDown, Retiring, CourseOver,
 	}
 	if got := slices.Sorted(maps.Keys(letters)); !slices.Equal(got, slices.Sorted(slices.Values(kinds))) {
 		t.Errorf("letters are %q", got)

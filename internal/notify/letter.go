@@ -101,6 +101,15 @@ var letters = map[Kind]map[Audience]letter{
 		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
 		AsReviewer:  {code: true, details: aboutRequest, link: "token", why: "reviewer"},
 	},
+	SponsorGone:     {AsRequester: {code: true, details: aboutGrant, reason: ifGiven, link: "token", why: "owner"}},
+	AskedToTakeOver: {AsSponsor: {code: true, details: aboutAsk, link: "request", why: "sponsor"}},
+	TookOver:        {AsRequester: {code: true, details: aboutGrant, link: "token", why: "owner"}},
+	TurnedDown:      {AsRequester: {code: true, details: aboutGrant, link: "token", why: "owner"}},
+	Retiring:        {AsRequester: {code: true, details: aboutRequest, link: "token", why: "owner"}},
+	CourseOver: {
+		AsRequester: {code: true, details: aboutRequest, link: "token", why: "owner"},
+		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
+	},
 	StillUsable: {
 		AsRequester: {code: true, details: aboutRequest, link: "token", setup: true, why: "owner"},
 		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
@@ -113,7 +122,7 @@ func variant(k Kind, f Facts) string {
 	switch {
 	case f.Case != "":
 		return f.Case
-	case f.Course == "" && (k == AskedToSponsor || k == SponsorReminder || k == SponsorNeeded):
+	case f.Course == "" && (k == AskedToSponsor || k == SponsorReminder || k == SponsorNeeded || k == AskedToTakeOver):
 		return "no_course" // the sponsor is a listed supervisor
 	case k == Lapsed && f.NotCollected:
 		return "uncollected"

@@ -38,6 +38,12 @@ const (
 	EndingSoon       Kind = "ending_soon"
 	Expired          Kind = "expired"
 	Revoked          Kind = "revoked"
+	SponsorGone      Kind = "sponsor_gone"       // a live token has nobody who stands for it
+	AskedToTakeOver  Kind = "asked_to_take_over" // the owner of a live token names another sponsor
+	TookOver         Kind = "took_over"
+	TurnedDown       Kind = "turned_down"
+	Retiring         Kind = "retiring"     // the renewed token works; the old one stops soon
+	CourseOver       Kind = "course_over"  // the course ended, and the token ends after it
 	StillUsable      Kind = "still_usable" // a revocation that Canvas does not confirm
 	Drifted          Kind = "drifted"      // somebody moved its end in Canvas
 	Altered          Kind = "altered"      // somebody changed its value or purpose in Canvas, so it was deleted

@@ -92,15 +92,17 @@ func (s *Store) PersonBySub(ctx context.Context, tenant access.TenantID, sub str
 
 // Tally is what waits for a person, as the navigation counts it.
 type Tally struct {
-	Sponsoring int // requests that name the person as sponsor
-	Endorse    int // of them, those that wait for the answer
+	Sponsoring int // requests that name the person as sponsor, and tokens that they stand for or were asked to
+	Endorse    int // of them, those that wait for the person's answer
 	Revoking   int // tokens whose deletion is not confirmed: the person's own, for reviewers the tenant's
 	Review     int // for reviewers: the tenant's requests in review
 }
 
 const (
-	countSponsor = `SELECT (SELECT COUNT(*) FROM requests WHERE tenant = ? AND sponsor = ?),
-	(SELECT COUNT(*) FROM requests WHERE tenant = ? AND sponsor = ? AND state = '` + string(access.AwaitingSponsor) + `'),
+	countSponsor = `SELECT (SELECT COUNT(*) FROM requests WHERE tenant = ? AND sponsor = ?) +
+	(SELECT COUNT(*) FROM grants WHERE tenant = ? AND sponsor = ?) + (SELECT COUNT(*) FROM grants WHERE tenant = ? AND sponsor_asked = ?),
+	(SELECT COUNT(*) FROM requests WHERE tenant = ? AND sponsor = ? AND state = '` + string(access.AwaitingSponsor) + `') +
+	(SELECT COUNT(*) FROM grants WHERE tenant = ? AND sponsor_asked = ? AND state NOT IN ('revoking', 'revoked', 'expired', 'unclaimed', 'void')),
 	(SELECT COUNT(*) FROM grants WHERE tenant = ? AND state = '` + string(access.Revoking) + `'`
 	countReview = `(SELECT COUNT(*) FROM requests WHERE tenant = ? AND state = '` + string(access.AwaitingReview) + `')`
 )
@@ -113,9 +115,9 @@ var (
 // Tally counts what waits for a person of the tenant, or for a reviewer.
 func (s *Store) Tally(ctx context.Context, tenant access.TenantID, person access.PersonID, reviewer bool) (Tally, error) {
 	q, t, p := selectTally, string(tenant), string(person)
-	args := []any{t, p, t, p, t, p}
+	args := []any{t, p, t, p, t, p, t, p, t, p, t, p}
 	if reviewer {
-		q, args[5] = selectReviewTally, t
+		q, args[11] = selectReviewTally, t
 	}
 	var n Tally
 	err := s.look(ctx, "tally", func(c gorm.ConnPool) error {

@@ -79,16 +79,20 @@ func TestTally(t *testing.T) {
 		in(t, s, func(tx *store.Tx) error {
 			return tx.MoveGrant(g, told(audit.GrantRevoke, g.ID, string(access.Minting), string(access.Revoking), 2), nil)
 		})
+		asked := grant("grt_b", a)
+		asked.Sponsor, asked.SponsorAsked, asked.GapUntil = "", cleo, at(9)
+		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(asked, minted(asked), nil) })
 		for _, tt := range []struct {
 			tenant   access.TenantID
 			person   access.PersonID
 			reviewer bool
 			want     store.Tally
 		}{
-			{north, ben, false, store.Tally{Sponsoring: 2, Endorse: 1}},
+			{north, ben, false, store.Tally{Sponsoring: 3, Endorse: 1}},
+			{north, cleo, false, store.Tally{Sponsoring: 3, Endorse: 2}},
 			{north, ana, false, store.Tally{Revoking: 1}},
 			{north, ana, true, store.Tally{Revoking: 1, Review: 2}},
-			{north, ben, true, store.Tally{Sponsoring: 2, Endorse: 1, Revoking: 1, Review: 2}},
+			{north, ben, true, store.Tally{Sponsoring: 3, Endorse: 1, Revoking: 1, Review: 2}},
 			{south, ben, true, store.Tally{}},
 			{south, zoe, false, store.Tally{}},
 		} {

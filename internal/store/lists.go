@@ -126,6 +126,7 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	tenant := string(q.Tenant)
 	db := tx.db.Model(&grantRow{}).Where("grants.tenant = ?", tenant)
 	db = equal(db, "owner", string(q.Owner))
+	db = equal(db, "sponsor_asked", string(q.Asked))
 	db = equal(db, "canvas_user", q.CanvasUser)
 	db = equal(db, "request_id", q.RequestID)
 	if len(q.States) > 0 {

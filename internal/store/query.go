@@ -70,6 +70,7 @@ type GrantQuery struct {
 	Tenant     access.TenantID // required
 	Owner      access.PersonID
 	Sponsor    access.PersonID // stands for the token now, or was asked to take over
+	Asked      access.PersonID // was asked to take over
 	CanvasUser string
 	RequestID  string
 	States     []access.GrantState

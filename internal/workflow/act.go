@@ -351,7 +351,7 @@ func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key strin
 	}
 	u, err := s.namedSponsor(ctx, f, sess, r.Course.ID, key)
 	if err != nil {
-		code := map[access.Why]string{access.WhySelf: "sponsor.self", access.WhyNotTeaching: "sponsor.not_teaching", access.WhyCanvas: "sponsor.unknown"}[access.WhyOf(err)]
+		code := sponsorCode(err)
 		if code == "" {
 			return Case{}, err
 		}

@@ -139,7 +139,7 @@ func (h *Home) place(c Case, now time.Time) {
 	case r.State == access.Draft:
 		h.Drafts = append(h.Drafts, c)
 	case r.State == access.Approved, r.State == access.Collecting, r.State == access.AwaitingSponsor && r.Sponsor == "",
-		live && (g.State == access.HandedOver || g.State == access.Replacing):
+		live && (g.State == access.HandedOver || g.State == access.Replacing), c.Can[access.NameNext] && g.SponsorAsked == "":
 		h.NeedsYou = append(h.NeedsYou, c)
 	case live:
 		h.Tokens = append(h.Tokens, c)
@@ -153,6 +153,8 @@ func (h *Home) place(c Case, now time.Time) {
 // due is when a case that waits for its owner runs out.
 func due(c Case) time.Time {
 	switch {
+	case c.Grant != nil && c.Grant.State.Live() && !c.Grant.GapUntil.IsZero():
+		return c.Grant.GapUntil
 	case c.Grant != nil && c.Grant.State.Live() && !c.Grant.ActivateBy.IsZero():
 		return c.Grant.ActivateBy
 	case !c.Request.CollectBy.IsZero():
@@ -174,6 +176,17 @@ func (s *Service) Sponsorships(ctx context.Context, sess Session) (Sponsorships,
 		if err != nil {
 			return err
 		}
+		gs, err := tx.Grants(store.GrantQuery{Tenant: sess.Tenant, Sponsor: sess.Person, Order: store.Updated, Limit: 200})
+		if err != nil {
+			return err
+		}
+		for _, g := range gs {
+			r, err := tx.Request(sess.Tenant, g.RequestID)
+			if err != nil {
+				return err
+			}
+			past = append(past, r)
+		}
 		for _, r := range past {
 			if !slices.ContainsFunc(rs, func(have access.Request) bool { return have.ID == r.ID }) {
 				rs = append(rs, r)
@@ -188,16 +201,24 @@ func (s *Service) Sponsorships(ctx context.Context, sess Session) (Sponsorships,
 	for _, c := range cs {
 		live := c.Grant != nil && c.Grant.State.Live()
 		switch {
-		case c.Request.State == access.AwaitingSponsor && c.Request.Sponsor == sess.Person:
+		case c.Request.State == access.AwaitingSponsor && c.Request.Sponsor == sess.Person, c.Can[access.TakeOver] || c.Can[access.TurnDown]:
 			out.Waiting = append(out.Waiting, c)
-		case c.Request.Sponsor == sess.Person && (live || !c.Request.State.Final()):
+		case live && c.Grant.Sponsor == sess.Person, !live && c.Request.Sponsor == sess.Person && !c.Request.State.Final():
 			out.Standing = append(out.Standing, c)
 		default:
 			out.Past = append(out.Past, c)
 		}
 	}
-	slices.SortStableFunc(out.Waiting, func(a, b Case) int { return a.Request.SponsorDue.Compare(b.Request.SponsorDue) })
+	slices.SortStableFunc(out.Waiting, func(a, b Case) int { return answerDue(a).Compare(answerDue(b)) })
 	return out, nil
+}
+
+// answerDue is when a sponsor's answer is due: for the request, or for its token.
+func answerDue(c Case) time.Time {
+	if c.Grant != nil && !c.Grant.GapUntil.IsZero() {
+		return c.Grant.GapUntil
+	}
+	return c.Request.SponsorDue
 }
 
 // reviewing is the viewer of reviewers' pages, or a refusal.
@@ -348,7 +369,7 @@ func (s *Service) token(ctx context.Context, who access.Actor, tenant access.Ten
 // caseOfGrant is the request behind a grant, with that grant, as who sees it.
 func (s *Service) caseOfGrant(ctx context.Context, tenant access.TenantID, who access.Actor, id string) (Case, error) {
 	var c Case
-	if !strings.HasPrefix(id, "grt_") || len(id) > 40 {
+	if !grantID(id) {
 		return c, access.ErrNotFound
 	}
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
@@ -363,7 +384,10 @@ func (s *Service) caseOfGrant(ctx context.Context, tenant access.TenantID, who a
 		if c, err = s.see(tx, who, r); err != nil {
 			return err
 		}
-		c.Grant = &g
+		if c.Grant == nil || c.Grant.ID != g.ID {
+			c.Grant, c.Renewal = &g, nil // an earlier one of the request
+			delete(c.Can, access.Renew)
+		}
 		s.buttons(&c, who)
 		return nil
 	})

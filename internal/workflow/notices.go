@@ -188,7 +188,7 @@ func (s *Service) remind(ctx context.Context, t store.Tenant) error {
 				if err != nil {
 					return err
 				}
-				for _, to := range []access.PersonID{g.Owner, r.Sponsor} {
+				for _, to := range []access.PersonID{g.Owner, g.Sponsor} {
 					if to != "" {
 						j := s.noticeJob(notify.EndingSoon, r, &g, to, fmt.Sprintf("end%d:%s", d, g.EndsAt().UTC().Format(time.DateOnly)))
 						todo = append(todo, j)
@@ -249,10 +249,12 @@ func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
 		facts, err = s.facts(tx, f, ref)
 		return err
 	})
-	if errors.Is(err, access.ErrNotFound) {
+	switch {
+	case errors.Is(err, errMoot):
+		return nil
+	case errors.Is(err, access.ErrNotFound):
 		return jobs.Permanent(err)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	if ref.To == toReviewers {
@@ -356,9 +358,12 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		if g, err = tx.Grant(f.tenant.ID, ref.Grant); err != nil {
 			return told{}, err
 		}
-		out.object, by = g.ID, g.EndedBy
+		if moot(ref, g) {
+			return told{}, errMoot
+		}
+		out.object, out.sponsor, by = g.ID, g.Sponsor, g.EndedBy
 	}
-	people, err := tx.People(f.tenant.ID, compactIDs(r.Requester, r.Sponsor, r.EndorsedBy, by, ref.To))
+	people, err := tx.People(f.tenant.ID, compactIDs(r.Requester, r.Sponsor, r.EndorsedBy, g.Sponsor, by, ref.To))
 	if err != nil {
 		return told{}, err
 	}
@@ -373,7 +378,7 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		Reason: r.Reason, AlternativeKind: r.Alternative, Alternative: r.AltText,
 		EndsAt: r.End, AnswerBy: r.SponsorDue, ReviewBy: r.ReviewDue, CollectBy: r.CollectBy, At: r.UpdatedAt,
 		NotCollected: !r.DecidedAt.IsZero(), Team: sch.CanvasTeam, Contact: sch.Contact,
-		Link: s.deepLink(f, r, people[ref.To]), SettingsLink: settingsLink(f),
+		Link: s.deepLink(f, r, people[ref.To], ref.To == g.Sponsor || ref.To == g.SponsorAsked), SettingsLink: settingsLink(f),
 	}
 	if ref.To == toReviewers {
 		out.Link = s.toolLink(f, "accounts/"+f.root(), "account_navigation", "/go/"+r.Code())
@@ -389,10 +394,16 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 			return told{}, err
 		}
 		out.Reason = ""
+		if g.Sponsor != "" {
+			out.Sponsor = people[g.Sponsor].Name
+		}
 		for _, e := range entries {
 			if e.Event.Action == audit.GrantRevoke && e.Detail != nil {
 				out.Reason = e.Detail.Data["quote"]
 			}
+		}
+		if err := standFacts(tx, ref.Kind, g, entries, &out.Facts); err != nil {
+			return told{}, err
 		}
 	}
 	return out, nil
@@ -404,10 +415,68 @@ func caseOf(k notify.Kind, g access.Grant) string {
 	switch {
 	case k == notify.Drifted && g.Drift != access.DriftExtended:
 		return string(g.Drift)
-	case k == notify.Revoked && (g.Cause == access.ByCanvas || g.Cause == access.BySuperseded):
+	case k == notify.Revoked && slices.Contains(ruleCauses, g.Cause):
 		return string(g.Cause)
 	}
 	return ""
+}
+
+// ruleCauses are the ends by nobody that have words of their own.
+var ruleCauses = []access.Cause{access.ByCanvas, access.BySuperseded, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByDuties}
+
+// errMoot: what a notice was to tell is not so any more. It is not sent.
+var errMoot = errors.New("the notice is moot")
+
+// moot reports whether a notice about a token's sponsor or renewal came too late.
+func moot(ref noticeRef, g access.Grant) bool {
+	switch ref.Kind {
+	case notify.SponsorGone, notify.TurnedDown:
+		return g.GapUntil.IsZero() || g.SponsorAsked != ""
+	case notify.AskedToTakeOver:
+		return g.SponsorAsked != ref.To
+	case notify.TookOver:
+		return g.Sponsor == ""
+	case notify.Retiring:
+		return g.RetireAt.IsZero() || g.State != access.Active
+	}
+	return false
+}
+
+// standFacts are the facts of a notice about a token's sponsor or its renewal.
+func standFacts(tx *store.Tx, k notify.Kind, g access.Grant, entries []store.AuditEntry, out *notify.Facts) error {
+	var did audit.Action
+	switch k {
+	case notify.SponsorGone:
+		did = audit.GrantLoseSponsor
+	case notify.TurnedDown:
+		did = audit.GrantTurnDown
+	case notify.Retiring:
+		out.At = g.RetireAt
+		return nil
+	case notify.AskedToTakeOver:
+		out.AnswerBy = g.GapUntil
+		return nil
+	default:
+		return nil
+	}
+	out.AnswerBy, out.By, out.Reason = g.GapUntil, "", ""
+	for _, e := range entries {
+		switch {
+		case e.Event.Action == audit.GrantLoseSponsor && did == e.Event.Action && e.Detail != nil:
+			out.Sponsor, out.Case = e.Detail.Data["lost"], "rule"
+		case e.Event.Action == audit.GrantEndSponsor && did == audit.GrantLoseSponsor, e.Event.Action == did:
+			p, err := tx.Person(g.Tenant, access.PersonID(e.Event.Actor))
+			if err != nil {
+				return err
+			}
+			out.Sponsor, out.Case, out.Reason = p.Name, "", ""
+			if e.Detail != nil {
+				out.Reason = e.Detail.Data["quote"]
+			}
+		}
+	}
+	out.By = out.Sponsor
+	return nil
 }
 
 func settingsLink(f far) string {
@@ -426,8 +495,8 @@ func compactIDs(ids ...access.PersonID) []access.PersonID {
 // deepLink leads through Canvas's own page of the tool to one request
 // (DECISIONS 32): the course for those who came from one, else the person's own
 // settings. The path behind it only routes; it gives no right.
-func (s *Service) deepLink(f far, r access.Request, to store.Person) string {
-	if r.Course.ID != "" && (to.ID == r.Requester || to.ID == r.Sponsor) {
+func (s *Service) deepLink(f far, r access.Request, to store.Person, stands bool) string {
+	if r.Course.ID != "" && (stands || to.ID == r.Requester || to.ID == r.Sponsor) {
 		return s.toolLink(f, "courses/"+r.Course.ID, "course_navigation", "/go/"+r.Code())
 	}
 	return s.toolLink(f, "users/"+to.CanvasUser, "user_navigation", "/go/"+r.Code())

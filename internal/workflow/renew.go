@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -244,7 +246,15 @@ func (s *Service) rotate(tx *store.Tx, next access.Grant) error {
 	if err != nil {
 		return err
 	}
-	return tx.MoveGrant(after, s.tellGrant(access.SystemActor, old, after, access.Retire), nil)
+	r, err := tx.Request(old.Tenant, old.RequestID)
+	if err != nil {
+		return err
+	}
+	var told []jobs.Insert
+	if old.RetireAt.IsZero() && at.After(now) {
+		told = append(told, s.noticeJob(notify.Retiring, r, &after, after.Owner, ""))
+	}
+	return tx.MoveGrant(after, s.tellGrant(access.SystemActor, old, after, access.Retire), nil, told...)
 }
 
 // grantID keeps what was typed into an address from reaching the database.

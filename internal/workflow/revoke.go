@@ -59,16 +59,8 @@ func (s *Service) revoke(ctx context.Context, sess Session, grantID, reason stri
 			form.Add("reason", "reason.revoke", nil)
 			return TokenPage{}, form
 		}
-		g, err = s.beginEnd(ctx, who, g, m)
-		if err != nil && !errors.Is(err, access.ErrConflict) {
+		if err := s.endNow(ctx, f, who, g, m); err != nil {
 			return TokenPage{}, err
-		}
-		if err == nil {
-			quick, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
-			if err := s.finishEnd(quick, f, g); err != nil {
-				s.Log.WarnContext(ctx, "not proven gone yet; a job goes on", "grant", g.ID, "err", err)
-			}
-			cancel()
 		}
 	}
 	return s.token(ctx, who, sess.Tenant, grantID)

@@ -1,0 +1,234 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"maps"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// This file holds the moves by which the sponsor of a live token changes. A token
+// without one works on for access.SponsorGap; the tick ends it then.
+
+// EndSponsorship ends the session person's sponsorship of a token. It keeps
+// working for access.SponsorGap, so that its owner can find somebody else.
+// Leaving never asks Canvas and needs no reason.
+func (s *Service) EndSponsorship(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
+	return s.stand(ctx, sess, grantID, access.EndSponsor, access.GrantMove{Reason: reason}, nil)
+}
+
+// ReportMisuse ends a token at once because its sponsor says that it is misused.
+// A reason is required; nothing else stands in the way.
+func (s *Service) ReportMisuse(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
+	p, err := s.misuse(ctx, sess, grantID, reason)
+	if err != nil {
+		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.EndSponsor, err)
+	}
+	s.nudge()
+	return p, nil
+}
+
+func (s *Service) misuse(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	who := sess.actor() // as sponsor, also when they are a reviewer
+	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	switch {
+	case sess.NoWrites != "":
+		return TokenPage{}, access.Refuse(sess.NoWrites)
+	case c.Grant.Sponsor != sess.Person:
+		return TokenPage{}, access.Refuse(access.WhyNotYours)
+	case reason == "":
+		form := &access.FormError{}
+		form.Add("reason", "reason.misuse", nil)
+		return TokenPage{}, form
+	}
+	if g := *c.Grant; g.State != access.Revoking && !g.State.Final() {
+		if err := s.endNow(ctx, f, who, g, access.GrantMove{Cause: access.ByMisuse, Reason: reason}); err != nil {
+			return TokenPage{}, err
+		}
+	}
+	return s.token(ctx, who, sess.Tenant, grantID)
+}
+
+// endNow begins a grant's end and waits a while for Canvas's proof. That somebody
+// else began it first is no error.
+func (s *Service) endNow(ctx context.Context, f far, who access.Actor, g access.Grant, m access.GrantMove) error {
+	g, err := s.beginEnd(ctx, who, g, m)
+	if errors.Is(err, access.ErrConflict) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	quick, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	defer cancel()
+	if err := s.finishEnd(quick, f, g); err != nil {
+		s.Log.WarnContext(ctx, "not proven gone yet; a job goes on", "grant", g.ID, "err", err)
+	}
+	return nil
+}
+
+// NameSponsor asks somebody to take over as sponsor of the session person's own
+// token. Canvas must confirm now that they teach its owner. Naming another person
+// takes the question back from the one asked before.
+func (s *Service) NameSponsor(ctx context.Context, sess Session, grantID, canvasUser string) (TokenPage, error) {
+	return s.stand(ctx, sess, grantID, access.NameNext, access.GrantMove{}, func(f far, c Case) (asked, error) {
+		form := &access.FormError{}
+		if canvasUser == "" {
+			form.Add("sponsor", "sponsor.missing", nil)
+			return asked{}, form
+		}
+		u, err := s.namedSponsor(ctx, f, sess, c.Request.Course.ID, canvasUser)
+		if err != nil {
+			code := sponsorCode(err)
+			if code == "" {
+				return asked{}, err
+			}
+			form.Add("sponsor", code, nil)
+			return asked{}, form
+		}
+		return asked{u.ID, u.Name}, nil
+	})
+}
+
+// sponsorCode is the correction that a refused sponsor asks for, or "".
+func sponsorCode(err error) string {
+	return map[access.Why]string{access.WhySelf: "sponsor.self", access.WhyNotTeaching: "sponsor.not_teaching", access.WhyCanvas: "sponsor.unknown"}[access.WhyOf(err)]
+}
+
+// TakeOver makes the session's person the sponsor of a token, who was asked to
+// be. It needs a fresh launch, and Canvas must confirm now that they teach its
+// owner. Who approved the request cannot stand for its token (WhySponsorDecides).
+func (s *Service) TakeOver(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
+	return s.stand(ctx, sess, grantID, access.TakeOver, access.GrantMove{}, func(f far, c Case) (asked, error) {
+		return asked{}, s.mayEndorse(ctx, f, sess, c.Request)
+	})
+}
+
+// TurnDown answers no to the question whether the session's person takes over.
+func (s *Service) TurnDown(ctx context.Context, sess Session, grantID string) error {
+	_, err := s.stand(ctx, sess, grantID, access.TurnDown, access.GrantMove{}, nil)
+	return err
+}
+
+// asked is the person of Canvas whom a move names; zero is nobody.
+type asked struct{ user, name string }
+
+// stand makes one move of a token's sponsorship for a person. ask reads from
+// Canvas what the move needs, before its transaction.
+func (s *Service) stand(ctx context.Context, sess Session, grantID string, do access.Action, m access.GrantMove, ask func(far, Case) (asked, error)) (TokenPage, error) {
+	p, err := s.stood(ctx, sess, grantID, do, m, ask)
+	if err != nil {
+		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, do, err)
+	}
+	s.nudge()
+	return p, nil
+}
+
+func (s *Service) stood(ctx context.Context, sess Session, grantID string, do access.Action, m access.GrantMove, ask func(far, Case) (asked, error)) (TokenPage, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	actor := sess.actor()
+	c, err := s.caseOfGrant(ctx, sess.Tenant, actor, grantID)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	if sess.NoWrites != "" {
+		return TokenPage{}, access.Refuse(sess.NoWrites)
+	}
+	if stoodAlready(*c.Grant, do, sess.Person) {
+		return s.token(ctx, actor, sess.Tenant, grantID)
+	}
+	// A pure check of the table first: what it refuses asks nothing of Canvas.
+	trial := m
+	if do == access.NameNext {
+		trial.Sponsor = "per_anybody"
+	}
+	if _, err := access.ApplyGrant(*c.Grant, do, actor, trial, s.Now()); err != nil {
+		return TokenPage{}, err
+	}
+	if do == access.TakeOver && c.Request.DecidedBy == sess.Person {
+		return TokenPage{}, access.Refuse(access.WhySponsorDecides)
+	}
+	var named asked
+	if ask != nil {
+		if named, err = ask(f, c); err != nil {
+			return TokenPage{}, err
+		}
+	}
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(sess.Tenant, grantID)
+		if err != nil {
+			return err
+		}
+		if named.user != "" {
+			p, err := s.personOf(tx, sess.Tenant, named.user, named.name)
+			if err != nil {
+				return err
+			}
+			if m.Sponsor = p.ID; p.ID == c.Request.DecidedBy {
+				form := &access.FormError{}
+				form.Add("sponsor", "sponsor.decided", nil)
+				return form
+			}
+			if p.ID == before.SponsorAsked {
+				return nil // asked already
+			}
+		}
+		_, err = s.movedSponsor(tx, actor, before, c.Request, do, m, nil)
+		return err
+	})
+	if err != nil {
+		return TokenPage{}, err
+	}
+	if do == access.TurnDown {
+		return TokenPage{}, nil // who was asked has no part in it any more
+	}
+	return s.token(ctx, actor, sess.Tenant, grantID)
+}
+
+// stoodAlready reports whether this person made this move already: a double
+// click or a repeated post.
+func stoodAlready(g access.Grant, do access.Action, p access.PersonID) bool {
+	return do == access.TakeOver && g.Sponsor == p && g.GapUntil.IsZero()
+}
+
+// movedSponsor moves the sponsor's part of a token, with its audit row and the
+// notices that follow.
+func (s *Service) movedSponsor(tx *store.Tx, by access.Actor, before access.Grant, r access.Request, do access.Action, m access.GrantMove, also map[string]string) (access.Grant, error) {
+	after, err := access.ApplyGrant(before, do, by, m, s.Now())
+	if err != nil {
+		return access.Grant{}, err
+	}
+	d := map[string]string{}
+	maps.Copy(d, also)
+	if m.Reason != "" {
+		d["quote"] = m.Reason
+	}
+	tell := func(kind notify.Kind, to access.PersonID) jobs.Insert { return s.noticeJob(kind, r, &after, to, "") }
+	var todo []jobs.Insert
+	switch do {
+	case access.EndSponsor, access.LoseSponsor:
+		todo = append(todo, tell(notify.SponsorGone, after.Owner))
+	case access.NameNext:
+		todo = append(todo, tell(notify.AskedToTakeOver, after.SponsorAsked))
+	case access.TakeOver:
+		todo = append(todo, tell(notify.TookOver, after.Owner))
+	case access.TurnDown:
+		todo = append(todo, tell(notify.TurnedDown, after.Owner))
+	}
+	return after, tx.MoveGrant(after, s.tellGrant(by, before, after, do), audit.NewDetail(d), todo...)
+}
