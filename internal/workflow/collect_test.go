@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"bytes"
 	"errors"
 	"net/http"
 	"strings"
@@ -11,6 +12,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/text"
 )
@@ -402,4 +404,78 @@ func TestCollectRefuses(t *testing.T) {
 			r.proven()
 		})
 	}
+}
+
+// A Canvas that makes the token for another person than asked: its owner's list
+// would never show it. It is deleted there, and nobody sees its value.
+func TestTokenForAnotherPerson(t *testing.T) {
+	t.Parallel()
+	tests := map[string]func(r *rig){
+		"and deletes it when asked": func(*rig) {},
+		"and does not delete it at once": func(r *rig) {
+			r.cv.Fail(canvastest.Fault{Route: createRoute + "/:id", Method: http.MethodDelete, Status: 500, Times: 2})
+		},
+		"and the process dies": nil,
+	}
+	for name, and := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			req := r.approved()
+			sess := r.as("maya", DoorCourse)
+			foreign, _ := r.w.SeedToken("luca", canvastest.TokenSpec{Purpose: "his own"})
+			line := func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+				return send(r.toAnother(req))
+			}
+			r.line.Store(&line)
+			press := func() {
+				c, err := r.Collect(t.Context(), sess, req.Code())
+				if err != nil || c.Stage == StageSecret || !c.Value.IsZero() {
+					t.Errorf("%s, %v", c.Stage, err)
+				}
+			}
+			if and != nil {
+				and(r)
+				press()
+			} else if !r.die("misplaced", press) {
+				t.Fatal("it did not come to that")
+			}
+			r.line.Store(nil)
+			for range 5 {
+				r.tick(time.Minute)
+			}
+			for _, tok := range r.w.Tokens("luca") {
+				if ours := tok.ID != foreign.ID; ours != (tok.State == canvastest.StateDeleted) {
+					t.Errorf("of Luca's tokens %q is %s", tok.Purpose, tok.State)
+				}
+			}
+			if len(r.w.Tokens("luca")) != 2 || !strings.Contains(r.logs.String(), "another person than asked") {
+				t.Error("no alarm")
+			}
+			c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), req.Code())
+			if err != nil || c.Stage != StageSecret || r.inCanvas("maya") != 1 {
+				t.Errorf("the owner cannot finish: %s (%s), %v", c.Stage, c.Trouble, err)
+			}
+			r.proven()
+		})
+	}
+}
+
+// Of a token's value the tool keeps a keyed hash, for leak intake, and nothing
+// else (DECISIONS 17).
+func TestAKeyedHashIsKept(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	c, value := r.collected()
+	g := r.grant(c.Grant.ID)
+	if !bytes.Equal(g.Digest, r.box.MAC(leakPurpose, []byte(value))) || len(g.Digest) == 0 {
+		t.Error("the hash is not that of the value")
+	}
+	if bytes.Equal(g.Digest, secret.NewBox([32]byte{8}).MAC(leakPurpose, []byte(value))) || bytes.Equal(g.Digest, r.box.MAC("something else", []byte(value))) {
+		t.Error("the hash does not depend on the key and what it is for")
+	}
+	if g.Hint != value[:5] {
+		t.Errorf("the hint is %q", g.Hint)
+	}
+	r.searched(value)
 }

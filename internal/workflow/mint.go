@@ -51,6 +51,9 @@ func (s *Service) mint(ctx context.Context, f far, g access.Grant) (secret.Text,
 	s.step("listed before")
 	t, err := f.CreateToken(ctx, g.CanvasUser, g.Purpose(), g.Wanted)
 	s.step("canvas answered")
+	if t.ID != "" && !canvas.SameID(t.UserID, g.CanvasUser) {
+		s.misplaced(ctx, f, g, t)
+	}
 	if s.heard(g.Tenant, err) != nil {
 		return s.refused(ctx, f, g, err)
 	}
@@ -83,7 +86,7 @@ func (s *Service) asWanted(g access.Grant, t canvas.Token) error {
 	switch {
 	case t.ID == "" || t.Value.IsZero():
 		return errors.New("the answer holds no token")
-	case t.UserID != g.CanvasUser:
+	case !canvas.SameID(t.UserID, g.CanvasUser):
 		return errors.New("the token is another person's")
 	case t.State != "pending" && t.State != "active":
 		return fmt.Errorf("the token is %q", t.State)

@@ -70,23 +70,23 @@ func TestWhoMayRevoke(t *testing.T) {
 // per way in which it cannot be.
 func TestMayStillWork(t *testing.T) {
 	t.Parallel()
-	tokenRoute := createRoute + "/:id"
+
 	notFoundBody := `{"errors":[{"message":"The specified resource does not exist."}]}`
 	tests := map[string]func(r *rig) (withdraw func()){
 		"the deletion fails": func(r *rig) func() {
-			return r.cv.Fail(canvastest.Fault{Route: tokenRoute, Method: http.MethodDelete, Status: 500, Times: -1})
+			return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodDelete, Status: 500, Times: -1})
 		},
 		"the deletion is throttled": func(r *rig) func() {
-			return r.cv.Fail(canvastest.Fault{Route: tokenRoute, Method: http.MethodDelete, Throttle: true, Times: -1})
+			return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodDelete, Throttle: true, Times: -1})
 		},
 		"the deletion is denied": func(r *rig) func() {
-			return r.cv.Fail(canvastest.Fault{Route: tokenRoute, Method: http.MethodDelete, Status: 403, Body: `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`, Times: -1})
+			return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodDelete, Status: 403, Body: `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`, Times: -1})
 		},
 		"a 404 for a token that is still there": func(r *rig) func() {
-			return r.cv.Fail(canvastest.Fault{Route: tokenRoute, Status: 404, Body: notFoundBody, Times: -1})
+			return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Status: 404, Body: notFoundBody, Times: -1})
 		},
 		"the token cannot be read back": func(r *rig) func() {
-			a := r.cv.Fail(canvastest.Fault{Route: tokenRoute, Method: http.MethodGet, Status: 500, Times: -1})
+			a := r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodGet, Status: 500, Times: -1})
 			return a
 		},
 	}

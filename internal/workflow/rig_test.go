@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,6 +39,8 @@ type rig struct {
 	box    *secret.Box
 	runner *jobs.Runner
 	forms  atomic.Int32
+	// line, when set, is the network between the tool and Canvas.
+	line atomic.Pointer[func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error)]
 }
 
 const toolID = "7788"
@@ -80,7 +83,7 @@ func newRig(t *testing.T, st *store.Store) *rig {
 
 // service is a replica: a Service of its own on the rig's store and Canvas.
 func (r *rig) service(st *store.Store, cat *text.Catalogue) *Service {
-	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: r.cv.Client(), Now: r.clock.Now, Timeout: 2 * time.Second,
+	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: r}, Now: r.clock.Now, Timeout: 2 * time.Second,
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(r.w.ServiceToken()), nil }})
 	composer, err := notify.NewComposer(cat)
 	if err != nil {
@@ -94,6 +97,26 @@ func (r *rig) service(st *store.Store, cat *text.Catalogue) *Service {
 	}
 	r.runner = &jobs.Runner{Queue: st, Handlers: s.Handlers(), Owner: "test", Now: r.clock.Now, Log: s.Log, Workers: 1, Lease: 5 * time.Minute}
 	return s
+}
+
+// RoundTrip sends a request of the tool's to Canvas, over the line.
+func (r *rig) RoundTrip(req *http.Request) (*http.Response, error) {
+	send := r.cv.Client().Transport.RoundTrip
+	if line := r.line.Load(); line != nil {
+		return (*line)(req, send)
+	}
+	return send(req)
+}
+
+// toAnother sends the making of Maya's tokens to Luca's, as a Canvas would that
+// makes a token for another person than asked.
+func (r *rig) toAnother(req *http.Request) *http.Request {
+	maya, luca := "/users/"+r.w.User("maya").ID.String()+"/tokens", "/users/"+r.w.User("luca").ID.String()+"/tokens"
+	if req.Method == http.MethodPost {
+		req = req.Clone(req.Context())
+		req.URL.Path = strings.Replace(req.URL.Path, maya, luca, 1)
+	}
+	return req
 }
 
 // logSink keeps everything logged, to search it for secrets.

@@ -51,7 +51,7 @@ func recoverJob(g access.Grant) jobs.Insert {
 // Handlers are the jobs this package knows, by kind.
 func (s *Service) Handlers() map[string]jobs.Handler {
 	return map[string]jobs.Handler{
-		jobRecover: s.recoverHandler, jobClear: s.clearHandler, jobSweep: s.sweepHandler, jobWatch: s.watchHandler, jobSetBack: s.setBackHandler, jobLook: s.lookHandler,
+		jobRecover: s.recoverHandler, jobClear: s.clearHandler, jobSweep: s.sweepHandler, jobWatch: s.watchHandler, jobSetBack: s.setBackHandler, jobLook: s.lookHandler, jobStray: s.strayHandler,
 		jobEnd: s.endJob, jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobTick: s.tickHandler, jobPurge: s.purgeHandler,
 	}
 }

@@ -45,6 +45,10 @@ type Fault struct {
 	DropBefore bool `json:"drop_before"`
 	DropAfter  bool `json:"drop_after"`
 	CutBody    bool `json:"cut_body"`
+
+	// Hit, when set, is called for each request that is hit, before anything
+	// else is done with it. It must not call the Server.
+	Hit func() `json:"-"`
 }
 
 // Request is one line of the request log. It never holds a query or a body,
@@ -148,6 +152,9 @@ func (t *traffic) take(method, route string) *armedFault {
 				t.faults = without(t.faults, f)
 				t.holding = append(t.holding, f)
 			}
+		}
+		if f.Hit != nil {
+			f.Hit()
 		}
 		return f
 	}
