@@ -58,6 +58,8 @@ type claims struct {
 		URL string `json:"context_memberships_url"`
 	} `json:"https://purl.imsglobal.org/spec/lti-nrps/claim/namesroleservice"`
 	Placement string `json:"https://www.instructure.com/placement"`
+
+	keyID string // the header's
 }
 
 // claimMembers are the names that decodeClaims knows, at the top and, for claims
@@ -221,8 +223,8 @@ func (c *claims) launch(reg Registration, targetPath string, received time.Time)
 		ResourceLinkID: c.ResourceLink.ID, TargetLinkURI: c.TargetLink, TargetPath: targetPath,
 		PlatformGUID: c.Platform.GUID, PlatformName: c.Platform.Name,
 		Custom: Custom(c.Custom), Placement: c.Placement, ReturnURL: c.Presentation.ReturnURL,
-		NamesRolesURL: c.NamesRoles.URL,
-		IssuedAt:      c.IssuedAt.time(), ReceivedAt: received.UTC(),
+		NamesRolesURL: c.NamesRoles.URL, KeyID: c.keyID,
+		IssuedAt: c.IssuedAt.time(), ReceivedAt: received.UTC(),
 	}
 	if c.Context != nil {
 		l.Context = *c.Context

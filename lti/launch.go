@@ -47,6 +47,7 @@ type Launch struct {
 	Placement     string `json:"placement,omitempty"` // chosen by whoever opens the link; no authorisation
 	ReturnURL     string `json:"return_url,omitempty"`
 	NamesRolesURL string `json:"names_roles_url,omitempty"` // empty outside courses and groups
+	KeyID         string `json:"key_id"`                    // of the key that signed, for the log
 
 	IssuedAt   time.Time `json:"issued_at"`   // when the platform began the launch
 	ReceivedAt time.Time `json:"received_at"` // when HandleLaunch got it

@@ -64,6 +64,7 @@ func TestALaunchSurvivesJSON(t *testing.T) {
 		t.Fatal(refusal)
 	}
 	reg := Registration{ID: "reg_1", Issuer: testIssuer, ClientID: testClient, Deployments: []Deployment{{testDeployment, true}}}
+	c.keyID = "kid"
 	l := c.launch(reg, "/x", time.Date(2026, 1, 2, 3, 4, 5, 678, time.FixedZone("x", 3600)))
 	var back Launch
 	if err := json.Unmarshal(mustJSON(t, l), &back); err != nil || !reflect.DeepEqual(l, back) {

@@ -44,6 +44,9 @@ func (t *Tool) HandleLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	hint.Registration = reg
+	if _, ok := reg.Deployment(in.deploymentID); ok {
+		hint.Deployment = in.deploymentID
+	}
 	if refusal := t.beginLogin(w, r, reg, in); refusal != nil {
 		t.refuse(w, r, refusal, hint)
 	}

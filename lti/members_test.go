@@ -18,6 +18,9 @@ func TestClaimMembersAreTheStructs(t *testing.T) {
 		out := memberNames{}
 		for i := range typ.NumField() {
 			f := typ.Field(i)
+			if !f.IsExported() {
+				continue
+			}
 			inner := f.Type
 			if inner.Kind() == reflect.Pointer {
 				inner = inner.Elem()

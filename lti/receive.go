@@ -94,7 +94,7 @@ func (t *Tool) peek(r *http.Request, state string, now time.Time, hint *Relaunch
 	case err != nil:
 		return st, refuse(ReasonInternal, err)
 	}
-	hint.Registration = reg
+	hint.Registration, hint.Deployment = reg, st.DeploymentID
 	if !now.Before(st.ExpiresAt) {
 		return st, refuse(ReasonStateExpired, nil)
 	}

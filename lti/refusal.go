@@ -170,8 +170,8 @@ type Refusal struct {
 	KeyID        string // the token header's kid, shortened; unverified
 	Reference    string // for people to quote; the log has the same
 
-	// CanRetryInNewTab says that the failure is one that opening the tool again
-	// outside the frame may cure, and RelaunchURL where that begins.
+	// RelaunchURL is where the launch can begin anew outside the frame, if that is
+	// known, and CanRetryInNewTab whether the failure is one that this may cure.
 	CanRetryInNewTab bool
 	RelaunchURL      string
 

@@ -47,6 +47,7 @@ func (t *Tool) verifyToken(ctx context.Context, reg Registration, st State, toke
 		refusal.KeyID = printable(h.KeyID, 100)
 		return nil, refusal
 	}
+	c.keyID = printable(h.KeyID, 100)
 	return c, nil
 }
 

@@ -40,6 +40,8 @@ type Tool struct {
 
 	// Relaunch returns the URL of a page, usually the platform's own for this
 	// tool, on which a person can start the launch anew outside the frame; or "".
+	// It must be made of what the caller has registered, never of a request's
+	// text: all of a hint but a Launch is known before any signature was checked.
 	// If it is nil, no refusal offers one.
 	Relaunch func(ctx context.Context, hint RelaunchHint) string
 
@@ -55,10 +57,12 @@ type Tool struct {
 }
 
 // RelaunchHint is what is known of a launch that failed. Registration is the
-// zero value if not even that is known. Launch is set only for launches that
-// verified; TargetLinkURI is admitted by Tool.Target.
+// zero value if not even that is known. Deployment is the login's, if it named
+// one that the registration has. Launch is set only for launches that verified;
+// TargetLinkURI is admitted by Tool.Target.
 type RelaunchHint struct {
 	Registration  Registration
+	Deployment    string
 	Launch        *Launch
 	TargetLinkURI string
 }
@@ -153,9 +157,9 @@ func (t *Tool) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal, 
 	if refusal.Registration == "" {
 		refusal.Registration = hint.Registration.ID
 	}
-	if refusal.Code.newTab() && t.Relaunch != nil {
+	if t.Relaunch != nil {
 		refusal.RelaunchURL = t.Relaunch(r.Context(), hint)
-		refusal.CanRetryInNewTab = refusal.RelaunchURL != ""
+		refusal.CanRetryInNewTab = refusal.RelaunchURL != "" && refusal.Code.newTab()
 	}
 	attrs := []slog.Attr{
 		slog.String("reason", string(refusal.Code)),

@@ -73,7 +73,7 @@ func TestAuthority(t *testing.T) {
 		{name: "somebody without any part", user: "sam", place: inSettings("sam"), h1: home, says: []string{noRole},
 			queue: otherDoor, approve: notFound, status: http.StatusNotFound},
 
-		{name: "a teacher with forged customs in a resource link", user: "ana", h1: home, says: []string{fromLink}, tabs: "My API tokens, Sponsorships",
+		{name: "a teacher with forged customs in a resource link", user: "ana", h1: home, says: []string{fromLink},
 			place: func(s *school) string {
 				return s.course("bio201") + "?resource_link_lookup_uuid=" + s.link("bio201", forged)
 			},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -65,12 +66,27 @@ var referenceForm = regexp.MustCompile(`Reference ([0-9A-HJKMNP-TV-Z]{4}-[0-9A-H
 // returns the log's line.
 func (m *mark) refused(p *page, want lti.Reason) line {
 	m.t.Helper()
-	p.is(want.Status(), "Canvas could not open Tokendesk")
-	if got := len(p.text()); got < 100 || got > 600 {
+	return m.explained(p, want.Status(), "lti request refused", string(want))
+}
+
+// unadmitted is refused for a launch that verified and still gives no session.
+func (m *mark) unadmitted(p *page, status int, want workflow.AdmitReason) line {
+	m.t.Helper()
+	l := m.explained(p, status, "launch not admitted", string(want))
+	if l.text("registration") != m.platform.ID || l.text("kid") == "" {
+		m.t.Errorf("the log does not say whose launch it was: %v", l)
+	}
+	return l
+}
+
+func (m *mark) explained(p *page, status int, message, reason string) line {
+	m.t.Helper()
+	p.is(status, "Canvas could not open Tokendesk")
+	if got := len(p.text()); got < 100 || got > 700 {
 		m.t.Errorf("the page has %d characters: %s", got, p.text())
 	}
 	var l line
-	all := lines(m.t, m.logs.since(m.log), "lti request refused")
+	all := lines(m.t, m.logs.since(m.log), message)
 	if len(all) != 1 {
 		m.t.Errorf("refusals in the log: %v", all)
 	} else {
@@ -80,8 +96,8 @@ func (m *mark) refused(p *page, want lti.Reason) line {
 	if ref == nil || l.text("reference") != ref[1] {
 		m.t.Errorf("the page's reference is %q, the log's %q", ref, l.text("reference"))
 	}
-	if got := l.text("reason"); got != string(want) {
-		m.t.Errorf("refused as %q (%s), want %q", got, l.text("error"), want)
+	if got := l.text("reason"); got != reason {
+		m.t.Errorf("refused as %q (%s), want %q", got, l.text("error"), reason)
 	}
 	for _, bad := range m.secrets {
 		if bad != "" && strings.Contains(p.body, bad) {
@@ -90,6 +106,11 @@ func (m *mark) refused(p *page, want lti.Reason) line {
 	}
 	if got := p.header.Get("Cache-Control"); !strings.Contains(got, "no-store") {
 		m.t.Errorf("the page may be cached: %q", got)
+	}
+	for n := range p.nodes().Descendants() {
+		if to := attr(n, "href"); n.Data == "a" && !strings.HasPrefix(to, m.cv.InstitutionURL()+"/") && !strings.HasPrefix(to, "#") {
+			m.t.Errorf("the page leads to %q", to)
+		}
 	}
 	m.nothing(p)
 	return l

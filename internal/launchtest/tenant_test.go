@@ -9,6 +9,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
+	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -216,8 +217,7 @@ func TestPlatformGUID(t *testing.T) {
 	each(t, func(s *school) {
 		// A first launch without one leaves nothing to remember it by.
 		m, p := s.spoil(s.t, "maya", s.course("bio201"), without(claim+"tool_platform"))
-		p.is(http.StatusForbidden, "You cannot open this page").says(unconfirmed)
-		m.nothing(p)
+		m.unadmitted(p, http.StatusForbidden, workflow.AdmitGUID)
 		s.browser("maya").open(s.course("bio201")).is(http.StatusOK, home)
 		var guid string
 		if err := s.db.QueryRowContext(s.t.Context(), "SELECT platform_guid FROM tenants").Scan(&guid); err != nil || guid != s.w.Account("root").GUID {
@@ -236,8 +236,10 @@ func TestMergedUser(t *testing.T) {
 		b.open(s.course("chem110")).is(http.StatusOK, home).says("Rosa Delgado")
 		people := s.count("people")
 		m := b.mark("rosa")
-		p := b.open(s.course("bio201")).is(http.StatusForbidden, "You cannot open this page").says(unconfirmed)
-		m.nothing(p)
+		p := b.open(s.course("bio201")).says("two Canvas accounts of one person were joined").says("write to the Canvas team: give the reference")
+		m.unadmitted(p, http.StatusForbidden, workflow.AdmitUnconfirmed)
+		// Their own menu is a place in which Canvas shows who they are now.
+		m.relaunches(p)
 		if s.count("people") != people {
 			s.t.Error("the older id made a person")
 		}
@@ -252,8 +254,8 @@ func TestMergedUser(t *testing.T) {
 			s.t.Fatal(err)
 		}
 		m = kofi.mark("kofi")
-		p = kofi.open(s.course("bio201")).is(http.StatusForbidden, "You cannot open this page").says(unconfirmed)
-		m.nothing(p)
+		p = kofi.open(s.course("bio201"))
+		m.unadmitted(p, http.StatusForbidden, workflow.AdmitUnconfirmed)
 		kofi.open(s.course("chem110")).is(http.StatusOK, home).says("Kofi Mensah")
 	})
 }
@@ -266,12 +268,10 @@ func TestClaimedUser(t *testing.T) {
 		}
 		dana := s.w.User("dana").ID.String()
 		m, p := s.spoil(s.t, "luca", s.course("bio201"), claims(dana))
-		p.is(http.StatusForbidden, "You cannot open this page").says(unconfirmed)
-		m.nothing(p)
+		m.unadmitted(p, http.StatusForbidden, workflow.AdmitOther)
 		s.browser("luca").open(s.course("bio201")).is(http.StatusOK, home)
 		m, p = s.spoil(s.t, "luca", s.course("bio201"), claims(dana))
-		p.is(http.StatusForbidden, "You cannot open this page").says(unconfirmed)
-		m.nothing(p)
+		m.unadmitted(p, http.StatusForbidden, workflow.AdmitOther)
 		_, p = s.spoil(s.t, "luca", s.course("bio201"), claims("$Canvas.user.id"))
 		p.is(http.StatusOK, home).says("Luca Moretti")
 
@@ -280,8 +280,8 @@ func TestClaimedUser(t *testing.T) {
 		defer s.cv.Fail(canvastest.Fault{Route: "/api/v1/users/:id", Status: http.StatusServiceUnavailable, Times: -1})()
 		b := s.browser("maya")
 		m = b.mark("maya")
-		p = b.open(s.course("bio201")).is(http.StatusServiceUnavailable, "Canvas is not answering")
-		m.nothing(p)
+		p = b.open(s.course("bio201"))
+		m.unadmitted(p, http.StatusServiceUnavailable, workflow.AdmitSilent)
 		s.browser("luca").open(s.course("bio201")).is(http.StatusOK, home)
 	})
 }

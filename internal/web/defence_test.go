@@ -297,11 +297,19 @@ func TestWhoeverActsForSomebodyOnlyLooks(t *testing.T) {
 
 func TestALaunchThroughAResourceLinkSeesItsHomeOnly(t *testing.T) {
 	r := newRig(t)
+	r.launch("maya", r.course("bio201")).post("/requests", asked(r)).want(http.StatusOK, "Request REQ-0001")
 	defer r.cv.OnLaunch(func(l *canvastest.SignedLaunch) {
 		l.Claims["https://purl.imsglobal.org/spec/lti/claim/resource_link"] = map[string]any{"id": "b6d1d3f0-0000-4000-8000-000000000000"}
 	})()
-	maya := r.launch("maya", r.course("bio201")).want(http.StatusOK, "My API tokens")
+	maya := r.launch("maya", r.course("bio201")).want(http.StatusOK, "My API tokens").
+		says("You opened Tokendesk from a link in a course. To use it, open it from the Canvas menu.").says("REQ-0001")
 	page := maya.body
+	// What she has is there to read, and nothing leads on to what would be refused.
+	for _, bad := range []string{`href="/requests`, `action="/`, "Request a token", "Withdraw"} {
+		if strings.Contains(page, bad) {
+			t.Errorf("the home of a resource link has %q", bad)
+		}
+	}
 	gets, _ := routes(r)
 	for _, path := range gets {
 		if strings.HasPrefix(path, "/lti/") || strings.HasPrefix(path, "/static/") || strings.HasSuffix(path, "z") || path == "/" || strings.HasSuffix(path, "/status") {

@@ -357,6 +357,12 @@ func problemExhibits() []exhibit {
 		out = append(out, exhibit{name: "launch-" + string(r), page: PageLaunchFailed, noSession: true, want: []string{"Canvas could not open Tokendesk", "1f4a9c2e"},
 			view: func(s Shell) any { return NewLaunchFailedPage(s, refusal) }})
 	}
+	for _, r := range workflow.AdmitReasons {
+		out = append(out, exhibit{name: "launch-admit-" + string(r), page: PageLaunchFailed, noSession: true, want: []string{"Canvas could not open Tokendesk", "1F4A-9C2E", "Open in a new tab"},
+			view: func(s Shell) any {
+				return NewNotAdmittedPage(s, r, "1F4A-9C2E", "https://canvas.northfield.test/users/self/external_tools/3")
+			}})
+	}
 	item := lti.StorageItem{Frame: "post_message_forwarding", Origin: "https://sso.canvaslms.test", Key: "k", MessageID: "m", Wait: 1500}
 	return append(out,
 		exhibit{name: "lti-store", page: PageStore, noSession: true, want: []string{"Opening Tokendesk"},

@@ -3,10 +3,13 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -19,7 +22,8 @@ import (
 func (s *Server) setUpLTI() error {
 	s.lti.PublicURL = s.publicURL
 	s.lti.Target = func(path string) bool { return path == "/" || path == routeLaunch || targetForm.MatchString(path) }
-	s.lti.Relaunch = relaunch
+	s.lti.Relaunch = s.relaunch
+	s.lti.Admit = s.admitLogin
 	s.lti.Pages = lti.Pages{
 		StorePage: func(w http.ResponseWriter, r *http.Request, p lti.StorePage) {
 			s.protocolPage(w, r, http.StatusOK, PageStore, func(sh Shell) any { return NewStorePage(sh, p) })
@@ -83,7 +87,25 @@ func (s *Server) launched(w http.ResponseWriter, r *http.Request, l lti.Launch) 
 	if l.Locale != "" {
 		v.words = s.catalogue.For(l.Locale, "")
 	}
-	if err := v.launch(l); err != nil {
+	err := v.launch(l)
+	var no *workflow.NotAdmitted
+	switch {
+	case errors.As(err, &no):
+		v.notAdmitted(l, no)
+	case err != nil:
+		v.fail(err)
+	}
+}
+
+// notAdmitted answers a verified launch that gives no session.
+func (v *visit) notAdmitted(l lti.Launch, no *workflow.NotAdmitted) {
+	t := traceOf(v.ctx())
+	v.s.log.LogAttrs(v.ctx(), slog.LevelWarn, "launch not admitted", slog.String("reason", string(no.Reason)),
+		slog.String("registration", l.Registration), slog.String("kid", l.KeyID), slog.String("reference", t.reference))
+	sh := v.shell(nil)
+	sh.Nonce, sh.Words = newNonce(), Words(v.s.work.WordsOf(v.ctx(), l.Registration))
+	page := NewNotAdmittedPage(sh, no.Reason, t.reference, v.s.elsewhere(v.ctx(), l))
+	if err := v.page(statusOf(no), PageLaunchFailed, page, sh.Nonce); err != nil {
 		v.fail(err)
 	}
 }
@@ -109,6 +131,7 @@ func (v *visit) launch(l lti.Launch) error {
 	if err := sess.Save(v.r, v.w); err != nil {
 		return err
 	}
+	v.s.crowd.done(traceOf(v.ctx()).client, v.now)
 	v.begin(k, session.Handle(sess).Reveal())
 	if l.Forget != nil {
 		item := l.Forget.ForgetItem()
@@ -155,12 +178,52 @@ func (v *visit) first() error {
 	return home(v)
 }
 
-// relaunch is Canvas's own page of the tool, for opening it outside the frame.
-func relaunch(_ context.Context, hint lti.RelaunchHint) string {
-	if hint.Launch == nil || len(hint.Registration.FrameOrigins) == 0 {
+// relaunch is Canvas's own page of the tool, for opening it outside the frame:
+// of the place that a verified launch came from, or else of the person's own
+// menu. It is made of what is registered, and of nothing that an unverified
+// request says. Where not even the registration is known, it is the only
+// Canvas's, if there is just one.
+func (s *Server) relaunch(ctx context.Context, hint lti.RelaunchHint) string {
+	reg := hint.Registration
+	if reg.ID == "" {
+		reg = s.around(ctx).Only
+	}
+	if len(reg.FrameOrigins) == 0 {
 		return ""
 	}
-	return toolAddress(hint.Registration.FrameOrigins[0], *hint.Launch)
+	if hint.Launch != nil {
+		if place := toolAddress(reg.FrameOrigins[0], *hint.Launch); place != "" {
+			return place
+		}
+	}
+	return ownAddress(reg, hint.Deployment)
+}
+
+// elsewhere is where somebody whom Canvas does not confirm may be known: Canvas
+// shows a merged user's older sub in the places where it was first seen, and the
+// person's own menu is none of them.
+func (s *Server) elsewhere(ctx context.Context, l lti.Launch) string {
+	reg, err := s.lti.Registrations.Registration(ctx, l.Registration)
+	if err != nil { // switched off, for instance
+		return ""
+	}
+	return ownAddress(reg, l.DeploymentID)
+}
+
+// ownAddress opens the tool from the menu of whoever follows it: Canvas takes
+// "self" for the person who is signed in (lib/api.rb, api_find_all). The tool is
+// the named deployment's, which must be one of the registration's, or the root
+// account's.
+func ownAddress(reg lti.Registration, deployment string) string {
+	at, known := reg.Deployment(deployment)
+	if !known && len(reg.Deployments) > 0 {
+		at = reg.Deployments[max(0, slices.IndexFunc(reg.Deployments, func(d lti.Deployment) bool { return d.Root }))]
+	}
+	tool, _, _ := strings.Cut(at.ID, ":")
+	if len(reg.FrameOrigins) == 0 || !digits.MatchString(tool) {
+		return ""
+	}
+	return reg.FrameOrigins[0] + "/users/self/external_tools/" + tool + "?placement=user_navigation&display=borderless"
 }
 
 // returnPath is the way back that Canvas gives a launch from a course's or

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Limits of a request's body. A launch carries a signed token with the school's
@@ -83,14 +85,14 @@ const framesAge = 30 * time.Second
 type frames struct {
 	mu  sync.Mutex
 	at  time.Time
-	all []string
+	all workflow.Around
 }
 
-func (s *Server) allFrames(ctx context.Context) []string {
+func (s *Server) around(ctx context.Context) workflow.Around {
 	s.frames.mu.Lock()
 	defer s.frames.mu.Unlock()
 	if now := s.now(); s.frames.at.IsZero() || now.Sub(s.frames.at) > framesAge || now.Before(s.frames.at) {
-		s.frames.all, s.frames.at = s.work.AllFrames(ctx), now
+		s.frames.all, s.frames.at = s.work.Around(ctx), now
 	}
 	return s.frames.all
 }

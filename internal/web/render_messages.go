@@ -106,6 +106,9 @@ func closedMessages() []string {
 	for _, r := range lti.Reasons() {
 		add(launchKey(r)+".cause", launchKey(r)+".step")
 	}
+	for _, r := range workflow.AdmitReasons {
+		add(admitKey(r)+".cause", admitKey(r)+".step")
+	}
 	for _, k := range []ProblemKind{ProblemNotFound, ProblemEnded, ProblemConflict, ProblemTrouble, ProblemCanvas, ProblemBusy, ProblemRequest} {
 		add("problem."+string(k)+".h1", "problem."+string(k)+".text")
 	}

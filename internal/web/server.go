@@ -62,6 +62,7 @@ type Server struct {
 
 	pages   *Renderer
 	frames  frames
+	crowd   *crowd
 	engine  *gin.Engine
 	handler http.Handler
 }
@@ -82,6 +83,10 @@ func New(o Options) (*Server, error) {
 	if s.pages, err = NewRenderer(o.Catalogue); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
+	if s.lti.MaxPending == 0 {
+		s.lti.MaxPending = loginsWaiting
+	}
+	s.crowd = newCrowd(s.lti.MaxPending)
 	if err := s.setUpLTI(); err != nil {
 		return nil, err
 	}
@@ -111,6 +116,7 @@ func New(o Options) (*Server, error) {
 	}
 	cross.AddInsecureBypassPattern("POST " + routeLogin)
 	cross.AddInsecureBypassPattern("POST " + routeLaunch)
+	cross.AddInsecureBypassPattern("POST " + routeProof) // which looks at the origin itself, more strictly
 	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.visitor(w, r).fail(errCrossOrigin) }))
 	s.handler = s.observe(s.defend(cross.Handler(s.engine)))
 	return s, nil

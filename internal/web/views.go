@@ -261,6 +261,13 @@ func NewProblemPage(s Shell, in ProblemInput) ProblemPage { return newProblem(s,
 // step, and r.RelaunchURL as a link where there is one. The shell has no session.
 func NewLaunchFailedPage(s Shell, r *lti.Refusal) LaunchFailedPage { return newLaunchFailed(s, r) }
 
+// NewNotAdmittedPage says why a verified launch gives no session; tab is where
+// to open the tool anew, if that is known. The shell has no session, but the
+// school's words.
+func NewNotAdmittedPage(s Shell, r workflow.AdmitReason, reference, tab string) LaunchFailedPage {
+	return newNotAdmitted(s, r, reference, tab)
+}
+
 // NewStorePage and NewProofPage carry the data of the two pages that run
 // lti.BrowserScript before a session exists. They show nothing of the launch.
 func NewStorePage(s Shell, p lti.StorePage) BrowserPage { return newBrowserPage(s, p) }

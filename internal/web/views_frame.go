@@ -159,7 +159,7 @@ func (s Shell) identity() []string {
 
 // tabs are the entries of the navigation; a single one is none.
 func (s Shell) tabs() []tab {
-	if !s.HasSession {
+	if !s.HasSession || s.Session.Door == workflow.DoorNone { // a resource link's session has its home alone
 		return nil
 	}
 	all := []tab{{Label: s.T("nav.home"), Href: "/", Current: s.Current == PageHome}}

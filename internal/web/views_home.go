@@ -39,9 +39,19 @@ func newHome(s Shell, h workflow.Home) HomePage {
 	for _, c := range h.Ended {
 		p.Ended = append(p.Ended, s.endedCard(c))
 	}
-	if h.Refused != "" {
+	switch {
+	case s.Session.Door == workflow.DoorNone:
+		// It came through a resource link: the banner says to open the tool from
+		// the menu, and nothing here leads on (DECISIONS 2).
+		for _, cards := range [][]card{p.NeedsYou, p.Drafts, p.Progress, p.Tokens, p.Ended} {
+			for i := range cards {
+				cards[i].Href, cards[i].Actions = "", nil
+			}
+		}
+		return p
+	case h.Refused != "":
 		p.Refused = s.T(refusedKey(h.Refused))
-	} else {
+	default:
 		p.Ask = p.askAction(h)
 	}
 	if len(p.Drafts)+len(p.NeedsYou)+len(p.Progress)+len(p.Tokens) == 0 && (p.Ask != nil || len(p.Ended) == 0) {

@@ -138,11 +138,36 @@ func newLaunchFailed(s Shell, r *lti.Refusal) LaunchFailedPage {
 	if r.Reference != "" {
 		p.Reference = s.H("launch.reference", "Reference", code(r.Reference))
 	}
-	if r.CanRetryInNewTab && r.RelaunchURL != "" {
-		a := s.external(secondary, "words.new_tab", r.RelaunchURL)
+	p.newTab(r.RelaunchURL)
+	return p
+}
+
+func (p *LaunchFailedPage) newTab(url string) {
+	if url != "" {
+		a := p.external(secondary, "words.new_tab", url)
 		p.Tab = &a
 	}
+}
+
+// newNotAdmitted is the page for a launch that verified and gives no session.
+func newNotAdmitted(s Shell, r workflow.AdmitReason, reference, tab string) LaunchFailedPage {
+	key := admitKey(r)
+	p := LaunchFailedPage{frame: newFrame(s, "", s.T("launch.h1"), ""), Cause: s.T(key + ".cause"), Step: s.T(key+".step", "Team", s.team()),
+		Reference: s.H("launch.reference", "Reference", code(reference))}
+	p.newTab(tab)
 	return p
+}
+
+func admitKey(r workflow.AdmitReason) string {
+	switch r {
+	case workflow.AdmitOff:
+		return "launch.off"
+	case workflow.AdmitUnconfirmed, workflow.AdmitOther:
+		return "launch.unconfirmed"
+	case workflow.AdmitSilent:
+		return "launch.unasked"
+	}
+	return "launch.setup"
 }
 
 // launchKey groups the reasons by what a person can do about them.

@@ -174,7 +174,7 @@ func (v *visit) shell(banner *Banner) Shell {
 		sh.Nav = v.s.work.Nav(v.ctx(), v.sess)
 	}
 	// Where these could not be read, the catalogue has words for the offices.
-	sh.Words = Words{CanvasTeam: sh.Nav.Words.CanvasTeam, SecurityOffice: sh.Nav.Words.SecurityOffice, Contact: sh.Nav.Words.Contact}
+	sh.Words = Words(sh.Nav.Words)
 	return sh
 }
 
@@ -197,7 +197,7 @@ func (v *visit) page(status int, name string, view any, nonce string) error {
 	around := v.sess.Frames
 	if !v.signedIn {
 		if around = v.frames; around == nil {
-			around = v.s.allFrames(v.ctx())
+			around = v.s.around(v.ctx()).Frames
 		}
 	}
 	h := v.w.Header()

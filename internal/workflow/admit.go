@@ -17,11 +17,41 @@ import (
 
 var numericID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 
+// AdmitReason is why a verified launch gives no session. AdmitReasons are all.
+type AdmitReason string
+
+// The reasons.
+const (
+	AdmitOff         AdmitReason = "platform_off"    // an operator switched the platform off
+	AdmitGUID        AdmitReason = "other_platform"  // another tool_platform.guid than the one remembered
+	AdmitUnconfirmed AdmitReason = "subject_unknown" // Canvas's API knows nobody by the launch's sub: a merged user's older one
+	AdmitOther       AdmitReason = "other_user"      // the API names another user than the launch claims
+	AdmitSilent      AdmitReason = "canvas_silent"   // the API could not be asked about somebody new
+)
+
+// AdmitReasons lists every reason.
+var AdmitReasons = []AdmitReason{AdmitOff, AdmitGUID, AdmitUnconfirmed, AdmitOther, AdmitSilent}
+
+// NotAdmitted is the refusal of a verified launch. It matches what
+// access.Refuse made.
+type NotAdmitted struct {
+	Reason AdmitReason
+	err    error
+}
+
+func (e *NotAdmitted) Error() string { return string(e.Reason) + ": " + e.err.Error() }
+
+// Unwrap returns the refusal.
+func (e *NotAdmitted) Unwrap() error { return e.err }
+
+func notAdmitted(r AdmitReason, why access.Why) error { return &NotAdmitted{r, access.Refuse(why)} }
+
 // Admit turns a verified launch, proven to come from this browser, into a
 // session. It remembers the platform's guid at first use and refuses another
 // (WhyIdentity), refuses a platform that is switched off (WhyTenantSuspended),
 // and a person whose Canvas user id Canvas's API does not confirm (WhyIdentity,
-// or WhyCanvas when it could not be asked at first sight).
+// or WhyCanvas when it could not be asked at first sight). These are
+// *NotAdmitted.
 //
 // Sessions that may only look carry NoWrites: acting as somebody else, the test
 // student, a launch through a resource link, or one that does not tell whether
@@ -85,12 +115,14 @@ func (s *Service) farOf(ctx context.Context, l lti.Launch) (far, error) {
 		return far{}, err
 	}
 	f, err := s.reach(far{platform: p, tenant: t})
-	if err != nil {
+	switch {
+	case access.WhyOf(err) == access.WhyTenantSuspended:
+		return far{}, notAdmitted(AdmitOff, access.WhyTenantSuspended)
+	case err != nil:
 		return far{}, err
 	}
 	if l.PlatformGUID == "" || (f.tenant.PlatformGUID != "" && f.tenant.PlatformGUID != l.PlatformGUID) {
-		s.Log.WarnContext(ctx, "a launch names another platform guid than the one remembered", "platform", p.Name)
-		return far{}, access.Refuse(access.WhyIdentity)
+		return far{}, notAdmitted(AdmitGUID, access.WhyIdentity)
 	}
 	if f.tenant.PlatformGUID == "" {
 		t := f.tenant
@@ -183,14 +215,15 @@ func (s *Service) identify(ctx context.Context, f far, l lti.Launch, claimed str
 		var ce *canvas.Error
 		if errors.As(err, &ce) && ce.Kind == canvas.NotFound {
 			// A merged user's older id, or an id of another Canvas: not provable.
-			s.Log.WarnContext(ctx, "Canvas does not know the launch's subject", "platform", f.platform.Name)
-			return store.Person{}, access.Refuse(access.WhyIdentity)
+			return store.Person{}, notAdmitted(AdmitUnconfirmed, access.WhyIdentity)
 		}
-		return store.Person{}, s.unasked(ctx, "who launched", err)
+		if err = s.unasked(ctx, "who launched", err); access.WhyOf(err) == access.WhyCanvas {
+			err = &NotAdmitted{AdmitSilent, err}
+		}
+		return store.Person{}, err
 	}
 	if !numericID.MatchString(u.ID) || (claimed != "" && claimed != u.ID) {
-		s.Log.WarnContext(ctx, "the launch claims another user than Canvas's API names", "platform", f.platform.Name)
-		return store.Person{}, access.Refuse(access.WhyIdentity)
+		return store.Person{}, notAdmitted(AdmitOther, access.WhyIdentity)
 	}
 	return s.link(ctx, f, l, u)
 }
@@ -215,7 +248,7 @@ func (s *Service) link(ctx context.Context, f far, l lti.Launch, u canvas.User) 
 		// Two first launches of one person at once: the other made the row.
 		p, err = s.Store.PersonBySub(ctx, f.tenant.ID, l.Subject)
 		if err == nil && p.CanvasUser != u.ID {
-			err = access.Refuse(access.WhyIdentity)
+			err = notAdmitted(AdmitOther, access.WhyIdentity)
 		}
 	}
 	return p, err

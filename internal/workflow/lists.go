@@ -8,6 +8,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/lti"
 )
 
 // pageSize is how many rows a list shows at a time.
@@ -45,7 +46,7 @@ func (s *Service) Nav(ctx context.Context, sess Session) Nav {
 		s.Log.ErrorContext(ctx, "the navigation's counts could not be read", "err", err)
 	}
 	n.Trouble.CanvasSince = s.silentSince(sess.Tenant)
-	n.Words = SchoolWords{f.tenant.School.CanvasTeam, f.tenant.School.SecurityOffice, f.tenant.School.Contact}
+	n.Words = wordsOf(f.tenant)
 	return n
 }
 
@@ -394,22 +395,47 @@ func (s *Service) caseOfGrant(ctx context.Context, tenant access.TenantID, who a
 	return c, err
 }
 
-// AllFrames lists the origins of every Canvas that is not switched off: they
-// may frame the pages that belong to no session yet.
-func (s *Service) AllFrames(ctx context.Context) []string {
-	var out []string
+// Around is what is known of the Canvases that are not switched off, for pages
+// that belong to no session yet.
+type Around struct {
+	Frames []string // their origins
+	// Only is the registration, where there is just one.
+	Only lti.Registration
+}
+
+// Around reads the platforms.
+func (s *Service) Around(ctx context.Context) Around {
+	var a Around
+	var live []store.Platform
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
 		ps, err := tx.Platforms()
-		for _, p := range ps {
-			if !p.Disabled {
-				out = append(out, p.CanvasURLs...)
-			}
-		}
+		live = slices.DeleteFunc(ps, func(p store.Platform) bool { return p.Disabled })
 		return err
 	})
 	if err != nil {
 		s.Log.ErrorContext(ctx, "the platforms' origins could not be read", "err", err)
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	for _, p := range live {
+		a.Frames = append(a.Frames, p.CanvasURLs...)
+	}
+	if len(live) == 1 {
+		a.Only = live[0].Registration
+	}
+	slices.Sort(a.Frames)
+	a.Frames = slices.Compact(a.Frames)
+	return a
+}
+
+// WordsOf are the words of the school behind a platform, as far as they can be
+// read.
+func (s *Service) WordsOf(ctx context.Context, platform string) SchoolWords {
+	_, t, err := s.Store.PlatformAndTenant(ctx, platform)
+	if err != nil {
+		s.Log.WarnContext(ctx, "the school's words could not be read", "err", err)
+	}
+	return wordsOf(t)
+}
+
+func wordsOf(t store.Tenant) SchoolWords {
+	return SchoolWords{t.School.CanvasTeam, t.School.SecurityOffice, t.School.Contact}
 }
