@@ -40,8 +40,7 @@ func (c *Client) ReadTokenReport(ctx context.Context, r Report, each func(Report
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	body := &steady{idle: c.reportIdle, most: reportMax}
-	body.timer = time.AfterFunc(body.idle, func() { cancel(errIdle) })
+	body := newSteady(nil, c.reportIdle, func() { cancel(errIdle) })
 	defer body.timer.Stop()
 
 	began := c.cfg.Now()
@@ -140,6 +139,11 @@ type steady struct {
 	most  int64
 	read  int64
 	row   int64 // bytes since the last row ended
+}
+
+// newSteady calls still when nothing came for idle. Its timer runs already.
+func newSteady(from io.Reader, idle time.Duration, still func()) *steady {
+	return &steady{from: from, idle: idle, timer: time.AfterFunc(idle, still), most: reportMax}
 }
 
 var (

@@ -29,7 +29,12 @@ import (
 //	POST   /tokens/activate       {"user","token"}
 //	PATCH  /switches              any of Switches, by field name
 //	DELETE /tokens                {"token"}, behind the tool's back
+//	PATCH  /tokens                {"token","expires_in","purpose","used","regenerate"}, behind the tool's back
+//	PATCH  /courses               {"course","state","ends_in"}
+//	DELETE /users                 {"user"}
 //	POST   /reports/fail          the next report ends in "error"
+//	GET    /throttle              {"refused"}, calls refused for their rate
+//	PUT    /throttle              {"method","route","cost"}; without a route for all
 //
 // It answers 204, or 400 with {"error"}; a page that drives it from another
 // origin is refused.
@@ -65,6 +70,11 @@ func (s *Server) ManageHandler() http.Handler {
 	mux.HandleFunc("PUT /users/login", order(s.orderLogin))
 	mux.HandleFunc("POST /tokens", order(s.orderToken))
 	mux.HandleFunc("DELETE /tokens", order(s.orderTokenDeletion))
+	mux.HandleFunc("PATCH /tokens", order(s.orderTokenChange))
+	mux.HandleFunc("PATCH /courses", order(s.orderCourse))
+	mux.HandleFunc("DELETE /users", order(s.orderUserDeletion))
+	mux.HandleFunc("GET /throttle", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, map[string]int{"refused": s.Throttled()}) })
+	mux.HandleFunc("PUT /throttle", order(s.orderCost))
 	mux.HandleFunc("POST /tokens/activate", order(s.orderActivation))
 	protected := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -109,6 +109,40 @@ func TestManagementPort(t *testing.T) {
 			r.s.ManageHandler().ServeHTTP(w, req)
 			r.must(w.Code == http.StatusForbidden && w.Header().Get(BannerHeader) == Banner, "%d", w.Code)
 		}},
+		{11, "tokens are changed, courses concluded and people deleted behind the tool's back", func(r *rig) {
+			m := manage(r)
+			own, secret := r.seed("maya", TokenSpec{Purpose: "p", ExpiresAt: testDay.Add(day)})
+			m("PATCH", "/tokens", fmt.Sprintf(`{"token":"%d","expires_in":"240h","used":true,"purpose":"q"}`, own.ID), 204)
+			now, _ := r.w.TokenByID(own.ID)
+			r.must(now.ExpiresAt.Equal(testDay.Add(10*day)) && now.LastUsedAt.Equal(testDay) && now.Purpose == "q" && r.w.Authenticates(secret), "%+v", now)
+			m("PATCH", "/tokens", fmt.Sprintf(`{"token":"%d","regenerate":true}`, own.ID), 204)
+			now, _ = r.w.TokenByID(own.ID)
+			r.must(now.State == StatePending && now.Hint != own.Hint && !r.w.Authenticates(secret), "%+v", now)
+			m("PATCH", "/tokens", `{"token":"1","used":true}`, 400)
+
+			m("PATCH", "/courses", `{"course":"bio201","state":"completed","ends_in":"-1h"}`, 204)
+			c := r.w.Course("bio201")
+			r.must(c.State == StateCompleted && c.RestrictToCourseDates && c.End.Equal(testDay.Add(-time.Hour)), "%+v", c)
+			m("PATCH", "/courses", `{"course":"bio201","state":"gone"}`, 400)
+
+			maya := r.w.User("maya").ID.String()
+			m("DELETE", "/users", `{"user":"maya"}`, 204)
+			r.as("dana").do("GET", "/api/v1/users/"+maya, nil).want(404)
+			r.as("dana").do("GET", listPath(maya), nil).want(404)
+			r.must(r.s.ActivateAs("maya", own.ID) != nil, "a deleted person activates a token")
+			m("DELETE", "/users", `{"user":"maya"}`, 400)
+		}},
+		{12, "what calls cost is ordered, and what was refused is told", func(r *rig) {
+			m := manage(r)
+			m("PUT", "/throttle", `{"cost":0}`, 204)
+			m("PUT", "/throttle", `{"method":"GET","route":"/api/v1/users/:id","cost":560}`, 204)
+			r.as("dana").do("GET", "/api/v1/accounts/self", nil).want(200)
+			r.as("dana").do("GET", "/api/v1/users/self", nil).want(200)
+			r.as("dana").do("GET", "/api/v1/accounts/self", nil).want(403)
+			r.must(strings.Contains(m("GET", "/throttle", "", 200), `"refused":1`), "not counted")
+			m("PUT", "/throttle", `{"cost":-1}`, 400)
+			m("PUT", "/throttle", `{"route":"/api/v1/users/:id","cost":1}`, 400)
+		}},
 	})
 }
 

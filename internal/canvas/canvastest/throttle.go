@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// Canvas's leaky bucket (app/middleware/request_throttle.rb): a call is refused
-// while the level is at the high-water mark; every call in flight holds a
-// reserve up front and gets it back.
+// Canvas's leaky bucket (app/middleware/request_throttle.rb and
+// increment_bucket.lua): every call first adds a reserve and is refused if that
+// brings the level to the high-water mark; at its end the reserve is taken out
+// again and the cost added. The bucket holds no more than the maximum.
 const (
 	bucketMark    = 600.0
 	bucketMaximum = 800.0
@@ -26,10 +27,14 @@ type bucket struct {
 	at    time.Time
 }
 
-func (b *bucket) drain(now time.Time) {
-	if elapsed := now.Sub(b.at).Seconds(); elapsed > 0 {
-		b.level = math.Max(0, b.level-elapsed*bucketDrain)
+// add lets the bucket leak until now and then adds amount, as Canvas's script
+// does it: only the result is kept within bounds, so after a long rest the
+// first reserve leaks away with the rest.
+func (b *bucket) add(amount float64, now time.Time) {
+	if elapsed := now.Sub(b.at).Seconds(); elapsed > 0 && b.level > 0 {
+		b.level -= elapsed * bucketDrain
 	}
+	b.level = math.Max(0, math.Min(bucketMaximum, b.level+amount))
 	b.at = now
 }
 
@@ -51,23 +56,23 @@ func (t *throttle) bucketLocked(key string, now time.Time) *bucket {
 		b = &bucket{at: now}
 		t.buckets[key] = b
 	}
-	b.drain(now)
 	return b
 }
 
 // reserve takes the reserve and admits the call unless that fills the bucket
 // to the mark; remaining is what a refused caller is told, after the reserve
-// was given back.
+// was given back. A refused call costs nothing here.
 func (t *throttle) reserve(key string, now time.Time) (remaining float64, admitted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	b := t.bucketLocked(key, now)
-	if b.level+bucketReserve >= bucketMark {
-		t.refused++
-		return left(b), false
+	b.add(bucketReserve, now)
+	if b.level < bucketMark {
+		return left(b), true
 	}
-	b.level += bucketReserve
-	return left(b), true
+	b.add(-bucketReserve, now)
+	t.refused++
+	return left(b), false
 }
 
 // left is Canvas's X-Rate-Limit-Remaining: the mark less the level.
@@ -83,7 +88,7 @@ func (t *throttle) settle(key, call string, now time.Time) (cost, remaining floa
 		cost = t.cost
 	}
 	b := t.bucketLocked(key, now)
-	b.level = math.Min(bucketMaximum, math.Max(0, b.level-bucketReserve+cost))
+	b.add(cost-bucketReserve, now)
 	return cost, left(b)
 }
 
@@ -118,7 +123,10 @@ func (s *Server) Throttled() int {
 func (s *Server) RateLevel(secret string) float64 {
 	s.throttle.mu.Lock()
 	defer s.throttle.mu.Unlock()
-	return s.throttle.bucketLocked(bucketOf("Bearer "+secret), s.world.Clock.Now()).level
+	now := s.world.Clock.Now()
+	b := *s.throttle.bucketLocked(bucketOf("Bearer "+secret), now)
+	b.add(0, now)
+	return b.level
 }
 
 // credentialOf names the bucket of a request without keeping the credential.
