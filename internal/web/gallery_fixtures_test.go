@@ -109,7 +109,7 @@ func galleryGrant(state access.GrantState) *access.Grant {
 	g := &access.Grant{
 		ID: "grt_AAAAAAAAAAAAAAAAAAAAAAAAAA", Tenant: "ten_1", RequestID: "req_1", Version: 2, State: state, Owner: maya,
 		Title: "Attendance helper", CanvasUser: "11", CanvasID: "900", Hint: "4521~aB3", Attempt: 1, Wanted: days(21), Expires: days(21),
-		CreatedAt: days(-1), UpdatedAt: days(-0.001), ShownAt: days(-0.002), ActivateBy: days(7), CheckedAt: days(-0.002),
+		CreatedAt: days(-1), UpdatedAt: days(-0.001), ShownAt: days(-0.002), ActivateBy: days(7), CheckedAt: days(-0.002), Sponsor: ana, Since: days(-3),
 	}
 	switch state {
 	case access.Active:

@@ -19,12 +19,14 @@ func (v *visit) query(name string) string {
 }
 
 // sponsorships is the sponsor's list.
-func sponsorships(v *visit) error {
+func sponsorships(v *visit) error { return v.sponsorships(nil) }
+
+func (v *visit) sponsorships(banner *Banner) error {
 	l, err := v.s.work.Sponsorships(v.ctx(), v.sess)
 	if err != nil {
 		return err
 	}
-	return show(v, http.StatusOK, PageSponsorships, nil, func(sh Shell) SponsorshipsPage { return NewSponsorshipsPage(sh, l) })
+	return show(v, http.StatusOK, PageSponsorships, banner, func(sh Shell) SponsorshipsPage { return NewSponsorshipsPage(sh, l) })
 }
 
 // queue is the review queue.

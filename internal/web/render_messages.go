@@ -137,18 +137,19 @@ func closedMessages() []string {
 		add("cause." + string(c))
 	}
 	for _, do := range []access.Action{access.Withdraw, access.Endorse, access.Decline, access.Claim, access.Release, access.Approve,
-		access.Deny, access.Rescind, access.Discard, access.Refile, access.Replace} {
+		access.Deny, access.Rescind, access.Discard, access.Refile, access.Replace, access.EndSponsor, access.NameNext, access.TakeOver} {
 		add("result." + string(do))
 	}
-	for _, do := range []string{"withdraw", "rescind", "discard", "replace", "revoke", "revoke_other"} {
+	for _, do := range []string{"withdraw", "rescind", "discard", "replace", "revoke", "revoke_other", "end_sponsorship", "misuse"} {
 		add("confirm."+do+".h1", "confirm."+do+".what", "confirm."+do+".stays")
 	}
-	for _, do := range []access.Action{access.Withdraw, access.Rescind, access.Discard, access.Replace, access.Revoke} {
+	for _, do := range []access.Action{access.Withdraw, access.Rescind, access.Discard, access.Replace, access.Revoke, access.EndSponsor, misuse} {
 		add(actKey(do))
 	}
 	for _, key := range []string{"revoked", "in_canvas", "superseded"} {
 		add("status."+key, "now."+key)
 	}
+	add("now.renewal_open", "now.renewal_approved")
 	for _, d := range []access.Drift{access.DriftExtended, access.DriftStuck, access.DriftShortened} {
 		add("now.drift_" + string(d))
 	}
@@ -182,7 +183,7 @@ var errorCodes = []string{
 	"purpose.missing", "build.short", "build.long", "maker.missing", "maker_name.missing", "maker_link.https", "ai.missing",
 	"ai_service.missing", "ai_data.missing", "data.missing", "storage.missing", "storage.repository", "storage.chat", "storage.document",
 	"sponsor.missing", "sponsor.self", "sponsor.unknown", "sponsor.not_teaching", "accepted.missing", "too_long",
-	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter",
+	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter", "sponsor.decided", "reason.misuse",
 	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "reason.allow", "reason.remove", "reason.clear",
 	"review_at.range", "due_at.past", "alternative.missing", "alternative.text",
 }

@@ -65,6 +65,18 @@ func (s *Server) routes() error {
 	get("/tokens/:id", openToken)
 	get("/tokens/:id/revoke", askRevoke)
 	post("/tokens/:id/revoke", revoke)
+	get("/tokens/:id/renew", openToken) // reload after the post
+	post("/tokens/:id/renew", renew)
+	for path, do := range map[string]access.Action{"/tokens/:id/end-sponsorship": access.EndSponsor, "/tokens/:id/misuse": misuse} {
+		get(path, asksToken(do))
+		post(path, leaveToken(do))
+	}
+	get("/tokens/:id/sponsor", askTokenSponsor)
+	post("/tokens/:id/sponsor", nameSponsor)
+	get("/tokens/:id/take-over", openToken)
+	post("/tokens/:id/take-over", takeOver)
+	get("/tokens/:id/turn-down", sponsorships)
+	post("/tokens/:id/turn-down", turnDown)
 
 	config, err := s.profile().Configuration()
 	if err != nil {

@@ -111,6 +111,10 @@ func (s Shell) flagged(st status, c workflow.Case, own bool) status {
 	if !g.RetireAt.IsZero() {
 		return status{Badge: s.badge("info", "retiring"), Now: s.H("now.retiring", "When", until(g.RetireAt))}
 	}
+	if r := c.Renewal; r != nil && r.State != access.Draft {
+		st.Also = append(st.Also, s.badge("info", "renewal"))
+		st.Now += " " + s.H("now.renewal_"+map[bool]string{true: "approved", false: "open"}[r.State == access.Approved])
+	}
 	if !g.GapUntil.IsZero() {
 		st.Also = append(st.Also, st.Badge)
 		st.Badge = s.badge("warn", "gap")
@@ -129,6 +133,12 @@ func (s Shell) flagged(st status, c workflow.Case, own bool) status {
 		st.Now += " " + s.H("now.drift_"+string(g.Drift), "End", day(g.EndsAt()))
 	}
 	return st
+}
+
+// takeOverStatus is a token's status for who was asked to stand for it.
+func (s Shell) takeOverStatus(c workflow.Case) status {
+	return status{Badge: s.badge("warn", "your_answer"),
+		Now: s.H("now.take_over", "Requester", who(s.name(c, c.Grant.Owner)), "By", until(c.Grant.GapUntil))}
 }
 
 // lastUsed is the last use as Canvas told it, and how old that answer is when

@@ -227,6 +227,19 @@ func NewConfirmPage(s Shell, in ConfirmInput) ConfirmPage { return newConfirm(s,
 // NewSponsorPage lets a requester name another sponsor.
 func NewSponsorPage(s Shell, in SponsorInput) SponsorPage { return newSponsor(s, in) }
 
+// TokenSponsorInput is the page on which an owner names another sponsor for a
+// token.
+type TokenSponsorInput struct {
+	Token    workflow.TokenPage
+	Teachers []workflow.Teacher
+	Chosen   string
+	Query    string
+	Errors   *access.FormError
+}
+
+// NewTokenSponsorPage lets an owner name another sponsor for a token.
+func NewTokenSponsorPage(s Shell, in TokenSponsorInput) SponsorPage { return newTokenSponsor(s, in) }
+
 // NewCollectPage is Collect your token, in every stage. The page of StageSecret
 // carries the value once: it must go out with no-store, uncompressed, as the
 // answer of a plain POST.

@@ -25,6 +25,7 @@ type CasePage struct {
 	Dates     []fact
 	People    []fact
 	Check     []fact
+	Evidence  []fact // of the token that is to be renewed, for its sponsor
 
 	Story   story
 	Answers []fact
@@ -56,6 +57,9 @@ func newCase(s Shell, c workflow.CasePage, in PanelInput) CasePage {
 	}
 	if c.Sponsor {
 		p.Sponsor = p.sponsorPanel(c, in)
+		if !c.Reviewer && c.Can[access.Endorse] {
+			p.Evidence = p.evidence(c.Evidence)
+		}
 	}
 	if c.Reviewer {
 		p.Reviewer = p.reviewerPanel(c, in)
@@ -96,6 +100,8 @@ func (s Shell) caseToken(c workflow.Case, v viewer) card {
 	if c.Own && (g.State == access.Minting || g.State == access.Recovering || g.State == access.Replacing) {
 		as = append(as, s.goTo(primary, "act.collect", casePath(c.Request, "/collect")))
 	}
+	as = append(as, s.renewing(c, secondary)...)
+	as = append(as, s.sponsoring(c)...)
 	if c.Can[access.Replace] {
 		as = append(as, s.goTo(secondary, "act.replace", casePath(c.Request, "/replace")))
 	}
@@ -145,6 +151,7 @@ func (s Shell) check(c workflow.CasePage) []fact {
 	case r.EndorsedBy != "":
 		out = append(out, s.fact("check.sponsor", s.H("check.sponsor_yes", "Sponsor", s.name(c.Case, r.EndorsedBy), "When", r.EndorsedAt)))
 	}
+	out = append(out, s.evidence(c.Evidence)...)
 	out = append(out, s.fact("check.others_live", s.otherTokens(c.Others)),
 		s.fact("check.policy", s.H("check.policy_version", "Policy", r.PolicyVersion, "Rules", r.RulesVersion)))
 	return out

@@ -14,6 +14,7 @@ type ConfirmPage struct {
 	Reason *field
 	Do     action
 	Keep   action
+	Also   *action // another way out, beside the two
 	Action string
 }
 
@@ -44,19 +45,36 @@ func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
 	case access.Rescind:
 		look = dangerFill
 		p.Keep = s.goTo(secondary, "confirm.keep_approval", casePath(r, ""))
+	case access.EndSponsor:
+		p.Action = grantPath(c.Grant, "/end-sponsorship")
+		p.Keep = s.goTo(secondary, "confirm.keep_sponsorship", grantPath(c.Grant, ""))
+		p.Also = s.also("act.misuse", grantPath(c.Grant, "/misuse"))
+	case misuse:
+		look = dangerFill
+		p.Action = grantPath(c.Grant, "/misuse")
+		p.Keep = s.goTo(secondary, "confirm.keep_token", grantPath(c.Grant, ""))
 	case access.Discard:
 		look = dangerFill
 		p.Keep = s.goTo(secondary, "confirm.keep_draft", "/")
 	}
 	p.Path = p.Action
 	p.Do = s.submit(look, label, "", "")
-	if in.Do == access.Rescind || (in.Do == access.Revoke && !c.Own) {
+	if in.Do == access.Rescind || in.Do == misuse || in.Do == access.EndSponsor || (in.Do == access.Revoke && !c.Own) {
 		f := s.panelArea("reason", "confirm.reason", in.Reason, s.errorsOf(in.Errors))
 		f.Hint = s.H("confirm.reason_hint", "Requester", s.name(c, r.Requester))
-		f.Required = in.Do == access.Rescind
+		f.Required = in.Do == access.Rescind || in.Do == misuse
+		if in.Do == access.EndSponsor {
+			f.Label = s.T("confirm.reason_optional")
+		}
 		p.Reason = &f
 	}
 	return p
+}
+
+// also is a way out beside the two of a question.
+func (s Shell) also(id, href string) *action {
+	a := s.goTo(danger, id, href)
+	return &a
 }
 
 // actKey is the button's name of an action.

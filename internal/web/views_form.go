@@ -39,6 +39,7 @@ type FormPage struct {
 	Latest template.HTML
 	Cause  template.HTML
 	Quota  string
+	Folded bool // a renewal: what was answered last time stands folded
 	Submit []action
 }
 
@@ -100,6 +101,7 @@ func newForm(s Shell, in FormInput) FormPage {
 	p.Rules, p.Accepted, p.AcceptErr = f.Rules, a.Accepted, errs["accepted"]
 	p.RulesMeta = s.T("form.rules_version", "Version", f.RulesVer, "Date", s.rulesDate(f.RulesDate))
 	p.setAside(f)
+	p.Folded = f.Draft.Renews != "" && in.Errors == nil
 	p.Submit = []action{
 		s.submit(primary, "form.submit", "do", "submit"),
 		s.submit(secondary, "form.save", "do", "draft"),

@@ -142,6 +142,10 @@ func (s Shell) needsTokenCard(c workflow.Case) card {
 		first = append(first, s.external(primary, "act.activate", s.settingsURL()), s.goTo(secondary, "act.steps", casePath(c.Request, "/collect")))
 	case access.Minting, access.Recovering, access.Replacing:
 		first = append(first, s.goTo(primary, "act.collect", casePath(c.Request, "/collect")))
+	default:
+		if len(k.Actions) > 0 && c.Can[access.NameNext] {
+			k.Actions[0].Look = primary
+		}
 	}
 	k.Actions = append(described(k.ID, first...), k.Actions...)
 	return k
@@ -167,12 +171,13 @@ func (s Shell) tokenCard(c workflow.Case) card {
 	}
 	used, _ := s.lastUsedCell(*g)
 	k.Facts = append(k.Facts, s.fact("fact.last_used", used))
-	if c.Request.Sponsor != "" {
-		k.Facts = append(k.Facts, s.fact("fact.sponsor", s.value(s.name(c, c.Request.Sponsor), "")))
+	if name := s.sponsorName(c); name != "" {
+		k.Facts = append(k.Facts, s.fact("fact.sponsor", name))
 	}
 	if g.Hint != "" {
 		k.Facts = append(k.Facts, s.fact("fact.hint", s.value(code(g.Hint+"…"), "")))
 	}
+	k.Actions = append(k.Actions, described(k.ID, s.renewing(c, secondary)...)...)
 	if c.Can[access.Replace] {
 		k.Actions = append(k.Actions, described(k.ID, s.goTo(secondary, "act.replace", casePath(c.Request, "/replace")))...)
 	}

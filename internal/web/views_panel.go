@@ -60,6 +60,9 @@ func (s Shell) ownPanel(c workflow.Case) *ownPanel {
 func (s Shell) sponsorPanel(c workflow.CasePage, in PanelInput) *panel {
 	r := c.Request
 	requester := s.name(c.Case, r.Requester)
+	if c.Can[access.TakeOver] || c.Can[access.TurnDown] {
+		return s.askedPanel(c)
+	}
 	if !c.Can[access.Endorse] && !c.Can[access.Decline] {
 		if !c.Can[access.Rescind] {
 			return nil
@@ -67,14 +70,7 @@ func (s Shell) sponsorPanel(c workflow.CasePage, in PanelInput) *panel {
 		return &panel{Title: s.T("sponsor.title_after"), Other: []action{s.goTo(secondary, "act.rescind", casePath(r, "/rescind"))}}
 	}
 	p := &panel{Title: s.T("sponsor.title"), Action: casePath(r, "/endorse"), Handle: s.Handle}
-	teach := s.T("sponsor.confirm_teach", "Requester", requester, "Course", s.courseName(r.Course))
-	if r.Course.ID == "" {
-		teach = s.T("sponsor.confirm_supervise", "Requester", requester)
-	}
-	p.Confirm = []string{
-		teach, s.T("sponsor.confirm_understand", "Requester", requester),
-		s.T("sponsor.confirm_end"), s.T("sponsor.confirm_change"),
-	}
+	p.Confirm = s.attests(c.Case)
 	p.Not = s.H("sponsor.not_responsible", "Not", who(s.T("sponsor.not")))
 	errs := s.errorsOf(in.Errors)
 	end := s.endField(in.End, r, errs, "sponsor.end")

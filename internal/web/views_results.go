@@ -29,6 +29,16 @@ func resultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 			id = "deny_alone"
 		}
 		return good(id)
+	case access.Renew:
+		return &Banner{Kind: BannerInfo, ID: "result.renew", Args: args}
+	case access.EndSponsor, access.NameNext, access.TakeOver:
+		if c.Grant == nil {
+			return nil
+		}
+		args["By"], args["Sponsor"] = until(c.Grant.GapUntil), who(s.name(c, c.Grant.SponsorAsked))
+		return good(string(do))
+	case access.TurnDown:
+		return good("turn_down")
 	case access.Replace:
 		return &Banner{Kind: BannerInfo, ID: "result.replace", Args: args}
 	case access.Revoke:

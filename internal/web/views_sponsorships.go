@@ -25,11 +25,15 @@ func newSponsorships(s Shell, l workflow.Sponsorships) SponsorshipsPage {
 	}
 	p.WaitingTitle = s.T("sponsorships.waiting", "Number", len(l.Waiting))
 	for i, c := range l.Waiting {
-		k := s.baseCard(c, s.requestStatus(c, asSponsor))
+		st, end := s.requestStatus(c, asSponsor), c.Request.End
+		if c.Can[access.TurnDown] {
+			st, end = s.takeOverStatus(c), c.Grant.EndsAt()
+		}
+		k := s.baseCard(c, st)
 		k.Facts = []fact{
 			s.fact("fact.student", s.value(s.name(c, c.Request.Requester), "")),
 			s.fact("fact.course", s.value(s.courseName(c.Request.Course), "")),
-			s.fact("fact.end", s.dayTag(c.Request.End)),
+			s.fact("fact.end", s.dayTag(end)),
 		}
 		k.Actions = described(k.ID, s.goTo(primary, "sponsorships.open", casePath(c.Request, "")))
 		if i > 0 {
@@ -68,6 +72,7 @@ func (s Shell) standingTable(cs []workflow.Case) table {
 			}
 			used, small = s.lastUsedCell(*c.Grant)
 			r.Href = grantPath(c.Grant, "")
+			as = append(as, s.sponsoring(c)...)
 			if c.Can[access.Revoke] {
 				as = append(as, s.goTo(danger, "act.revoke", grantPath(c.Grant, "/revoke")))
 			}

@@ -87,9 +87,9 @@ func (s Shell) tokenTable(cs []workflow.Case) table {
 			end = s.dayTag(e)
 		}
 		used, small := s.lastUsedCell(g)
-		sponsor := s.H("col.no_sponsor")
-		if c.Request.Sponsor != "" {
-			sponsor = s.value(s.name(c, c.Request.Sponsor), "")
+		sponsor := s.sponsorName(c)
+		if sponsor == "" {
+			sponsor = s.H("col.no_sponsor")
 		}
 		var as []action
 		if c.Can[access.Revoke] {
@@ -132,8 +132,8 @@ func newToken(s Shell, t workflow.TokenPage) TokenPage {
 		}
 	}
 	p.Facts = append(p.Facts, s.fact("fact.owner", s.value(s.name(c, g.Owner), "")))
-	if c.Request.Sponsor != "" {
-		p.Facts = append(p.Facts, s.fact("fact.sponsor", s.value(s.name(c, c.Request.Sponsor), "")))
+	if name := s.sponsorName(c); name != "" {
+		p.Facts = append(p.Facts, s.fact("fact.sponsor", name))
 	}
 	if g.State.Live() {
 		add("fact.ends", g.EndsAt())
@@ -157,6 +157,8 @@ func newToken(s Shell, t workflow.TokenPage) TokenPage {
 	if c.Own && (g.State == access.Replacing || g.State == access.Recovering) {
 		p.Actions = append(p.Actions, s.goTo(primary, "act.collect", casePath(c.Request, "/collect")))
 	}
+	p.Actions = append(p.Actions, s.renewing(c, primary)...)
+	p.Actions = append(p.Actions, s.sponsoring(c)...)
 	if c.Can[access.Replace] {
 		p.Actions = append(p.Actions, s.goTo(secondary, "act.replace", casePath(c.Request, "/replace")))
 	}

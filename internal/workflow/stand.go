@@ -122,6 +122,20 @@ func (s *Service) TurnDown(ctx context.Context, sess Session, grantID string) er
 	return err
 }
 
+// Teachers lists who may be named as sponsor in a course, for a choice. Naming
+// asks Canvas again and decides.
+func (s *Service) Teachers(ctx context.Context, sess Session, course string) ([]Teacher, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return nil, err
+	}
+	list, err := s.teachers(ctx, f, sess, course)
+	if err != nil {
+		return nil, s.unasked(ctx, "who teaches the course", err)
+	}
+	return list, nil
+}
+
 // asked is the person of Canvas whom a move names; zero is nobody.
 type asked struct{ user, name string }
 

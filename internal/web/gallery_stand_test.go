@@ -1,0 +1,90 @@
+package web
+
+import (
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// standExhibits are the pages of renewals and of sponsors who change.
+func standExhibits() []exhibit {
+	renewable := galleryCase(access.Fulfilled, access.Active, access.Renew, access.Revoke)
+	renewable.Grant.Expires = days(6)
+	drafted := renewable
+	draft := galleryRequest(access.Draft)
+	drafted.Renewal = &draft
+	renewing := galleryCase(access.Fulfilled, access.Active, access.Revoke)
+	open := galleryRequest(access.AwaitingReview)
+	open.ID, open.Number, open.Renews = "req_2", 9, renewing.Grant.ID
+	renewing.Renewal = &open
+	retiring := galleryCase(access.Fulfilled, access.Active, access.Revoke)
+	retiring.Grant.RetireAt, retiring.Grant.Successor = days(2.5), "grt_2"
+	gap := galleryCase(access.Fulfilled, access.Active, access.NameNext, access.Revoke)
+	gap.Grant.Sponsor, gap.Grant.GapUntil = "", days(9)
+	waiting := gap
+	waiting.Grant = galleryGrant(access.Active)
+	waiting.Grant.Sponsor, waiting.Grant.SponsorAsked, waiting.Grant.GapUntil = "", layla, days(9)
+	asked := seenBy(waiting, asSponsor)
+	asked.Can = map[access.Action]bool{access.TakeOver: true, access.TurnDown: true}
+	stands := seenBy(galleryCase(access.Fulfilled, access.Active, access.EndSponsor, access.Revoke), asSponsor)
+	misused := &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.misuse"}}}
+
+	form := galleryForm()
+	form.Answers = galleryAnswers()
+	form.Answers.EndDate, form.Answers.Accepted = "", false
+	form.Draft = galleryRequest(access.Draft)
+	form.Draft.Renews = "grt_1"
+	wrong := &access.FormError{Fields: []access.FieldError{{Field: "end", Code: "end.missing"}}}
+
+	evidence := func(c workflow.Case, change func(*workflow.Evidence)) workflow.CasePage {
+		c.Request.Renews = "grt_1"
+		p := galleryCasePage(c)
+		p.Evidence = &workflow.Evidence{Of: *galleryGrant(access.Active), IdleDays: 1, Until: days(300), CourseRead: true, CourseEnd: days(7)}
+		change(p.Evidence)
+		return p
+	}
+	token := func(name string, c workflow.Case, shell func(*Shell), want ...string) exhibit {
+		return exhibit{name: "token-" + name, page: PageToken, shell: shell, want: want,
+			view: func(s Shell) any { return NewTokenPage(s, workflow.TokenPage{Case: c, Story: galleryLife()}) }}
+	}
+	page := func(name string, p workflow.CasePage, shell func(*Shell), want ...string) exhibit {
+		return exhibit{name: "case-" + name, page: PageCase, shell: shell, want: want, view: func(s Shell) any { return NewCasePage(s, p, PanelInput{}) }}
+	}
+	ask := func(name string, in ConfirmInput, want ...string) exhibit {
+		return exhibit{name: "confirm-" + name, page: PageConfirm, shell: asAna, want: want, view: func(s Shell) any { return NewConfirmPage(s, in) }}
+	}
+	choose := func(name string, in TokenSponsorInput, want ...string) exhibit {
+		return exhibit{name: "choose-" + name, page: PageSponsor, shell: asMaya, want: want, view: func(s Shell) any { return NewTokenSponsorPage(s, in) }}
+	}
+	review := seenBy(galleryCase(access.AwaitingReview, "", access.Claim, access.Approve, access.Deny), asReviewer)
+	endorse := seenBy(galleryCase(access.AwaitingSponsor, "", access.Endorse, access.Decline), asSponsor)
+	return []exhibit{
+		homeOf("renewable", workflow.Home{Tokens: []workflow.Case{numbered(renewable, 5, "")}}, asMaya, "Renew", "Ends in 6 days"),
+		homeOf("renewing", workflow.Home{Tokens: []workflow.Case{numbered(renewing, 5, "")}}, asMaya, "Renewal", "Keeps working while the renewal is in review.", "Open the renewal"),
+		homeOf("gap", workflow.Home{NeedsYou: []workflow.Case{numbered(gap, 5, "")}}, asMaya, "Sponsor needed", "Choose a sponsor"),
+		homeOf("retiring", workflow.Home{Tokens: []workflow.Case{numbered(retiring, 5, "")}}, asMaya, "Being replaced", "This one stops on"),
+		token("renewable", renewable, asMaya, "Renew"),
+		token("renewal-drafted", drafted, asMaya, "Renew"),
+		token("renewing", renewing, asMaya, "Open the renewal"),
+		token("retiring", retiring, asMaya, "Being replaced"),
+		token("gap", gap, asMaya, "Choose a sponsor", "None now"),
+		token("gap-asked", waiting, asMaya, "was asked to take over"),
+		token("stands", stands, asAna, "End sponsorship"),
+		page("asked", galleryCasePage(asked), asAna, "What you confirm", "Take over", "Turn down", "asks you to stand for this token"),
+		page("evidence", evidence(review, func(*workflow.Evidence) {}), asDana, "1 day without use", "Still teaches", "at most until"),
+		page("evidence-worst", evidence(review, func(e *workflow.Evidence) {
+			e.Of.LastUsedAt, e.IdleDays, e.CourseEnd, e.SponsorWhy = days(-99).AddDate(-9, 0, 0), 40, days(-3), access.WhyNotTeaching
+		}), asDana, "40 days without use", "Ended on", "No longer teaches"),
+		page("evidence-unread", evidence(review, func(e *workflow.Evidence) { e.CourseRead, e.SponsorWhy = false, access.WhyCanvas }), asDana, "Canvas did not tell"),
+		page("evidence-sponsor", evidence(endorse, func(e *workflow.Evidence) { e.Of.Sponsor, e.Of.GapUntil = "", days(3) }), asAna, "The token so far", "It has no sponsor now"),
+		ask("end-sponsorship", ConfirmInput{Do: access.EndSponsor, Case: stands}, "keeps working for 14 days so", "Report misuse", "Keep sponsorship"),
+		ask("misuse", ConfirmInput{Do: misuse, Case: stands, Errors: misused}, "Report misuse of", "Write what happened"),
+		choose("token", TokenSponsorInput{Token: workflow.TokenPage{Case: gap}, Teachers: galleryForm().Teachers}, "Ask this sponsor", "Without one by"),
+		choose("token-none", TokenSponsorInput{Token: workflow.TokenPage{Case: gap}}, "Canvas lists no teacher"),
+		formOf("renewal", FormInput{Form: form}, asMaya, "Your answers from last time", "End date"),
+		formOf("renewal-errors", FormInput{Form: form, Errors: wrong}, asMaya, "Choose an end date."),
+		{name: "sponsorships-asked", page: PageSponsorships, shell: asAna, want: []string{"Waiting for you (1)", "asks you to take over as sponsor"},
+			view: func(s Shell) any {
+				return NewSponsorshipsPage(s, workflow.Sponsorships{Waiting: []workflow.Case{asked}, Standing: []workflow.Case{stands}})
+			}},
+	}
+}
