@@ -60,7 +60,7 @@ func listExhibits() []exhibit {
 			}},
 		{name: "tokens-full", page: PageTokens, shell: asDana, want: []string{"Tokens", "Still usable", "Ends in 7 days", "Active", "not checked since", "Revoke", "Canvas checked"},
 			view: func(s Shell) any {
-				return NewTokensPage(s, workflow.TokenList{Rows: tokens, Total: 4, From: 1, CheckedAt: days(-0.002)}, workflow.TokenFilter{})
+				return NewTokensPage(s, workflow.TokenList{Rows: tokens, Total: 4, From: 1, CheckedAt: days(-0.002), Cap: workflow.LearnedCap{Days: 90, At: days(-6)}}, workflow.TokenFilter{})
 			}},
 		{name: "tokens-filtered", page: PageTokens, shell: asDana, want: []string{"Ends before 20 Dec 2026", "Remove filter: Revoked"},
 			view: func(s Shell) any {
@@ -101,10 +101,16 @@ func tokenExhibits() []exhibit {
 	over := galleryCase(access.Fulfilled, access.Active)
 	over.Grant.Expires = days(-0.1)
 	add("over", over, asMaya, "Its time was over")
-	for _, cause := range []access.Cause{access.ByOwner, access.BySponsor, access.ByCanvas, access.ByNoReplaced, access.ByFault} {
+	for _, cause := range []access.Cause{access.ByOwner, access.BySponsor, access.ByCanvas, access.ByNoReplaced, access.ByFault, access.ByAltered, access.BySuperseded} {
 		c := galleryCase(access.Fulfilled, access.Revoked)
 		c.Grant.Cause, c.Grant.EndedBy = cause, maya
 		add("ended-"+string(cause), c, asMaya, "Confirmed in Canvas.")
+	}
+	for drift, says := range map[access.Drift]string{access.DriftExtended: "We set it back.", access.DriftStuck: "It is deleted on 12 Dec 2026 all the same.",
+		access.DriftShortened: "It ends earlier now."} {
+		c := galleryCase(access.Fulfilled, access.Active, access.Revoke)
+		c.Grant.Drift, c.Grant.DriftAt = drift, days(-1)
+		add("drift-"+string(drift), c, asMaya, "Active", "Changed outside", says)
 	}
 	revoked := galleryCase(access.Fulfilled, access.Revoked)
 	add("result-revoked", revoked, func(s *Shell) { asMaya(s); s.Banner = ResultBanner(*s, access.Revoke, revoked) }, "Revoked. Confirmed in Canvas on")

@@ -176,3 +176,36 @@ func TestReviewAgeCountsBusinessDays(t *testing.T) {
 		}
 	}
 }
+
+// The five ends that nobody may take for one another have five words, in the
+// data and on the pages.
+func TestFiveEnds(t *testing.T) {
+	s := galleryShell(testCatalogue(t), "en", true)
+	seen := map[string]string{}
+	for cause, want := range map[access.Cause]struct {
+		state     access.GrantState
+		word, now string
+	}{
+		access.ByEnd:        {access.Expired, "Expired", "Its time was over."},
+		access.ByReviewer:   {access.Revoked, "Revoked", "Stopped working by"},
+		access.ByCanvas:     {access.Revoked, "Ended in Canvas", "It was deleted in Canvas by"},
+		access.ByUnclaimed:  {access.Unclaimed, "Never activated", "It was never activated, so it was deleted."},
+		access.BySuperseded: {access.Revoked, "Replaced", "The renewed token took over by"},
+	} {
+		if cause.End() != want.state {
+			t.Errorf("%s ends as %s", cause, cause.End())
+		}
+		c := galleryCase(access.Fulfilled, want.state)
+		c.Grant.Cause = cause
+		for _, v := range []viewer{asRequester, asSponsor, asReviewer} {
+			st := s.grantStatus(c, v)
+			if now := plainText(t, string(st.Now)); st.Badge.Word != want.word || !strings.HasPrefix(now, want.now) {
+				t.Errorf("%s is %q: %s", cause, st.Badge.Word, now)
+			}
+		}
+		if other, twice := seen[want.word]; twice {
+			t.Errorf("%s and %s have one word", cause, other)
+		}
+		seen[want.word] = string(cause)
+	}
+}

@@ -14,6 +14,7 @@ type TokensPage struct {
 	frame
 	Checked template.HTML
 	Stale   bool
+	Cap     template.HTML // the longest life this Canvas was seen to allow
 	Count   string
 	Filter  filter
 	Table   table
@@ -38,6 +39,9 @@ func newTokens(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage
 	p.Filter = s.tokenFilter(f, set)
 	if !l.CheckedAt.IsZero() {
 		p.Checked, p.Stale = s.H("tokens.checked", "When", ago(l.CheckedAt)), s.Now.Sub(l.CheckedAt) > staleCheck
+	}
+	if l.Cap.Days > 0 {
+		p.Cap = s.H("tokens.cap", "Count", l.Cap.Days, "When", day(l.Cap.At))
 	}
 	if len(l.Rows) == 0 {
 		p.Empty = &empty{Icon: "key", Title: s.T("tokens.empty")}

@@ -340,7 +340,8 @@ func (s *Service) Tokens(ctx context.Context, sess Session, q TokenFilter) (Toke
 				out.CheckedAt = g.CheckedAt
 			}
 		}
-		return nil
+		out.Cap, err = learnedCap(tx, sess.Tenant)
+		return err
 	})
 	return out, err
 }

@@ -239,20 +239,6 @@ func (s *Service) giveUp(ctx context.Context, g access.Grant, trouble string, ou
 	})
 }
 
-// learnCap stores the longest life Canvas was seen to allow. It only ever
-// shortens.
-func (s *Service) learnCap(ctx context.Context, f far, days int) error {
-	return s.Store.InTx(ctx, func(tx *store.Tx) error {
-		t, err := tx.Tenant(f.tenant.ID)
-		if err != nil || days < 1 || (t.LearnedCapDays > 0 && t.LearnedCapDays <= days) {
-			return err
-		}
-		t.LearnedCapDays, t.Version = days, t.Version+1
-		e := s.event(t.ID, bySystem, audit.CapLearned, string(t.ID))
-		return tx.SaveTenant(t, e, audit.NewDetail(map[string]string{"days": strconv.Itoa(days)}))
-	})
-}
-
 // recover settles an attempt whose outcome is not known: it finds by the
 // marker what Canvas may have made, deletes it, proves that nothing is left and
 // opens the way for another try. A running attempt (leased) is left alone.

@@ -146,7 +146,10 @@ func TestNightWithoutReport(t *testing.T) {
 			r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/:user_id/user_generated_tokens", Status: 404, Times: 1,
 				Body: `{"errors":[{"message":"The specified resource does not exist."}]}`})
 		}, cause: access.ByAltered},
-		"a Canvas of 2024 tells nothing": {era: func(r *rig) { r.w.SetEra(canvastest.Era1b) }},
+		"a Canvas of 2024, which answers only changes": {era: func(r *rig) { r.w.SetEra(canvastest.Era1b) }, cause: access.ByAltered},
+		"a credential that may not look": {era: func(r *rig) {
+			r.w.SetPermission("account-admin", canvastest.PermViewTokens, false)
+		}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -161,6 +162,9 @@ func (s *Service) endInCanvas(ctx context.Context, f far, g access.Grant) (strin
 			return "", err
 		}
 		ev, err := f.Gone(ctx, f.root(), g.CanvasUser, g.CanvasID)
+		if !ev.Gone && (err == nil || canvas.KindOf(err) == canvas.Denied) {
+			ev, err = s.goneUnread(ctx, f, g, ev, err)
+		}
 		if err != nil {
 			return "", s.heard(g.Tenant, err)
 		}
@@ -176,6 +180,26 @@ func (s *Service) endInCanvas(ctx context.Context, f far, g access.Grant) (strin
 		return proof, nil
 	}
 	return proof, s.deleteMarked(ctx, f, g, g.Attempt)
+}
+
+// goneUnread is the proof that a Canvas of 2024 can give, which lets nobody read
+// or list the tokens of others: the credential may delete, the owner is found,
+// and asked to delete the token once more Canvas says that it is deleted, or
+// does not find it. There a missing right is another answer than a missing token
+// (tokens_spec.rb of 2024). In every other Canvas it changes nothing about what
+// Gone has found.
+func (s *Service) goneUnread(ctx context.Context, f far, g access.Grant, ev canvas.GoneEvidence, unread error) (canvas.GoneEvidence, error) {
+	if found, err := f.Era(ctx); err != nil || found.Lists || !found.Held[canvas.PermissionDeleteTokens] {
+		return ev, unread
+	}
+	if _, err := f.User(ctx, g.CanvasUser); err != nil {
+		return ev, err
+	}
+	if _, err := f.DeleteToken(ctx, g.CanvasUser, g.CanvasID); err != nil && !notFound(err) {
+		return ev, err
+	}
+	return canvas.GoneEvidence{Gone: true, State: canvas.StateDeleted, At: s.Now(),
+		Reason: "Canvas has the token no more to delete; it lets nobody read the tokens of others"}, nil
 }
 
 // noteTry notes on the grant that a deletion was not proven, for its pages.

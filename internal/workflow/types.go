@@ -261,6 +261,8 @@ type TokenList struct {
 	Next  string
 	// CheckedAt is the oldest check of a live token on this page.
 	CheckedAt time.Time
+	// Cap is what was learned of this Canvas's longest life.
+	Cap LearnedCap
 }
 
 // TokenPage is one token opened.
