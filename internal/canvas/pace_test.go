@@ -179,3 +179,47 @@ func TestPaceEndsWithItsContext(t *testing.T) {
 		wantKind(t, "cancelled", c.Pace(ended), canvas.Unreachable)
 	})
 }
+
+// After a throttled answer one call at a time goes through, until one works.
+func TestAfterAThrottleOneCallAtATimeGoesThrough(t *testing.T) {
+	t.Parallel()
+	s := start(t, map[string]http.Handler{
+		"POST /api/v1/users/42/tokens": reply{status: 429, body: "429 Too Many Requests (Rate Limit Exceeded)\n"},
+		"GET /api/v1/users/42":         reply{header: map[string]string{"X-Rate-Limit-Remaining": "600.0", "X-Request-Cost": "0.1"}, body: `{"id":"42"}`},
+	})
+	at, slept := now, time.Duration(0)
+	c := canvas.New(canvas.Config{
+		BaseURL: s.URL, Credential: good, Now: func() time.Time { return at },
+		Sleep: func(_ context.Context, d time.Duration) bool {
+			at, slept = at.Add(d), slept+d
+			return true
+		},
+	})
+	twice := func() time.Duration {
+		t.Helper()
+		before := slept
+		for range 2 {
+			if err := c.Pace(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return slept - before
+	}
+	if waited := twice(); waited != 0 {
+		t.Errorf("before any throttle two calls at once wait %v", waited)
+	}
+	_, err := c.CreateToken(t.Context(), "42", "p", end)
+	wantKind(t, "the throttled call", err, canvas.Throttled)
+	at = at.Add(10 * time.Minute) // the bucket is empty again
+	if waited := twice(); waited < 4*time.Second {
+		t.Errorf("the second call waits %v for the first", waited)
+	}
+	for range 2 {
+		if _, err := c.User(t.Context(), "42"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if waited := twice(); waited != 0 {
+		t.Errorf("after a call that worked two at once wait %v", waited)
+	}
+}
