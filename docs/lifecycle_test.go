@@ -149,6 +149,7 @@ func TestLifecyclePage(t *testing.T) {
 	s := readAccess(t)
 	generated(t, "lifecycle.md", "request", diagram(s.rows("lifecycle")))
 	generated(t, "lifecycle.md", "grant", diagram(s.rows("grantLifecycle")))
+	generated(t, "lifecycle.md", "found", diagram(s.rows("foundLifecycle")))
 }
 
 // The table of waiting times is written by hand; these are the numbers in it.

@@ -82,6 +82,7 @@ var lifecycle = []rule{
 	{AwaitingReview, Deny, AsReviewer, Denied, true, TellDenied},
 	{AwaitingReview, Return, AsSystem, AwaitingSponsor, false, TellReturned},
 	{AwaitingReview, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
+	{AwaitingReview, Lapse, AsSystem, Lapsed, false, TellLapsed}, // only where the token it asks to keep is gone
 
 	{Approved, Rescind, AsReviewer, Rescinded, false, TellRescinded},
 	{Approved, Rescind, AsSponsor, Rescinded, false, TellRescinded},
@@ -164,6 +165,9 @@ func find(r Request, do Action, who Actor, to RequestState) (rule, error) {
 		}
 		if (do == Collect && r.Adopts != "") || (do == Adopt && r.Adopts == "") {
 			continue // a token that exists is adopted, every other one is made at collection
+		}
+		if do == Lapse && row.From == AwaitingReview && r.Adopts == "" {
+			continue // no time runs out in review
 		}
 		known = true
 		if !slices.Contains(ps, row.As) {

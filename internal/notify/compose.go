@@ -209,6 +209,9 @@ func (w *writer) fill() {
 	if w.kind == EndingSoon && f.Days > 0 {
 		w.values["Count"] = f.Days
 	}
+	if w.kind == FoundTold || w.kind == FoundOverdue {
+		w.values["Count"] = max(f.Waiting, 1)
+	}
 	if w.kind == ReviewersWaiting {
 		w.values["WaitingText"] = w.T("mail.waiting", "Count", f.Waiting)
 		w.values["OverdueText"] = w.T("mail.overdue", "Count", f.Overdue)
@@ -331,6 +334,8 @@ func (w *writer) rows() []sentence {
 	for _, r := range w.facts.Rows[:min(len(w.facts.Rows), rowsMax)] {
 		id := "mail.row"
 		switch {
+		case r.Code == "":
+			id = "mail.row_found"
 		case r.Overdue:
 			id = "mail.row_overdue"
 		case r.Days < 1:

@@ -65,6 +65,12 @@ func composer(t *testing.T, opts ...text.Option) (*Composer, *text.Catalogue) {
 	return c, catalogue
 }
 
+// foundRows are tokens that were made outside the tool.
+func foundRows(f *Facts) {
+	f.Code, f.Waiting = "", 2
+	f.Rows = []WaitingRow{{Title: "grade export script"}, {Title: "Panda Planner"}}
+}
+
 // cases lists every message, with the facts of each of its variants.
 func cases() map[string]struct {
 	kind  Kind
@@ -79,8 +85,9 @@ func cases() map[string]struct {
 	noCourse := map[string]func(*Facts){"no_course": func(f *Facts) { f.Course = "" }}
 	variants := map[Kind]map[string]func(*Facts){
 		AskedToSponsor: noCourse, SponsorReminder: noCourse, SponsorNeeded: noCourse, AskedToTakeOver: noCourse,
-		SponsorGone:      {"by_rule": func(f *Facts) { f.Case, f.Reason = "rule", "" }},
-		Lapsed:           {"uncollected": func(f *Facts) { f.NotCollected = true }},
+		SponsorGone: {"by_rule": func(f *Facts) { f.Case, f.Reason = "rule", "" }},
+		Lapsed:      {"uncollected": func(f *Facts) { f.NotCollected = true }, "kept": func(f *Facts) { f.Kept = true }},
+		FoundTold:   {"found": foundRows}, FoundRemoved: {"found": foundRows}, KeepProposed: {"found": foundRows}, AllowOver: {"found": foundRows},
 		SharedAgain:      {"replaced": func(f *Facts) { f.Replaced = true }},
 		StillUsable:      {"listed": func(f *Facts) { f.Listed = true }},
 		ReviewersWaiting: {"none_overdue": func(f *Facts) { f.Waiting, f.Overdue, f.Rows = 1, 0, f.Rows[1:2] }},
@@ -183,6 +190,7 @@ func TestEveryKindHasALetterAndEveryMessageIsUsed(t *testing.T) {
 		AskedToSponsor, SponsorReminder, SponsorSaidYes, SponsorSaidNo, SponsorNeeded, ReviewersWaiting, Approved, CollectReminder,
 		Denied, Rescinded, Withdrawn, Lapsed, ActivateReminder, NeverActivated, SharedAgain, EndingSoon, Expired, Revoked, StillUsable, Drifted, Altered,
 		SponsorGone, AskedToTakeOver, TookOver, TurnedDown, Retiring, CourseOver,
+		FoundTold, KeepProposed, Adopted, FoundRemoved, FoundOverdue, AllowOver,
 	}
 	if got := slices.Sorted(maps.Keys(letters)); !slices.Equal(got, slices.Sorted(slices.Values(kinds))) {
 		t.Errorf("letters are %q", got)

@@ -115,6 +115,16 @@ var letters = map[Kind]map[Audience]letter{
 		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
 		AsReviewer:  {code: true, details: aboutRequest, link: "token", why: "reviewer"},
 	},
+
+	FoundTold:    {AsRequester: {rows: true, reason: ifGiven, link: "home", why: "owner"}},
+	KeepProposed: {AsRequester: {rows: true, link: "home", why: "owner"}},
+	Adopted: {
+		AsRequester: {code: true, details: aboutGrant, link: "token", why: "owner"},
+		AsSponsor:   {code: true, details: aboutGrant, link: "token", why: "sponsor"},
+	},
+	FoundRemoved: {AsRequester: {rows: true, reason: ifGiven, link: "home", why: "owner"}},
+	FoundOverdue: {AsReviewer: {link: "unmanaged", why: "reviewer"}},
+	AllowOver:    {AsReviewer: {rows: true, link: "unmanaged", why: "reviewer"}},
 }
 
 // variant names the case in which parts of a letter have other words.
@@ -124,6 +134,8 @@ func variant(k Kind, f Facts) string {
 		return f.Case
 	case f.Course == "" && (k == AskedToSponsor || k == SponsorReminder || k == SponsorNeeded || k == AskedToTakeOver):
 		return "no_course" // the sponsor is a listed supervisor
+	case k == Lapsed && f.Kept:
+		return "kept"
 	case k == Lapsed && f.NotCollected:
 		return "uncollected"
 	case k == SharedAgain && f.Replaced:

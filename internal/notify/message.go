@@ -47,6 +47,13 @@ const (
 	StillUsable      Kind = "still_usable" // a revocation that Canvas does not confirm
 	Drifted          Kind = "drifted"      // somebody moved its end in Canvas
 	Altered          Kind = "altered"      // somebody changed its value or purpose in Canvas, so it was deleted
+
+	FoundTold    Kind = "found_told"    // tokens of theirs were made outside the tool
+	KeepProposed Kind = "keep_proposed" // a request to keep one was begun for them
+	Adopted      Kind = "adopted"       // one is kept
+	FoundRemoved Kind = "found_removed" // one was deleted
+	FoundOverdue Kind = "found_overdue" // owners did not answer in time
+	AllowOver    Kind = "allow_over"    // an allow-list entry's review date has passed
 )
 
 // Audience is the part that a person has in what happened. The same fact reads
@@ -111,6 +118,7 @@ type Facts struct {
 	// Case chooses the words of a kind that has several where no other fact
 	// does: a drift, or what a token ended by.
 	Case string
+	Kept bool // the request asks to keep a token that exists
 
 	// Link leads to Tokendesk in Canvas, SettingsLink to the person's settings
 	// in Canvas. Neither may carry a session.

@@ -128,6 +128,9 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	db = equal(db, "owner", string(q.Owner))
 	db = equal(db, "sponsor_asked", string(q.Asked))
 	db = equal(db, "canvas_user", q.CanvasUser)
+	if q.CanvasUsers != nil {
+		db = db.Where("canvas_user IN ?", anyOf(q.CanvasUsers))
+	}
 	db = equal(db, "request_id", q.RequestID)
 	if len(q.States) > 0 {
 		db = db.Where("state IN ?", anyOf(q.States))

@@ -72,11 +72,13 @@ type GrantQuery struct {
 	Sponsor    access.PersonID // stands for the token now, or was asked to take over
 	Asked      access.PersonID // was asked to take over
 	CanvasUser string
-	RequestID  string
-	States     []access.GrantState
-	IDs        []string // at most MaxLimit
-	Course     string   // Canvas id, of the request behind the grant
-	Renews     string   // the grant it takes over from
+	// CanvasUsers selects the grants of any of these; at most MaxLimit.
+	CanvasUsers []string
+	RequestID   string
+	States      []access.GrantState
+	IDs         []string // at most MaxLimit
+	Course      string   // Canvas id, of the request behind the grant
+	Renews      string   // the grant it takes over from
 	// Of the request behind the grant.
 	Affiliation access.Affiliation
 	AI          string

@@ -59,6 +59,14 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 		case !errors.Is(err, access.ErrNotFound):
 			return nil, err
 		}
+		if r.Adopts != "" {
+			switch f, err := tx.Found(r.Tenant, r.Adopts); {
+			case err == nil:
+				c.Found = &f
+			case !errors.Is(err, access.ErrNotFound):
+				return nil, err
+			}
+		}
 		ids = append(ids, r.Requester, r.Sponsor, r.EndorsedBy, r.ClaimedBy, r.DecidedBy)
 		out = append(out, c)
 	}

@@ -18,7 +18,7 @@ const pollEvery = 10 * time.Second
 const mintTime = 60 * time.Second
 
 // loadCollection reads the session person's own request and its grant. Nobody
-// else has a collect page.
+// else has a collect page, and there is none for a token that exists already.
 func (s *Service) loadCollection(ctx context.Context, sess Session, id string) (Collection, error) {
 	var c Collection
 	who := sess.actor()
@@ -27,7 +27,7 @@ func (s *Service) loadCollection(ctx context.Context, sess Session, id string) (
 		if err != nil {
 			return err
 		}
-		if r.Requester != sess.Person || r.State == access.Draft {
+		if r.Requester != sess.Person || r.State == access.Draft || r.Adopts != "" {
 			return access.ErrNotFound
 		}
 		c.Case, err = s.see(tx, who, r)

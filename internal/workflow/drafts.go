@@ -95,6 +95,13 @@ func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form,
 			if r.Course.ID != "" {
 				form.Course = r.Course
 			}
+			if r.Adopts != "" {
+				f, err := tx.Found(r.Tenant, r.Adopts)
+				if err != nil {
+					return err
+				}
+				form.Keeps = &f
+			}
 		}
 		k, err := tx.KeptFor(sess.Tenant, sess.Person, object, FormRequest)
 		if err == nil && k.UpdatedAt.After(form.Draft.UpdatedAt) {

@@ -42,6 +42,9 @@ func (s *Service) Nav(ctx context.Context, sess Session) Nav {
 	if err == nil && who.Reviewer {
 		n.Credential, err = s.credentialTrouble(ctx, f.platform)
 	}
+	if err == nil && who.Reviewer {
+		err = s.Store.Read(ctx, func(tx *store.Tx) error { return s.navFound(tx, sess.Tenant, &n) })
+	}
 	if err != nil {
 		s.Log.ErrorContext(ctx, "the navigation's counts could not be read", "err", err)
 	}
@@ -102,6 +105,9 @@ func (s *Service) Home(ctx context.Context, sess Session) (Home, error) {
 		if cs, err = s.seeAll(tx, sess.actor(), rs); err != nil {
 			return err
 		}
+		if h.Found, err = s.homeFound(tx, sess); err != nil {
+			return err
+		}
 		kept, err := tx.KeptOf(sess.Tenant, sess.Person)
 		for _, k := range kept {
 			if k.Object == NewObject && k.Form == FormRequest {
@@ -139,7 +145,7 @@ func (h *Home) place(c Case, now time.Time) {
 	switch {
 	case r.State == access.Draft:
 		h.Drafts = append(h.Drafts, c)
-	case r.State == access.Approved, r.State == access.Collecting, r.State == access.AwaitingSponsor && r.Sponsor == "",
+	case r.State == access.Approved && r.Adopts == "", r.State == access.Collecting, r.State == access.AwaitingSponsor && r.Sponsor == "",
 		live && (g.State == access.HandedOver || g.State == access.Replacing), c.Can[access.NameNext] && g.SponsorAsked == "":
 		h.NeedsYou = append(h.NeedsYou, c)
 	case live:

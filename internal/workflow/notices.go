@@ -80,6 +80,10 @@ func (s *Service) follow(e access.Effect, before, after access.Request) []jobs.I
 			out = append(out, s.digestJob(after.Tenant))
 		}
 	case access.TellApproved:
+		if after.Adopts != "" {
+			out = append(out, s.adoptJob(after)) // who it concerns is told when the token is taken over
+			break
+		}
 		tell(notify.Approved, after.Requester, after.Sponsor)
 	case access.TellDenied:
 		tell(notify.Denied, after.Requester, after.Sponsor)
@@ -90,6 +94,15 @@ func (s *Service) follow(e access.Effect, before, after access.Request) []jobs.I
 	case access.TellLapsed:
 		tell(notify.Lapsed, after.Requester, before.Sponsor)
 	case access.NoEffect:
+	}
+	return out
+}
+
+// adoptedNotices tell that a token which existed is kept: its owner and its sponsor.
+func (s *Service) adoptedNotices(r access.Request, g *access.Grant) []jobs.Insert {
+	out := []jobs.Insert{s.noticeJob(notify.Adopted, r, g, g.Owner, "")}
+	if r.Sponsor != "" {
+		out = append(out, s.noticeJob(notify.Adopted, r, g, r.Sponsor, ""))
 	}
 	return out
 }
@@ -153,7 +166,7 @@ func (s *Service) remind(ctx context.Context, t store.Tenant) error {
 				if d, ok := reached(now, r.SponsorDue.Add(-access.SponsorWindow), 3, 7, 12); ok {
 					todo = append(todo, s.noticeJob(notify.SponsorReminder, r, nil, r.Sponsor, fmt.Sprintf("day%d:%s", d, r.SponsorDue.UTC().Format(time.DateOnly))))
 				}
-			case r.State == access.Approved:
+			case r.State == access.Approved && r.Adopts == "":
 				if d, ok := reached(now, r.DecidedAt, 3, 7, 12); ok {
 					todo = append(todo, s.noticeJob(notify.CollectReminder, r, nil, r.Requester, fmt.Sprintf("day%d:%s", d, r.DecidedAt.UTC().Format(time.DateOnly))))
 				}
@@ -377,7 +390,7 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		Course: first(r.Course.Code, r.Course.Name), DataKinds: r.Answers.Data,
 		Reason: r.Reason, AlternativeKind: r.Alternative, Alternative: r.AltText,
 		EndsAt: r.End, AnswerBy: r.SponsorDue, ReviewBy: r.ReviewDue, CollectBy: r.CollectBy, At: r.UpdatedAt,
-		NotCollected: !r.DecidedAt.IsZero(), Team: sch.CanvasTeam, Contact: sch.Contact,
+		NotCollected: !r.DecidedAt.IsZero() && r.Adopts == "", Kept: r.Adopts != "", Team: sch.CanvasTeam, Contact: sch.Contact,
 		Link: s.deepLink(f, r, people[ref.To], ref.To == g.Sponsor || ref.To == g.SponsorAsked), SettingsLink: settingsLink(f),
 	}
 	if ref.To == toReviewers {

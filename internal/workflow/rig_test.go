@@ -35,6 +35,7 @@ type rig struct {
 	clock  *canvastest.Clock
 	tenant access.TenantID
 	plat   string
+	client string // the tool's client id
 	logs   *logSink
 	box    *secret.Box
 	runner *jobs.Runner
@@ -51,7 +52,9 @@ func each(t *testing.T, test func(r *rig)) {
 	storetest.Each(t, func(t *testing.T, st *store.Store) { test(newRig(t, st)) })
 }
 
-func newRig(t *testing.T, st *store.Store) *rig {
+// newRig registers the stand-in under a client id; two rigs on one store need
+// different ones.
+func newRig(t *testing.T, st *store.Store, client ...string) *rig {
 	t.Helper()
 	clock := canvastest.NewFixedClock(time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC))
 	cv := canvastest.Start(t, canvastest.Options{Clock: clock})
@@ -59,7 +62,7 @@ func newRig(t *testing.T, st *store.Store) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, cv: cv, w: cv.World(), clock: clock, tenant: access.TenantID(store.NewID("ten")), plat: store.NewID("plt"), logs: &logSink{}, box: secret.NewBox([32]byte{7})}
+	r := &rig{t: t, cv: cv, w: cv.World(), clock: clock, tenant: access.TenantID(store.NewID("ten")), plat: store.NewID("plt"), client: append(client, "10000000000002")[0], logs: &logSink{}, box: secret.NewBox([32]byte{7})}
 	r.Service = r.service(st, cat)
 	root := r.w.Account("root")
 	now := clock.Now()
@@ -70,8 +73,8 @@ func newRig(t *testing.T, st *store.Store) *rig {
 			return err
 		}
 		e := audit.Event{Tenant: string(r.tenant), At: now, Actor: "operator:test", Action: audit.PlatformAdd, Object: r.plat}
-		return tx.SavePlatform(store.Platform{ID: r.plat, Tenant: r.tenant, Name: "northfield", CanvasURLs: []string{cv.InstitutionURL()}, CreatedAt: now,
-			Registration: lti.Registration{ID: r.plat, Issuer: cv.Issuer(), ClientID: "10000000000002", AuthURL: cv.SSOURL() + "/api/lti/authorize_redirect",
+		return tx.SavePlatform(store.Platform{ID: r.plat, Tenant: r.tenant, Name: string(r.tenant), CanvasURLs: []string{cv.InstitutionURL()}, CreatedAt: now,
+			Registration: lti.Registration{ID: r.plat, Issuer: cv.Issuer(), ClientID: r.client, AuthURL: cv.SSOURL() + "/api/lti/authorize_redirect",
 				TokenURL: cv.SSOURL() + "/login/oauth2/token", KeySetURL: cv.SSOURL() + "/api/lti/security/jwks",
 				Deployments: []lti.Deployment{{ID: toolID + ":" + root.ContextID, Root: true}}}}, e, nil)
 	})
@@ -158,7 +161,7 @@ func (r *rig) tick(d time.Duration) {
 func (r *rig) launch(key string, d Door, change ...func(*lti.Launch)) lti.Launch {
 	u, root := r.w.User(key), r.w.Account("root")
 	text := func(s string) lti.CustomValue { return lti.CustomValue{Kind: lti.CustomText, Text: s} }
-	l := lti.Launch{Registration: r.plat, Issuer: r.cv.Issuer(), ClientID: "10000000000002", DeploymentID: toolID + ":" + root.ContextID, RootDeployment: true,
+	l := lti.Launch{Registration: r.plat, Issuer: r.cv.Issuer(), ClientID: r.client, DeploymentID: toolID + ":" + root.ContextID, RootDeployment: true,
 		Subject: u.LTIID, Name: u.Name, PlatformGUID: root.GUID, PlatformName: root.Name, CustomTrusted: true, TargetPath: "/",
 		Custom: lti.Custom{CustomUser: text(u.ID.String()), customActing: {Kind: lti.CustomLiteral, Text: literalActing}, customTimeZone: text("America/Denver")}}
 	switch d {
@@ -291,6 +294,19 @@ func (r *rig) grant(id string) access.Grant {
 	return g
 }
 
+func (r *rig) found(id string) access.Found {
+	r.t.Helper()
+	var f access.Found
+	if err := r.Store.Read(r.t.Context(), func(tx *store.Tx) error {
+		var err error
+		f, err = tx.Found(r.tenant, id)
+		return err
+	}); err != nil {
+		r.t.Fatal(err)
+	}
+	return f
+}
+
 func (r *rig) request(id string) access.Request {
 	r.t.Helper()
 	var q access.Request
@@ -356,6 +372,9 @@ func (r *rig) proven() {
 		case strings.HasPrefix(id, "inc_"):
 			i := r.incident(id)
 			state, version = map[bool]string{true: store.IncidentOpened, false: store.IncidentCleared}[i.Open()], i.Version
+		case strings.HasPrefix(id, "fnd_"):
+			f := r.found(id)
+			state, version = string(f.State), f.Version
 		default:
 			continue
 		}

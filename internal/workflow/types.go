@@ -72,6 +72,7 @@ type Nav struct {
 	Waiting     int                // sponsor: answers wanted
 	Reviewer    bool               // by the launch gate; the API is asked at each decision
 	Queue       int                // reviewer: requests in review
+	Unmanaged   int                // reviewer: tokens that the tool did not make and nobody has decided on
 	Trouble     Trouble
 	// SelfService is a standing notice for reviewers: Canvas's own creation of
 	// tokens by people is not known to be off.
@@ -80,6 +81,9 @@ type Nav struct {
 	// Credential is a standing notice for reviewers about the program's own
 	// access to Canvas; zero is none.
 	Credential CredentialTrouble
+	// SelfMade is when somebody last made a token in Canvas by themselves, since
+	// the first full check: self-service is not off. Zero when nobody did.
+	SelfMade time.Time
 }
 
 // SchoolWords are the school's own names for who decides (DECISIONS 26).
@@ -112,6 +116,8 @@ type Case struct {
 	// Renewal is the renewal of the grant that is under way: a draft (shown to its
 	// author alone) or an open request; nil when there is none.
 	Renewal *access.Request
+	// Found is the token that the request asks to keep, or that the grant adopted.
+	Found *access.Found
 	// FreezeReason is what the person who froze the grant wrote.
 	FreezeReason string
 	// Own, Sponsor and Reviewer tell in which parts the session's person sees it.
@@ -184,7 +190,8 @@ type Reach struct {
 type Home struct {
 	Refused  access.Why // role, account_role, …: no request button; "" when they may ask
 	Drafts   []Case
-	NeedsYou []Case // most urgent first: answers, collection, activation
+	NeedsYou []Case      // most urgent first: answers, collection, activation
+	Found    []FoundCase // tokens made outside the tool that wait for an answer, or go
 	Progress []Case
 	Tokens   []Case // live grants
 	Ended    []Case // last 12 months
@@ -201,6 +208,7 @@ type Teacher struct {
 // Form is everything the request form shows.
 type Form struct {
 	Draft       access.Request // zero when new
+	Keeps       *access.Found  // the token that it asks to keep
 	Answers     access.Answers // draft, kept text, or empty
 	KeptAt      time.Time      // kept text of an ended session: when it was kept
 	Affiliation access.Affiliation

@@ -53,12 +53,14 @@ func (s *Service) Handlers() map[string]jobs.Handler {
 	return map[string]jobs.Handler{
 		jobRecover: s.recoverHandler, jobClear: s.clearHandler, jobSweep: s.sweepHandler, jobWatch: s.watchHandler, jobSetBack: s.setBackHandler, jobLook: s.lookHandler, jobStray: s.strayHandler,
 		jobEnd: s.endJob, jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobTick: s.tickHandler, jobPurge: s.purgeHandler,
+		jobNightly: s.nightlyHandler, jobInventory: s.inventoryHandler, jobOwners: s.ownersHandler, jobRemove: s.removeHandler,
+		jobAdopt: s.adoptHandler, jobFoundNotice: s.foundNoticeHandler,
 	}
 }
 
 // Schedules are the recurring jobs.
 func (s *Service) Schedules() []jobs.Schedule {
-	return []jobs.Schedule{{Kind: jobTick, Every: time.Minute}, {Kind: jobPurge, Every: time.Hour}}
+	return []jobs.Schedule{{Kind: jobTick, Every: time.Minute}, {Kind: jobPurge, Every: time.Hour}, {Kind: jobNightly, Every: time.Hour}}
 }
 
 // jobGrant reads the grant a job is about, and its Canvas.
@@ -179,7 +181,7 @@ func (s *Service) tickHandler(ctx context.Context, _ jobs.Job) error {
 	}
 	var all error
 	for _, t := range tenants {
-		all = errors.Join(all, s.tickRequests(ctx, t), s.tickGrants(ctx, t), s.remind(ctx, t))
+		all = errors.Join(all, s.tickRequests(ctx, t), s.tickGrants(ctx, t), s.tickFound(ctx, t), s.remind(ctx, t))
 	}
 	s.nudge()
 	return all

@@ -1,0 +1,324 @@
+package workflow
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// keptBy brings a request to keep a token to its approval, and runs the job.
+func (r *rig) approvedKeep(req access.Request) access.Request {
+	r.t.Helper()
+	if req.State == access.AwaitingSponsor {
+		r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+	}
+	r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
+	r.drain()
+	return r.request(req.ID)
+}
+
+// From the inventory to adoption: a token that somebody made is kept by a
+// request after the fact. Its value works on, it has an end and our marker, and
+// from then on it is one of ours.
+func TestAdoption(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		ctx := r.t.Context()
+		spec := canvastest.TokenSpec{Purpose: "my own script", CreatedAt: r.clock.Now().AddDate(-1, 0, 0)} // never ends
+		tok, value := r.w.SeedToken("maya", spec)
+		r.checked()
+		r.tell("my own script")
+		maya := r.as("maya", DoorCourse)
+		d, err := r.AskToKeep(ctx, maya, r.the("my own script").ID)
+		if err != nil || d.State != access.Draft || d.Answers.Build != "my own script" || d.Answers.EndDate != "" || d.Adopts == "" {
+			r.t.Fatalf("%v: %+v", err, d)
+		}
+		if again, err := r.AskToKeep(ctx, maya, d.Adopts); err != nil || again.ID != d.ID {
+			r.t.Errorf("pressed again: %s, %v", again.ID, err)
+		}
+		if form, err := r.Form(ctx, maya, d.ID); err != nil || form.Keeps == nil || form.Keeps.CanvasID != tok.ID.String() {
+			r.t.Errorf("the form does not tell which token: %v", err)
+		}
+		req := r.keeps("maya", "my own script")
+		if h, err := r.Home(ctx, maya); err != nil || len(h.Found) != 0 || len(h.Progress) != 1 || h.Progress[0].Found == nil {
+			r.t.Errorf("home: %v, %+v", err, h)
+		}
+		req = r.approvedKeep(req)
+		if req.State != access.Fulfilled {
+			r.t.Fatalf("the request is %s\n%s", req.State, r.logs)
+		}
+		f := r.the("my own script")
+		g := r.grant(f.GrantID)
+		now := r.tokenOf("maya", tok.ID.String())
+		if f.State != access.FoundAdopted || g.State != access.Active || g.CanvasID != tok.ID.String() || g.FoundID != f.ID || g.Sponsor == "" {
+			r.t.Errorf("found %s, grant %+v", f.State, g)
+		}
+		if !strings.HasSuffix(now.Purpose, g.Marker()) || now.ExpiresAt.IsZero() || !now.ExpiresAt.Equal(g.Expires) || now.State != canvastest.StateActive || !r.w.Authenticates(value) {
+			r.t.Errorf("in Canvas: %+v", now)
+		}
+		if _, err := r.CollectPage(ctx, maya, req.Code()); !errors.Is(err, access.ErrNotFound) {
+			r.t.Errorf("it has a collect page: %v", err)
+		}
+		for key, want := range map[string]string{"maya": "Your token is kept", "ana": "A token that you sponsor is kept"} {
+			if got := r.subjects(key); !has(got, want) || has(got, "collect") {
+				r.t.Errorf("%s got %q", key, got)
+			}
+		}
+		r.clock.Advance(25 * time.Hour)
+		if l := r.checked(); l.Total != 0 {
+			r.t.Errorf("the next check finds %q", purposes(l))
+		}
+		// It counts as live.
+		second, _ := r.collected()
+		_ = second
+		if _, err := r.Submit(ctx, r.as("maya", DoorCourse), "", r.answers()); access.WhyOf(err) != access.WhyQuotaLive {
+			r.t.Errorf("a third token: %v", err)
+		}
+		if _, err := r.Revoke(ctx, r.as("maya", DoorCourse), g.ID, ""); err != nil || r.w.Authenticates(value) {
+			r.t.Errorf("revoked as any other: %v", err)
+		}
+		r.proven()
+	})
+}
+
+// A foreign marker, of a restored backup or a copied Canvas, is written over.
+func TestAdoptForeignMarker(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	foreign := "[grt_" + strings.Repeat("B", 26) + "/1]"
+	tok := r.made("maya", "copied "+foreign)
+	r.checked()
+	req := r.approvedKeep(r.keeps("maya", "copied"))
+	f := r.found(req.Adopts)
+	got := r.tokenOf("maya", tok.ID.String()).Purpose
+	if req.State != access.Fulfilled || strings.Contains(got, foreign) || !strings.HasSuffix(got, r.grant(f.GrantID).Marker()) {
+		t.Errorf("%s: %q", req.State, got)
+	}
+}
+
+// What can stand in the way between approval and adoption, and where it leaves
+// the request.
+func TestAdoptionRefused(t *testing.T) {
+	t.Parallel()
+	tokenRoute := createRoute + "/:id"
+	for name, tt := range map[string]struct {
+		before  func(r *rig, tok canvastest.Token)
+		state   access.RequestState
+		found   access.FoundState
+		trouble string
+	}{
+		"Canvas refuses the change": {func(r *rig, _ canvastest.Token) {
+			r.cv.Fail(canvastest.Fault{Route: tokenRoute, Method: http.MethodPut, Status: 403, Body: `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`, Times: -1})
+		}, access.AwaitingReview, access.FoundNew, troubleAdoptRefused},
+		"Canvas says 404 to the change": {func(r *rig, _ canvastest.Token) {
+			r.cv.Fail(canvastest.Fault{Route: tokenRoute, Method: http.MethodPut, Status: 404, Body: `{"errors":[{"message":"The specified resource does not exist."}]}`, Times: -1})
+		}, access.AwaitingReview, access.FoundNew, troubleAdoptRefused},
+		"the token is gone": {func(r *rig, tok canvastest.Token) { r.w.DeleteTokenBehind(tok.ID) }, access.Lapsed, access.FoundGone, ""},
+		"it was removed meanwhile": {func(r *rig, tok canvastest.Token) {
+			if _, err := r.RemoveToken(r.t.Context(), r.as("maya", DoorCourse), r.the("my own script").ID, ""); err != nil {
+				r.t.Fatal(err)
+			}
+		}, access.Lapsed, access.FoundRemoved, ""},
+		"it was put on the allow-list": {func(r *rig, tok canvastest.Token) {
+			id := []string{r.the("my own script").ID}
+			for _, key := range []string{"dana", "priya"} {
+				if _, err := r.AllowTokens(r.t.Context(), r.as(key, DoorAccount), id, "Needed.", r.clock.Now().AddDate(0, 1, 0)); err != nil {
+					r.t.Fatal(err)
+				}
+			}
+		}, access.Lapsed, access.FoundAllowed, ""},
+		"it is not activated": {func(r *rig, tok canvastest.Token) {
+			r.w.UpdateToken(tok.ID, func(t *canvastest.Token) { t.State = canvastest.StatePending })
+		}, access.AwaitingReview, access.FoundNew, troubleAdoptPending},
+		"the sponsor teaches no longer": {func(r *rig, _ canvastest.Token) {
+			r.w.SetEnrollmentState("ana", "bio201", canvastest.StateCompleted)
+		}, access.AwaitingSponsor, access.FoundNew, ""},
+		"its owner has two others": {func(r *rig, _ canvastest.Token) { r.quotaFilled() }, access.AwaitingReview, access.FoundNew, troubleAdoptQuota},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			tok := r.made("maya", "my own script")
+			r.checked()
+			req := r.keeps("maya", "my own script")
+			r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+			if strings.HasPrefix(name, "its owner") {
+				tt.before(r, tok)
+				r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
+			} else {
+				r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
+				tt.before(r, tok)
+			}
+			for range 3 {
+				r.drain()
+				r.clock.Advance(2 * time.Minute)
+			}
+			got, f := r.request(req.ID), r.found(req.Adopts)
+			if got.State != tt.state || f.State != tt.found {
+				t.Fatalf("the request is %s, the token %s\n%s", got.State, f.State, r.logs)
+			}
+			trouble := ""
+			if err := r.Store.Read(t.Context(), func(tx *store.Tx) error {
+				es, err := tx.AuditOf(r.tenant, req.ID)
+				for _, e := range es {
+					if e.Detail != nil && e.Detail.Data["trouble"] != "" {
+						trouble = e.Detail.Data["trouble"]
+					}
+				}
+				return err
+			}); err != nil || trouble != tt.trouble {
+				t.Errorf("told %q, want %q, %v", trouble, tt.trouble, err)
+			}
+			if strings.HasPrefix(name, "its owner") {
+				return
+			}
+			if n, err := r.liveGrants("maya"); n != 0 || err != nil {
+				t.Errorf("%d grants, %v", n, err)
+			}
+			r.proven()
+		})
+	}
+}
+
+// quotaFilled gives Maya as many live tokens as she may have.
+func (r *rig) quotaFilled() {
+	for range access.BuiltIn.MaxLive {
+		r.collected()
+	}
+}
+
+func (r *rig) liveGrants(key string) (n int, err error) {
+	err = r.Store.Read(r.t.Context(), func(tx *store.Tx) error {
+		n, err = tx.CountGrants(store.GrantQuery{Tenant: r.tenant, CanvasUser: r.w.User(key).ID.String(), States: liveStates})
+		return err
+	})
+	return n, err
+}
+
+// A Canvas that does not answer, or cuts the answer, leads to one grant in the
+// end, with the marker that the first try wrote.
+func TestAdoptionOutlivesTrouble(t *testing.T) {
+	t.Parallel()
+	for name, fault := range map[string]canvastest.Fault{
+		"silent":                  {Status: 503, Times: 2},
+		"throttled":               {Throttle: true, Times: 2},
+		"cut after the work":      {DropAfter: true, Times: 2},
+		"cut in the answer":       {CutBody: true, Times: 2},
+		"the read back is silent": {Method: http.MethodGet, Skip: 1, Status: 500, Times: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			tok := r.made("maya", "my own script")
+			r.checked()
+			req := r.keeps("maya", "my own script")
+			r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+			r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
+			fault.Route = createRoute + "/:id"
+			if fault.Method == "" {
+				fault.Method = http.MethodPut
+			}
+			r.cv.Fail(fault)
+			for range 5 {
+				r.drain()
+				r.clock.Advance(2 * time.Minute)
+			}
+			got := r.request(req.ID)
+			n, err := r.liveGrants("maya")
+			if got.State != access.Fulfilled || n != 1 || err != nil {
+				t.Fatalf("%s, %d grants, %v\n%s", got.State, n, err, r.logs)
+			}
+			if p := r.tokenOf("maya", tok.ID.String()).Purpose; !strings.HasSuffix(p, "["+adoptedID(got)+"/1]") {
+				t.Errorf("%q", p)
+			}
+			r.proven()
+		})
+	}
+}
+
+// A reviewer may begin the request for an owner; the owner must send it. Who
+// holds an account role cannot keep a token yet.
+func TestProposedAdoption(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		ctx := r.t.Context()
+		r.made("maya", "my own script")
+		r.made("ingrid", "an admin's")
+		r.made("dana", "Dana's own")
+		r.checked()
+		dana, id := r.as("dana", DoorAccount), r.the("my own script").ID
+		for range 2 {
+			if _, err := r.ProposeKeep(ctx, dana, []string{id}, "Reads the calendar of my own courses every night.", "2026-12-10"); err != nil {
+				r.t.Fatal(err)
+			}
+		}
+		r.drain()
+		if got := r.w.Inbox("maya"); len(got) != 1 || !strings.Contains(got[0].Subject, "ask to keep it") {
+			r.t.Errorf("the owner got %+v", got)
+		}
+		h, err := r.Home(ctx, r.as("maya", DoorCourse))
+		if err != nil || len(h.Drafts) != 1 || h.Drafts[0].Request.Answers.EndDate != "2026-12-10" || h.Drafts[0].Request.Answers.Accepted {
+			r.t.Fatalf("%v: %+v", err, h.Drafts)
+		}
+		if c := r.the("my own script"); c.Request != nil || c.Asked {
+			r.t.Error("a reviewer sees the owner's draft, or takes it for an answer")
+		}
+		for name, tt := range map[string]struct {
+			purpose string
+			why     access.Why
+		}{"an admin's": {"an admin's", access.WhyAccountRole}, "her own": {"Dana's own", access.WhySelf}} {
+			if _, err := r.ProposeKeep(ctx, dana, []string{r.the(tt.purpose).ID}, "", ""); access.WhyOf(err) != tt.why {
+				r.t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := r.AskToKeep(ctx, r.as("ingrid", DoorUser), r.the("an admin's").ID); access.WhyOf(err) != access.WhyAccountRole {
+			r.t.Errorf("an admin keeps her own: %v", err)
+		}
+		r.proven()
+	})
+}
+
+// A token that goes while its request is on the way ends the request, wherever
+// that stands.
+func TestGoneWhileAsked(t *testing.T) {
+	t.Parallel()
+	for name, stage := range map[string]func(r *rig, purpose string) access.Request{
+		"a draft": func(r *rig, p string) access.Request {
+			d, err := r.AskToKeep(r.t.Context(), r.as("maya", DoorCourse), r.the(p).ID)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			return d
+		},
+		"with the sponsor": func(r *rig, p string) access.Request { return r.keeps("maya", p) },
+		"in review": func(r *rig, p string) access.Request {
+			q := r.keeps("maya", p)
+			return r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{}).Request
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			tok := r.made("maya", "my own script")
+			r.checked()
+			req := stage(r, "my own script")
+			r.w.DeleteTokenBehind(tok.ID)
+			r.clock.Advance(25 * time.Hour)
+			r.checked()
+			want := access.Lapsed
+			if req.State == access.Draft {
+				want = access.Discarded
+			}
+			if got := r.request(req.ID); got.State != want || r.found(req.Adopts).State != access.FoundGone {
+				t.Errorf("the request is %s, the token %s", got.State, r.found(req.Adopts).State)
+			}
+			r.proven()
+		})
+	}
+}

@@ -1,0 +1,128 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// deciding checks a press that only a reviewer whom Canvas confirms now may
+// make, with a launch of the last minutes.
+func (s *Service) deciding(ctx context.Context, sess Session) (far, access.Actor, error) {
+	if sess.NoWrites != "" {
+		return far{}, access.Actor{}, access.Refuse(sess.NoWrites)
+	}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return far{}, access.Actor{}, err
+	}
+	if !sess.actor().Fresh(s.Now()) && sess.Door == DoorAccount && sess.RootGate {
+		return far{}, access.Actor{}, access.Refuse(access.WhyStale)
+	}
+	who, err := s.decider(ctx, f, sess)
+	return f, who, err
+}
+
+// pickedForMove reads the tokens of a press, locked. One that the tenant does
+// not have refuses the whole press.
+func pickedForMove(tx *store.Tx, sess Session, ids []string) ([]access.Found, error) {
+	ids = slices.Clone(ids)
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	if len(ids) > MaxPicked {
+		return nil, access.ErrInvalid
+	}
+	if len(ids) == 0 {
+		f := &access.FormError{}
+		f.Add("pick", "pick.missing", nil)
+		return nil, f
+	}
+	out := make([]access.Found, 0, len(ids))
+	for _, id := range ids {
+		f, err := tx.Found(sess.Tenant, id)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", id, err)
+		}
+		out = append(out, claimed(f, sess))
+	}
+	return out, nil
+}
+
+// AllowTokens puts found tokens on the allow-list, or agrees to what somebody
+// else proposed: it takes two reviewers. The first gives the reason and a
+// review date at most a year away; the second agrees to both.
+func (s *Service) AllowTokens(ctx context.Context, sess Session, ids []string, reason string, review time.Time) ([]access.Found, error) {
+	var out []access.Found
+	_, who, err := s.deciding(ctx, sess)
+	if err == nil {
+		err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+			fs, err := pickedForMove(tx, sess, ids)
+			if err != nil {
+				return err
+			}
+			out = nil
+			for _, f := range fs {
+				if f.State == access.FoundAllowed && f.ConfirmedBy == who.Person {
+					out = append(out, f) // pressed twice
+					continue
+				}
+				m := access.FoundMove{Reason: reason, ReviewAt: review}
+				if f.State == access.FoundAllowing {
+					m = access.FoundMove{}
+				}
+				after, err := s.movedFound(tx, who, f, access.Allow, m, nil)
+				if err != nil {
+					return err
+				}
+				out = append(out, after)
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		return nil, s.noteRefusal(ctx, sess, firstOf(ids), access.Allow, err)
+	}
+	return out, nil
+}
+
+// Disallow takes a token off the allow-list, or a proposal back.
+func (s *Service) Disallow(ctx context.Context, sess Session, id string) error {
+	err := s.disallow(ctx, sess, id)
+	if err != nil {
+		return s.noteRefusal(ctx, sess, id, access.Disallow, err)
+	}
+	return nil
+}
+
+func (s *Service) disallow(ctx context.Context, sess Session, id string) error {
+	if sess.NoWrites != "" {
+		return access.Refuse(sess.NoWrites)
+	}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return err
+	}
+	who := s.viewer(ctx, f, sess)
+	return s.Store.InTx(ctx, func(tx *store.Tx) error {
+		t, err := s.foundFor(tx, sess, who, id)
+		if err != nil {
+			return err
+		}
+		if t.State == access.FoundNew {
+			return nil // pressed twice
+		}
+		_, err = s.movedFound(tx, who, t, access.Disallow, access.FoundMove{}, nil)
+		return err
+	})
+}
+
+func firstOf(ids []string) string {
+	if len(ids) == 0 {
+		return ""
+	}
+	return ids[0]
+}

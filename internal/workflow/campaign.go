@@ -1,0 +1,268 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// What people are told about tokens that the tool did not make.
+const (
+	noticeFoundTold    = notify.FoundTold
+	noticeKeepProposed = notify.KeepProposed
+	noticeFoundRemoved = notify.FoundRemoved
+	noticeFoundOverdue = notify.FoundOverdue
+	noticeAllowOver    = notify.AllowOver
+
+	jobFoundNotice = "notice.found"
+)
+
+// foundRef is the data of a notice about found tokens. Everything else is read
+// when it is sent. Without To, the reviewers are told.
+type foundRef struct {
+	Kind     notify.Kind     `json:"kind"`
+	Found    []string        `json:"found,omitempty"`
+	Campaign string          `json:"campaign,omitempty"`
+	To       access.PersonID `json:"to,omitempty"`
+	By       access.PersonID `json:"by,omitempty"`
+	Occasion string          `json:"occasion"`
+}
+
+func (s *Service) foundNotice(tenant access.TenantID, ref foundRef) jobs.Insert {
+	data, _ := json.Marshal(ref) // always marshals
+	return enqueue(tenant, jobFoundNotice, fmt.Sprintf("%s:%s:%s", ref.Kind, ref.Occasion, ref.To), data, s.Now())
+}
+
+// TellOwners begins a campaign: the owners of these tokens are told, each once
+// for all of theirs, and asked to answer by due. message is added to the fixed
+// words in its author's name; it may be empty. A token whose owner was told
+// before can be told again.
+func (s *Service) TellOwners(ctx context.Context, sess Session, ids []string, due time.Time, message string) (CampaignView, error) {
+	var c store.Campaign
+	_, who, err := s.deciding(ctx, sess)
+	if err == nil {
+		err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+			c, err = s.tellOwners(tx, sess, who, ids, due, message)
+			return err
+		})
+	}
+	if err != nil {
+		return CampaignView{}, s.noteRefusal(ctx, sess, firstOf(ids), access.TellOwner, err)
+	}
+	s.nudge()
+	return CampaignView{ID: c.ID, StartedAt: c.StartedAt, DueAt: c.DueAt, People: c.People, Told: c.Tokens}, nil
+}
+
+func (s *Service) tellOwners(tx *store.Tx, sess Session, who access.Actor, ids []string, due time.Time, message string) (store.Campaign, error) {
+	fs, err := pickedForMove(tx, sess, ids)
+	if err != nil {
+		return store.Campaign{}, err
+	}
+	now := s.Now()
+	c := store.Campaign{ID: store.NewID("cam"), Tenant: sess.Tenant, Message: message, StartedAt: now, StartedBy: sess.Person, DueAt: due, Tokens: len(fs)}
+	told := map[access.PersonID][]string{}
+	var order []access.PersonID
+	for _, f := range fs {
+		p, err := s.personOf(tx, f.Tenant, f.CanvasUser, f.OwnerName)
+		if err != nil {
+			return c, err
+		}
+		f.Owner = p.ID
+		if _, err := s.movedFound(tx, who, f, access.TellOwner, access.FoundMove{Campaign: c.ID, DueAt: due}, nil); err != nil {
+			return c, err
+		}
+		if told[p.ID] == nil {
+			order = append(order, p.ID)
+		}
+		told[p.ID] = append(told[p.ID], f.ID)
+	}
+	c.People = len(order)
+	for _, p := range order {
+		ref := foundRef{Kind: noticeFoundTold, Found: told[p], Campaign: c.ID, To: p, By: sess.Person, Occasion: c.ID}
+		if err := tx.InsertJob(s.foundNotice(sess.Tenant, ref)); err != nil {
+			return c, err
+		}
+	}
+	e := s.event(sess.Tenant, string(sess.Person), audit.CampaignStart, c.ID)
+	d := map[string]string{"tokens": strconv.Itoa(c.Tokens), "people": strconv.Itoa(c.People), "due": due.UTC().Format(time.RFC3339)}
+	if message != "" {
+		d["quote"] = message
+	}
+	return c, tx.CreateCampaign(c, e, audit.NewDetail(d))
+}
+
+// shownCampaigns is how many campaigns the page shows, and shownFor how long
+// after their deadline.
+const (
+	shownCampaigns = 3
+	shownFor       = 60 * 24 * time.Hour
+)
+
+func (s *Service) campaigns(tx *store.Tx, tenant access.TenantID) ([]CampaignView, error) {
+	cs, err := tx.Campaigns(tenant, shownCampaigns)
+	if err != nil {
+		return nil, err
+	}
+	var out []CampaignView
+	for _, c := range cs {
+		if s.Now().Sub(c.DueAt) > shownFor {
+			continue
+		}
+		p, err := tx.Progress(tenant, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if p.Told == 0 {
+			continue // all were told again in a later one
+		}
+		v := CampaignView{ID: c.ID, StartedAt: c.StartedAt, DueAt: c.DueAt, People: c.People, Told: p.Told, Asked: p.Asked,
+			Adopted: p.Adopted, Allowed: p.Allowed, Removed: p.Removed, Gone: p.Gone, Silent: p.Silent}
+		by, err := tx.People(tenant, compactIDs(c.StartedBy))
+		if err != nil {
+			return nil, err
+		}
+		v.StartedBy = by[c.StartedBy].Name
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+// overdueFor is how long after a deadline the reviewers are told of it: a
+// program that was down that long tells no more.
+const overdueFor = 7 * 24 * time.Hour
+
+// overdue are the campaigns whose deadline has passed with owners who did not
+// answer. Nothing is removed for it.
+func (s *Service) overdue(tx *store.Tx, tenant access.TenantID) ([]store.Campaign, error) {
+	cs, err := tx.Campaigns(tenant, 50)
+	if err != nil {
+		return nil, err
+	}
+	var out []store.Campaign
+	for _, c := range cs {
+		if since := s.Now().Sub(c.DueAt); since < 0 || since > overdueFor {
+			continue
+		}
+		p, err := tx.Progress(tenant, c.ID)
+		if err != nil {
+			return nil, err
+		}
+		if p.Silent > 0 {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// foundNoticeHandler tells an owner, or the reviewers, about found tokens.
+func (s *Service) foundNoticeHandler(ctx context.Context, j jobs.Job) error {
+	var ref foundRef
+	if err := json.Unmarshal(j.Data, &ref); err != nil {
+		return jobs.Permanent(err)
+	}
+	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
+	if err != nil {
+		return err
+	}
+	var to store.Person
+	var facts told
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		facts, to, err = s.foundFacts(tx, f, ref)
+		return err
+	})
+	switch {
+	case errors.Is(err, access.ErrNotFound):
+		return jobs.Permanent(err)
+	case err != nil:
+		return err
+	case facts.Waiting == 0:
+		return nil // it was settled in the meantime
+	case ref.To == "":
+		return s.sendReviewers(ctx, f, ref.Kind, facts, j.Claim > 1)
+	}
+	return s.send(ctx, f, ref.Kind, facts, to, notify.AsRequester, j.Claim > 1)
+}
+
+// foundFacts reads what a message about found tokens may say.
+func (s *Service) foundFacts(tx *store.Tx, f far, ref foundRef) (told, store.Person, error) {
+	var to store.Person
+	out := told{object: first(ref.Campaign, firstOf(ref.Found)), requester: ref.To}
+	sch := f.tenant.School
+	out.Facts = notify.Facts{Occasion: ref.Occasion, Team: sch.CanvasTeam, Contact: sch.Contact, SettingsLink: settingsLink(f),
+		Link: s.toolLink(f, "accounts/"+f.root(), "account_navigation", "/unmanaged")}
+	if ref.To != "" {
+		var err error
+		if to, err = tx.Person(f.tenant.ID, ref.To); err != nil {
+			return out, to, err
+		}
+		out.Link = s.toolLink(f, "users/"+to.CanvasUser, "user_navigation", "/")
+	}
+	if ref.By != "" {
+		by, err := tx.Person(f.tenant.ID, ref.By)
+		if err != nil {
+			return out, to, err
+		}
+		out.By = by.Name
+	}
+	if ref.Campaign != "" {
+		c, err := tx.Campaign(f.tenant.ID, ref.Campaign)
+		if err != nil {
+			return out, to, err
+		}
+		out.AnswerBy, out.Reason = c.DueAt, c.Message
+		if ref.Kind == noticeFoundOverdue {
+			p, err := tx.Progress(f.tenant.ID, c.ID)
+			out.Waiting, out.Reason = p.Silent, ""
+			return out, to, err
+		}
+	}
+	for _, id := range ref.Found {
+		t, err := tx.Found(f.tenant.ID, id)
+		if err != nil {
+			return out, to, err
+		}
+		if ref.Kind == noticeFoundTold && t.State != access.FoundTold {
+			continue
+		}
+		out.Waiting++
+		out.Rows = append(out.Rows, notify.WaitingRow{Title: t.Purpose})
+		out.At, out.Title = first(t.EndedAt, t.UpdatedAt), t.Purpose
+		if ref.Kind == noticeFoundRemoved {
+			if out.Reason, err = removeReason(tx, t); err != nil {
+				return out, to, err
+			}
+		}
+	}
+	return out, to, nil
+}
+
+// removeReason is what the person wrote who removed a token.
+func removeReason(tx *store.Tx, t access.Found) (string, error) {
+	entries, err := tx.AuditOf(t.Tenant, t.ID)
+	if err != nil {
+		return "", err
+	}
+	reason := ""
+	for _, e := range entries {
+		if e.Event.Action == audit.FoundRemove && e.Detail != nil {
+			reason = e.Detail.Data["quote"]
+		}
+	}
+	return reason, nil
+}
+
+// typedNumber reports whether somebody typed that number.
+func typedNumber(typed string, n int) bool {
+	got, err := strconv.Atoi(strings.TrimSpace(typed))
+	return err == nil && got == n
+}

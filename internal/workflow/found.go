@@ -1,0 +1,401 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// This file takes in what an inventory finds, by the list of each owner, and
+// notices what is not there any more.
+
+// standing are the states of a found token whose life here is not over;
+// vanishing those from which it can be found gone.
+var (
+	standing  = slices.DeleteFunc(slices.Clone(access.FoundStates), access.FoundState.Final)
+	vanishing = []access.FoundState{access.FoundNew, access.FoundTold, access.FoundAllowing, access.FoundAllowed}
+)
+
+const (
+	// vanishBatch is how many tokens that were not seen one run looks after.
+	vanishBatch = 50
+	// unprovenRest is how long a token that is neither seen nor proven gone rests.
+	unprovenRest = 20 * time.Hour
+)
+
+// whole reports whether a hint is all that Canvas shows of a value. Behind a
+// shard's prefix less than five characters are left, and the report cuts it.
+func whole(hint string) bool { return len(hint) == 5 && !strings.Contains(hint, "~") }
+
+// maxWritten bounds what is kept of a text that somebody wrote in Canvas.
+const maxWritten = 255
+
+// asWritten cleans a text of somebody else's: it loses what would not be seen,
+// or would turn the line around.
+func asWritten(s string) string {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
+		switch {
+		case r == unicode.ReplacementChar, unicode.IsControl(r), r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "")))
+	if r := []rune(s); len(r) > maxWritten {
+		s = string(r[:maxWritten])
+	}
+	return s
+}
+
+// ownersHandler asks some owners for their tokens, once their report was read
+// to its end. If it was not, nothing happens.
+func (s *Service) ownersHandler(ctx context.Context, j jobs.Job) error {
+	i, ref, f, err := s.jobInventory(ctx, j)
+	if access.WhyOf(err) == access.WhyTenantSuspended || (err == nil && i.State != store.InventoryRunning) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if i.ReadAt.IsZero() {
+		return jobs.Later(2 * time.Second)
+	}
+	ctx = canvas.Paced(ctx)
+	roles, err := s.accountRoles(ctx, f)
+	var own map[string]bool
+	if err == nil {
+		own, err = s.credentials(ctx, f)
+	}
+	for _, o := range ref.Owners {
+		if err != nil {
+			break
+		}
+		err = s.takeIn(ctx, f, i, o, roles[o.User], own)
+	}
+	switch {
+	case errors.Is(err, errNoList):
+		return s.failInventory(ctx, i, troubleList, err)
+	case err != nil:
+		s.Log.WarnContext(ctx, "owners could not be asked for their tokens", "inventory", i.ID, "err", err)
+		return jobs.Later(time.Minute)
+	}
+	return nil
+}
+
+// accountRoles are the people who hold an account role that can be seen: the
+// lists of the root account and of its sub-accounts, read once for a while.
+func (s *Service) accountRoles(ctx context.Context, f far) (map[string]bool, error) {
+	return remember(&s.cache, string(f.tenant.ID)+" account roles", s.Now(), func() (map[string]bool, error) {
+		accounts := []string{f.root()}
+		subs, err := f.SubAccounts(ctx, f.root())
+		if err != nil {
+			return nil, s.heard(f.tenant.ID, err)
+		}
+		for _, a := range subs[:min(len(subs), maxSubAccounts)] {
+			accounts = append(accounts, a.ID)
+		}
+		out := map[string]bool{}
+		for _, account := range accounts {
+			admins, err := f.AccountAdmins(ctx, account)
+			if err != nil {
+				return nil, s.heard(f.tenant.ID, err)
+			}
+			for _, a := range admins {
+				if a.State != "deleted" {
+					out[a.UserID] = true
+				}
+			}
+		}
+		return out, nil
+	})
+}
+
+// credentials are the ids of the tokens that can be the tool's own credential.
+func (s *Service) credentials(ctx context.Context, f far) (map[string]bool, error) {
+	return remember(&s.cache, f.platform.ID+" credential", s.Now(), func() (map[string]bool, error) {
+		own, err := f.OwnTokens(ctx)
+		if canvas.KindOf(err) == canvas.NotFound || canvas.KindOf(err) == canvas.Denied {
+			return nil, errNoList
+		}
+		out := map[string]bool{}
+		for _, t := range own {
+			out[t.ID] = true
+		}
+		return out, s.heard(f.tenant.ID, err)
+	})
+}
+
+// errNoList: this Canvas, or this credential, does not list the tokens of others.
+var errNoList = errors.New("the list of this owner's tokens is not to be had")
+
+// takeIn reads one owner's tokens and stores those that the tool does not know.
+func (s *Service) takeIn(ctx context.Context, f far, i store.Inventory, o owner, role bool, own map[string]bool) error {
+	list, err := f.ListTokens(ctx, o.User)
+	switch canvas.KindOf(s.heard(i.Tenant, err)) {
+	case canvas.NotFound:
+		// A deleted person, whose tokens Canvas refuses; or no such list at all.
+		st, serr := f.UserStanding(ctx, o.User)
+		switch {
+		case serr != nil:
+			return serr
+		case st.Found:
+			return errNoList
+		}
+		return nil
+	case canvas.Denied:
+		return errNoList
+	}
+	if err != nil {
+		return err
+	}
+	// The tool's own credential is no unmanaged token, and nobody shall delete it
+	// from here.
+	list = slices.DeleteFunc(list, func(t canvas.Token) bool { return own[t.ID] })
+	now := s.Now()
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error { return s.takeInList(tx, i, o, role, list, now) })
+	if errors.Is(err, access.ErrConflict) {
+		// Somebody moved one of them at this moment; what is there now is as good.
+		err = s.Store.InTx(ctx, func(tx *store.Tx) error { return s.takeInList(tx, i, o, role, list, now) })
+	}
+	return err
+}
+
+func (s *Service) takeInList(tx *store.Tx, i store.Inventory, o owner, role bool, list []canvas.Token, now time.Time) error {
+	grants, err := tx.Grants(store.GrantQuery{Tenant: i.Tenant, CanvasUser: o.User, Limit: store.MaxLimit})
+	if err != nil {
+		return err
+	}
+	known, err := tx.FoundTokens(store.FoundQuery{Tenant: i.Tenant, CanvasUsers: []string{o.User}, States: standing, Limit: store.MaxLimit})
+	if err != nil {
+		return err
+	}
+	var person access.PersonID
+	switch p, err := tx.PersonByCanvas(i.Tenant, o.User); {
+	case err == nil:
+		person = p.ID
+	case !errors.Is(err, access.ErrNotFound):
+		return err
+	}
+	for _, t := range list {
+		if !canvas.SameID(t.UserID, o.User) || t.State == canvas.StateDeleted || (!t.ExpiresAt.IsZero() && !t.ExpiresAt.After(now)) {
+			continue
+		}
+		g, ours, stray := belongs(t, grants)
+		if ours {
+			continue
+		}
+		if stray {
+			if err := tx.InsertJob(enqueue(i.Tenant, jobSweep, occasion(jobSweep, g)+":"+i.ID, jobData(g), now)); err != nil {
+				return err
+			}
+			continue
+		}
+		at := slices.IndexFunc(known, func(f access.Found) bool { return canvas.SameID(f.CanvasID, t.ID) })
+		f := access.Found{ID: store.NewID("fnd"), Tenant: i.Tenant, Version: 1, State: access.FoundNew, CanvasUser: o.User, CanvasID: t.ID,
+			FoundAt: now, UpdatedAt: now}
+		if at >= 0 {
+			f = known[at]
+		}
+		if f.Owner == "" {
+			f.Owner = person
+		}
+		f.OwnerName, f.AccountRole = o.Name, role
+		f.SeenAt, f.Trouble, f.NextTry = now, keepWhile(f, f.Trouble), keepWhile(f, f.NextTry)
+		f = observed(f, t)
+		if at >= 0 {
+			err = tx.NoteFound(f)
+		} else {
+			e := s.event(i.Tenant, bySystem, audit.FoundDiscover, f.ID)
+			e.To, e.Version, e.Related = string(f.State), f.Version, i.ID
+			err = tx.CreateFound(f, e, audit.NewDetail(map[string]string{"canvas_token": t.ID, "canvas_user": o.User, "name": f.OwnerName, "purpose": f.Purpose}))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepWhile keeps what stands in the way of a deletion; what was noted of a
+// token that had not been seen is over once it is.
+func keepWhile[T any](f access.Found, v T) T {
+	var none T
+	if f.State == access.FoundRemoving {
+		return v
+	}
+	return none
+}
+
+// observed is f with what Canvas says of it now.
+func observed(f access.Found, t canvas.Token) access.Found {
+	f.Hint, f.Purpose, f.Marker = t.Hint, asWritten(t.Purpose), ""
+	if id, _, ok := access.ParseMarker(t.Purpose); ok {
+		f.Marker = id
+	}
+	f.MadeAt, f.Expires, f.LastUsedAt = t.CreatedAt, t.ExpiresAt, t.LastUsedAt
+	return f
+}
+
+// belongs tells a token of ours from a stray of ours and from neither. Ours is
+// what a live grant is known by. A stray carries the marker of a grant of the
+// same owner, with an attempt that this database has seen: the sweep deletes
+// it. Any other marker is one that this database does not know (DECISIONS 16).
+func belongs(t canvas.Token, grants []access.Grant) (g access.Grant, ours, stray bool) {
+	for _, g := range grants {
+		if g.State.Live() && g.CanvasID != "" && canvas.SameID(g.CanvasID, t.ID) {
+			return g, true, false
+		}
+	}
+	id, n, marked := access.ParseMarker(t.Purpose)
+	if !marked {
+		return access.Grant{}, false, false
+	}
+	for _, g := range grants {
+		if g.ID == id && n <= g.Attempt {
+			return g, false, true
+		}
+	}
+	return access.Grant{}, false, false
+}
+
+// lookAfter asks Canvas about a found token that a complete inventory has not
+// seen. Only what Canvas proves gone, or whose time is over, is closed.
+func (s *Service) lookAfter(ctx context.Context, f far, t access.Found) error {
+	now := s.Now()
+	shown, err := f.ShowToken(ctx, t.CanvasUser, t.CanvasID)
+	proof := ""
+	switch {
+	case err == nil && shown.State != canvas.StateDeleted && (shown.ExpiresAt.IsZero() || shown.ExpiresAt.After(now)):
+		return s.noteFound(ctx, t, func(t *access.Found) { *t = observed(*t, shown); t.SeenAt = now })
+	case err == nil && shown.State != canvas.StateDeleted:
+		proof = "its end has passed in Canvas"
+	default:
+		ev, err := f.Gone(ctx, f.root(), t.CanvasUser, t.CanvasID)
+		if canvas.KindOf(s.heard(t.Tenant, err)) != "" && canvas.KindOf(err) != canvas.Denied {
+			return err
+		}
+		if !ev.Gone {
+			s.Log.InfoContext(ctx, "a token was not seen, and is not proven gone", "found", t.ID, "reason", ev.Reason)
+			return s.noteFound(ctx, t, func(t *access.Found) { t.Trouble, t.NextTry = troubleUnproven, now.Add(unprovenRest) })
+		}
+		proof = ev.Reason
+	}
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		cur, err := tx.Found(t.Tenant, t.ID)
+		if err != nil || cur.Version != t.Version {
+			return err
+		}
+		if cur, err = s.movedFound(tx, access.SystemActor, cur, access.Vanish, access.FoundMove{}, map[string]string{"proof": proof}); err != nil {
+			return err
+		}
+		return s.endWish(tx, cur)
+	})
+	if errors.Is(err, access.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// troubleUnproven: not seen, and not proven gone.
+const troubleUnproven = "found.unproven"
+
+// noteFound writes an observation, unless somebody has moved the token since.
+func (s *Service) noteFound(ctx context.Context, t access.Found, change func(*access.Found)) error {
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		cur, err := tx.Found(t.Tenant, t.ID)
+		if err != nil || cur.Version != t.Version {
+			return err
+		}
+		change(&cur)
+		return tx.NoteFound(cur)
+	})
+	if errors.Is(err, access.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+// movedFound moves a found token and stores it with its audit row and jobs.
+func (s *Service) movedFound(tx *store.Tx, who access.Actor, f access.Found, do access.Action, m access.FoundMove, d map[string]string, todo ...jobs.Insert) (access.Found, error) {
+	after, err := access.ApplyFound(f, do, who, m, s.Now())
+	if err != nil {
+		return access.Found{}, err
+	}
+	if d == nil {
+		d = map[string]string{}
+	}
+	if m.Reason != "" {
+		d["quote"] = m.Reason
+	}
+	e := s.event(after.Tenant, actorID(who), audit.Action("found."+string(do)), after.ID)
+	e.From, e.To, e.Version = string(f.State), string(after.State), after.Version
+	e.Related = first(m.RequestID, m.GrantID, m.Campaign)
+	return after, tx.MoveFound(after, e, audit.NewDetail(d), todo...)
+}
+
+// endWish ends an open request to keep a token that is no longer there.
+func (s *Service) endWish(tx *store.Tx, f access.Found) error {
+	if f.RequestID == "" {
+		return nil
+	}
+	r, err := tx.Request(f.Tenant, f.RequestID)
+	switch {
+	case err != nil:
+		return err
+	case r.State.Final():
+		return nil
+	case r.State == access.Draft:
+		r.Answers = access.Answers{}
+		return s.move(tx, access.SystemActor, r, access.Discard, access.Move{})
+	}
+	return s.move(tx, access.SystemActor, r, access.Lapse, access.Move{})
+}
+
+// tickFound does what time brings to found tokens: an allow-list entry's review
+// date, and the deadline of a campaign.
+func (s *Service) tickFound(ctx context.Context, t store.Tenant) error {
+	now := s.Now()
+	var over []access.Found
+	var late []store.Campaign
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		if over, err = tx.FoundTokens(store.FoundQuery{Tenant: t.ID, States: []access.FoundState{access.FoundAllowed}, ReviewBefore: now, Limit: tickBatch}); err != nil {
+			return err
+		}
+		late, err = s.overdue(tx, t.ID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range over {
+		err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+			cur, err := tx.Found(t.ID, f.ID)
+			if err != nil || cur.Version != f.Version {
+				return err
+			}
+			_, err = s.movedFound(tx, access.SystemActor, cur, access.Reopen, access.FoundMove{}, nil,
+				s.foundNotice(cur.Tenant, foundRef{Kind: noticeAllowOver, Found: []string{cur.ID}, Occasion: fmt.Sprintf("%s/v%d", cur.ID, cur.Version)}))
+			return err
+		})
+		if err != nil && !errors.Is(err, access.ErrConflict) {
+			return err
+		}
+	}
+	for _, c := range late {
+		j := s.foundNotice(t.ID, foundRef{Kind: noticeFoundOverdue, Campaign: c.ID, Occasion: c.ID + "/due"})
+		if err := s.Store.InsertJob(ctx, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,467 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// This file reads the inventory of all tokens of a Canvas: its account report,
+// row by row, and for each row that no grant explains the list of its owner.
+// A row only leads to a token; a token is known by its Canvas id (DECISIONS 15).
+
+// The kinds of jobs of an inventory.
+const (
+	jobNightly   = "inventory.nightly" // begins one where it is time
+	jobInventory = "inventory"         // one inventory, from the report's start to its end
+	jobOwners    = "inventory.owners"  // asks some owners for their tokens
+)
+
+// Why an inventory failed, as message keys of pages.
+const (
+	troubleReports = "inventory.denied"     // the credential may not read reports
+	troubleList    = "inventory.no_listing" // it may not list the tokens of others
+	troubleReport  = "inventory.report"     // Canvas ended the report with an error
+	troubleFile    = "inventory.file"       // the report's file could not be read to its end
+	troubleSilent  = "inventory.canvas"     // Canvas did not answer for too long
+)
+
+const (
+	nightHour = 3 // of the school's day
+	// retryFailed is how long a failed inventory rests before the next one.
+	retryFailed = 3 * time.Hour
+	// inventoryLimit bounds one inventory; a large school's takes an hour.
+	inventoryLimit = 12 * time.Hour
+	// readLimit bounds the time until its report is there.
+	readLimit = 3 * time.Hour
+
+	matchBatch = 500 // rows matched against grants at a time
+	ownerBatch = 50  // owners asked by one job
+	// askedRecently bounds how many owners are remembered as queued, so that one
+	// with several tokens is mostly asked once. A larger file only asks again.
+	askedRecently = 20_000
+)
+
+// nightlyHandler begins an inventory for each tenant that had none since its
+// last night, or whose last one failed a while ago.
+func (s *Service) nightlyHandler(ctx context.Context, _ jobs.Job) error {
+	var tenants []store.Tenant
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		tenants, err = tx.Tenants()
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var all error
+	for _, t := range tenants {
+		due, err := s.inventoryDue(ctx, t)
+		if err == nil && due {
+			err = s.beginInventory(ctx, t.ID, bySystem)
+		}
+		all = errors.Join(all, err)
+	}
+	return all
+}
+
+func (s *Service) inventoryDue(ctx context.Context, t store.Tenant) (bool, error) {
+	if _, err := s.far(ctx, t.ID, ""); err != nil {
+		if access.WhyOf(err) != "" {
+			return false, nil // switched off
+		}
+		return false, err
+	}
+	now := s.Now().In(zone(t))
+	night := time.Date(now.Year(), now.Month(), now.Day(), nightHour, 0, 0, 0, now.Location())
+	if night.After(now) {
+		night = night.AddDate(0, 0, -1)
+	}
+	due := true
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		for _, st := range []store.InventoryState{store.InventoryRunning, store.InventoryDone, store.InventoryFailed} {
+			i, err := tx.LastInventory(t.ID, st)
+			switch {
+			case errors.Is(err, access.ErrNotFound):
+			case err != nil:
+				return err
+			case st == store.InventoryRunning,
+				st == store.InventoryDone && !i.StartedAt.Before(night),
+				st == store.InventoryFailed && now.Sub(i.EndedAt) < retryFailed:
+				due = false
+			}
+		}
+		return nil
+	})
+	return due, err
+}
+
+// CheckNow begins an inventory because a reviewer asked for it. One that runs
+// already is as good.
+func (s *Service) CheckNow(ctx context.Context, sess Session) error {
+	if sess.NoWrites != "" {
+		return s.noteRefusal(ctx, sess, string(sess.Tenant), access.Claim, access.Refuse(sess.NoWrites))
+	}
+	if _, err := s.reviewing(ctx, sess); err != nil {
+		return err
+	}
+	err := s.beginInventory(ctx, sess.Tenant, string(sess.Person))
+	s.nudge()
+	return err
+}
+
+// beginInventory stores that an inventory runs, with its job. Of several that
+// begin at once, one does.
+func (s *Service) beginInventory(ctx context.Context, tenant access.TenantID, by string) error {
+	i := store.Inventory{ID: store.NewID("inv"), Tenant: tenant, Version: 1, State: store.InventoryRunning, AskedBy: by, StartedAt: s.Now()}
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		e := s.event(tenant, by, audit.InventoryStart, i.ID)
+		e.To, e.Version = string(i.State), i.Version
+		return tx.CreateInventory(i, e, enqueue(tenant, jobInventory, i.ID, inventoryData(i), s.Now()))
+	})
+	if errors.Is(err, access.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+type inventoryRef struct {
+	Inventory string  `json:"inventory"`
+	Owners    []owner `json:"owners,omitempty"`
+}
+
+// owner is whom a report's row names.
+type owner struct {
+	User string `json:"user"`
+	Name string `json:"name"`
+}
+
+func inventoryData(i store.Inventory, owners ...owner) []byte {
+	b, _ := json.Marshal(inventoryRef{i.ID, owners}) // always marshals
+	return b
+}
+
+// jobInventory reads the inventory that a job works for, and its Canvas.
+func (s *Service) jobInventory(ctx context.Context, j jobs.Job) (store.Inventory, inventoryRef, far, error) {
+	var ref inventoryRef
+	var i store.Inventory
+	if err := json.Unmarshal(j.Data, &ref); err != nil {
+		return i, ref, far{}, jobs.Permanent(err)
+	}
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		i, err = tx.Inventory(access.TenantID(j.Tenant), ref.Inventory)
+		return err
+	})
+	if errors.Is(err, access.ErrNotFound) {
+		return i, ref, far{}, jobs.Permanent(err)
+	}
+	if err != nil || i.State != store.InventoryRunning {
+		return i, ref, far{}, err
+	}
+	f, err := s.far(ctx, i.Tenant, "")
+	return i, ref, f, err
+}
+
+// inventoryHandler takes one inventory a step on: start the report, wait for
+// it, read it, wait for the owners in question, look after what was not seen.
+func (s *Service) inventoryHandler(ctx context.Context, j jobs.Job) error {
+	i, _, f, err := s.jobInventory(ctx, j)
+	if access.WhyOf(err) == access.WhyTenantSuspended {
+		return s.failInventory(ctx, i, troubleSilent, err)
+	}
+	if err != nil || i.State != store.InventoryRunning {
+		return err
+	}
+	ctx = canvas.Paced(ctx)
+	age := s.Now().Sub(i.StartedAt)
+	switch {
+	case age > inventoryLimit, i.ReadAt.IsZero() && age > readLimit:
+		return s.failInventory(ctx, i, troubleSilent, errors.New("it takes too long"))
+	case i.ReportID == "":
+		r, err := f.StartTokenReport(ctx, f.root())
+		if s.heard(i.Tenant, err) != nil {
+			return s.inventoryTrouble(ctx, i, err)
+		}
+		i.ReportID = r.ID
+		if err := s.noteInventory(ctx, i); err != nil {
+			return err
+		}
+		return jobs.Later(pollReport(age))
+	case i.ReadAt.IsZero():
+		r, err := f.TokenReport(ctx, f.root(), i.ReportID)
+		switch {
+		case notFound(err):
+			return s.failInventory(ctx, i, troubleReport, err)
+		case s.heard(i.Tenant, err) != nil:
+			return s.inventoryTrouble(ctx, i, err)
+		case r.Failed():
+			return s.failInventory(ctx, i, troubleReport, errors.New("Canvas says "+r.Status))
+		case !r.Complete():
+			return jobs.Later(pollReport(age))
+		}
+		if i, err = s.readInventory(ctx, f, i, r, j.Claim); err != nil {
+			if ctx.Err() != nil {
+				return err // this program stops; the next one reads again
+			}
+			return s.failInventory(ctx, i, troubleFile, err)
+		}
+		if err := s.noteInventory(ctx, i); err != nil {
+			return err
+		}
+	}
+	return s.finishInventory(ctx, f, i)
+}
+
+// pollReport is when to ask next whether the report is there: soon at first,
+// for the person who pressed, then every half minute.
+func pollReport(age time.Duration) time.Duration {
+	return min(max(age/2, 2*time.Second), 30*time.Second)
+}
+
+// inventoryTrouble decides what a failed question means for an inventory.
+func (s *Service) inventoryTrouble(ctx context.Context, i store.Inventory, err error) error {
+	switch canvas.KindOf(err) {
+	case canvas.Denied, canvas.NotFound, canvas.Unauthenticated: // a Canvas without the report says 404
+		return s.failInventory(ctx, i, troubleReports, err)
+	}
+	s.Log.WarnContext(ctx, "the inventory waits for Canvas", "inventory", i.ID, "err", err)
+	return jobs.Later(time.Minute)
+}
+
+func (s *Service) noteInventory(ctx context.Context, i store.Inventory) error {
+	return s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.NoteInventory(i) })
+}
+
+// failInventory ends an inventory from which nothing may be concluded.
+func (s *Service) failInventory(ctx context.Context, i store.Inventory, trouble string, cause error) error {
+	s.Log.WarnContext(ctx, "the inventory failed", "inventory", i.ID, "trouble", trouble, "err", cause)
+	if i.ReadAt.IsZero() {
+		// Without a report our own tokens are looked up owner by owner.
+		if _, err := s.lookAtAll(ctx, i.Tenant, i.ID); err != nil {
+			return err
+		}
+	}
+	i.Trouble = trouble
+	return s.endInventory(ctx, i, store.InventoryFailed)
+}
+
+func (s *Service) endInventory(ctx context.Context, i store.Inventory, to store.InventoryState) error {
+	i.Version, i.State, i.EndedAt = i.Version+1, to, s.Now()
+	e := s.event(i.Tenant, bySystem, audit.InventoryEnd, i.ID)
+	e.From, e.To, e.Version = string(store.InventoryRunning), string(i.State), i.Version
+	d := map[string]string{"tokens": strconv.Itoa(i.Tokens), "ours": strconv.Itoa(i.Ours), "others": strconv.Itoa(i.Others)}
+	if i.Trouble != "" {
+		d["trouble"] = i.Trouble
+	}
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.EndInventory(i, e, audit.NewDetail(d)) })
+	if errors.Is(err, access.ErrConflict) {
+		return nil // it has ended already
+	}
+	return err
+}
+
+// reading is what is kept while a report is read: one batch of rows, and what
+// grows with our own grants or up to a limit, never with the file.
+type reading struct {
+	s     *Service
+	f     far
+	i     store.Inventory
+	claim int
+
+	rows    []canvas.ReportRow
+	matched map[string]struct{} // grants that a row was taken for
+	asked   map[string]struct{} // owners queued lately
+	owners  []owner
+	part    int
+}
+
+// readInventory reads the whole report and queues the owners in question. What
+// it queues is worked on only once the report was read to its end.
+func (s *Service) readInventory(ctx context.Context, f far, i store.Inventory, r canvas.Report, claim int) (store.Inventory, error) {
+	rd := &reading{s: s, f: f, i: i, claim: claim, matched: map[string]struct{}{}, asked: map[string]struct{}{}}
+	rd.i.Tokens, rd.i.Ours, rd.i.Others = 0, 0, 0
+	now := s.Now()
+	// The same rows are held against our own grants. One that was made since the
+	// report was started is in no row; its owner is asked once more than needed.
+	rec, err := s.newReconciliation(ctx, i.Tenant)
+	if err != nil {
+		return i, err
+	}
+	err = f.ReadTokenReport(ctx, r, func(row canvas.ReportRow) error {
+		if err := rec.each(row); err != nil {
+			return err
+		}
+		if !row.Manual || over(row, now) {
+			return nil
+		}
+		rd.i.Tokens++
+		if rd.rows = append(rd.rows, row); len(rd.rows) < matchBatch {
+			return nil
+		}
+		return rd.match(ctx)
+	})
+	if err == nil {
+		err = rd.match(ctx)
+	}
+	if err == nil {
+		err = rd.queue(ctx, 1)
+	}
+	if err == nil {
+		_, err = s.finishReconciliation(ctx, rec, i.ID)
+	}
+	if err != nil {
+		return i, err
+	}
+	rd.i.ReadAt = s.Now()
+	return rd.i, nil
+}
+
+// over reports whether a row is of a token that cannot work any more. Files
+// without a status tell another end than the token's own: those owners are asked.
+func over(r canvas.ReportRow, now time.Time) bool {
+	switch r.Status {
+	case "":
+		return false
+	case canvas.StateDeleted, "expired":
+		return true
+	}
+	return !r.ExpiresAt.IsZero() && !r.ExpiresAt.After(now)
+}
+
+// match holds a batch of rows against the live grants of their owners.
+func (rd *reading) match(ctx context.Context) error {
+	if len(rd.rows) == 0 {
+		return nil
+	}
+	users := map[string]bool{}
+	for _, row := range rd.rows {
+		users[row.UserID] = true
+	}
+	byUser := map[string][]access.Grant{}
+	err := rd.s.Store.Read(ctx, func(tx *store.Tx) error {
+		list := make([]string, 0, len(users))
+		for u := range users {
+			list = append(list, u)
+		}
+		q := store.GrantQuery{Tenant: rd.i.Tenant, CanvasUsers: list, States: liveStates, Limit: store.MaxLimit}
+		for {
+			gs, err := tx.Grants(q)
+			if err != nil {
+				return err
+			}
+			for _, g := range gs {
+				byUser[g.CanvasUser] = append(byUser[g.CanvasUser], g)
+			}
+			if len(gs) < store.MaxLimit {
+				return nil
+			}
+			q.After = q.Next(gs[len(gs)-1])
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, row := range rd.rows {
+		if g, ok := explained(row, byUser[row.UserID]); ok {
+			if _, twice := rd.matched[g.ID]; !twice {
+				rd.matched[g.ID] = struct{}{}
+				rd.i.Ours++
+				continue
+			}
+		}
+		rd.i.Others++
+		if _, queued := rd.asked[row.UserID]; queued {
+			continue
+		}
+		if len(rd.asked) >= askedRecently {
+			clear(rd.asked)
+		}
+		rd.asked[row.UserID] = struct{}{}
+		rd.owners = append(rd.owners, owner{row.UserID, asWritten(row.UserName)})
+	}
+	rd.rows = rd.rows[:0]
+	return rd.queue(ctx, ownerBatch)
+}
+
+// explained finds the one grant of the row's owner that the row can be of. A
+// hint that is cut, or that several of the owner's grants have, is no evidence.
+func explained(row canvas.ReportRow, of []access.Grant) (access.Grant, bool) {
+	var found access.Grant
+	n := 0
+	for _, g := range of {
+		if row.SameHint(g.Hint) {
+			found = g
+			n++
+		}
+	}
+	return found, n == 1 && whole(row.Hint) && whole(found.Hint)
+}
+
+// queue inserts jobs for the owners in question, while there are at least so
+// many.
+func (rd *reading) queue(ctx context.Context, least int) error {
+	if len(rd.owners) < least {
+		return nil
+	}
+	err := rd.s.Store.InTx(ctx, func(tx *store.Tx) error {
+		part := rd.part
+		for at := 0; at < len(rd.owners); at += ownerBatch {
+			some := rd.owners[at:min(at+ownerBatch, len(rd.owners))]
+			key := fmt.Sprintf("%s:%d:%d", rd.i.ID, rd.claim, part)
+			part++
+			if err := tx.InsertJob(enqueue(rd.i.Tenant, jobOwners, key, inventoryData(rd.i, some...), rd.s.Now())); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	rd.part += (len(rd.owners) + ownerBatch - 1) / ownerBatch
+	rd.owners = rd.owners[:0]
+	return nil
+}
+
+// finishInventory waits until every owner in question was asked, then looks
+// after the tokens that were not seen, and ends the inventory.
+func (s *Service) finishInventory(ctx context.Context, f far, i store.Inventory) error {
+	var open, parked int
+	var unseen []access.Found
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		if open, parked, err = tx.JobsOf(jobOwners, i.ID+":"); err != nil || open > 0 {
+			return err
+		}
+		unseen, err = tx.FoundTokens(store.FoundQuery{Tenant: i.Tenant, States: vanishing, SeenBefore: i.StartedAt, Rested: s.Now(), Limit: vanishBatch})
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case parked > 0:
+		return s.failInventory(ctx, i, troubleSilent, fmt.Errorf("%d jobs are set aside", parked))
+	case open > 0:
+		return jobs.Later(2 * time.Second)
+	}
+	for _, t := range unseen {
+		if err := s.lookAfter(ctx, f, t); err != nil {
+			s.Log.WarnContext(ctx, "the inventory waits for Canvas", "inventory", i.ID, "err", err)
+			return jobs.Later(time.Minute)
+		}
+	}
+	if len(unseen) == vanishBatch {
+		return jobs.Later(0)
+	}
+	return s.endInventory(ctx, i, store.InventoryDone)
+}
