@@ -33,10 +33,11 @@ export const launchOptions = {
 export const view = { viewport: { width: 1280, height: 900 }, locale: 'en-US', timezoneId: 'America/New_York' };
 
 // What a profile may keep for a tool that Canvas frames: partitioned cookies
-// only (Debian's default), all cookies, or nothing at all of the tool's origin,
-// neither cookies nor site data.
+// only (Debian's default), all cookies, nothing at all while Canvas is around it,
+// or nothing at all of the tool's origin anywhere, neither cookies nor site data.
 const preferences = {
   allowed: { cookie_controls_mode: 0, block_third_party_cookies: false },
+  unframed: { content_settings: { exceptions: { cookies: { 'http://localhost:*,http://127.0.0.1:*': { setting: 2 } } } } },
   none: { content_settings: { exceptions: { cookies: { 'http://localhost:*,*': { setting: 2 } } } } },
 };
 
