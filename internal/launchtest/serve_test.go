@@ -137,6 +137,7 @@ func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, sess w
 		Pages: lti.Pages{
 			Refused: func(w http.ResponseWriter, _ *http.Request, r *lti.Refusal) { fail(w, r) },
 			Launched: func(w http.ResponseWriter, r *http.Request, l lti.Launch) {
+				r = r.WithContext(workflow.Remembering(r.Context()))
 				admitted, err := a.Work.Admit(r.Context(), l)
 				if err != nil {
 					fail(w, err)

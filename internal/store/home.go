@@ -125,3 +125,25 @@ func (s *Store) Tally(ctx context.Context, tenant access.TenantID, person access
 	})
 	return n, err
 }
+
+var (
+	requestColumns = columnsOf(&requestRow{})
+	selectOwn      = say("SELECT " + requestColumns.list + ` FROM requests WHERE tenant = ? AND requester = ?
+		ORDER BY updated_at DESC, id DESC LIMIT ?`)
+)
+
+// RequestsOf returns a person's requests, changed last first, at most limit: the
+// query of every home page.
+func (tx *Tx) RequestsOf(tenant access.TenantID, requester access.PersonID, limit int) ([]access.Request, error) {
+	var rows []requestRow
+	err := tx.s.each(tx.ctx, tx.conn(), selectOwn, func(from scanner) error {
+		var r requestRow
+		err := from.Scan(requestColumns.in(&r)...)
+		rows = append(rows, r)
+		return err
+	}, string(tenant), string(requester), min(limit, MaxLimit))
+	if err != nil {
+		return nil, tx.fail("requests of a person", err)
+	}
+	return convert(rows, requestRow.request)
+}

@@ -102,3 +102,59 @@ func TestTally(t *testing.T) {
 		}
 	})
 }
+
+// What the home reads is what the list of the same requests has, field by field.
+func TestRequestsOfAPerson(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		var full access.Request
+		n := 0
+		fill(reflect.ValueOf(&full).Elem(), &n)
+		full.ID, full.Tenant, full.Version, full.State, full.Requester, full.Number = "req_full", north, 1, access.AwaitingReview, ana, 7
+		for _, p := range []*access.PersonID{&full.Sponsor, &full.EndorsedBy, &full.ClaimedBy, &full.DecidedBy} {
+			*p = ben
+		}
+		full.RefiledFrom, full.UpdatedAt = "", at(9)
+		full.Renews = ""
+		theirs := waiting("req_b", 2)
+		theirs.Requester = ben
+		create(t, s, full, draft("req_a"), theirs)
+		var got, want []access.Request
+		err := s.Read(t.Context(), func(tx *store.Tx) (err error) {
+			if got, err = tx.RequestsOf(north, ana, 200); err != nil {
+				return err
+			}
+			want, err = tx.Requests(store.RequestQuery{Tenant: north, Requester: ana, Order: store.Updated})
+			return err
+		})
+		if err != nil || len(got) != 2 || got[0].ID != "req_full" || !reflect.DeepEqual(got, want) {
+			t.Errorf("%v\ngot  %+v\nwant %+v", err, got, want)
+		}
+		for what, do := range map[string]func(tx *store.Tx) ([]access.Request, error){
+			"one at most":        func(tx *store.Tx) ([]access.Request, error) { return tx.RequestsOf(north, ana, 1) },
+			"another's requests": func(tx *store.Tx) ([]access.Request, error) { return tx.RequestsOf(north, ben, 5) },
+		} {
+			err := s.Read(t.Context(), func(tx *store.Tx) error {
+				rs, err := do(tx)
+				if len(rs) != 1 {
+					t.Errorf("%s: %d", what, len(rs))
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		err = s.Read(t.Context(), func(tx *store.Tx) error {
+			rs, err := tx.RequestsOf(south, ana, 5)
+			if len(rs) != 0 {
+				t.Errorf("another tenant has %d", len(rs))
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -2,10 +2,13 @@ package store
 
 import (
 	"context"
+	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/schema"
 )
 
 // plain is a statement that a launch says, and so every visit begins with: it
@@ -75,4 +78,33 @@ func (s *Store) each(ctx context.Context, c gorm.ConnPool, p plain, one func(sca
 		}
 	}
 	return rows.Err()
+}
+
+// columns are the columns of a table, as gorm knows them from its row's type.
+type columns struct {
+	list string
+	at   [][]int // where each is in the struct
+}
+
+func columnsOf(row any) columns {
+	s, err := schema.Parse(row, &sync.Map{}, schema.NamingStrategy{})
+	if err != nil {
+		panic(err) // a row type that gorm cannot read: every test finds it
+	}
+	var c columns
+	for _, name := range s.DBNames {
+		c.at = append(c.at, s.FieldsByDBName[name].StructField.Index)
+	}
+	c.list = strings.Join(s.DBNames, ", ")
+	return c
+}
+
+// in are the places of a row that the columns are scanned into.
+func (c columns) in(row any) []any {
+	v := reflect.ValueOf(row).Elem()
+	to := make([]any, len(c.at))
+	for i, at := range c.at {
+		to[i] = v.FieldByIndex(at).Addr().Interface()
+	}
+	return to
 }

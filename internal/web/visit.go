@@ -111,6 +111,7 @@ func pollFailed(v *visit, err error) error {
 
 // visitor is a request without a session so far.
 func (s *Server) visitor(w http.ResponseWriter, r *http.Request) *visit {
+	r = r.WithContext(workflow.Remembering(r.Context()))
 	return &visit{s: s, w: w, r: r, now: s.now(), words: s.catalogue.For(preferred(r), "")}
 }
 

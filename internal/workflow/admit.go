@@ -61,6 +61,7 @@ func (s *Service) Admit(ctx context.Context, l lti.Launch) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
+	saw(ctx, f)
 	sess := Session{Tenant: f.tenant.ID, School: f.tenant.Name, Platform: f.platform.ID, Sub: l.Subject,
 		Name: l.Name, LaunchedAt: s.Now(), Frames: f.platform.CanvasURLs, Target: l.TargetPath, Door: door(l)}
 	if len(f.platform.CanvasURLs) > 0 {

@@ -228,3 +228,41 @@ func TestBrand(t *testing.T) {
 		}
 	}
 }
+
+// A request for a page reads platform and tenant once; another request, and a
+// session of another platform, do not see what it remembers.
+func TestRemembering(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	sess := r.as("maya", DoorCourse)
+	ctx := Remembering(t.Context())
+	if n := r.Nav(ctx, sess); n.Affiliation != access.Student {
+		t.Fatalf("%+v", n)
+	}
+	err := r.Store.InTx(t.Context(), func(tx *store.Tx) error {
+		p, err := tx.Platform(r.plat)
+		if err != nil {
+			return err
+		}
+		p.Disabled = true
+		return tx.SavePlatform(p, r.event(r.tenant, "operator:test", "platform.change", r.plat), nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Home(ctx, sess); err != nil {
+		t.Errorf("the same request reads anew: %v", err)
+	}
+	if _, err := r.Home(Remembering(t.Context()), sess); access.WhyOf(err) != access.WhyTenantSuspended {
+		t.Errorf("the next request: %v", err)
+	}
+	// What is decided goes by what is stored now.
+	if _, err := r.Admit(ctx, r.launch("maya", DoorCourse)); access.WhyOf(err) != access.WhyTenantSuspended {
+		t.Errorf("a launch: %v", err)
+	}
+	other := sess
+	other.Platform = "plt_other"
+	if _, err := r.Home(ctx, other); err == nil {
+		t.Error("another platform's session is given this one's")
+	}
+}

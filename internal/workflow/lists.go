@@ -21,7 +21,7 @@ const endedFor = 365 * 24 * time.Hour
 // not be read is left out and Trouble tells.
 func (s *Service) Nav(ctx context.Context, sess Session) Nav {
 	n := Nav{Affiliation: access.None}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.shownFar(ctx, sess)
 	if err != nil {
 		s.Log.WarnContext(ctx, "no Canvas for the navigation", "err", err)
 		return n
@@ -91,14 +91,14 @@ func (s *Service) credentialTrouble(ctx context.Context, p store.Platform) (Cred
 
 // Home is the requester's home: their requests by who must act, and their tokens.
 func (s *Service) Home(ctx context.Context, sess Session) (Home, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.shownFar(ctx, sess)
 	if err != nil {
 		return Home{}, err
 	}
 	var h Home
 	var cs []Case
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		rs, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, Order: store.Updated, Limit: 200})
+		rs, err := tx.RequestsOf(sess.Tenant, sess.Person, 200)
 		if err != nil {
 			return err
 		}

@@ -113,6 +113,37 @@ func (s *Service) reach(f far) (far, error) {
 	return f, nil
 }
 
+// seen is the far that a request has read already.
+type seen struct{ far }
+
+type seenKey struct{}
+
+// Remembering is the context of one request for a page: platform and tenant,
+// which its parts all show something of, are read once for it. Decisions read
+// them anew.
+func Remembering(ctx context.Context) context.Context {
+	return context.WithValue(ctx, seenKey{}, &seen{})
+}
+
+// saw notes a far for the rest of the request.
+func saw(ctx context.Context, f far) {
+	if m, ok := ctx.Value(seenKey{}).(*seen); ok {
+		m.far = f
+	}
+}
+
+// shownFar is far for what a page shows.
+func (s *Service) shownFar(ctx context.Context, sess Session) (far, error) {
+	if m, ok := ctx.Value(seenKey{}).(*seen); ok && m.platform.ID == sess.Platform && m.tenant.ID == sess.Tenant {
+		return m.far, nil
+	}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err == nil {
+		saw(ctx, f)
+	}
+	return f, err
+}
+
 // firstPlatform is the tenant's first platform that is not switched off.
 func (s *Service) firstPlatform(ctx context.Context, tenant access.TenantID) (p store.Platform, t store.Tenant, err error) {
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
