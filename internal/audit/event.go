@@ -77,7 +77,8 @@ const (
 
 	IncidentOpen  Action = "incident.open"
 	IncidentClear Action = "incident.clear"
-	LeakIntake    Action = "leak.intake" // a suspected token was pasted; the details say what came of it
+	IncidentSeen  Action = "incident.seen" // where the token was seen; only in the details
+	LeakIntake    Action = "leak.intake"   // a suspected token was pasted; the details say what came of it
 
 	FoundDiscover  Action = "found.discover"
 	FoundTellOwner Action = "found.tell_owner"
@@ -115,7 +116,7 @@ var known = []Action{
 	GrantRevoke, GrantGone, GrantShownAgain, GrantStray, GrantObserved,
 	RequestAdopt, GrantReportLeak, GrantFreeze, GrantFroze, GrantStayOn, GrantThaw, GrantDrifted, GrantFollow, GrantRetire,
 	GrantLoseSponsor, GrantEndSponsor, GrantNameSponsor, GrantTakeOver, GrantTurnDown,
-	IncidentOpen, IncidentClear, LeakIntake,
+	IncidentOpen, IncidentClear, IncidentSeen, LeakIntake,
 	FoundDiscover, FoundTellOwner, FoundAskToKeep, FoundAdopt, FoundAllow, FoundDisallow, FoundReopen, FoundRemove, FoundGone, FoundVanish,
 	InventoryStart, InventoryEnd, CampaignStart, MassPlan, MassStart, MassFinish,
 	Refused, PlatformAdd, PlatformChange, PersonLink, CapLearned, NoticeFailed, KeyRotate,

@@ -48,7 +48,7 @@ const (
 	selectPerson  = `SELECT p.id, p.tenant, p.canvas_user, p.name, p.short_name, p.locale, p.time_zone, p.email, p.merged_into, p.seen_at, p.created_at FROM person_subs s JOIN people p ON p.tenant = s.tenant AND p.id = s.person WHERE s.tenant = $1 AND s.sub = $2`
 	endSessions   = `DELETE FROM sessions WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
 	insertSession = `INSERT INTO sessions (hash, tenant, person, platform, place, rights, data, created_at, launched_at, seen_at, idle_until, ends_at, cookie_seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (hash) DO UPDATE SET data = excluded.data, launched_at = excluded.launched_at, seen_at = excluded.seen_at, idle_until = excluded.idle_until, ends_at = excluded.ends_at, cookie_seen = excluded.cookie_seen`
-	selectTally   = `SELECT (SELECT COUNT(*) FROM requests WHERE tenant = $1 AND sponsor = $2) + (SELECT COUNT(*) FROM grants WHERE tenant = $3 AND sponsor = $4) + (SELECT COUNT(*) FROM grants WHERE tenant = $5 AND sponsor_asked = $6), (SELECT COUNT(*) FROM requests WHERE tenant = $7 AND sponsor = $8 AND state = 'awaiting_sponsor') + (SELECT COUNT(*) FROM grants WHERE tenant = $9 AND sponsor_asked = $10 AND state NOT IN ('revoking', 'revoked', 'expired', 'unclaimed', 'void')), (SELECT COUNT(*) FROM grants WHERE tenant = $11 AND state = 'revoking' AND owner = $12), 0`
+	selectTally   = `SELECT (SELECT COUNT(*) FROM requests WHERE tenant = $1 AND sponsor = $2) + (SELECT COUNT(*) FROM grants WHERE tenant = $3 AND sponsor = $4) + (SELECT COUNT(*) FROM grants WHERE tenant = $5 AND sponsor_asked = $6), (SELECT COUNT(*) FROM requests WHERE tenant = $7 AND sponsor = $8 AND state = 'awaiting_sponsor') + (SELECT COUNT(*) FROM grants WHERE tenant = $9 AND sponsor_asked = $10 AND state NOT IN ('revoking', 'revoked', 'expired', 'unclaimed', 'void')), (SELECT COUNT(*) FROM grants WHERE tenant = $11 AND state = 'revoking' AND owner = $12), 0, (SELECT COUNT(*) FROM incidents WHERE tenant = $13 AND cleared_at IS NULL AND owner = $14), 0`
 	selectMine    = `SELECT * FROM requests WHERE tenant = $1 AND requester = $2 ORDER BY updated_at DESC, id DESC LIMIT $3`
 	selectKept    = `SELECT tenant, person, object, form, data, updated_at FROM kept WHERE tenant = $1 AND person = $2 ORDER BY updated_at DESC, object, form LIMIT $3`
 )
@@ -325,12 +325,12 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 
 // firstPage reads what the student's home shows: the navigation, then the home.
 func (h *reference) firstPage(ctx context.Context, p *placeRow, who personRow) error {
-	var sponsoring, endorse, revoking, review int
-	row := h.pool.QueryRow(ctx, selectTally, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id)
-	if err := row.Scan(&sponsoring, &endorse, &revoking, &review); err != nil {
+	var sponsoring, endorse, revoking, review, ownLeaks, leaks int
+	row := h.pool.QueryRow(ctx, selectTally, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id)
+	if err := row.Scan(&sponsoring, &endorse, &revoking, &review, &ownLeaks, &leaks); err != nil {
 		return err
 	}
-	if sponsoring+endorse+revoking+review > 0 {
+	if sponsoring+endorse+revoking+review+ownLeaks+leaks > 0 {
 		return errUnknown
 	}
 	return h.read(ctx, func(tx pgx.Tx) error {

@@ -197,6 +197,10 @@ func (w *writer) fill() {
 	if f.Team == "" {
 		w.values["Team"] = w.T("mail.team")
 	}
+	w.values["Office"] = w.T("mail.office")
+	if f.Office != "" {
+		w.values["Office"] = f.Office
+	}
 	for name, t := range map[string]time.Time{
 		"AnswerBy": f.AnswerBy, "ReviewBy": f.ReviewBy, "CollectBy": f.CollectBy,
 		"ActivateBy": f.ActivateBy, "EndsAt": f.EndsAt, "At": f.At,

@@ -83,6 +83,10 @@ func cases() map[string]struct {
 		facts Facts
 	}{}
 	noCourse := map[string]func(*Facts){"no_course": func(f *Facts) { f.Course = "" }}
+	byWhom := map[string]func(*Facts){
+		"by_owner":  func(f *Facts) { f.By, f.ByOwner = "Maya Chen", true },
+		"by_intake": func(f *Facts) { f.By = "" },
+	}
 	variants := map[Kind]map[string]func(*Facts){
 		AskedToSponsor: noCourse, SponsorReminder: noCourse, SponsorNeeded: noCourse, AskedToTakeOver: noCourse,
 		SponsorGone: {"by_rule": func(f *Facts) { f.Case, f.Reason = "rule", "" }},
@@ -105,6 +109,7 @@ func cases() map[string]struct {
 			"stuck":     func(f *Facts) { f.Case = "stuck" },
 			"shortened": func(f *Facts) { f.Case = "shortened" },
 		},
+		LeakReported: byWhom, LeakOfEnded: byWhom, LeakDeleted: byWhom,
 		EndingSoon: {"tomorrow": func(f *Facts) { f.Days, f.EndsAt, f.LastUsedAt = 1, at(1, 0), time.Time{} }},
 	}
 	for kind, audiences := range letters {
@@ -191,6 +196,7 @@ func TestEveryKindHasALetterAndEveryMessageIsUsed(t *testing.T) {
 		Denied, Rescinded, Withdrawn, Lapsed, ActivateReminder, NeverActivated, SharedAgain, EndingSoon, Expired, Revoked, StillUsable, Drifted, Altered,
 		SponsorGone, AskedToTakeOver, TookOver, TurnedDown, Retiring, CourseOver,
 		FoundTold, KeepProposed, Adopted, FoundRemoved, FoundOverdue, AllowOver,
+		LeakReported, LeakOfEnded, LeakDeleted, LeakCleared, Frozen, Thawed,
 	}
 	if got := slices.Sorted(maps.Keys(letters)); !slices.Equal(got, slices.Sorted(slices.Values(kinds))) {
 		t.Errorf("letters are %q", got)

@@ -125,6 +125,27 @@ var letters = map[Kind]map[Audience]letter{
 	FoundRemoved: {AsRequester: {rows: true, reason: ifGiven, link: "home", why: "owner"}},
 	FoundOverdue: {AsReviewer: {link: "unmanaged", why: "reviewer"}},
 	AllowOver:    {AsReviewer: {rows: true, link: "unmanaged", why: "reviewer"}},
+	LeakReported: {
+		AsRequester: {code: true, details: aboutRequest, link: "token", setup: true, why: "owner"},
+		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
+		AsReviewer:  {code: true, details: aboutRequest, link: "leaks", why: "reviewer"},
+	},
+	LeakOfEnded: {
+		AsRequester: {code: true, details: aboutRequest, link: "token", why: "owner"},
+		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
+		AsReviewer:  {code: true, details: aboutRequest, link: "leaks", why: "reviewer"},
+	},
+	LeakDeleted: {
+		AsRequester: {code: true, details: aboutRequest, link: "token", why: "owner"},
+		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
+		AsReviewer:  {code: true, details: aboutRequest, link: "leaks", why: "reviewer"},
+	},
+	LeakCleared: {AsRequester: {code: true, details: aboutRequest, link: "token", why: "owner"}},
+	Frozen: {
+		AsRequester: {code: true, details: aboutRequest, reason: always, link: "token", why: "owner"},
+		AsSponsor:   {code: true, details: aboutRequest, reason: always, link: "token", why: "sponsor"},
+	},
+	Thawed: {AsRequester: {code: true, details: aboutRequest, link: "token", why: "owner"}},
 }
 
 // variant names the case in which parts of a letter have other words.
@@ -144,10 +165,14 @@ func variant(k Kind, f Facts) string {
 		return "listed"
 	case k == ReviewersWaiting && f.Overdue > 0:
 		return "overdue"
-	case k == Revoked && f.ByOwner:
+	case f.ByOwner && (k == Revoked || ofLeak(k)):
 		return "owner"
-	case k == Revoked && f.By == "":
+	case f.By == "" && (k == Revoked || ofLeak(k)):
 		return "rule"
 	}
 	return ""
 }
+
+// ofLeak reports whether a message tells who reported a leak. Without a name it
+// was recognised in a text that somebody found.
+func ofLeak(k Kind) bool { return k == LeakReported || k == LeakOfEnded || k == LeakDeleted }

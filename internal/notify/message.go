@@ -54,6 +54,12 @@ const (
 	FoundRemoved Kind = "found_removed" // one was deleted
 	FoundOverdue Kind = "found_overdue" // owners did not answer in time
 	AllowOver    Kind = "allow_over"    // an allow-list entry's review date has passed
+	LeakReported Kind = "leak_reported" // the token is not proven gone yet
+	LeakOfEnded  Kind = "leak_of_ended" // of a token that had ended before
+	LeakDeleted  Kind = "leak_deleted"  // the leaked token is proven gone
+	LeakCleared  Kind = "leak_cleared"  // its owner may collect again
+	Frozen       Kind = "frozen"        // stopped by a reviewer
+	Thawed       Kind = "thawed"        // its owner makes the successor
 )
 
 // Audience is the part that a person has in what happened. The same fact reads
@@ -125,6 +131,7 @@ type Facts struct {
 	Link, SettingsLink string
 
 	Team    string // the school's name for the people who decide; "" = Canvas team
+	Office  string // the school's name for its security office; "" = security office
 	Contact string // whom to ask; "" = nobody is named
 }
 

@@ -26,7 +26,7 @@ var tokenLike = regexp.MustCompile(`([0-9]{1,6}~)?[A-Za-z0-9]{60,}`)
 func (w *writer) tidy(to *Recipient) {
 	f := &w.facts
 	for _, s := range []*string{
-		&f.Code, &f.Title, &f.Requester, &f.Sponsor, &f.By, &f.Course, &f.Team, &f.Contact, &to.Name,
+		&f.Code, &f.Title, &f.Requester, &f.Sponsor, &f.By, &f.Course, &f.Team, &f.Office, &f.Contact, &to.Name,
 	} {
 		*s = w.clean(*s, text.Clean, lineMax)
 	}

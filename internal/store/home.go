@@ -96,6 +96,8 @@ type Tally struct {
 	Endorse    int // of them, those that wait for the person's answer
 	Revoking   int // tokens whose deletion is not confirmed: the person's own, for reviewers the tenant's
 	Review     int // for reviewers: the tenant's requests in review
+	OwnLeaks   int // leaks of the person's tokens that are not cleared
+	Leaks      int // for reviewers: the tenant's
 }
 
 const (
@@ -105,23 +107,24 @@ const (
 	(SELECT COUNT(*) FROM grants WHERE tenant = ? AND sponsor_asked = ? AND state NOT IN ('revoking', 'revoked', 'expired', 'unclaimed', 'void')),
 	(SELECT COUNT(*) FROM grants WHERE tenant = ? AND state = '` + string(access.Revoking) + `'`
 	countReview = `(SELECT COUNT(*) FROM requests WHERE tenant = ? AND state = '` + string(access.AwaitingReview) + `')`
+	countLeaks  = `(SELECT COUNT(*) FROM incidents WHERE tenant = ? AND cleared_at IS NULL`
 )
 
 var (
-	selectTally       = say(countSponsor + " AND owner = ?), 0")
-	selectReviewTally = say(countSponsor + "), " + countReview)
+	selectTally       = say(countSponsor + " AND owner = ?), 0, " + countLeaks + " AND owner = ?), 0")
+	selectReviewTally = say(countSponsor + "), " + countReview + ", " + countLeaks + " AND owner = ?), " + countLeaks + ")")
 )
 
 // Tally counts what waits for a person of the tenant, or for a reviewer.
 func (s *Store) Tally(ctx context.Context, tenant access.TenantID, person access.PersonID, reviewer bool) (Tally, error) {
 	q, t, p := selectTally, string(tenant), string(person)
-	args := []any{t, p, t, p, t, p, t, p, t, p, t, p}
+	args := []any{t, p, t, p, t, p, t, p, t, p, t, p, t, p}
 	if reviewer {
-		q, args[11] = selectReviewTally, t
+		q, args = selectReviewTally, append(args[:11:11], t, t, p, t)
 	}
 	var n Tally
 	err := s.look(ctx, "tally", func(c gorm.ConnPool) error {
-		return c.QueryRowContext(ctx, q.on(s), args...).Scan(&n.Sponsoring, &n.Endorse, &n.Revoking, &n.Review)
+		return c.QueryRowContext(ctx, q.on(s), args...).Scan(&n.Sponsoring, &n.Endorse, &n.Revoking, &n.Review, &n.OwnLeaks, &n.Leaks)
 	})
 	return n, err
 }

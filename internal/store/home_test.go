@@ -82,6 +82,13 @@ func TestTally(t *testing.T) {
 		asked := grant("grt_b", a)
 		asked.Sponsor, asked.SponsorAsked, asked.GapUntil = "", cleo, at(9)
 		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(asked, minted(asked), nil) })
+		for n, closed := range []bool{false, true} {
+			i := leak([]string{"inc_a", "inc_b"}[n], "")
+			in(t, s, func(tx *store.Tx) error { return tx.CreateIncident(i, opened(i), nil) })
+			if done, e := cleared(i); closed {
+				in(t, s, func(tx *store.Tx) error { return tx.SaveIncident(done, e, nil) })
+			}
+		}
 		for _, tt := range []struct {
 			tenant   access.TenantID
 			person   access.PersonID
@@ -90,9 +97,9 @@ func TestTally(t *testing.T) {
 		}{
 			{north, ben, false, store.Tally{Sponsoring: 3, Endorse: 1}},
 			{north, cleo, false, store.Tally{Sponsoring: 3, Endorse: 2}},
-			{north, ana, false, store.Tally{Revoking: 1}},
-			{north, ana, true, store.Tally{Revoking: 1, Review: 2}},
-			{north, ben, true, store.Tally{Sponsoring: 3, Endorse: 1, Revoking: 1, Review: 2}},
+			{north, ana, false, store.Tally{Revoking: 1, OwnLeaks: 1}},
+			{north, ana, true, store.Tally{Revoking: 1, Review: 2, OwnLeaks: 1, Leaks: 1}},
+			{north, ben, true, store.Tally{Sponsoring: 3, Endorse: 1, Revoking: 1, Review: 2, Leaks: 1}},
 			{south, ben, true, store.Tally{}},
 			{south, zoe, false, store.Tally{}},
 		} {

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/hmac"
 	"fmt"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -104,6 +105,22 @@ func (tx *Tx) Incident(tenant access.TenantID, id string) (access.Incident, erro
 // IncidentOfGrant returns the newest incident of a grant, as Incident does.
 func (tx *Tx) IncidentOfGrant(tenant access.TenantID, grantID string) (access.Incident, error) {
 	return tx.oneIncident("tenant = ? AND grant_id = ?", string(tenant), grantID)
+}
+
+// IncidentsOfGrants returns the newest incident of each of the given grants that
+// has one, by the grant's id.
+func (tx *Tx) IncidentsOfGrants(tenant access.TenantID, grantIDs []string) (map[string]access.Incident, error) {
+	out := map[string]access.Incident{}
+	for part := range slices.Chunk(grantIDs, MaxLimit) {
+		var rows []incidentRow
+		if err := tx.db.Where("tenant = ? AND grant_id IN ?", string(tenant), part).Order("opened_at, id").Find(&rows).Error; err != nil {
+			return nil, tx.fail("incidents of grants", err)
+		}
+		for _, r := range rows {
+			out[string(r.GrantID)] = r.incident()
+		}
+	}
+	return out, nil
 }
 
 func (tx *Tx) oneIncident(where string, args ...any) (access.Incident, error) {

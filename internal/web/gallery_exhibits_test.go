@@ -16,7 +16,7 @@ const galleryToken = "4521~Zk3mT9QwErTyUiOpAsDfGhJkLzXcVbNm1234567890qwertyuiopA
 func exhibits() []exhibit {
 	var out []exhibit
 	for _, part := range [][]exhibit{homeExhibits(), formExhibits(), caseExhibits(), confirmExhibits(), collectExhibits(),
-		listExhibits(), tokenExhibits(), standExhibits(), problemExhibits(), registerExhibits()} {
+		listExhibits(), tokenExhibits(), standExhibits(), leakExhibits(), problemExhibits(), registerExhibits()} {
 		out = append(out, part...)
 	}
 	return out
@@ -285,6 +285,8 @@ func collectExhibits() []exhibit {
 	again.Trouble = "mint.cap:90"
 	shown := of(workflow.StageShown, access.Fulfilled, access.HandedOver)
 	shown.CanReplace = true
+	leakable := of(workflow.StageShown, access.Fulfilled, access.HandedOver)
+	leakable.Can[access.ReportLeak], leakable.CanReplace = true, true
 	secretPage := shown
 	secretPage.Stage, secretPage.Value = workflow.StageSecret, secret.New(galleryToken)
 	late := of(workflow.StageShown, access.Fulfilled, access.HandedOver)
@@ -302,6 +304,7 @@ func collectExhibits() []exhibit {
 		at("ready", ready, "Create my token", "Not now", "You see it once. We do not keep it.", "Nobody else may be looking at your screen."),
 		at("ready-again", again, "Canvas refused: the end date is later than your school allows (90 days). We noted that."),
 		at("secret", secretPage, "Copy it now. Canvas never shows it again.", "Copy", "Activate in Canvas", "Waiting for Canvas to say it is active…", "I lost it"),
+		at("shown-leak", leakable, "Report a leak"),
 		at("shown", shown, "It cannot be shown again.", "I lost it", "Activate in Canvas"),
 		at("shown-late", late, "It was shown more than 24 hours ago.", "Check again"),
 		at("shown-used", used, "You replaced it once already."),

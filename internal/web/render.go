@@ -19,7 +19,8 @@ import (
 var views = map[string]any{
 	PageHome: HomePage{}, PageForm: FormPage{}, PageCase: CasePage{}, PageConfirm: ConfirmPage{}, PageSponsor: SponsorPage{},
 	PageCollect: CollectPage{}, PageCollectStatus: CollectStatus{}, PageKept: Kept{}, PageSponsorships: SponsorshipsPage{},
-	PageQueue: QueuePage{}, PageTokens: TokensPage{}, PageToken: TokenPage{}, PageProblem: ProblemPage{},
+	PageQueue: QueuePage{}, PageTokens: TokensPage{}, PageToken: TokenPage{},
+	PageLeaks: LeaksPage{}, PageLeak: LeakPage{}, PageLeakReported: LeakReportedPage{}, PageProblem: ProblemPage{},
 	PageLaunchFailed: LaunchFailedPage{}, PageStore: BrowserPage{}, PageProof: BrowserPage{},
 	PageRegister: RegisterPage{},
 }

@@ -140,11 +140,18 @@ func closedMessages() []string {
 		access.Deny, access.Rescind, access.Discard, access.Refile, access.Replace, access.EndSponsor, access.NameNext, access.TakeOver} {
 		add("result." + string(do))
 	}
-	for _, do := range []string{"withdraw", "rescind", "discard", "replace", "revoke", "revoke_other", "end_sponsorship", "misuse"} {
+	for _, do := range []string{"withdraw", "rescind", "discard", "replace", "revoke", "revoke_other", "end_sponsorship", "misuse", "report_leak", "report_leak_other", "freeze", "thaw", "thaw_second"} {
 		add("confirm."+do+".h1", "confirm."+do+".what", "confirm."+do+".stays")
 	}
-	for _, do := range []access.Action{access.Withdraw, access.Rescind, access.Discard, access.Replace, access.Revoke, access.EndSponsor, misuse} {
+	for _, do := range []access.Action{access.Withdraw, access.Rescind, access.Discard, access.Replace, access.Revoke, access.EndSponsor, misuse, access.ReportLeak, access.Freeze, access.Thaw} {
 		add(actKey(do))
+	}
+	add("story.incident_open")
+	for _, how := range []access.LeakReport{access.LeakByOwner, access.LeakBySponsor, access.LeakByReviewer, access.LeakByIntake} {
+		add("leak.how_" + string(how))
+	}
+	for _, why := range []access.Why{access.WhySelf, access.WhySponsorDecides, ""} {
+		add(clearBlockedKey(why))
 	}
 	for _, key := range []string{"revoked", "in_canvas", "superseded"} {
 		add("status."+key, "now."+key)
@@ -176,6 +183,7 @@ var storyActions = []audit.Action{
 	audit.GrantShownAgain, audit.GrantStray, audit.RequestAdopt,
 	audit.GrantReportLeak, audit.GrantFreeze, audit.GrantFroze, audit.GrantStayOn, audit.GrantThaw, audit.GrantDrifted, audit.GrantFollow,
 	audit.GrantRetire, audit.GrantLoseSponsor, audit.GrantEndSponsor, audit.GrantNameSponsor, audit.GrantTakeOver, audit.GrantTurnDown,
+	audit.IncidentClear,
 }
 
 // errorCodes are the corrections that the core, the forms and the workflow ask for.
@@ -184,7 +192,8 @@ var errorCodes = []string{
 	"ai_service.missing", "ai_data.missing", "data.missing", "storage.missing", "storage.repository", "storage.chat", "storage.document",
 	"sponsor.missing", "sponsor.self", "sponsor.unknown", "sponsor.not_teaching", "accepted.missing", "too_long",
 	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter", "sponsor.decided", "reason.misuse",
-	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "reason.allow", "reason.remove", "reason.clear",
+	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "reason.allow", "reason.remove", "reason.clear", "reason.freeze",
+	"suspect.not_token",
 	"review_at.range", "due_at.past", "alternative.missing", "alternative.text",
 }
 
@@ -192,5 +201,5 @@ var errorCodes = []string{
 // did not give a token, or did not prove one gone.
 var troubles = []string{
 	"mint.cap", "mint.cap_days", "mint.refused", "mint.denied", "mint.no_listing", "mint.canvas_down", "mint.unclear",
-	"mint.odd_answer", "mint.nothing_made",
+	"mint.odd_answer", "mint.nothing_made", "freeze.denied",
 }

@@ -77,6 +77,20 @@ func (s *Server) routes() error {
 	post("/tokens/:id/take-over", takeOver)
 	get("/tokens/:id/turn-down", sponsorships)
 	post("/tokens/:id/turn-down", turnDown)
+	get("/tokens/:id/leak", askLeak)
+	post("/tokens/:id/leak", reportLeak)
+	get("/tokens/:id/leak/seen", askLeak)
+	post("/tokens/:id/leak/seen", leakSeen)
+	get("/tokens/:id/freeze", askFreeze)
+	post("/tokens/:id/freeze", freeze)
+	get("/tokens/:id/thaw", askThaw)
+	post("/tokens/:id/thaw", thaw)
+	get("/leaks", leaks)
+	get("/leaks/check", leaks) // reload after the post
+	post("/leaks/check", checkLeak)
+	get("/leaks/:id", openLeak)
+	get("/leaks/:id/clear", openLeak)
+	post("/leaks/:id/clear", clearLeak)
 
 	config, err := s.profile().Configuration()
 	if err != nil {

@@ -119,7 +119,7 @@ func TestStatusOfAToken(t *testing.T) {
 		"expired":         {of(access.Expired, nil), asRequester, "quiet", "Expired", "Its time was over. Confirmed in Canvas on 21 Nov 2026, 02:05 MST.", false},
 		"never activated": {of(access.Unclaimed, nil), asRequester, "quiet", "Never activated", "It was never activated, so it was deleted. Confirmed in Canvas on 21 Nov 2026, 02:05 MST.", false},
 		"nothing made":    {of(access.Void, nil), asRequester, "quiet", "Not created", "Nothing was ever handed over.", false},
-		"being replaced":  {of(access.Replacing, nil), asRequester, "info", "Being replaced", "The lost token is deleted first. Then create the new one, by Sat 28 Nov.", false},
+		"being replaced":  {of(access.Replacing, nil), asRequester, "info", "Being replaced", "The old token is deleted first. Then create the new one, by Sat 28 Nov.", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			st := s.grantStatus(c.c, c.v)

@@ -22,6 +22,9 @@ import (
 //	GET  /queue?status=&role=&maker=&ai=&q=&after=
 //	GET  /tokens?status=&q=&ends_before=&after=
 //	GET  /tokens/{id}/revoke                  confirm page; POST: field reason
+//	GET  /tokens/{id}/leak                    confirm page; POST; POST …/leak/seen: field seen
+//	GET  /tokens/{id}/freeze, thaw            confirm pages; POST to the same address, freeze with field reason
+//	GET  /leaks?after=, /leaks/{id}           POST /leaks/check: field suspect; POST /leaks/{id}/clear: field reason
 //
 // {id} is the code of a numbered request, else its id.
 
@@ -40,6 +43,9 @@ const (
 	PageQueue         = "queue"
 	PageTokens        = "tokens"
 	PageToken         = "token"
+	PageLeaks         = "leaks"
+	PageLeak          = "leak"
+	PageLeakReported  = "leak_reported"
 	PageProblem       = "problem"
 	PageLaunchFailed  = "launch_failed"
 	PageStore         = "lti_store"

@@ -105,6 +105,9 @@ func (s Shell) caseToken(c workflow.Case, v viewer) card {
 	if c.Can[access.Replace] {
 		as = append(as, s.goTo(secondary, "act.replace", casePath(c.Request, "/replace")))
 	}
+	if c.Can[access.ReportLeak] {
+		as = append(as, s.leakAction(c))
+	}
 	if c.Can[access.Revoke] {
 		as = append(as, s.goTo(danger, "act.revoke", grantPath(g, "/revoke")))
 	}
@@ -152,6 +155,13 @@ func (s Shell) check(c workflow.CasePage) []fact {
 		out = append(out, s.fact("check.sponsor", s.H("check.sponsor_yes", "Sponsor", s.name(c.Case, r.EndorsedBy), "When", r.EndorsedAt)))
 	}
 	out = append(out, s.evidence(c.Evidence)...)
+	for _, i := range c.Leaks {
+		id := "check.leak"
+		if i.Owner == r.Sponsor {
+			id = "check.leak_sponsor"
+		}
+		out = append(out, s.fact(id, s.lastLeak(i)))
+	}
 	out = append(out, s.fact("check.others_live", s.otherTokens(c.Others)),
 		s.fact("check.policy", s.H("check.policy_version", "Policy", r.PolicyVersion, "Rules", r.RulesVersion)))
 	return out

@@ -29,6 +29,7 @@ type CollectPage struct {
 	Last     template.HTML // why the last try ended
 	Back     action
 	More     template.HTML
+	Leak     *action // once it was shown
 }
 
 // CollectStatus is the waiting line, and the fragment that replaces it.
@@ -75,6 +76,10 @@ func newCollect(s Shell, c workflow.Collection) CollectPage {
 		p.Lost, p.LostNote = &a, s.T("collect.lost_note")
 	} else if c.Stage == workflow.StageShown && c.ReplaceWhy != "" {
 		p.LostNote = s.T(lostKey(c.ReplaceWhy))
+	}
+	if c.Can[access.ReportLeak] && c.Stage != workflow.StageSecret {
+		a := s.leakAction(c.Case)
+		p.Leak = &a
 	}
 	p.Status = newCollectStatus(s, c)
 	return p

@@ -24,8 +24,11 @@ func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
 	c, r := in.Case, in.Case.Request
 	title := s.title(c)
 	id := "confirm." + string(in.Do)
-	if in.Do == access.Revoke && !c.Own {
+	if (in.Do == access.Revoke || in.Do == access.ReportLeak) && !c.Own {
 		id += "_other"
+	}
+	if in.Do == access.Thaw && c.Grant.ThawedBy != "" {
+		id += "_second"
 	}
 	args := []any{"Title", title, "Code", r.Code(), "Requester", s.name(c, r.Requester)}
 	p := ConfirmPage{frame: newFrame(s, currentFor(c, in.Do), s.T(id+".h1", args...), "")}
@@ -39,6 +42,17 @@ func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
 		look = dangerFill
 		p.Action = grantPath(c.Grant, "/revoke")
 		p.Keep = s.goTo(secondary, "confirm.keep_token", grantPath(c.Grant, ""))
+	case access.ReportLeak:
+		look = dangerFill
+		p.Action, p.Keep = grantPath(c.Grant, "/leak"), s.goTo(secondary, "confirm.keep_token", grantPath(c.Grant, ""))
+		if c.Grant.State.Final() {
+			p.What = []template.HTML{s.H("confirm.report_leak_ended", args...), s.H("confirm.report_leak_blocks", args...)}
+		}
+	case access.Freeze, access.Thaw:
+		if in.Do == access.Freeze {
+			look = dangerFill
+		}
+		p.Action, p.Keep = grantPath(c.Grant, "/"+string(in.Do)), s.goTo(secondary, "confirm.keep_as_is", grantPath(c.Grant, ""))
 	case access.Replace:
 		look = dangerFill
 		p.Keep = s.goTo(secondary, "confirm.keep_token", casePath(r, "/collect"))
@@ -59,10 +73,10 @@ func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
 	}
 	p.Path = p.Action
 	p.Do = s.submit(look, label, "", "")
-	if in.Do == access.Rescind || in.Do == misuse || in.Do == access.EndSponsor || (in.Do == access.Revoke && !c.Own) {
+	if in.Do == access.Rescind || in.Do == access.Freeze || in.Do == misuse || in.Do == access.EndSponsor || (in.Do == access.Revoke && !c.Own) {
 		f := s.panelArea("reason", "confirm.reason", in.Reason, s.errorsOf(in.Errors))
 		f.Hint = s.H("confirm.reason_hint", "Requester", s.name(c, r.Requester))
-		f.Required = in.Do == access.Rescind || in.Do == misuse
+		f.Required = in.Do == access.Rescind || in.Do == access.Freeze || in.Do == misuse
 		if in.Do == access.EndSponsor {
 			f.Label = s.T("confirm.reason_optional")
 		}
@@ -87,7 +101,7 @@ func currentFor(c workflow.Case, do access.Action) string {
 		return PageHome
 	case c.Sponsor:
 		return PageSponsorships
-	case do == access.Revoke:
+	case do == access.Revoke, do == access.ReportLeak, do == access.Freeze, do == access.Thaw:
 		return PageTokens
 	}
 	return PageQueue

@@ -169,7 +169,8 @@ func (s Shell) tabs() []tab {
 	if s.Nav.Reviewer {
 		all = append(all,
 			tab{Label: s.counted("nav.queue", s.Nav.Queue), Href: "/queue", Current: s.Current == PageQueue},
-			tab{Label: s.T("nav.tokens"), Href: "/tokens", Current: s.Current == PageTokens})
+			tab{Label: s.T("nav.tokens"), Href: "/tokens", Current: s.Current == PageTokens},
+			tab{Label: s.counted("nav.leaks", s.Nav.Leaks), Href: "/leaks", Current: s.Current == PageLeaks})
 	}
 	if len(all) < 2 {
 		return nil
@@ -223,6 +224,12 @@ func (s Shell) ownStanding(path string) []Banner {
 			b.Href, b.LinkID = href, "standing.still_usable_link"
 		}
 		out = append(out, b)
+	}
+	if s.Nav.Leaks > 0 && s.Nav.Reviewer && !strings.HasPrefix(path, "/leaks") {
+		out = append(out, Banner{Kind: BannerBad, ID: "standing.leaks", Args: map[string]any{"Count": s.Nav.Leaks}, Href: "/leaks", LinkID: "standing.leaks_link"})
+	}
+	if s.Nav.OwnLeak {
+		out = append(out, Banner{Kind: BannerWarn, ID: "standing.own_leak", Args: map[string]any{"Office": word(s.office())}})
 	}
 	if !t.CanvasSince.IsZero() {
 		out = append(out, Banner{Kind: BannerWarn, ID: "standing.canvas_down", Args: map[string]any{"Since": t.CanvasSince}})
@@ -283,6 +290,13 @@ func (s Shell) affiliation(a access.Affiliation) string {
 		return s.T("who." + string(a))
 	}
 	return s.T("who.none")
+}
+
+func (s Shell) office() string {
+	if s.Words.SecurityOffice != "" {
+		return s.Words.SecurityOffice
+	}
+	return s.T("words.security_office")
 }
 
 func (s Shell) team() string {

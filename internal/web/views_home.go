@@ -181,6 +181,9 @@ func (s Shell) tokenCard(c workflow.Case) card {
 	if c.Can[access.Replace] {
 		k.Actions = append(k.Actions, described(k.ID, s.goTo(secondary, "act.replace", casePath(c.Request, "/replace")))...)
 	}
+	if c.Can[access.ReportLeak] {
+		k.Actions = append(k.Actions, described(k.ID, s.leakAction(c))...)
+	}
 	if c.Can[access.Revoke] {
 		k.Actions = append(k.Actions, described(k.ID, s.goTo(danger, "act.revoke", grantPath(g, "/revoke")))...)
 	}
@@ -193,11 +196,22 @@ func (s Shell) endedCard(c workflow.Case) card {
 	if c.Grant != nil && c.Request.State == access.Fulfilled {
 		st = s.grantStatus(c, asRequester)
 		k.Badges, k.Now, k.Href = st.Badges(), st.Now, grantPath(c.Grant, "")
+		if c.LeakOpen() && c.Grant.State.Final() {
+			k.Now += " " + s.H("now.leak_open", "Office", word(s.office()))
+		}
+	}
+	if c.Can[access.ReportLeak] {
+		k.Actions = append(k.Actions, described(k.ID, s.leakAction(c))...)
 	}
 	if c.Can[access.Refile] {
-		k.Actions = described(k.ID, s.postTo(secondary, "act.refile", casePath(c.Request, "/refile")))
+		k.Actions = append(k.Actions, described(k.ID, s.postTo(secondary, "act.refile", casePath(c.Request, "/refile")))...)
 	}
 	return k
+}
+
+// leakAction leads to the page that asks before a leak is reported.
+func (s Shell) leakAction(c workflow.Case) action {
+	return s.goTo(secondary, "act.report_leak", grantPath(c.Grant, "/leak"))
 }
 
 // settingsURL is where Canvas shows people their own tokens.

@@ -41,6 +41,13 @@ func resultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 		return good("turn_down")
 	case access.Replace:
 		return &Banner{Kind: BannerInfo, ID: "result.replace", Args: args}
+	case access.Freeze:
+		return freezeBanner(c, args)
+	case access.Thaw:
+		if c.Grant != nil && c.Grant.State == access.Frozen {
+			return &Banner{Kind: BannerInfo, ID: "result.thaw_first", Args: args}
+		}
+		return good("thaw")
 	case access.Revoke:
 		if c.Grant == nil || !c.Grant.State.Final() {
 			return &Banner{Kind: BannerWarn, ID: "result.revoking", Args: args}
@@ -49,6 +56,23 @@ func resultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 		return good("revoked")
 	}
 	return nil
+}
+
+// freezeBanner says what Canvas was found to say of a freeze, and no more.
+func freezeBanner(c workflow.Case, args map[string]any) *Banner {
+	if c.Grant == nil {
+		return nil
+	}
+	switch c.Grant.State {
+	case access.Frozen:
+		args["When"] = moment(c.Grant.FrozenAt)
+		return &Banner{Kind: BannerGood, ID: "result.freeze", Args: args}
+	case access.Freezing:
+		return &Banner{Kind: BannerWarn, ID: "result.freezing", Args: args}
+	case access.Active:
+		return &Banner{Kind: BannerBad, ID: "result.freeze_denied", Args: args}
+	}
+	return &Banner{Kind: BannerInfo, ID: "result.freeze_gone", Args: args}
 }
 
 // lostBanner tells what somebody quicker did. The typed text stands below it.

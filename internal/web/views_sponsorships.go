@@ -73,6 +73,9 @@ func (s Shell) standingTable(cs []workflow.Case) table {
 			used, small = s.lastUsedCell(*c.Grant)
 			r.Href = grantPath(c.Grant, "")
 			as = append(as, s.sponsoring(c)...)
+			if c.Can[access.ReportLeak] {
+				as = append(as, s.leakAction(c))
+			}
 			if c.Can[access.Revoke] {
 				as = append(as, s.goTo(danger, "act.revoke", grantPath(c.Grant, "/revoke")))
 			}

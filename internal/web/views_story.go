@@ -60,6 +60,12 @@ func storyKey(x workflow.StoryStep) string {
 	case audit.RequestCreate, audit.GrantObserved, audit.Refused, audit.PlatformAdd, audit.PlatformChange, audit.PersonLink,
 		audit.CapLearned, audit.NoticeFailed, audit.RequestCollect:
 		return ""
+	case audit.IncidentSeen, audit.LeakIntake:
+		return "" // for the page of the leak
+	case audit.IncidentOpen:
+		if x.Data["ended"] == "" {
+			return "" // the report of the leak stands beside it
+		}
 	case audit.GrantGone:
 		switch access.GrantState(x.To) {
 		case access.Expired, access.Unclaimed:

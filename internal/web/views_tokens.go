@@ -96,6 +96,9 @@ func (s Shell) tokenTable(cs []workflow.Case) table {
 			sponsor = s.H("col.no_sponsor")
 		}
 		var as []action
+		if c.Can[access.Freeze] {
+			as = append(as, s.goTo(secondary, "act.freeze", grantPath(c.Grant, "/freeze")))
+		}
 		if c.Can[access.Revoke] {
 			as = append(as, s.goTo(danger, "act.revoke", grantPath(c.Grant, "/revoke")))
 		}
@@ -166,8 +169,26 @@ func newToken(s Shell, t workflow.TokenPage) TokenPage {
 	if c.Can[access.Replace] {
 		p.Actions = append(p.Actions, s.goTo(secondary, "act.replace", casePath(c.Request, "/replace")))
 	}
+	if c.Can[access.Thaw] {
+		p.Actions = append(p.Actions, s.goTo(secondary, "act.thaw", grantPath(&g, "/thaw")))
+	}
+	if c.Can[access.Freeze] {
+		p.Actions = append(p.Actions, s.goTo(secondary, "act.freeze", grantPath(&g, "/freeze")))
+	}
+	if c.Can[access.ReportLeak] {
+		p.Actions = append(p.Actions, s.leakAction(c))
+	}
 	if c.Can[access.Revoke] {
 		p.Actions = append(p.Actions, s.goTo(danger, "act.revoke", grantPath(&g, "/revoke")))
+	}
+	if c.LeakOpen() && g.State.Final() {
+		p.Status.Now += " " + s.H("now.leak_open", "Office", word(s.office()))
+	}
+	if c.LeakOpen() && c.Reviewer {
+		p.Actions = append([]action{s.goTo(primary, "act.open_leak", "/leaks/"+c.Leak.ID)}, p.Actions...)
+	}
+	if g.State == access.Active && g.Trouble == "freeze.denied" && c.Reviewer {
+		p.Status.Now += " " + s.H("now.no_freeze")
 	}
 	p.Story = s.newStory(t.Story, s.nextSteps(c))
 	return p

@@ -228,7 +228,7 @@ func (v *visit) fail(err error) {
 	switch j.kind {
 	case ProblemTrouble:
 		in.Reference = t.reference
-		if v.signedIn && v.r.Method == http.MethodPost {
+		if v.signedIn && v.r.Method == http.MethodPost && !v.r.PostForm.Has(suspectField) {
 			in.RetryAction, in.RetryFields = v.r.URL.Path, retryFields(v.r.PostForm)
 		}
 	case ProblemEnded, ProblemRequest, ProblemForbidden, ProblemCanvas, ProblemConflict:
@@ -248,7 +248,7 @@ func (v *visit) fail(err error) {
 const retryMax = 40
 
 // retryFields repeats a posted form, but for the session's handle, which the
-// page's own form carries.
+// page's own form carries. A form with a token's value is not repeated at all.
 func retryFields(posted url.Values) []RetryField {
 	var out []RetryField
 	for _, name := range sortedKeys(posted) {

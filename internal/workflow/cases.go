@@ -32,6 +32,7 @@ func (s *Service) see(tx *store.Tx, who access.Actor, r access.Request) (Case, e
 func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([]Case, error) {
 	var out []Case
 	var ids []access.PersonID
+	var grants []string
 	for _, r := range rs {
 		c := Case{Request: r, Can: map[access.Action]bool{}}
 		c.Own = r.Requester == who.Person
@@ -50,6 +51,7 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 		switch {
 		case err == nil:
 			ids = append(ids, g.EndedBy, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.ThawedBy)
+			grants = append(grants, g.ID)
 			if c.FreezeReason, err = s.freezeReason(tx, g); err != nil {
 				return nil, err
 			}
@@ -83,8 +85,17 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 	for id, p := range people {
 		names[id] = p.Name
 	}
+	leaks, err := tx.IncidentsOfGrants(out[0].Request.Tenant, grants)
+	if err != nil {
+		return nil, err
+	}
 	for i := range out {
 		out[i].Names = names
+		if g := out[i].Grant; g != nil {
+			if leak, ok := leaks[g.ID]; ok {
+				out[i].Leak = &leak
+			}
+		}
 		s.buttons(&out[i], who)
 	}
 	return out, nil
@@ -134,6 +145,7 @@ func (s *Service) buttons(c *Case, who access.Actor) {
 		for _, do := range grantVerbs {
 			c.Can[do] = access.CanGrant(*g, do, who, s.Now())
 		}
+		c.Can[access.ReportLeak] = mayReport(*c, who) && c.openLeak() == nil
 		if c.Own && (g.State == access.Recovering || g.State == access.Replacing || g.State == access.Minting) {
 			c.Can[access.Collect] = true
 		}
@@ -195,6 +207,9 @@ func (s *Service) open(ctx context.Context, f far, sess Session, who access.Acto
 				if g.RequestID != r.ID {
 					p.Others = append(p.Others, g)
 				}
+			}
+			if p.Leaks, err = lastLeaks(tx, r); err != nil {
+				return err
 			}
 		}
 		return nil

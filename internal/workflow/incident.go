@@ -15,3 +15,16 @@ func noLeak(tx *store.Tx, tenant access.TenantID, owner access.PersonID) error {
 	}
 	return err
 }
+
+// lastLeaks are the last incident of a request's requester and of its sponsor.
+func lastLeaks(tx *store.Tx, r access.Request) ([]access.Incident, error) {
+	var out []access.Incident
+	for _, p := range compactIDs(r.Requester, r.Sponsor) {
+		is, err := tx.Incidents(store.IncidentQuery{Tenant: r.Tenant, Owner: p, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, is...)
+	}
+	return out, nil
+}

@@ -33,7 +33,7 @@ func (s *Service) Nav(ctx context.Context, sess Session) Nav {
 	}
 	count, err := s.Store.Tally(ctx, sess.Tenant, sess.Person, who.Reviewer)
 	if err == nil {
-		n.Waiting, n.Queue = count.Endorse, count.Review
+		n.Waiting, n.Queue, n.Leaks, n.OwnLeak = count.Endorse, count.Review, count.Leaks, count.OwnLeaks > 0
 		n.Sponsor = count.Sponsoring > 0 || (sess.Teacher && n.Affiliation != access.Student)
 		if count.Revoking > 0 {
 			n.Trouble.StillUsable, err = s.stuck(ctx, sess, who)
@@ -395,6 +395,11 @@ func (s *Service) caseOfGrant(ctx context.Context, tenant access.TenantID, who a
 		if c.Grant == nil || c.Grant.ID != g.ID {
 			c.Grant, c.Renewal = &g, nil // an earlier one of the request
 			delete(c.Can, access.Renew)
+		}
+		if leaks, err := tx.IncidentsOfGrants(tenant, []string{g.ID}); err != nil {
+			return err
+		} else if leak, ok := leaks[g.ID]; ok {
+			c.Leak = &leak
 		}
 		s.buttons(&c, who)
 		return nil

@@ -117,7 +117,7 @@ func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) 
 			return access.ErrConflict
 		}
 		m := access.GrantMove{CanvasID: t.ID, Hint: t.Hint, Expires: t.ExpiresAt,
-			Digest: s.Box.MAC(leakPurpose, []byte(t.Value.Reveal()))}
+			Digest: s.digest(t.Value)}
 		if out, err = access.ApplyGrant(before, access.Shown, access.SystemActor, m, now); err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func (s *Service) ended(ctx context.Context, g access.Grant, sure bool, trouble 
 	var err error
 	if sure && g.Attempt == 1 {
 		err = s.giveUp(ctx, g, trouble, 0)
-	} else if sure && g.Replaced > 0 {
+	} else if sure { // only what is being replaced comes to a second attempt
 		err = s.settle(ctx, g, access.StepBack, trouble, nil)
 	} else {
 		err = s.settle(ctx, g, access.Doubt, trouble, []jobs.Insert{
@@ -267,7 +267,7 @@ func (s *Service) recover(ctx context.Context, f far, g access.Grant) error {
 		return err
 	}
 	s.step("recovered")
-	if g.Replaced > 0 {
+	if g.Attempt > 1 { // only what is being replaced, or was thawed, comes to a second attempt
 		return s.settle(ctx, g, access.StepBack, troubleNothing, nil)
 	}
 	return s.giveUp(ctx, g, troubleNothing, s.Now().Sub(g.CreatedAt))

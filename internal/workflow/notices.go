@@ -109,6 +109,9 @@ func (s *Service) adoptedNotices(r access.Request, g *access.Grant) []jobs.Inser
 
 // endNotices tell of a token that is proven gone: its owner and its sponsor.
 func (s *Service) endNotices(r access.Request, g *access.Grant) []jobs.Insert {
+	if g.Cause == access.ByLeak {
+		return s.leakNotices(notify.LeakDeleted, r, g, "")
+	}
 	kind := notify.Revoked
 	switch {
 	case g.State == access.Expired:
@@ -416,6 +419,9 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 			}
 		}
 		if err := standFacts(tx, ref.Kind, g, entries, &out.Facts); err != nil {
+			return told{}, err
+		}
+		if err := s.endingFacts(tx, f, ref, g, &out); err != nil {
 			return told{}, err
 		}
 	}

@@ -73,6 +73,8 @@ type Nav struct {
 	Reviewer    bool               // by the launch gate; the API is asked at each decision
 	Queue       int                // reviewer: requests in review
 	Unmanaged   int                // reviewer: tokens that the tool did not make and nobody has decided on
+	Leaks       int                // reviewer: incidents that are not cleared
+	OwnLeak     bool               // a leak of the session's person is not cleared: no token is made for them
 	Trouble     Trouble
 	// SelfService is a standing notice for reviewers: Canvas's own creation of
 	// tokens by people is not known to be off.
@@ -120,6 +122,8 @@ type Case struct {
 	Found *access.Found
 	// FreezeReason is what the person who froze the grant wrote.
 	FreezeReason string
+	// Leak is the newest incident of the grant; nil when there is none.
+	Leak *access.Incident
 	// Own, Sponsor and Reviewer tell in which parts the session's person sees it.
 	Own, Sponsor, Reviewer bool
 	// Can holds the moves whose buttons appear (request moves, then access.Replace
@@ -129,6 +133,17 @@ type Case struct {
 	// (self, sponsor_decides, other_person), or "".
 	Why access.Why
 }
+
+// openLeak is the incident of the case's grant that is not cleared, or nil.
+func (c Case) openLeak() *access.Incident {
+	if c.Leak == nil || c.Grant == nil || c.Leak.GrantID != c.Grant.ID || !c.Leak.Open() {
+		return nil
+	}
+	return c.Leak
+}
+
+// LeakOpen reports whether a leak of the case's grant is not cleared.
+func (c Case) LeakOpen() bool { return c.openLeak() != nil }
 
 // Name returns a person's name in this case.
 func (c Case) Name(p access.PersonID) string { return c.Names[p] }
@@ -152,6 +167,9 @@ type CasePage struct {
 	Reach *Reach
 	// Others are the requester's other live tokens (reviewers only).
 	Others []access.Grant
+	// Leaks are the last incident of the requester and of the sponsor, where
+	// there is one (reviewers only).
+	Leaks []access.Incident
 	// Affiliations for identity lines, by person.
 	Sponsors []Teacher // for choosing another sponsor
 	// Evidence is what is known of the token that this request renews; nil for any

@@ -52,7 +52,7 @@ func recoverJob(g access.Grant) jobs.Insert {
 func (s *Service) Handlers() map[string]jobs.Handler {
 	return map[string]jobs.Handler{
 		jobRecover: s.recoverHandler, jobClear: s.clearHandler, jobSweep: s.sweepHandler, jobWatch: s.watchHandler, jobSetBack: s.setBackHandler, jobLook: s.lookHandler, jobStray: s.strayHandler,
-		jobEnd: s.endJob, jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobTick: s.tickHandler, jobPurge: s.purgeHandler,
+		jobEnd: s.endJob, jobFreeze: s.freezeHandler, jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobTick: s.tickHandler, jobPurge: s.purgeHandler,
 		jobNightly: s.nightlyHandler, jobInventory: s.inventoryHandler, jobOwners: s.ownersHandler, jobRemove: s.removeHandler,
 		jobAdopt: s.adoptHandler, jobFoundNotice: s.foundNoticeHandler,
 	}

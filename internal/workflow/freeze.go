@@ -1,0 +1,333 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// Canvas has no way to suspend a token. What it has: when somebody other than
+// its owner regenerates one, the old value dies at once and the token is pending
+// again (app/controllers/tokens_controller.rb). The new value comes back once,
+// in the answer to that call; it is dropped there, so nobody holds a value that
+// works, and even an owner who activates the token in Canvas gains nothing.
+
+// jobFreeze settles a freeze whose outcome is not known.
+const jobFreeze = "grant.freeze"
+
+// Freeze stops a token that works, for a reason, until two reviewers thaw it.
+// Reviewers may, at any age of their launch; as with Revoke, a Canvas that
+// cannot confirm a reviewer just now is no obstacle. The intent is committed
+// before Canvas is called; what is unclear then a job settles. Where this Canvas
+// does not let the tool, the token stays on and its page says so.
+func (s *Service) Freeze(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
+	p, err := s.freeze(ctx, sess, grantID, reason)
+	if err != nil {
+		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.Freeze, err)
+	}
+	s.nudge()
+	return p, nil
+}
+
+func (s *Service) freeze(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	who := s.viewer(ctx, f, sess)
+	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	if sess.NoWrites != "" {
+		return TokenPage{}, access.Refuse(sess.NoWrites)
+	}
+	if st := c.Grant.State; (st == access.Freezing || st == access.Frozen) && who.Reviewer {
+		return s.token(ctx, who, sess.Tenant, grantID) // pressed twice, or by two
+	}
+	if reason = secret.Redact(reason); reason == "" && c.Can[access.Freeze] {
+		form := &access.FormError{}
+		form.Add("reason", "reason.freeze", nil)
+		return TokenPage{}, form
+	}
+	var g access.Grant
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(sess.Tenant, grantID)
+		if err != nil {
+			return err
+		}
+		if g, err = access.ApplyGrant(before, access.Freeze, who, access.GrantMove{Reason: reason}, s.Now()); err != nil {
+			return err
+		}
+		// Another freeze of this attempt had a job of its own: the time tells them apart.
+		return tx.MoveGrant(g, s.tellGrant(who, before, g, access.Freeze), audit.NewDetail(map[string]string{"quote": reason}),
+			enqueue(g.Tenant, jobFreeze, occasion(jobFreeze, g)+":"+s.Now().UTC().Format(time.RFC3339Nano), jobData(g), s.Now().Add(revokeTime+2*time.Second)))
+	})
+	if err != nil {
+		return TokenPage{}, err
+	}
+	s.step("freeze committed")
+	quick, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	defer cancel()
+	if err := s.finishFreeze(quick, f, g); err != nil {
+		s.Log.WarnContext(ctx, "a token is not proven frozen yet; a job goes on", "grant", g.ID, "err", err)
+	}
+	return s.token(ctx, who, sess.Tenant, grantID)
+}
+
+// changed reports whether Canvas shows that a token's value was replaced by
+// somebody other than its owner: it waits for activation, and begins with other
+// characters than the one that was known. A hint with the shard in it begins
+// alike for every token and is no evidence against (DECISIONS 15).
+func changed(g access.Grant, t canvas.Token) bool {
+	return t.State == canvas.StatePending && (t.Hint != g.Hint || strings.Contains(t.Hint, "~"))
+}
+
+// finishFreeze makes Canvas change the value, unless an earlier try whose answer
+// was lost has done so, and reads back. It moves the grant to Frozen with proof,
+// back to Active where Canvas does not let the tool, to its end where Canvas has
+// proven it gone; otherwise it returns an error and leaves it in Freezing.
+func (s *Service) finishFreeze(ctx context.Context, f far, g access.Grant) error {
+	err := s.freezeInCanvas(ctx, f, g)
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, s.noteFreezeTry(ctx, g))
+}
+
+func (s *Service) freezeInCanvas(ctx context.Context, f far, g access.Grant) error {
+	t, err := f.ShowToken(ctx, g.CanvasUser, g.CanvasID)
+	switch {
+	case notFound(err) || (err == nil && t.State == canvas.StateDeleted):
+		return s.frozenGone(ctx, f, g)
+	case s.heard(g.Tenant, err) != nil:
+		return err
+	case changed(g, t):
+		return s.froze(ctx, g, t)
+	}
+	// The answer holds the new value. Nothing of it but the hint goes on.
+	_, err = f.RegenerateToken(ctx, g.CanvasUser, g.CanvasID, g.EndsAt())
+	s.step("freeze: canvas answered")
+	var ce *canvas.Error
+	if errors.As(s.heard(g.Tenant, err), &ce) {
+		switch ce.Kind {
+		case canvas.Denied, canvas.NotFound, canvas.Invalid:
+			// NotFound for a token that was just shown is how later Canvases say
+			// that the credential may not change it.
+			return s.settleFreeze(ctx, g, access.StayOn, access.GrantMove{Reason: troubleNoFreeze})
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	if t, err = f.ShowToken(ctx, g.CanvasUser, g.CanvasID); s.heard(g.Tenant, err) != nil {
+		return err
+	}
+	s.step("freeze: read back")
+	if !changed(g, t) {
+		return errors.New("Canvas does not show a changed value") //nolint:staticcheck // Canvas is a name
+	}
+	return s.froze(ctx, g, t)
+}
+
+// troubleNoFreeze: this Canvas does not let the tool change a token's value.
+const troubleNoFreeze = "freeze.denied"
+
+func (s *Service) froze(ctx context.Context, g access.Grant, t canvas.Token) error {
+	return s.settleFreeze(ctx, g, access.Froze, access.GrantMove{Hint: t.Hint})
+}
+
+// settleFreeze moves g out of Freezing, unless somebody has.
+func (s *Service) settleFreeze(ctx context.Context, g access.Grant, do access.Action, m access.GrantMove) error {
+	return s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil || before.State != access.Freezing {
+			return err
+		}
+		after, err := access.ApplyGrant(before, do, access.SystemActor, m, s.Now())
+		if err != nil {
+			return err
+		}
+		r, err := tx.Request(g.Tenant, g.RequestID)
+		if err != nil {
+			return err
+		}
+		var todo []jobs.Insert
+		if do == access.Froze {
+			todo = append(todo, s.noticeJob(notify.Frozen, r, &after, after.Owner, ""))
+			if after.Sponsor != "" {
+				todo = append(todo, s.noticeJob(notify.Frozen, r, &after, after.Sponsor, ""))
+			}
+		}
+		d := map[string]string{}
+		if m.Reason != "" {
+			d["trouble"] = m.Reason
+		}
+		return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, do), audit.NewDetail(d), todo...)
+	})
+}
+
+// frozenGone ends a grant whose token somebody deleted in Canvas while it was to
+// be frozen.
+func (s *Service) frozenGone(ctx context.Context, f far, g access.Grant) error {
+	ev, err := f.Gone(ctx, f.root(), g.CanvasUser, g.CanvasID)
+	if s.heard(g.Tenant, err) != nil {
+		return err
+	}
+	if !ev.Gone {
+		return errors.New(ev.Reason)
+	}
+	ended, err := s.beginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: access.ByCanvas})
+	if err != nil {
+		if errors.Is(err, access.ErrConflict) {
+			return nil
+		}
+		return err
+	}
+	return s.finishEnd(ctx, f, ended)
+}
+
+// noteFreezeTry writes onto a grant that its freeze is not proven yet.
+func (s *Service) noteFreezeTry(ctx context.Context, g access.Grant) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		now, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil || now.State != access.Freezing {
+			return err
+		}
+		now.Tries++
+		now.Trouble = troubleDown
+		return tx.NoteGrant(now)
+	})
+	if errors.Is(err, access.ErrConflict) {
+		return nil // somebody moved it on; what they stored is newer
+	}
+	return err
+}
+
+// freezeHandler settles a freeze until Canvas has proven it, one way or the other.
+func (s *Service) freezeHandler(ctx context.Context, j jobs.Job) error {
+	g, f, err := s.jobGrant(ctx, j)
+	if err != nil || g.State != access.Freezing {
+		return err
+	}
+	if err := s.finishFreeze(ctx, f, g); err != nil {
+		s.Log.WarnContext(ctx, "a token is not proven frozen", "grant", g.ID, "tries", g.Tries+1, "err", err)
+		return jobs.Later(endDelay(g.Tries + 1))
+	}
+	return nil
+}
+
+// mayFreeze reports whether the credential holds the right that a freeze takes.
+// What cannot be read is taken for yes: the press tells.
+func (s *Service) mayFreeze(ctx context.Context, f far) bool {
+	held, err := remember(&s.cache, string(f.tenant.ID)+" may freeze", s.Now(), func() (map[string]bool, error) {
+		return f.Permissions(ctx, f.root(), permCreate)
+	})
+	return err != nil || held[permCreate]
+}
+
+// AskFreeze is the token before it is frozen. It refuses with WhyNoFreeze where
+// this Canvas is known not to let the tool.
+func (s *Service) AskFreeze(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
+	p, err := s.Token(ctx, sess, grantID)
+	if err != nil || !p.Can[access.Freeze] {
+		return p, err
+	}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	if !s.mayFreeze(ctx, f) {
+		return p, access.Refuse(access.WhyNoFreeze)
+	}
+	return p, nil
+}
+
+// Thaw is one of two agreements that a frozen token may go on. Each takes a
+// reviewer whom Canvas confirms now, with a fresh launch, who is neither the
+// owner nor the sponsor; the second another person than the first. Then the
+// frozen token is deleted and its owner makes the successor.
+//
+// While a leak of the owner is open nothing is thawed (WhyIncident).
+func (s *Service) Thaw(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
+	p, err := s.thaw(ctx, sess, grantID)
+	if err != nil {
+		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.Thaw, err)
+	}
+	s.nudge()
+	return p, nil
+}
+
+func (s *Service) thaw(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	who := s.viewer(ctx, f, sess)
+	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	if sess.NoWrites != "" {
+		return TokenPage{}, access.Refuse(sess.NoWrites)
+	}
+	// The core first: what it refuses is answered without asking Canvas.
+	if _, err := access.ApplyGrant(*c.Grant, access.Thaw, who, access.GrantMove{}, s.Now()); err != nil {
+		return TokenPage{}, err
+	}
+	if who, err = s.decider(ctx, f, sess); err != nil {
+		return TokenPage{}, err
+	}
+	var g access.Grant
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		before, err := tx.Grant(sess.Tenant, grantID)
+		if err != nil {
+			return err
+		}
+		r, err := tx.Request(sess.Tenant, before.RequestID)
+		if err != nil {
+			return err
+		}
+		if who.Person == r.EndorsedBy {
+			return access.Refuse(access.WhySponsorDecides)
+		}
+		if err := tx.LockPerson(sess.Tenant, before.Owner); err != nil {
+			return err
+		}
+		if err := noLeak(tx, sess.Tenant, before.Owner); err != nil {
+			return err
+		}
+		if g, err = access.ApplyGrant(before, access.Thaw, who, access.GrantMove{}, s.Now()); err != nil {
+			return err
+		}
+		var todo []jobs.Insert
+		if g.State == access.Replacing {
+			todo = append(todo, enqueue(g.Tenant, jobClear, occasion(jobClear, g)+":thaw", jobData(g), s.Now().Add(time.Minute)),
+				s.noticeJob(notify.Thawed, r, &g, g.Owner, ""))
+		}
+		return tx.MoveGrant(g, s.tellGrant(who, before, g, access.Thaw), nil, todo...)
+	})
+	if err != nil {
+		return TokenPage{}, err
+	}
+	if g.State == access.Replacing {
+		quick, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+		defer cancel()
+		if err := s.clear(quick, f, g); err != nil {
+			s.Log.WarnContext(ctx, "the frozen token is not gone yet; a job goes on", "grant", g.ID, "err", err)
+		}
+	}
+	return s.token(ctx, who, sess.Tenant, grantID)
+}

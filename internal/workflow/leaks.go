@@ -1,0 +1,251 @@
+package workflow
+
+import (
+	"context"
+	"strings"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// openLeaksShown is how many open incidents the first page shows at most.
+const openLeaksShown = 200
+
+// LeakList is the reviewers' page of leaks: all that are open, and one page of
+// those that were cleared.
+type LeakList struct {
+	Open    []LeakRow
+	Cleared []LeakRow
+	Opened  int // open ones, on all pages
+	Total   int // cleared ones, on all pages
+	From    int
+	Next    string
+}
+
+// LeakRow is one incident and the token it is about.
+type LeakRow struct {
+	Incident access.Incident
+	Case     Case // without a Grant when the incident is about none
+	Reporter string
+	Clearer  string
+}
+
+// LeakPage is one incident opened.
+type LeakPage struct {
+	LeakRow
+	Story []StoryStep
+	Seen  []StoryStep // where it was seen, as it was told
+	Note  string      // what was found, when it was cleared
+	// Can: the session's person may clear it. Why names what stands in the way.
+	Can bool
+	Why access.Why
+	// Waits: the token is not proven gone yet; before that nothing is cleared.
+	Waits bool
+}
+
+// Leaks is the reviewers' list of incidents, open ones first.
+func (s *Service) Leaks(ctx context.Context, sess Session, after string) (LeakList, error) {
+	who, err := s.reviewing(ctx, sess)
+	if err != nil {
+		return LeakList{}, err
+	}
+	var out LeakList
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		if out.Opened, err = tx.OpenIncidents(sess.Tenant, ""); err != nil {
+			return err
+		}
+		open, err := tx.Incidents(store.IncidentQuery{Tenant: sess.Tenant, State: store.IncidentOpened, Limit: openLeaksShown})
+		if err != nil {
+			return err
+		}
+		if out.Open, err = s.leakRows(tx, who, open); err != nil {
+			return err
+		}
+		q := store.IncidentQuery{Tenant: sess.Tenant, State: store.IncidentCleared, Limit: pageSize + 1}
+		if out.Total, err = tx.CountIncidents(q); err != nil {
+			return err
+		}
+		at, place := splitCursor(after)
+		q.After, out.From = store.Cursor(place), at+1
+		cleared, err := tx.Incidents(q)
+		if err != nil {
+			return err
+		}
+		if len(cleared) > pageSize {
+			cleared = cleared[:pageSize]
+			out.Next = joinCursor(at+pageSize, string(q.Next(cleared[pageSize-1])))
+		}
+		out.Cleared, err = s.leakRows(tx, who, cleared)
+		return err
+	})
+	return out, err
+}
+
+// leakRows adds to incidents what a reviewer sees of their tokens.
+func (s *Service) leakRows(tx *store.Tx, who access.Actor, is []access.Incident) ([]LeakRow, error) {
+	var out []LeakRow
+	for _, i := range is {
+		row := LeakRow{Incident: i}
+		people, err := tx.People(i.Tenant, compactIDs(i.Owner, i.ReportedBy, i.ClearedBy))
+		if err != nil {
+			return nil, err
+		}
+		row.Reporter, row.Clearer = people[i.ReportedBy].Name, people[i.ClearedBy].Name
+		if i.GrantID == "" {
+			row.Case.Names = map[access.PersonID]string{i.Owner: people[i.Owner].Name}
+			out = append(out, row)
+			continue
+		}
+		g, err := tx.Grant(i.Tenant, i.GrantID)
+		if err != nil {
+			return nil, err
+		}
+		r, err := tx.Request(i.Tenant, g.RequestID)
+		if err != nil {
+			return nil, err
+		}
+		if row.Case, err = s.see(tx, who, r); err != nil {
+			return nil, err
+		}
+		row.Case.Grant, row.Case.Leak = &g, &i
+		s.buttons(&row.Case, who)
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// Leak is one incident, for reviewers.
+func (s *Service) Leak(ctx context.Context, sess Session, id string) (LeakPage, error) {
+	who, err := s.reviewing(ctx, sess)
+	if err != nil {
+		return LeakPage{}, err
+	}
+	if !strings.HasPrefix(id, "inc_") || len(id) > 40 {
+		return LeakPage{}, access.ErrNotFound
+	}
+	var p LeakPage
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		i, err := tx.Incident(sess.Tenant, id)
+		if err != nil {
+			return err
+		}
+		rows, err := s.leakRows(tx, who, []access.Incident{i})
+		if err != nil {
+			return err
+		}
+		p.LeakRow = rows[0]
+		object := i.ID
+		if i.GrantID != "" {
+			object = i.GrantID
+		}
+		if p.Story, err = s.story(tx, sess.Tenant, object, p.Case); err != nil {
+			return err
+		}
+		told, err := s.story(tx, sess.Tenant, i.ID, p.Case)
+		if err != nil {
+			return err
+		}
+		for _, st := range told {
+			switch st.Action {
+			case audit.IncidentSeen:
+				p.Seen = append(p.Seen, st)
+			case audit.IncidentClear:
+				p.Note = st.Data["note"]
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return LeakPage{}, err
+	}
+	if p.Incident.Open() {
+		probe := who
+		probe.LaunchedAt, probe.NoWrites = s.Now(), "" // the button stays; the answer to a press explains
+		_, err := p.Incident.Clear(probe, clearSponsor(p.Case, who.Person), "asked", s.Now())
+		p.Why = access.WhyOf(err)
+		p.Waits = p.Case.Grant != nil && p.Case.Grant.State.Live()
+		p.Can = err == nil && !p.Waits
+	}
+	return p, nil
+}
+
+// clearSponsor is who may not clear the leak of a case's token as its sponsor:
+// whoever stands for it, or stood for it when it was asked for.
+func clearSponsor(c Case, who access.PersonID) access.PersonID {
+	if c.Grant == nil {
+		return ""
+	}
+	if who == c.Request.EndorsedBy || who == c.Request.Sponsor {
+		return who
+	}
+	return c.Grant.Sponsor
+}
+
+// ClearLeak ends an incident, with a note on what was found: the owner may
+// collect tokens again and is told. It takes a reviewer whom Canvas confirms
+// now, with a fresh launch, who is neither the owner nor the sponsor; and a
+// token that Canvas has proven gone (access.ErrConflict before).
+func (s *Service) ClearLeak(ctx context.Context, sess Session, id, note string) (LeakPage, error) {
+	if err := s.clearLeak(ctx, sess, id, note); err != nil {
+		return LeakPage{}, s.noteRefusal(ctx, sess, id, access.ClearIncident, err)
+	}
+	s.nudge()
+	return s.Leak(ctx, sess, id)
+}
+
+func (s *Service) clearLeak(ctx context.Context, sess Session, id, note string) error {
+	p, err := s.Leak(ctx, sess, id)
+	if err != nil {
+		return err
+	}
+	note = secret.Redact(note)
+	who := sess.actor()
+	who.Reviewer = true
+	if !p.Incident.Open() && p.Incident.ClearedBy == sess.Person {
+		return nil // pressed twice
+	}
+	// The core first: what it refuses is answered without asking Canvas.
+	if _, err := p.Incident.Clear(who, clearSponsor(p.Case, sess.Person), note, s.Now()); err != nil {
+		return err
+	}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return err
+	}
+	if who, err = s.decider(ctx, f, sess); err != nil {
+		return err
+	}
+	return s.Store.InTx(ctx, func(tx *store.Tx) error {
+		var todo []jobs.Insert
+		if gid := p.Incident.GrantID; gid != "" {
+			g, err := tx.Grant(sess.Tenant, gid)
+			if err != nil {
+				return err
+			}
+			if g.State.Live() {
+				return &access.TransitionError{From: string(g.State), Action: access.ClearIncident}
+			}
+			r, err := tx.Request(sess.Tenant, g.RequestID)
+			if err != nil {
+				return err
+			}
+			p.Case.Grant, p.Case.Request = &g, r
+			todo = append(todo, s.noticeJob(notify.LeakCleared, r, &g, g.Owner, id))
+		}
+		before, err := tx.Incident(sess.Tenant, id)
+		if err != nil {
+			return err
+		}
+		after, err := before.Clear(who, clearSponsor(p.Case, sess.Person), note, s.Now())
+		if err != nil {
+			return err
+		}
+		e := s.event(sess.Tenant, actorID(who), audit.IncidentClear, id)
+		e.From, e.To, e.Version, e.Related = store.IncidentOpened, store.IncidentCleared, after.Version, after.GrantID
+		return tx.SaveIncident(after, e, audit.NewDetail(map[string]string{"note": note}), todo...)
+	})
+}

@@ -1,0 +1,57 @@
+package workflow
+
+import (
+	"errors"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// endingFacts adds to a message what it tells of a leak, a freeze or a thaw.
+// What is no longer so when it is sent is errMoot: another message tells the
+// newer truth.
+func (s *Service) endingFacts(tx *store.Tx, f far, ref noticeRef, g access.Grant, out *told) error {
+	out.Office = f.tenant.School.SecurityOffice
+	out.sponsor = g.Sponsor
+	by, moot := access.PersonID(""), false
+	switch ref.Kind {
+	case notify.LeakReported, notify.LeakOfEnded, notify.LeakDeleted, notify.LeakCleared:
+		i, err := tx.IncidentOfGrant(g.Tenant, g.ID)
+		if err != nil && !errors.Is(err, access.ErrNotFound) {
+			return err
+		}
+		if i.How != access.LeakByIntake {
+			by = i.ReportedBy
+		}
+		out.ByOwner = by == g.Owner
+		moot = ref.Kind == notify.LeakReported && g.State.Final() // LeakDeleted says so
+		out.At = first(g.EndedAt, g.RevokingAt)
+		if ref.To == toReviewers {
+			out.Link = s.toolLink(f, "accounts/"+f.root(), "account_navigation", "/leaks")
+		}
+	case notify.Frozen:
+		by, out.At, moot = g.FrozenBy, g.FrozenAt, g.State != access.Frozen
+		reason, err := s.freezeReason(tx, g)
+		if err != nil {
+			return err
+		}
+		out.Reason = reason
+	case notify.Thawed:
+		moot = g.State != access.Replacing
+	default:
+		return nil
+	}
+	if moot {
+		return errMoot
+	}
+	out.By = ""
+	if by != "" {
+		p, err := tx.Person(g.Tenant, by)
+		if err != nil {
+			return err
+		}
+		out.By = p.Name
+	}
+	return nil
+}
