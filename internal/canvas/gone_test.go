@@ -3,8 +3,10 @@ package canvas_test
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/tokendesk/tokendesk/internal/canvas"
 )
@@ -124,5 +126,97 @@ func TestGoneNeedsIDs(t *testing.T) {
 		if got.Gone || got.Reason == "" {
 			t.Errorf("%s: %+v", name, got)
 		}
+	}
+}
+
+// What a 404 leaves open is settled for all tokens of an owner by one look at
+// the owner, the rights and the list.
+func TestGoneAll(t *testing.T) {
+	t.Parallel()
+	notFound := reply{status: 404, body: unknownRoute}
+	denied := reply{status: 403, body: `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`}
+	second, third := "GET /api/v1/users/42/tokens/5002", "GET /api/v1/users/42/tokens/5003"
+	three := []string{"5001", "5002", "5003"}
+	type want struct {
+		gone  []string
+		kind  canvas.Kind
+		calls int
+		list  bool
+	}
+	for name, tc := range map[string]struct {
+		change map[string]http.Handler
+		want
+	}{
+		"three 404s":                {nil, want{three, "", 6, true}},
+		"one says deleted":          {map[string]http.Handler{second: reply{body: tokenBody(map[string]any{"id": "5002", "workflow_state": "deleted"})}}, want{three, "", 6, true}},
+		"one is still there":        {map[string]http.Handler{second: reply{body: tokenBody(map[string]any{"id": "5002", "workflow_state": "active"})}}, want{[]string{"5001", "5003"}, "", 6, true}},
+		"one is listed":             {map[string]http.Handler{tokensRoute: jsonList("[" + tokenBody(map[string]any{"id": "5003", "workflow_state": "active"}) + "]")}, want{[]string{"5001", "5002"}, "", 6, true}},
+		"one cannot be asked":       {map[string]http.Handler{second: reply{status: 500}}, want{[]string{"5001", "5003"}, canvas.Server, 6, true}},
+		"the credential is no good": {map[string]http.Handler{showRoute: reply{status: 401, body: `{"errors":[{"message":"Invalid access token."}]}`}}, want{nil, canvas.Unauthenticated, 1, false}},
+		"the owner is unknown":      {map[string]http.Handler{ownerRoute: notFound}, want{nil, "", 4, false}},
+		"a right is missing":        {map[string]http.Handler{permissionsRoute: reply{body: `{"view_user_generated_access_tokens":true}`}}, want{nil, "", 5, false}},
+		"the list is denied, but one says deleted": {map[string]http.Handler{tokensRoute: denied, third: reply{body: tokenBody(map[string]any{"id": "5003", "workflow_state": "deleted"})}},
+			want{[]string{"5003"}, canvas.Denied, 6, false}},
+		"another's token in the list": {map[string]http.Handler{tokensRoute: jsonList("[" + tokenBody(map[string]any{"id": "6000", "user_id": "43"}) + "]")}, want{nil, "", 6, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			routes := proof()
+			routes[second], routes[third] = notFound, notFound
+			maps.Copy(routes, tc.change)
+			s := start(t, routes)
+			var held canvas.Confirmed
+			found, list, err := s.client().GoneAll(t.Context(), "1", "42", three, &held)
+			wantKind(t, "error", err, tc.kind)
+			for _, id := range three {
+				if ev := found[id]; ev.Gone != slices.Contains(tc.gone, id) || (ev.Reason == "" && len(found) == 3) {
+					t.Errorf("%s: gone %v because %q", id, ev.Gone, ev.Reason)
+				}
+			}
+			if n := len(s.requests()); n != tc.calls || (list != nil) != tc.list {
+				t.Errorf("%d calls, want %d; a list: %v", n, tc.calls, list != nil)
+			}
+		})
+	}
+}
+
+// The rights are confirmed once in a while, and anew after a denial.
+func TestGoneAllConfirmsTheRightsOnceInAWhile(t *testing.T) {
+	t.Parallel()
+	at := now
+	denying := false
+	routes := proof()
+	routes[tokensRoute] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if denying {
+			reply{status: 403, body: `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`}.ServeHTTP(w, r)
+			return
+		}
+		jsonList("[]").ServeHTTP(w, r)
+	})
+	s := start(t, routes)
+	c := canvas.New(canvas.Config{BaseURL: s.URL, Credential: good, Now: func() time.Time { return at }})
+	var held canvas.Confirmed
+	asked := func() (n int) {
+		for _, r := range s.requests() {
+			if strings.HasSuffix(r.Path, "/permissions") {
+				n++
+			}
+		}
+		return n
+	}
+	for i, step := range []struct {
+		later time.Duration
+		deny  bool
+		gone  bool
+		asked int
+	}{{0, false, true, 1}, {time.Minute, false, true, 1}, {3 * time.Minute, false, true, 2}, {0, true, false, 2}, {0, false, true, 3}} {
+		at, denying = at.Add(step.later), step.deny
+		found, _, err := c.GoneAll(t.Context(), "1", "42", []string{"5001"}, &held)
+		if found["5001"].Gone != step.gone || (err != nil) == step.gone || asked() != step.asked {
+			t.Errorf("step %d: gone %v, %v; the rights were asked for %d times, want %d", i, found["5001"].Gone, err, asked(), step.asked)
+		}
+	}
+	if found, list, err := c.GoneAll(t.Context(), "1", "42", nil, &held); len(found) != 0 || list == nil || err != nil {
+		t.Errorf("no tokens, for the list alone: %v, %v, %v", found, list, err)
 	}
 }

@@ -27,6 +27,13 @@ const (
 	rateAtOnce = 3
 )
 
+// What paced calls can count on, for estimates: so many units drain from the
+// bucket each second, and so many fit into an empty one before they wait.
+const (
+	Drain     = rateDrain
+	BulkBurst = rateBulk - rateReserve
+)
+
 const (
 	paceLeast = 50 * time.Millisecond
 	// grantLife is how long a Pace that no call followed counts as a call.

@@ -216,6 +216,14 @@ func (w *writer) fill() {
 	if w.kind == FoundTold || w.kind == FoundOverdue {
 		w.values["Count"] = max(f.Waiting, 1)
 	}
+	if w.kind == MassRevoked || w.kind == MassDone {
+		for name, n := range map[string]int{"TokensText": f.Tokens, "PeopleText": f.People, "BeforeText": f.Before} {
+			w.values[name] = w.T("mail.mass_"+strings.ToLower(strings.TrimSuffix(name, "Text")), "Count", n)
+		}
+		if f.Tokens < 1 {
+			w.lack("Tokens")
+		}
+	}
 	if w.kind == ReviewersWaiting {
 		w.values["WaitingText"] = w.T("mail.waiting", "Count", f.Waiting)
 		w.values["OverdueText"] = w.T("mail.overdue", "Count", f.Overdue)

@@ -37,7 +37,7 @@ func full() Facts {
 		DataKinds: []string{"grades"},
 		Reason:    "The lab server is shared.\nAsk Ben for an own account first.", Alternative: "Use the data export of BIO 201.",
 		AnswerBy: at(12, 0), ReviewBy: at(7, 0), CollectBy: at(15, 0), ActivateBy: at(8, 0), EndsAt: at(14, 0),
-		LastUsedAt: at(-1, 0), At: at(0, -2), Days: 14, Waiting: 3, Overdue: 1,
+		LastUsedAt: at(-1, 0), At: at(0, -2), Days: 14, Waiting: 3, Overdue: 1, Tokens: 12, People: 9,
 		Rows: []WaitingRow{
 			{Code: "REQ-0139", Title: "Grade sync for CHEM 110", Days: 6, Overdue: true},
 			{Code: "REQ-0142", Title: "Plot lake temperatures", Days: 1},
@@ -110,6 +110,7 @@ func cases() map[string]struct {
 			"shortened": func(f *Facts) { f.Case = "shortened" },
 		},
 		LeakReported: byWhom, LeakOfEnded: byWhom, LeakDeleted: byWhom,
+		MassDone:   {"before": func(f *Facts) { f.Before = 1 }},
 		EndingSoon: {"tomorrow": func(f *Facts) { f.Days, f.EndsAt, f.LastUsedAt = 1, at(1, 0), time.Time{} }},
 	}
 	for kind, audiences := range letters {
@@ -197,6 +198,7 @@ func TestEveryKindHasALetterAndEveryMessageIsUsed(t *testing.T) {
 		SponsorGone, AskedToTakeOver, TookOver, TurnedDown, Retiring, CourseOver,
 		FoundTold, KeepProposed, Adopted, FoundRemoved, FoundOverdue, AllowOver,
 		LeakReported, LeakOfEnded, LeakDeleted, LeakCleared, Frozen, Thawed,
+		MassRevoked, MassDone,
 	}
 	if got := slices.Sorted(maps.Keys(letters)); !slices.Equal(got, slices.Sorted(slices.Values(kinds))) {
 		t.Errorf("letters are %q", got)

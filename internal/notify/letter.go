@@ -146,6 +146,11 @@ var letters = map[Kind]map[Audience]letter{
 		AsSponsor:   {code: true, details: aboutRequest, reason: always, link: "token", why: "sponsor"},
 	},
 	Thawed: {AsRequester: {code: true, details: aboutRequest, link: "token", why: "owner"}},
+	MassRevoked: {
+		AsRequester: {reason: ifGiven, link: "home", why: "owners"},
+		AsSponsor:   {reason: ifGiven, link: "home", why: "sponsors"},
+	},
+	MassDone: {AsReviewer: {reason: ifGiven, link: "mass", why: "reviewer"}},
 }
 
 // variant names the case in which parts of a letter have other words.
@@ -169,6 +174,8 @@ func variant(k Kind, f Facts) string {
 		return "owner"
 	case f.By == "" && (k == Revoked || ofLeak(k)):
 		return "rule"
+	case k == MassDone && f.Before > 0:
+		return "before"
 	}
 	return ""
 }

@@ -60,6 +60,8 @@ const (
 	LeakCleared  Kind = "leak_cleared"  // its owner may collect again
 	Frozen       Kind = "frozen"        // stopped by a reviewer
 	Thawed       Kind = "thawed"        // its owner makes the successor
+	MassRevoked  Kind = "mass_revoked"  // all of a person's tokens in a mass revocation are gone
+	MassDone     Kind = "mass_done"     // the report of a mass revocation
 )
 
 // Audience is the part that a person has in what happened. The same fact reads
@@ -117,6 +119,9 @@ type Facts struct {
 
 	Waiting, Overdue int          // ReviewersWaiting: how many
 	Rows             []WaitingRow // and some of them
+
+	Tokens, People int // MassRevoked, MassDone: how many tokens, of how many people
+	Before         int // MassDone: tokens that had ended before their turn
 
 	NotCollected bool // Lapsed: approved, but not collected
 	Listed       bool // StillUsable: Canvas was read and still lists the token

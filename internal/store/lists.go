@@ -145,6 +145,9 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	if q.IDs != nil {
 		db = db.Where("grants.id IN ?", q.IDs)
 	}
+	if q.ItemOf != "" {
+		db = db.Where("grants.id IN (?)", tx.db.Model(&massItemRow{}).Select("grant_id").Where("mass = ?", q.ItemOf))
+	}
 	people := func() *gorm.DB { return tx.db.Model(&personRow{}).Select("id").Where("tenant = ?", tenant) }
 	if q.SponsorCanvas != "" {
 		db = db.Where("grants.sponsor IN (?)", people().Where("canvas_user = ?", q.SponsorCanvas))

@@ -94,6 +94,17 @@ func MassQuery(tenant access.TenantID, f access.MassFilter, now time.Time) Grant
 	return q
 }
 
+// CountMass counts the grants that q selects and the people who own them.
+func (tx *Tx) CountMass(q GrantQuery) (tokens, people int, err error) {
+	db, err := tx.selectGrants(q)
+	if err != nil {
+		return 0, 0, err
+	}
+	var n struct{ Tokens, People int }
+	err = db.Select("COUNT(*) AS tokens, COUNT(DISTINCT owner) AS people").Scan(&n).Error
+	return n.Tokens, n.People, tx.fail("count grants and people", err)
+}
+
 // PlanMass adds a mass revocation at version 1 in state planned, with the grants
 // that q selects as its items, and returns it with its counts. What is told
 // comes from no state. A query that selects nothing makes a plan of nothing.
@@ -127,13 +138,18 @@ func (tx *Tx) ReplanMass(m access.Mass, q GrantQuery, told audit.Event, d *audit
 	if err := tx.SaveMass(m, told, d); err != nil {
 		return m, err
 	}
-	if err := tx.db.Where("mass = ?", m.ID).Delete(&massItemRow{}).Error; err != nil {
+	chosen, err := tx.selectGrants(q)
+	if err != nil {
+		return m, err
+	}
+	if err := tx.db.Where("mass = ? AND grant_id NOT IN (?)", m.ID, chosen.Select("grants.id")).Delete(&massItemRow{}).Error; err != nil {
 		return m, tx.fail("replan mass revocation", err)
 	}
 	return tx.fillMass(m, q)
 }
 
-// fillMass makes items of the grants that q selects, and counts them.
+// fillMass makes items of the grants that q selects and that are none yet, and
+// counts all.
 func (tx *Tx) fillMass(m access.Mass, q GrantQuery) (access.Mass, error) {
 	if q.Tenant != m.Tenant {
 		return m, fmt.Errorf("mass revocation %s: a plan over another tenant's grants", m.ID)
@@ -143,7 +159,8 @@ func (tx *Tx) fillMass(m access.Mass, q GrantQuery) (access.Mass, error) {
 		return m, err
 	}
 	err = tx.db.Exec(`INSERT INTO mass_items (mass, grant_id, state, trouble, tries, proof)
-SELECT CAST(? AS text), id, 'waiting', '', 0, '' FROM grants WHERE id IN (?)`, m.ID, chosen.Select("grants.id")).Error
+SELECT CAST(? AS text), id, 'waiting', '', 0, '' FROM grants
+WHERE id IN (?) AND id NOT IN (SELECT grant_id FROM mass_items WHERE mass = ?)`, m.ID, chosen.Select("grants.id"), m.ID).Error
 	if err != nil {
 		return m, tx.fail("plan mass revocation", err)
 	}
@@ -268,13 +285,14 @@ func (tx *Tx) LeaseMass(tenant access.TenantID, id, holder string, now, until ti
 	return nil
 }
 
-// ReleaseMass ends holder's lease, if it has it.
-func (tx *Tx) ReleaseMass(tenant access.TenantID, id, holder string) error {
+// ReleaseMass ends holder's lease at now, if it has it. When that was stays
+// known: see RunningMassOf.
+func (tx *Tx) ReleaseMass(tenant access.TenantID, id, holder string, now time.Time) error {
 	if err := tx.may("release mass revocation"); err != nil {
 		return err
 	}
 	return tx.fail("release mass revocation", tx.db.Model(&massRow{}).Where("tenant = ? AND id = ? AND leased_by = ?", string(tenant), id, holder).
-		Updates(map[string]any{"leased_by": "", "leased_until": moment{}}).Error)
+		Updates(map[string]any{"leased_by": "", "leased_until": stamp(now)}).Error)
 }
 
 // MassWork is one item with its grant.
@@ -455,6 +473,15 @@ GROUP BY g.owner HAVING COUNT(CASE WHEN i.state IN ('waiting', 'ending') THEN 1 
 ORDER BY 1`)
 }
 
+// MassOf counts one owner's tokens of a mass revocation: proven gone, and not.
+func (tx *Tx) MassOf(mass string, owner access.PersonID) (gone, left int, err error) {
+	var n struct{ Gone, Unproven int }
+	err = tx.db.Raw(`SELECT COUNT(CASE WHEN i.state = 'gone' THEN 1 END) AS gone, COUNT(CASE WHEN i.state IN ('waiting', 'ending') THEN 1 END) AS unproven
+FROM mass_items i JOIN grants g ON g.id = i.grant_id
+WHERE i.mass = ? AND g.owner = ? AND g.tenant = (SELECT tenant FROM mass_revocations WHERE id = i.mass)`, mass, string(owner)).Scan(&n).Error
+	return n.Gone, n.Unproven, tx.fail("count one person's mass items", err)
+}
+
 // MassSponsors: see MassOwners.
 func (tx *Tx) MassSponsors(mass string) ([]MassPerson, error) {
 	return tx.massPeople(mass, `SELECT g.sponsor AS person, COUNT(*) AS gone
@@ -467,11 +494,11 @@ func (tx *Tx) massPeople(mass, query string) ([]MassPerson, error) {
 	return out, tx.fail("people of mass revocation", tx.db.Raw(query, mass).Scan(&out).Error)
 }
 
-// RunningMassOf returns the running mass revocation that a grant is an item of,
-// or access.ErrNotFound.
-func (tx *Tx) RunningMassOf(tenant access.TenantID, grantID string) (access.Mass, error) {
+// RunningMassOf returns the running mass revocation that a grant is an item of
+// and that somebody worked on after the given time, or access.ErrNotFound.
+func (tx *Tx) RunningMassOf(tenant access.TenantID, grantID string, since time.Time) (access.Mass, error) {
 	var r massRow
-	err := tx.db.Where("tenant = ? AND state = ? AND id IN (?)", string(tenant), string(access.MassRunning),
+	err := tx.db.Where("tenant = ? AND state = ? AND leased_until > ? AND id IN (?)", string(tenant), string(access.MassRunning), stamp(since),
 		tx.db.Model(&massItemRow{}).Select("mass").Where("grant_id = ?", grantID)).Order("planned_at DESC").Take(&r).Error
 	if err != nil {
 		return access.Mass{}, tx.fail("mass revocation of a token", err)

@@ -222,17 +222,30 @@ func TestMassPlanComesBackAsItWent(t *testing.T) {
 			if _, err := tx.MassGroups("mas_b", "1; --", 5); err == nil {
 				t.Error("grouped by a word of the caller's")
 			}
-			if mine, err := tx.RunningMassOf(north, "grt_001"); err != nil || mine.ID != "mas_a" {
-				t.Errorf("%s, %v", mine.ID, err)
-			}
-			if _, err := tx.RunningMassOf(north, "grt_002"); !errors.Is(err, access.ErrNotFound) {
-				t.Errorf("of a plan that is not running: %v", err)
+			if tokens, people, err := tx.CountMass(store.MassQuery(north, access.MassFilter{All: true}, at(10))); err != nil || tokens != 3 || people != 2 {
+				t.Errorf("%d tokens of %d people (%v)", tokens, people, err)
 			}
 			return nil
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
+		worked := func(grant string, since int, want error) {
+			t.Helper()
+			in(t, s, func(tx *store.Tx) error {
+				if got, err := tx.RunningMassOf(north, grant, at(since)); !errors.Is(err, want) || (want == nil && (err != nil || got.ID != "mas_a")) {
+					t.Errorf("%s since %d: %s, %v", grant, since, got.ID, err)
+				}
+				return nil
+			})
+		}
+		worked("grt_001", 0, access.ErrNotFound) // nobody has begun
+		in(t, s, func(tx *store.Tx) error { return tx.LeaseMass(north, "mas_a", "w", at(12), at(14)) })
+		worked("grt_001", 12, nil)
+		in(t, s, func(tx *store.Tx) error { return tx.ReleaseMass(north, "mas_a", "w", at(13)) })
+		worked("grt_001", 12, nil)
+		worked("grt_001", 13, access.ErrNotFound)
+		worked("grt_002", 12, access.ErrNotFound) // a plan that is not running
 		if n := counts(t, s, "jobs")[0]; n != 1 {
 			t.Errorf("%d jobs", n)
 		}
@@ -303,7 +316,7 @@ func TestMassRefusals(t *testing.T) {
 		for name, write := range map[string]func(tx *store.Tx) error{
 			"plan": func(tx *store.Tx) error { x, e := massPlan("mas_r"); _, err := tx.PlanMass(x, q, e, nil); return err },
 			"save": func(tx *store.Tx) error { return tx.SaveMass(next, start, nil) }, "item": func(tx *store.Tx) error { return tx.SaveMassItem(item, access.MassWaiting) },
-			"lease": func(tx *store.Tx) error { return tx.LeaseMass(north, m.ID, "a", at(0), at(2)) }, "release": func(tx *store.Tx) error { return tx.ReleaseMass(north, m.ID, "a") },
+			"lease": func(tx *store.Tx) error { return tx.LeaseMass(north, m.ID, "a", at(0), at(2)) }, "release": func(tx *store.Tx) error { return tx.ReleaseMass(north, m.ID, "a", at(0)) },
 			"purge": func(tx *store.Tx) error { _, err := tx.PurgeMassPlans(at(0)); return err },
 		} {
 			if err := s.Read(t.Context(), write); err == nil || !strings.Contains(err.Error(), "read-only") {
@@ -333,11 +346,11 @@ func TestMassLease(t *testing.T) {
 				t.Errorf("step %d: %v", i, err)
 			}
 		}
-		in(t, s, func(tx *store.Tx) error { return tx.ReleaseMass(north, b.ID, "one") }) // not theirs
+		in(t, s, func(tx *store.Tx) error { return tx.ReleaseMass(north, b.ID, "one", at(4)) }) // not theirs
 		if err := lease(a, "one", 5, 7); !errors.Is(err, access.ErrConflict) {
 			t.Errorf("after somebody else's release: %v", err)
 		}
-		in(t, s, func(tx *store.Tx) error { return tx.ReleaseMass(north, b.ID, "two") })
+		in(t, s, func(tx *store.Tx) error { return tx.ReleaseMass(north, b.ID, "two", at(5)) })
 		var mu sync.Mutex
 		won := 0
 		var wg sync.WaitGroup
@@ -435,6 +448,12 @@ func TestMassItems(t *testing.T) {
 			owners, err := tx.MassOwners(m.ID)
 			if err != nil || !slices.Equal(owners, []store.MassPerson{{Person: ben, Gone: 2}}) { // one of ana's may still work
 				t.Errorf("owners %+v (%v)", owners, err)
+			}
+			if gone, left, err := tx.MassOf(m.ID, ana); err != nil || gone != 0 || left != 1 {
+				t.Errorf("ana: %d gone, %d left (%v)", gone, left, err)
+			}
+			if gone, left, err := tx.MassOf(m.ID, ben); err != nil || gone != 2 || left != 0 {
+				t.Errorf("ben: %d gone, %d left (%v)", gone, left, err)
 			}
 			sponsors, err := tx.MassSponsors(m.ID)
 			if err != nil || len(sponsors) != 0 {

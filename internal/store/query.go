@@ -76,7 +76,8 @@ type GrantQuery struct {
 	CanvasUsers []string
 	RequestID   string
 	States      []access.GrantState
-	IDs         []string // at most MaxLimit
+	IDs         []string // at most MaxLimit; none at all, but not nil, selects nothing
+	ItemOf      string   // the mass revocation that it is an item of
 	Course      string   // Canvas id, of the request behind the grant
 	Renews      string   // the grant it takes over from
 	// Of the request behind the grant.

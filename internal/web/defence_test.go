@@ -20,7 +20,7 @@ func routes(r *rig) (gets, posts []string) {
 	}
 	for _, line := range server.Routes() {
 		method, path, _ := strings.Cut(line, " ")
-		path = strings.NewReplacer("/requests/:id", "/requests/REQ-0001", "/go/:id", "/go/REQ-0001", "/tokens/:id", "/tokens/grt_X", "/leaks/:id", "/leaks/inc_X", "*file", "x.css").Replace(path)
+		path = strings.NewReplacer("/requests/:id", "/requests/REQ-0001", "/go/:id", "/go/REQ-0001", "/tokens/:id", "/tokens/grt_X", "/revocations/:id", "/revocations/mas_X", "/leaks/:id", "/leaks/inc_X", "*file", "x.css").Replace(path)
 		if strings.Contains(path, ":") {
 			r.t.Fatalf("a parameter that this test does not know: %s", line)
 		}
@@ -118,7 +118,7 @@ func TestNothingOpensWithoutASession(t *testing.T) {
 			continue
 		}
 		want := http.StatusUnauthorized
-		if path == "/requests/REQ-0001/collect/status" {
+		if path == "/requests/REQ-0001/collect/status" || path == "/revocations/mas_X/status" {
 			want = 286 // htmx's "stop asking"; the page stays as it is
 		}
 		if visitor.send(http.MethodGet, path, nil, nil); visitor.status != want {

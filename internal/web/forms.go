@@ -14,7 +14,7 @@ import (
 )
 
 // listFields may come more than once: the boxes of one question.
-var listFields = []string{"data"}
+var listFields = []string{"data", "grant"}
 
 // readForm reads the body of a post. Only the form encoding is ours. A field
 // that comes twice is refused: two readers of one form could take different

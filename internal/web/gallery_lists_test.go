@@ -58,14 +58,15 @@ func listExhibits() []exhibit {
 			view: func(s Shell) any {
 				return NewQueuePage(s, workflow.Queue{Waiting: 4}, workflow.QueueFilter{Search: "helper"})
 			}},
-		{name: "tokens-full", page: PageTokens, shell: asDana, want: []string{"Tokens", "Still usable", "Ends in 7 days", "Active", "not checked since", "Revoke", "Canvas checked"},
+		{name: "tokens-full", page: PageTokens, shell: asDana, want: []string{"Tokens", "Still usable", "Ends in 7 days", "Active", "not checked since", "Revoke", "Canvas checked", "Select Attendance helper, Maya Chen", "With the chosen tokens:", "Revoke all matching", "Mass revocations", "Export"},
 			view: func(s Shell) any {
-				return NewTokensPage(s, workflow.TokenList{Rows: tokens, Total: 4, From: 1, CheckedAt: days(-0.002), Cap: workflow.LearnedCap{Days: 90, At: days(-6)}}, workflow.TokenFilter{})
+				return NewTokensPage(s, workflow.TokenList{Rows: tokens, Total: 4, Targets: 3, Masses: 1, From: 1, CheckedAt: days(-0.002), Cap: workflow.LearnedCap{Days: 90, At: days(-6)}}, workflow.TokenFilter{})
 			}},
-		{name: "tokens-filtered", page: PageTokens, shell: asDana, want: []string{"Ends before 20 Dec 2026", "Remove filter: Revoked"},
+		{name: "tokens-filtered", page: PageTokens, shell: asDana, want: []string{"Ends before 20 Dec 2026", "Remove filter: Revoked", "Remove filter: Company: Acme", "Remove filter: Unused for 90 days or more", "CSV, 1 row"},
 			view: func(s Shell) any {
 				return NewTokensPage(s, workflow.TokenList{Rows: []workflow.Case{reviewed(access.Fulfilled, access.Revoked, 4)}, Total: 1, From: 1},
-					workflow.TokenFilter{Status: access.Revoked, EndsBefore: days(29), Search: "helper"})
+					workflow.TokenFilter{Status: access.Revoked, EndsBefore: days(29), Search: "helper", Affiliation: access.Student, AI: "yes",
+						Course: "BIO 201", Sponsor: "Ana Ruiz", Vendor: "Acme", IdleDays: 90})
 			}},
 		{name: "tokens-empty", page: PageTokens, shell: asDana, want: []string{"No tokens yet."},
 			view: func(s Shell) any { return NewTokensPage(s, workflow.TokenList{}, workflow.TokenFilter{}) }},

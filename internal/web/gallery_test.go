@@ -75,7 +75,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 					t.Fatal(err)
 				}
 				page := b.String()
-				fragment := e.page == PageKept || e.page == PageCollectStatus
+				fragment := e.page == PageKept || e.page == PageCollectStatus || e.page == PageMassStatus
 				checkPage(t, page, locale, fragment)
 				if locale == "en" {
 					checkWords(t, page, e)

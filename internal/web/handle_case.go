@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/text"
@@ -19,7 +20,12 @@ func openCase(v *visit) error {
 // goTo is the address of links in mails and messages. It routes and means
 // nothing else: whether its reader may see the request is decided as for every
 // other page.
-func goTo(v *visit) error { return openCase(v) }
+func goTo(v *visit) error {
+	if strings.HasPrefix(v.id, "mas_") {
+		return openMass(v)
+	}
+	return openCase(v)
+}
 
 // opened shows the request after a move that was made.
 func (v *visit) opened(status int, id string, do access.Action, in PanelInput, banner func(Shell, workflow.Case) *Banner) error {

@@ -43,7 +43,7 @@ func (s *Server) setUpLTI() error {
 }
 
 // targetForm is the address of links in mails and messages.
-var targetForm = regexp.MustCompile(`^/go/REQ-[0-9]{1,9}$`)
+var targetForm = regexp.MustCompile(`^/go/(REQ-[0-9]{1,9}|mas_[A-Z2-7]{26})$`)
 
 // profile is what a Canvas is told about the tool; every custom field it needs
 // is in workflow.CustomFields.
@@ -165,7 +165,7 @@ func (v *visit) first() error {
 	}
 	if code, ok := strings.CutPrefix(v.sess.Target, "/go/"); ok {
 		v.id = code
-		return openCase(v)
+		return goTo(v)
 	}
 	nav := v.s.work.Nav(v.ctx(), v.sess)
 	v.nav = &nav // the page has no verb behind it that could change this

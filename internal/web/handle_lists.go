@@ -46,21 +46,6 @@ func queue(v *visit) error {
 	return show(v, http.StatusOK, PageQueue, nil, func(sh Shell) QueuePage { return NewQueuePage(sh, q, f) })
 }
 
-// tokens is the list of all tokens.
-func tokens(v *visit) error {
-	f := workflow.TokenFilter{Status: access.GrantState(v.query("status")), Search: v.query("q"), After: v.query("after")}
-	f.EndsBefore = readDate(v.query("ends_before"), v.sess.Locale, v.words).end(v.words.Zone())
-	l, err := v.s.work.Tokens(v.ctx(), v.sess, f)
-	if errors.Is(err, access.ErrInvalid) {
-		f = workflow.TokenFilter{}
-		l, err = v.s.work.Tokens(v.ctx(), v.sess, f)
-	}
-	if err != nil {
-		return err
-	}
-	return show(v, http.StatusOK, PageTokens, nil, func(sh Shell) TokensPage { return NewTokensPage(sh, l, f) })
-}
-
 // openToken is one token's life.
 func openToken(v *visit) error {
 	t, err := v.s.work.Token(v.ctx(), v.sess, v.id)

@@ -128,6 +128,9 @@ func closedMessages() []string {
 	for _, code := range errorCodes {
 		add(errorKey(code))
 	}
+	for _, st := range []access.MassItemState{access.MassWaiting, access.MassEnding, access.MassGone, access.MassEndedBefore} {
+		add("mass.item_" + string(st))
+	}
 	add(registrationMessages()...)
 	for _, key := range troubles {
 		add(troubleKey(key))
@@ -194,7 +197,7 @@ var errorCodes = []string{
 	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter", "sponsor.decided", "reason.misuse",
 	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "reason.allow", "reason.remove", "reason.clear", "reason.freeze",
 	"suspect.not_token",
-	"review_at.range", "due_at.past", "alternative.missing", "alternative.text",
+	"review_at.range", "due_at.past", "alternative.missing", "alternative.text", "mass.count", "mass.changed", "mass.nothing",
 }
 
 // troubles are what the workflow notes on a grant whose last call of Canvas

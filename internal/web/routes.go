@@ -62,6 +62,15 @@ func (s *Server) routes() error {
 	get("/sponsorships", sponsorships)
 	get("/queue", queue)
 	get("/tokens", tokens)
+	get("/tokens/export", tokens) // reload after the post
+	post("/tokens/export", exportTokens)
+	get(massesPath, masses)
+	post(massesPath, planMass)
+	get(massesPath+"/:id", openMass)
+	post(massesPath+"/:id", startMass)
+	e.GET(massesPath+"/:id/status", s.quiet(massStatus, pollFailed))
+	get(massesPath+"/:id/export", openMass) // reload after the post
+	post(massesPath+"/:id/export", exportMass)
 	get("/tokens/:id", openToken)
 	get("/tokens/:id/revoke", askRevoke)
 	post("/tokens/:id/revoke", revoke)

@@ -172,6 +172,9 @@ type table struct {
 	ID, Caption string
 	Columns     []column
 	Rows        []row
+	// Pick is the id of the form that the rows' boxes belong to; PickLabel heads
+	// their column. Empty: no row has a box.
+	Pick, PickLabel string
 }
 
 type column struct {
@@ -185,7 +188,11 @@ type row struct {
 	Title string
 	Href  string
 	Cells []cell
+	Box   *box // nil where the row cannot be chosen
 }
+
+// box lets a row be chosen; its label names the row.
+type box struct{ Name, Value, Label string }
 
 type cell struct {
 	Label   string // the column's header, for the card form

@@ -3,6 +3,8 @@ package web
 import (
 	"html/template"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -12,31 +14,60 @@ import (
 // TokensPage is the list of tokens.
 type TokensPage struct {
 	frame
-	Checked template.HTML
-	Stale   bool
-	Cap     template.HTML // the longest life this Canvas was seen to allow
-	Count   string
-	Filter  filter
-	Table   table
-	Empty   *empty
-	Pager   pager
+	Checked  template.HTML
+	Stale    bool
+	Cap      template.HTML // the longest life this Canvas was seen to allow
+	Count    string
+	Filter   filter
+	Table    table
+	Empty    *empty
+	Pager    pager
+	Masses   *action
+	ExportTo string
+	Rows     string       // how many rows the export has
+	Hidden   []RetryField // the filter, for forms that go on with it
+	Bulk     *bulk        // what can be done with the chosen rows
+	Matching *bulk        // and with all that match
 }
 
-func newTokens(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage {
+// bulk is a form that does one thing with many rows.
+type bulk struct {
+	Form, Action, What string
+	Do                 action
+}
+
+// tokenSet writes a filter as an address has it.
+func (s Shell) tokenSet(f workflow.TokenFilter) url.Values {
 	set := url.Values{}
-	if f.Status != "" {
-		set.Set("status", string(f.Status))
-	}
-	if f.Search != "" {
-		set.Set("q", f.Search)
+	for k, v := range map[string]string{"status": string(f.Status), "role": string(f.Affiliation), "ai": f.AI, "course": f.Course,
+		"sponsor": f.Sponsor, "vendor": f.Vendor, "q": f.Search} {
+		if v != "" {
+			set.Set(k, v)
+		}
 	}
 	if !f.EndsBefore.IsZero() {
 		set.Set("ends_before", s.isoDate(f.EndsBefore))
 	}
-	p := TokensPage{frame: newFrame(s, PageTokens, s.T("tokens.h1"), withQuery("/tokens", set, f.After))}
+	if f.IdleDays > 0 {
+		set.Set("idle_days", strconv.Itoa(f.IdleDays))
+	}
+	return set
+}
+
+func newTokens(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage {
+	set := s.tokenSet(f)
+	p := TokensPage{frame: newFrame(s, PageTokens, s.T("tokens.h1"), withQuery("/tokens", set, f.After)), ExportTo: "/tokens/export"}
 	p.Count = s.T("tokens.count", "Count", l.Total)
+	p.Rows = s.T("export.rows", "Count", l.Total)
 	p.Say = p.Count
 	p.Filter = s.tokenFilter(f, set)
+	for _, name := range sortedKeys(set) {
+		p.Hidden = append(p.Hidden, RetryField{Name: name, Value: set.Get(name)})
+	}
+	if l.Masses > 0 {
+		a := s.goTo(secondary, "mass.all", massesPath)
+		p.Masses = &a
+	}
 	if !l.CheckedAt.IsZero() {
 		p.Checked, p.Stale = s.H("tokens.checked", "When", ago(l.CheckedAt)), s.Now.Sub(l.CheckedAt) > staleCheck
 	}
@@ -52,6 +83,16 @@ func newTokens(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage
 	}
 	p.Table = s.tokenTable(l.Rows)
 	p.Pager = s.pager("/tokens", set, f.After, l.From, len(l.Rows), l.Total, l.Next)
+	if p.Table.Pick != "" {
+		do := s.submit(danger, "act.revoke", "", "")
+		do.By = "bulk-what"
+		p.Bulk = &bulk{Form: p.Table.Pick, Action: massesPath, What: s.T("mass.chosen"), Do: do}
+	}
+	if l.Targets > 0 {
+		do := s.submit(danger, "mass.matching", "", "")
+		do.By = "matching-what"
+		p.Matching = &bulk{Action: massesPath, What: s.T("mass.matching_what", "Count", l.Targets), Do: do}
+	}
 	return p
 }
 
@@ -61,15 +102,33 @@ func (s Shell) tokenFilter(f workflow.TokenFilter, set url.Values) filter {
 	for _, st := range access.GrantStates {
 		states = append(states, option{Value: string(st), Label: s.T(grantStateKey(st)), Checked: f.Status == st})
 	}
-	b.Selects = []selectBox{{ID: "q-status", Name: "status", Label: s.T("filter.status"), Options: states}}
+	b.Selects = []selectBox{
+		{ID: "q-status", Name: "status", Label: s.T("filter.status"), Options: states},
+		s.anyOf("role", string(f.Affiliation), []string{"student", "faculty", "staff"}, func(k string) string { return s.T("who." + k) }),
+		s.anyOf("ai", f.AI, access.AIUses, func(k string) string { return s.T("filter.ai_" + k) }),
+	}
+	line := func(name, value string) field {
+		return field{ID: "q-" + name, Name: name, Type: "text", Label: s.T("filter." + name), Value: value, Max: access.MaxShort}
+	}
+	idle := field{ID: "q-idle_days", Name: "idle_days", Type: "number", Label: s.T("filter.idle_for")}
+	if f.IdleDays > 0 {
+		idle.Value = strconv.Itoa(f.IdleDays)
+	}
 	before := field{ID: "q-ends_before", Name: "ends_before", Type: "date", Label: s.T("filter.ends_before"), Value: s.isoDate(f.EndsBefore)}
-	b.Inputs = []field{before, s.searchField(f.Search)}
+	b.Inputs = []field{line("course", f.Course), line("sponsor", f.Sponsor), line("vendor", f.Vendor), before, idle, s.searchField(f.Search)}
+	same := func(v string) string { return v }
 	b.Chips = s.chips("/tokens", set, map[string]func(string) string{
-		"status": func(v string) string { return s.T(grantStateKey(access.GrantState(v))) },
+		"status":  func(v string) string { return s.T(grantStateKey(access.GrantState(v))) },
+		"role":    func(v string) string { return s.affiliation(access.Affiliation(v)) },
+		"ai":      func(v string) string { return s.T("filter.ai_" + v) },
+		"course":  func(v string) string { return s.T("filter.course_chip", "Name", v) },
+		"sponsor": func(v string) string { return s.T("filter.sponsor_chip", "Name", v) },
+		"vendor":  func(v string) string { return s.T("filter.vendor_chip", "Name", v) },
 		"ends_before": func(string) string {
 			return s.T("filter.ends_before_chip", "Date", s.P.Date(f.EndsBefore))
 		},
-		"q": func(v string) string { return v },
+		"idle_days": func(string) string { return s.T("filter.idle_chip", "Count", f.IdleDays) },
+		"q":         same,
 	})
 	return b
 }
@@ -78,6 +137,7 @@ func grantStateKey(st access.GrantState) string { return "filter.token_" + strin
 
 func (s Shell) tokenTable(cs []workflow.Case) table {
 	t := table{ID: "tokens", Caption: s.T("tokens.caption")}
+	t.PickLabel = s.T("col.pick")
 	t.Columns = s.columns("col.token", "col.owner", "col.ends", "col.last_used", "col.sponsor", "col.status", "col.actions")
 	for _, c := range cs {
 		if c.Grant == nil {
@@ -101,6 +161,10 @@ func (s Shell) tokenTable(cs []workflow.Case) table {
 		}
 		if c.Can[access.Revoke] {
 			as = append(as, s.goTo(danger, "act.revoke", grantPath(c.Grant, "/revoke")))
+		}
+		if c.Can[access.Revoke] && slices.Contains(access.MassTargets, g.State) {
+			t.Pick = "chosen"
+			r.Box = &box{Name: "grant", Value: g.ID, Label: s.T("mass.pick", "Title", s.title(c), "Name", s.name(c, g.Owner))}
 		}
 		r.Cells = s.cells(t.Columns[1:],
 			cell{HTML: s.value(s.name(c, g.Owner), ""), Small: template.HTML(template.HTMLEscapeString(s.affiliation(c.Request.Affiliation)))}, //nolint:gosec // escaped

@@ -301,57 +301,6 @@ func (s *Service) Queue(ctx context.Context, sess Session, q QueueFilter) (Queue
 	return out, err
 }
 
-// Tokens is one page of all tokens, for reviewers.
-func (s *Service) Tokens(ctx context.Context, sess Session, q TokenFilter) (TokenList, error) {
-	who, err := s.reviewing(ctx, sess)
-	if err != nil {
-		return TokenList{}, err
-	}
-	gq := store.GrantQuery{Tenant: sess.Tenant, Search: strings.TrimSpace(q.Search), EndsBefore: q.EndsBefore, Order: store.Ends, Limit: pageSize, States: liveStates}
-	if q.Status != "" {
-		if !slices.Contains(access.GrantStates, q.Status) {
-			return TokenList{}, access.ErrInvalid
-		}
-		gq.States = []access.GrantState{q.Status}
-	}
-	var out TokenList
-	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		if out.Total, err = tx.CountGrants(gq); err != nil {
-			return err
-		}
-		at, after := splitCursor(q.After)
-		gq.After, out.From = store.Cursor(after), at+1
-		gq.Limit = pageSize + 1
-		gs, err := tx.Grants(gq)
-		if err != nil {
-			return err
-		}
-		if len(gs) > pageSize {
-			gs = gs[:pageSize]
-			out.Next = joinCursor(at+pageSize, string(gq.Next(gs[pageSize-1])))
-		}
-		for _, g := range gs {
-			r, err := tx.Request(sess.Tenant, g.RequestID)
-			if err != nil {
-				return err
-			}
-			c, err := s.see(tx, who, r)
-			if err != nil {
-				return err
-			}
-			c.Grant = &g
-			s.buttons(&c, who)
-			out.Rows = append(out.Rows, c)
-			if g.State.Live() && !g.CheckedAt.IsZero() && (out.CheckedAt.IsZero() || g.CheckedAt.Before(out.CheckedAt)) {
-				out.CheckedAt = g.CheckedAt
-			}
-		}
-		out.Cap, err = learnedCap(tx, sess.Tenant)
-		return err
-	})
-	return out, err
-}
-
 // Token is one token opened by whoever has a part in it.
 func (s *Service) Token(ctx context.Context, sess Session, id string) (TokenPage, error) {
 	f, err := s.far(ctx, sess.Tenant, sess.Platform)

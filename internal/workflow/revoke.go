@@ -238,6 +238,9 @@ func (s *Service) endJob(ctx context.Context, j jobs.Job) error {
 	if err != nil || g.State != access.Revoking {
 		return err
 	}
+	if busy, err := s.massAtWork(ctx, g); err != nil || busy {
+		return errors.Join(err, jobs.Later(time.Hour))
+	}
 	if err := s.finishEnd(ctx, f, g); err != nil {
 		s.Log.WarnContext(ctx, "a token is not proven gone", "grant", g.ID, "tries", g.Tries+1, "err", err)
 		if g.Stuck(s.Now()) {

@@ -273,10 +273,15 @@ type Queue struct {
 
 // TokenFilter is the filter bar of Tokens.
 type TokenFilter struct {
-	Status     access.GrantState // "" = live
-	Search     string
-	EndsBefore time.Time
-	After      string
+	Status      access.GrantState // "" = live
+	Affiliation access.Affiliation
+	AI          string
+	// Course, Sponsor and Vendor are as typed: part of a name, or a Canvas id.
+	Course, Sponsor, Vendor string
+	IdleDays                int // not used for so many days; 0 = any
+	Search                  string
+	EndsBefore              time.Time
+	After                   string
 }
 
 // TokenList is one page of Tokens.
@@ -289,6 +294,9 @@ type TokenList struct {
 	CheckedAt time.Time
 	// Cap is what was learned of this Canvas's longest life.
 	Cap LearnedCap
+	// Targets are the tokens that match the filter and can be revoked together;
+	// Masses is how many mass revocations there were.
+	Targets, Masses int
 }
 
 // TokenPage is one token opened.

@@ -24,8 +24,11 @@ const (
 	jobEnd     = "grant.end"     // delete a token and prove it
 	jobNotice  = "notice"
 	jobDigest  = "notice.reviewers"
-	jobTick    = "tick"  // what time brings: lapses, ends, reminders
-	jobPurge   = "purge" // what is kept no longer
+	jobTick    = "tick"     // what time brings: lapses, ends, reminders
+	jobPurge   = "purge"    // what is kept no longer
+	jobMass    = "mass.run" // end the tokens of a mass revocation
+
+	jobMassNotice = "mass.notice"
 )
 
 type grantRef struct {
@@ -55,6 +58,7 @@ func (s *Service) Handlers() map[string]jobs.Handler {
 		jobEnd: s.endJob, jobFreeze: s.freezeHandler, jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobTick: s.tickHandler, jobPurge: s.purgeHandler,
 		jobNightly: s.nightlyHandler, jobInventory: s.inventoryHandler, jobOwners: s.ownersHandler, jobRemove: s.removeHandler,
 		jobAdopt: s.adoptHandler, jobFoundNotice: s.foundNoticeHandler,
+		jobMass: s.massHandler, jobMassNotice: s.massNoticeHandler,
 	}
 }
 
@@ -313,6 +317,9 @@ func (s *Service) purgeHandler(ctx context.Context, _ jobs.Job) error {
 	now := s.Now()
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		if _, err := tx.PurgeSessions(now); err != nil {
+			return err
+		}
+		if _, err := tx.PurgeMassPlans(now.Add(-massPlanLife)); err != nil {
 			return err
 		}
 		_, err := tx.PurgeKept(now.Add(-keptLife))

@@ -1,0 +1,475 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// Limits of mass revocations.
+const (
+	// MaxChosen is how many tokens can be chosen one by one.
+	MaxChosen   = 200
+	massesShown = 50
+	groupsShown = 5
+	// massPlanLife is how long a plan that was never started is kept.
+	massPlanLife = 7 * 24 * time.Hour
+)
+
+// MassPage is one mass revocation: its plan, how far it has come, or its report.
+type MassPage struct {
+	access.Mass
+	Counts store.MassCounts
+	// ByName is who planned or started it, where that is a person.
+	ByName string
+	// Roles, Courses and Vendors are the largest groups of its tokens.
+	Roles, Courses, Vendors []store.MassGroup
+	// Missing is how many of the chosen tokens are not in the plan: they have
+	// ended, or are none of this school's.
+	Missing int
+}
+
+// StillUsable is how many tokens were tried in vain, where that has gone on for
+// too long.
+func (p MassPage) StillUsable(now time.Time) int {
+	if p.State != access.MassRunning || now.Sub(p.StartedAt) < access.StuckAfter {
+		return 0
+	}
+	return p.Counts.Retrying
+}
+
+// Took is how long it has run, or ran.
+func (p MassPage) Took(now time.Time) time.Duration {
+	switch {
+	case p.StartedAt.IsZero():
+		return 0
+	case !p.EndedAt.IsZero():
+		return p.EndedAt.Sub(p.StartedAt)
+	}
+	return now.Sub(p.StartedAt)
+}
+
+// MassChoice is which tokens to plan for: those with the given ids, or, without
+// any, all that the filter of the Tokens page selects.
+type MassChoice struct {
+	IDs    []string
+	Filter TokenFilter
+}
+
+// PlanMass makes a plan of a mass revocation: which tokens, of how many people,
+// and how long it will take. It ends nothing. It is for reviewers; a choice that
+// selects no token that could be revoked is a *access.FormError.
+func (s *Service) PlanMass(ctx context.Context, sess Session, choice MassChoice) (MassPage, error) {
+	p, err := s.planMass(ctx, sess, choice)
+	if err != nil {
+		return MassPage{}, s.noteRefusal(ctx, sess, string(sess.Tenant), access.Revoke, err)
+	}
+	return p, nil
+}
+
+func (s *Service) planMass(ctx context.Context, sess Session, choice MassChoice) (MassPage, error) {
+	who, err := s.reviewing(ctx, sess)
+	if err != nil {
+		return MassPage{}, err
+	}
+	if sess.NoWrites != "" {
+		return MassPage{}, access.Refuse(sess.NoWrites)
+	}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return MassPage{}, err
+	}
+	m := s.newMass(sess.Tenant, string(who.Person))
+	var q store.GrantQuery
+	words := ""
+	if len(choice.IDs) > 0 {
+		ids := slices.Compact(slices.Sorted(slices.Values(choice.IDs)))
+		if len(ids) > MaxChosen || slices.ContainsFunc(ids, func(id string) bool { return !strings.HasPrefix(id, "grt_") || len(id) > 40 }) {
+			return MassPage{}, access.ErrInvalid
+		}
+		q, words = store.GrantQuery{Tenant: sess.Tenant, IDs: ids, States: access.MassTargets}, "chosen one by one"
+	} else if filter, ok := choice.Filter.asMass(); ok {
+		m.Filter = filter
+		q = store.MassQuery(sess.Tenant, filter, m.PlannedAt)
+	} else {
+		// What was typed selects more loosely than a filter of the grammar: the
+		// plan is the tokens that the person was shown.
+		if q, err = s.query(sess, choice.Filter); err != nil {
+			return MassPage{}, err
+		}
+		shown, err := json.Marshal(choice.Filter)
+		if err != nil {
+			return MassPage{}, err
+		}
+		q, words = targets(q), "shown by "+string(shown)
+	}
+	m, err = s.storePlan(ctx, f, m, q, words)
+	if err != nil {
+		return MassPage{}, err
+	}
+	p, err := s.massPage(ctx, sess.Tenant, m.ID)
+	if len(choice.IDs) > 0 {
+		p.Missing = len(q.IDs) - p.Tokens
+	}
+	return p, err
+}
+
+// asMass is the filter of the command's grammar that selects the same tokens,
+// where there is one.
+func (q TokenFilter) asMass() (access.MassFilter, bool) {
+	f := access.MassFilter{Role: q.Affiliation, AI: q.AI, Vendor: strings.TrimSpace(q.Vendor), IdleDays: q.IdleDays}
+	if q.Status != "" || q.Course != "" || q.Sponsor != "" || strings.TrimSpace(q.Search) != "" || !q.EndsBefore.IsZero() {
+		return f, false
+	}
+	if f == (access.MassFilter{}) {
+		f.All = true
+	}
+	again, err := access.ParseMassFilter(f.String()) // a comma in a name has no place in the grammar
+	return f, err == nil && again == f
+}
+
+func (s *Service) newMass(tenant access.TenantID, by string) access.Mass {
+	return access.Mass{ID: store.NewID("mas"), Tenant: tenant, Version: 1, State: access.MassPlanned, By: by, PlannedAt: s.Now()}
+}
+
+// storePlan stores a plan over what q selects.
+func (s *Service) storePlan(ctx context.Context, f far, m access.Mass, q store.GrantQuery, words string) (access.Mass, error) {
+	rate := s.massRate(ctx, f)
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		var err error
+		if m.Tokens, m.People, err = tx.CountMass(q); err != nil {
+			return err
+		}
+		if m.Tokens == 0 {
+			return massForm("count", "mass.nothing", nil)
+		}
+		m.Estimate = rate.estimate(m.Tokens, m.People)
+		m, err = tx.PlanMass(m, q, s.tellMass(access.Mass{}, m, m.By, audit.MassPlan), massDetail(m, words))
+		return err
+	})
+	return m, err
+}
+
+func massForm(field, code string, args map[string]any) error {
+	f := &access.FormError{}
+	f.Add(field, code, args)
+	return f
+}
+
+// tellMass is the audit row of a mass revocation's move.
+func (s *Service) tellMass(before, after access.Mass, actor string, do audit.Action) audit.Event {
+	e := s.event(after.Tenant, actor, do, after.ID)
+	e.From, e.To, e.Version = string(before.State), string(after.State), after.Version
+	return e
+}
+
+func massDetail(m access.Mass, words string) *audit.Detail {
+	d := map[string]string{"tokens": strconv.Itoa(m.Tokens), "people": strconv.Itoa(m.People), "estimate": m.Estimate.String()}
+	if !m.Picked() {
+		d["filter"] = m.Filter.String()
+	}
+	if words != "" {
+		d["selection"] = words
+	}
+	if m.Reason != "" {
+		d["quote"] = m.Reason
+	}
+	return audit.NewDetail(d)
+}
+
+// StartMass starts a planned mass revocation. It takes a fresh launch, a reviewer
+// whom Canvas confirms now, a reason, and the number of tokens as typed by the
+// person. If other tokens than the plan's are selected by now, nothing starts:
+// the plan is made anew, and the *access.FormError tells the new number. Starting
+// what runs or is done changes nothing.
+func (s *Service) StartMass(ctx context.Context, sess Session, id, typed, reason string) (MassPage, error) {
+	p, err := s.startMassBy(ctx, sess, id, typed, reason)
+	if err != nil {
+		return MassPage{}, s.noteRefusal(ctx, sess, id, access.Revoke, err)
+	}
+	s.nudge()
+	return p, nil
+}
+
+func (s *Service) startMassBy(ctx context.Context, sess Session, id, typed, reason string) (MassPage, error) {
+	who, err := s.reviewing(ctx, sess)
+	if err != nil {
+		return MassPage{}, err
+	}
+	p, err := s.massPage(ctx, sess.Tenant, id)
+	if err != nil {
+		return MassPage{}, err
+	}
+	switch {
+	case sess.NoWrites != "":
+		return MassPage{}, access.Refuse(sess.NoWrites)
+	case p.State != access.MassPlanned:
+		return p, nil
+	case !who.Fresh(s.Now()):
+		return MassPage{}, access.Refuse(access.WhyStale)
+	}
+	if err := checkStart(p.Mass, typed, reason); err != nil {
+		return MassPage{}, err
+	}
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return MassPage{}, err
+	}
+	if who, err = s.decider(ctx, f, sess); err != nil {
+		return MassPage{}, err
+	}
+	if err := s.startMass(ctx, f, p.Mass, reason, string(who.Person), 0); err != nil {
+		return MassPage{}, err
+	}
+	return s.massPage(ctx, sess.Tenant, id)
+}
+
+// checkStart holds what was typed against the plan.
+func checkStart(m access.Mass, typed, reason string) error {
+	f := &access.FormError{}
+	if n, err := strconv.Atoi(strings.TrimSpace(typed)); err != nil || n != m.Tokens {
+		f.Add("count", "mass.count", map[string]any{"Count": m.Tokens})
+	}
+	if strings.TrimSpace(reason) == "" {
+		f.Add("reason", "reason.revoke", nil)
+	}
+	return f.Err()
+}
+
+// startMass starts m for whoever may, with the job that works on it after delay.
+func (s *Service) startMass(ctx context.Context, f far, m access.Mass, reason, actor string, delay time.Duration) error {
+	rate := s.massRate(ctx, f)
+	var changed error
+	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+		changed = nil
+		now, err := tx.Mass(m.Tenant, m.ID)
+		if err != nil {
+			return err
+		}
+		if now.State != access.MassPlanned {
+			return nil // somebody else pressed first; it runs
+		}
+		if now.Version != m.Version {
+			changed = massForm("count", "mass.changed", map[string]any{"Was": m.Tokens, "Count": now.Tokens})
+			return nil
+		}
+		q := planned(now)
+		same, count, err := tx.SameMass(now, q)
+		if err != nil {
+			return err
+		}
+		next := now
+		next.Version++
+		if !same {
+			changed = massForm("count", "mass.changed", map[string]any{"Was": now.Tokens, "Count": count})
+			if next.Tokens, next.People, err = tx.CountMass(q); err != nil {
+				return err
+			}
+			next.Estimate = rate.estimate(next.Tokens, next.People)
+			_, err := tx.ReplanMass(next, q, s.tellMass(now, next, actor, audit.MassPlan), massDetail(next, "planned anew: the selection had changed"))
+			return err
+		}
+		next.State, next.StartedAt, next.Reason, next.By = access.MassRunning, s.Now(), reason, actor
+		return tx.SaveMass(next, s.tellMass(now, next, actor, audit.MassStart), massDetail(next, ""), massJob(next, s.Now().Add(delay)))
+	})
+	return errors.Join(err, changed)
+}
+
+// planned is the query that a plan is held against: its filter, or, where the
+// tokens were chosen, those of them that can still be revoked.
+func planned(m access.Mass) store.GrantQuery {
+	if !m.Picked() {
+		return store.MassQuery(m.Tenant, m.Filter, m.PlannedAt)
+	}
+	return store.GrantQuery{Tenant: m.Tenant, ItemOf: m.ID, States: access.MassTargets}
+}
+
+type massRef struct {
+	Mass string `json:"mass"`
+}
+
+func massJob(m access.Mass, at time.Time) jobs.Insert {
+	data, _ := json.Marshal(massRef{m.ID}) // always marshals
+	return enqueue(m.Tenant, jobMass, jobMass+":"+m.ID, data, at)
+}
+
+// Mass is one mass revocation of the session's school, for reviewers.
+func (s *Service) Mass(ctx context.Context, sess Session, id string) (MassPage, error) {
+	if _, err := s.reviewing(ctx, sess); err != nil {
+		return MassPage{}, err
+	}
+	return s.massPage(ctx, sess.Tenant, id)
+}
+
+// Masses are the mass revocations that run or ran, newest first, for reviewers.
+func (s *Service) Masses(ctx context.Context, sess Session) ([]MassPage, error) {
+	if _, err := s.reviewing(ctx, sess); err != nil {
+		return nil, err
+	}
+	var out []MassPage
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		ms, err := tx.Masses(sess.Tenant, massesShown, access.MassRunning, access.MassDone)
+		if err != nil {
+			return err
+		}
+		out = make([]MassPage, len(ms))
+		for i, m := range ms {
+			out[i].Mass = m
+			if err := nameMass(tx, &out[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// nameMass adds counts and the name of who acted.
+func nameMass(tx *store.Tx, p *MassPage) error {
+	var err error
+	if p.Counts, err = tx.MassCounts(p.ID); err != nil {
+		return err
+	}
+	people, err := tx.People(p.Tenant, []access.PersonID{access.PersonID(p.By)})
+	p.ByName = people[access.PersonID(p.By)].Name
+	return err
+}
+
+func (s *Service) massPage(ctx context.Context, tenant access.TenantID, id string) (MassPage, error) {
+	var p MassPage
+	if !strings.HasPrefix(id, "mas_") || len(id) > 40 {
+		return p, access.ErrNotFound
+	}
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		p = MassPage{}
+		if p.Mass, err = tx.Mass(tenant, id); err != nil {
+			return err
+		}
+		if err := nameMass(tx, &p); err != nil {
+			return err
+		}
+		for by, into := range map[store.MassBy]*[]store.MassGroup{store.MassByRole: &p.Roles, store.MassByCourse: &p.Courses, store.MassByVendor: &p.Vendors} {
+			if *into, err = tx.MassGroups(id, by, groupsShown); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return p, err
+}
+
+// MassRow is one line of a mass revocation's report.
+type MassRow struct {
+	store.MassWork
+	Code, Owner, Sponsor string
+}
+
+// MassReport gives every token of a mass revocation to row, with what proves it
+// gone. It is for reviewers.
+func (s *Service) MassReport(ctx context.Context, sess Session, id string, row func(MassRow) error) error {
+	if _, err := s.Mass(ctx, sess, id); err != nil {
+		return err
+	}
+	after := ""
+	for {
+		var part []MassRow
+		err := s.Store.Read(ctx, func(tx *store.Tx) error {
+			var err error
+			part, err = massRows(tx, sess.Tenant, id, after)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range part {
+			if err := row(r); err != nil {
+				return errors.Join(errStopExport, err)
+			}
+			after = r.Grant.ID
+		}
+		if len(part) < exportPart {
+			return nil
+		}
+	}
+}
+
+func massRows(tx *store.Tx, tenant access.TenantID, id, after string) ([]MassRow, error) {
+	ws, err := tx.MassItems(id, after, exportPart)
+	if err != nil {
+		return nil, err
+	}
+	var ids []access.PersonID
+	for _, w := range ws {
+		ids = append(ids, w.Grant.Owner, w.Grant.Sponsor)
+	}
+	people, err := tx.People(tenant, compactIDs(ids...))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]MassRow, len(ws))
+	for i, w := range ws {
+		r, err := tx.Request(tenant, w.Grant.RequestID)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = MassRow{MassWork: w, Code: r.Code(), Owner: people[w.Grant.Owner].Name, Sponsor: people[w.Grant.Sponsor].Name}
+	}
+	return out, nil
+}
+
+// massRate is what is known of how fast deletions go.
+type massRate struct {
+	cost    float64       // units of Canvas's bucket for a call
+	latency time.Duration // of a call
+}
+
+// Assumed where nothing was measured yet. Canvas counts CPU seconds and seconds
+// of its database: a call costs a fraction of a unit, seldom more.
+const (
+	assumedCost    = 1.0
+	assumedLatency = 150 * time.Millisecond
+)
+
+// massRate measures one call, and asks the client what calls have cost so far.
+func (s *Service) massRate(ctx context.Context, f far) massRate {
+	r := massRate{assumedCost, assumedLatency}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	began := s.Now()
+	if _, err := f.Permissions(ctx, f.root(), canvas.PermissionDeleteTokens, canvas.PermissionViewTokens); s.heard(f.tenant.ID, err) != nil {
+		s.Log.WarnContext(ctx, "Canvas could not be asked; the estimate is an assumption", "err", err)
+		return r
+	}
+	r.latency = s.Now().Sub(began)
+	if known := f.Rate(); known.Calls > 0 {
+		r.cost = known.Spent / float64(known.Calls)
+	}
+	return r
+}
+
+// A token takes a deletion and a look whether it is there; its owner, a look at
+// the owner and one at their list. The permissions are confirmed every 3 minutes.
+const (
+	callsPerToken = 2
+	callsPerOwner = 2
+)
+
+// estimate is how long so many deletions with their proofs take, one call after
+// the other: the time of the calls, or what Canvas's bucket lets through.
+func (r massRate) estimate(tokens, people int) time.Duration {
+	calls := float64(callsPerToken*tokens + callsPerOwner*people + 1)
+	slow := time.Duration(calls * float64(r.latency))
+	floor := time.Duration((calls*r.cost - canvas.BulkBurst) / canvas.Drain * float64(time.Second))
+	return max(slow, floor, time.Second).Round(time.Second)
+}

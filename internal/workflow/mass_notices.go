@@ -1,0 +1,151 @@
+package workflow
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// massNoticeEvery spreads the notices of a large mass revocation, so that they
+// neither use up Canvas's rate limit nor hold up other work.
+const massNoticeEvery = 3 * time.Second
+
+// massTelling is the data of a notice about a mass revocation: one for each
+// person, whatever the number of their tokens.
+type massTelling struct {
+	Mass   string          `json:"mass"`
+	To     access.PersonID `json:"to"`
+	As     notify.Audience `json:"as"`
+	Tokens int             `json:"tokens,omitempty"`
+}
+
+func (w *massWork) massNotice(to access.PersonID, at time.Time) jobs.Insert {
+	return massTold(w.m, massTelling{Mass: w.m.ID, To: to, As: notify.AsReviewer}, at)
+}
+
+func massTold(m access.Mass, t massTelling, at time.Time) jobs.Insert {
+	data, _ := json.Marshal(t) // always marshals
+	return enqueue(m.Tenant, jobMassNotice, fmt.Sprintf("%s:%s:%s:%s", jobMassNotice, m.ID, t.As, t.To), data, at)
+}
+
+// tellOwner tells an owner whose tokens of this mass revocation are all gone.
+func (w *massWork) tellOwner(tx *store.Tx, owner access.PersonID) error {
+	gone, left, err := tx.MassOf(w.m.ID, owner)
+	if err != nil || left > 0 || gone == 0 {
+		return err
+	}
+	return tx.InsertJob(massTold(w.m, massTelling{w.m.ID, owner, notify.AsRequester, gone}, w.Now()))
+}
+
+// tellOwners tells everybody who can be told by now: the owners whose tokens are
+// all gone, and, when every token is, the sponsors. Those who were told are not
+// told again.
+func (w *massWork) tellOwners(ctx context.Context) error {
+	var todo []jobs.Insert
+	err := w.Store.Read(ctx, func(tx *store.Tx) error {
+		owners, err := tx.MassOwners(w.m.ID)
+		if err != nil {
+			return err
+		}
+		c, err := tx.MassCounts(w.m.ID)
+		if err != nil {
+			return err
+		}
+		var sponsors []store.MassPerson
+		if c.Left() == 0 {
+			if sponsors, err = tx.MassSponsors(w.m.ID); err != nil {
+				return err
+			}
+		}
+		todo = nil
+		at := w.Now()
+		for as, people := range map[notify.Audience][]store.MassPerson{notify.AsRequester: owners, notify.AsSponsor: sponsors} {
+			for _, p := range people {
+				todo = append(todo, massTold(w.m, massTelling{w.m.ID, p.Person, as, p.Gone}, at))
+				at = at.Add(massNoticeEvery)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for len(todo) > 0 {
+		n := min(len(todo), massBatch)
+		err := w.Store.InTx(ctx, func(tx *store.Tx) error {
+			for _, j := range todo[:n] {
+				if err := tx.InsertJob(j); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		todo = todo[n:]
+	}
+	return nil
+}
+
+// massNoticeHandler sends one notice about a mass revocation. Its calls wait
+// their turn behind what people are waiting for.
+func (s *Service) massNoticeHandler(ctx context.Context, j jobs.Job) error {
+	var t massTelling
+	if err := json.Unmarshal(j.Data, &t); err != nil {
+		return jobs.Permanent(err)
+	}
+	tenant := access.TenantID(j.Tenant)
+	f, err := s.far(ctx, tenant, "")
+	if err != nil {
+		return err
+	}
+	var to store.Person
+	facts := told{object: t.Mass, Facts: notify.Facts{Occasion: t.Mass, Tokens: t.Tokens, Team: f.tenant.School.CanvasTeam,
+		Contact: f.tenant.School.Contact, SettingsLink: settingsLink(f)}}
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		m, err := tx.Mass(tenant, t.Mass)
+		if err != nil {
+			return err
+		}
+		people, err := tx.People(tenant, compactIDs(access.PersonID(m.By), t.To))
+		if err != nil {
+			return err
+		}
+		facts.Reason, facts.By, facts.At = m.Reason, people[access.PersonID(m.By)].Name, first(m.EndedAt, m.StartedAt)
+		if t.To == toReviewers {
+			c, err := tx.MassCounts(m.ID)
+			facts.Tokens, facts.Before, facts.People = c.Gone, c.EndedBefore, m.People
+			return err
+		}
+		var ok bool
+		if to, ok = people[t.To]; !ok {
+			return access.ErrNotFound
+		}
+		return nil
+	})
+	if errors.Is(err, access.ErrNotFound) {
+		return jobs.Permanent(err)
+	}
+	if err != nil {
+		return err
+	}
+	ctx = canvas.Paced(ctx)
+	if t.To == toReviewers {
+		if facts.Tokens == 0 {
+			return nil // everything had ended before: nothing was revoked
+		}
+		facts.Link = s.toolLink(f, "accounts/"+f.root(), "account_navigation", "/go/"+t.Mass)
+		return s.sendReviewers(ctx, f, notify.MassDone, facts, j.Claim > 1)
+	}
+	facts.Link = s.toolLink(f, "users/"+to.CanvasUser, "user_navigation", "/")
+	return s.send(ctx, f, notify.MassRevoked, facts, to, t.As, j.Claim > 1)
+}

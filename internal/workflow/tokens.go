@@ -1,0 +1,158 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// maxIdleDays bounds the filter's days, as the command's grammar does.
+const maxIdleDays = 3650
+
+// query is what the filter selects in a tenant, soonest end first. It refuses
+// values that the page does not offer with access.ErrInvalid.
+func (s *Service) query(sess Session, q TokenFilter) (store.GrantQuery, error) {
+	if q.IdleDays < 0 || q.IdleDays > maxIdleDays || (q.AI != "" && !slices.Contains(access.AIUses, q.AI)) ||
+		!slices.Contains([]access.Affiliation{"", access.Student, access.Faculty, access.Staff}, q.Affiliation) {
+		return store.GrantQuery{}, access.ErrInvalid
+	}
+	gq := store.GrantQuery{Tenant: sess.Tenant, States: liveStates, Affiliation: q.Affiliation, AI: q.AI, CourseText: q.Course, SponsorText: q.Sponsor,
+		Vendor: q.Vendor, Search: strings.TrimSpace(q.Search), EndsBefore: q.EndsBefore, Order: store.Ends}
+	if q.IdleDays > 0 {
+		gq.UnusedSince = s.Now().AddDate(0, 0, -q.IdleDays)
+	}
+	if q.Status != "" {
+		if !slices.Contains(access.GrantStates, q.Status) {
+			return store.GrantQuery{}, access.ErrInvalid
+		}
+		gq.States = []access.GrantState{q.Status}
+	}
+	return gq, nil
+}
+
+// targets narrows a query to what a mass revocation may end.
+func targets(gq store.GrantQuery) store.GrantQuery {
+	gq.States = slices.DeleteFunc(slices.Clone(gq.States), func(st access.GrantState) bool { return !slices.Contains(access.MassTargets, st) })
+	if len(gq.States) == 0 {
+		gq.IDs = []string{} // no state at all would select every one
+	}
+	return gq
+}
+
+// Tokens is one page of all tokens, for reviewers.
+func (s *Service) Tokens(ctx context.Context, sess Session, q TokenFilter) (TokenList, error) {
+	who, err := s.reviewing(ctx, sess)
+	if err != nil {
+		return TokenList{}, err
+	}
+	gq, err := s.query(sess, q)
+	if err != nil {
+		return TokenList{}, err
+	}
+	var out TokenList
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		out = TokenList{}
+		if out.Total, err = tx.CountGrants(gq); err != nil {
+			return err
+		}
+		if out.Targets, err = tx.CountGrants(targets(gq)); err != nil {
+			return err
+		}
+		masses, err := tx.Masses(sess.Tenant, massesShown, access.MassRunning, access.MassDone)
+		if err != nil {
+			return err
+		}
+		out.Masses = len(masses)
+		at, after := splitCursor(q.After)
+		gq.After, out.From = store.Cursor(after), at+1
+		gq.Limit = pageSize + 1
+		gs, err := tx.Grants(gq)
+		if err != nil {
+			return err
+		}
+		if len(gs) > pageSize {
+			gs = gs[:pageSize]
+			out.Next = joinCursor(at+pageSize, string(gq.Next(gs[pageSize-1])))
+		}
+		for _, g := range gs {
+			c, err := s.seeGrant(tx, who, g)
+			if err != nil {
+				return err
+			}
+			out.Rows = append(out.Rows, c)
+			if g.State.Live() && !g.CheckedAt.IsZero() && (out.CheckedAt.IsZero() || g.CheckedAt.Before(out.CheckedAt)) {
+				out.CheckedAt = g.CheckedAt
+			}
+		}
+		out.Cap, err = learnedCap(tx, sess.Tenant)
+		return err
+	})
+	return out, err
+}
+
+// seeGrant is a grant with the request behind it, as who sees them.
+func (s *Service) seeGrant(tx *store.Tx, who access.Actor, g access.Grant) (Case, error) {
+	r, err := tx.Request(g.Tenant, g.RequestID)
+	if err != nil {
+		return Case{}, err
+	}
+	c, err := s.see(tx, who, r)
+	if err != nil {
+		return Case{}, err
+	}
+	c.Grant = &g
+	s.buttons(&c, who)
+	return c, nil
+}
+
+// exportPart is how many rows of an export are read at a time.
+const exportPart = 500
+
+// errStopExport ends an export whose reader has gone.
+var errStopExport = errors.New("the rows are wanted no more")
+
+// ExportTokens gives every token that a filter selects to row, in the list's
+// order. It is for reviewers.
+func (s *Service) ExportTokens(ctx context.Context, sess Session, q TokenFilter, row func(Case) error) error {
+	who, err := s.reviewing(ctx, sess)
+	if err != nil {
+		return err
+	}
+	gq, err := s.query(sess, q)
+	if err != nil {
+		return err
+	}
+	gq.Limit = exportPart
+	for {
+		var part []Case
+		var last access.Grant
+		err := s.Store.Read(ctx, func(tx *store.Tx) error {
+			part = nil
+			gs, err := tx.Grants(gq)
+			for _, g := range gs {
+				c, err := s.seeGrant(tx, who, g)
+				if err != nil {
+					return err
+				}
+				part, last = append(part, c), g
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, c := range part {
+			if err := row(c); err != nil {
+				return errors.Join(errStopExport, err)
+			}
+		}
+		if len(part) < exportPart {
+			return nil
+		}
+		gq.After = gq.Next(last)
+	}
+}
