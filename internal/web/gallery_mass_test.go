@@ -4,16 +4,15 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // galleryMass is a mass revocation of twelve tokens in the given state.
-func galleryMass(st access.MassState, c store.MassCounts) workflow.MassPage {
+func galleryMass(st access.MassState, c workflow.MassCounts) workflow.MassPage {
 	m := workflow.MassPage{Mass: access.Mass{ID: "mas_AAAAAAAAAAAAAAAAAAAAAAAAAA", Version: 1, State: st, Filter: access.MassFilter{Role: access.Student, Vendor: "Acme", IdleDays: 90},
 		By: string(dana), PlannedAt: days(-0.01), Tokens: 12, People: 9, Estimate: 40 * time.Second}, Counts: c, ByName: "Dana Ortiz",
-		Roles: []store.MassGroup{{Word: "student", Tokens: 12}}, Courses: []store.MassGroup{{Word: "BIO 201", Tokens: 8}, {Word: "", Tokens: 4}},
-		Vendors: []store.MassGroup{{Word: "acme", Tokens: 12}}}
+		Roles: []workflow.MassGroup{{Word: "student", Tokens: 12}}, Courses: []workflow.MassGroup{{Word: "BIO 201", Tokens: 8}, {Word: "", Tokens: 4}},
+		Vendors: []workflow.MassGroup{{Word: "acme", Tokens: 12}}}
 	if st != access.MassPlanned {
 		m.StartedAt, m.Reason = days(-0.005), "The company reported a breach."
 	}
@@ -24,17 +23,17 @@ func galleryMass(st access.MassState, c store.MassCounts) workflow.MassPage {
 }
 
 func massExhibits() []exhibit {
-	plan := galleryMass(access.MassPlanned, store.MassCounts{Waiting: 12, Untried: 12})
-	running := galleryMass(access.MassRunning, store.MassCounts{Ending: 5, Gone: 6, EndedBefore: 1, Retrying: 1, Untried: 4})
-	stuck := galleryMass(access.MassRunning, store.MassCounts{Ending: 1, Gone: 11, Retrying: 1})
+	plan := galleryMass(access.MassPlanned, workflow.MassCounts{Waiting: 12, Untried: 12})
+	running := galleryMass(access.MassRunning, workflow.MassCounts{Ending: 5, Gone: 6, EndedBefore: 1, Retrying: 1, Untried: 4})
+	stuck := galleryMass(access.MassRunning, workflow.MassCounts{Ending: 1, Gone: 11, Retrying: 1})
 	stuck.ID = "mas_BBBBBBBBBBBBBBBBBBBBBBBBBB"
 	stuck.StartedAt, stuck.ByName, stuck.By, stuck.Filter = days(-0.1), "", "operator:root", access.MassFilter{All: true}
-	done := galleryMass(access.MassDone, store.MassCounts{Gone: 11, EndedBefore: 1})
+	done := galleryMass(access.MassDone, workflow.MassCounts{Gone: 11, EndedBefore: 1})
 	done.ID = "mas_CCCCCCCCCCCCCCCCCCCCCCCCCC"
-	picked := galleryMass(access.MassPlanned, store.MassCounts{Waiting: 2, Untried: 2})
+	picked := galleryMass(access.MassPlanned, workflow.MassCounts{Waiting: 2, Untried: 2})
 	picked.Filter, picked.Tokens, picked.People, picked.Missing, picked.Estimate, picked.Vendors = access.MassFilter{}, 2, 1, 1, 3*time.Hour, nil
 	every := access.MassFilter{Role: access.Faculty, Course: "42", Sponsor: "7", Vendor: "A", AI: "yes", IssuedBefore: days(-30), IdleDays: 1, Owner: "9"}
-	wide := galleryMass(access.MassPlanned, store.MassCounts{Waiting: 12})
+	wide := galleryMass(access.MassPlanned, workflow.MassCounts{Waiting: 12})
 	wide.Filter, wide.Estimate = every, 63*time.Minute
 	wrong := &access.FormError{}
 	wrong.Add("count", "mass.count", map[string]any{"Count": 12})

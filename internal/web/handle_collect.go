@@ -61,5 +61,5 @@ func (s *Server) collectStatus(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.fragment(http.StatusOK, PageCollectStatus, NewCollectStatus(v.bare(), c))
+	return v.fragment(PageCollectStatus, NewCollectStatus(v.bare(), c))
 }

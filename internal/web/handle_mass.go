@@ -164,7 +164,7 @@ func massStatus(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.fragment(http.StatusOK, PageMassStatus, NewMassEnd(v.bare(), p))
+	return v.fragment(PageMassStatus, NewMassEnd(v.bare(), p))
 }
 
 // masses is the list of mass revocations.

@@ -147,5 +147,5 @@ func (s *Server) keepTyped(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.fragment(http.StatusOK, PageKept, NewKept(v.bare(), at))
+	return v.fragment(PageKept, NewKept(v.bare(), at))
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -210,7 +209,7 @@ func (s Shell) massGroups(m workflow.MassPage) []massGroup {
 	var out []massGroup
 	for _, g := range []struct {
 		title string
-		all   []store.MassGroup
+		all   []workflow.MassGroup
 		words func(string) template.HTML
 	}{
 		{"mass.by_role", m.Roles, func(k string) template.HTML { return s.value(word(s.affiliation(access.Affiliation(k))), "") }},
@@ -267,7 +266,7 @@ func NewMassesView(s Shell, all []workflow.MassPage) MassesView {
 		case m.StillUsable(s.Now) > 0:
 			b = badge{Kind: "bad", Icon: "octagon", Word: s.T("status.stuck")}
 		}
-		r := row{ID: "mass-" + m.ID, Title: string(s.P.T("mass.row", "Tokens", s.T("mass.tokens", "Count", m.Tokens), "When", s.P.DateTime(m.StartedAt))), Href: massPath(m.ID, "")}
+		r := row{ID: "mass-" + m.ID, Title: s.T("mass.row", "Tokens", s.T("mass.tokens", "Count", m.Tokens), "When", s.P.DateTime(m.StartedAt)), Href: massPath(m.ID, "")}
 		r.Cells = s.cells(t.Columns[1:],
 			cell{HTML: s.H("mass.progress", "Done", word(strconv.Itoa(m.Counts.Gone+m.Counts.EndedBefore)), "Total", word(strconv.Itoa(m.Counts.Total())))},
 			cell{HTML: s.value(by, "")}, cell{HTML: s.massWords(m.Filter)}, cell{Badges: []badge{b}})

@@ -91,7 +91,7 @@ func (s *Server) quiet(h handler, failed func(v *visit, err error) error) gin.Ha
 
 // keepFailed says in the form's own line that the text could not be saved.
 func keepFailed(v *visit, _ error) error {
-	return v.fragment(http.StatusOK, PageKept, NewKept(v.bare(), time.Time{}))
+	return v.fragment(PageKept, NewKept(v.bare(), time.Time{}))
 }
 
 // stopPolling is htmx's own status for "do not ask again".
@@ -185,8 +185,8 @@ func (v *visit) bare() Shell {
 }
 
 // fragment answers with a piece of a page, for the page's script.
-func (v *visit) fragment(status int, name string, view any) error {
-	return v.page(status, name, view, "")
+func (v *visit) fragment(name string, view any) error {
+	return v.page(http.StatusOK, name, view, "")
 }
 
 // page answers with a whole page, rendered before the first byte goes out.

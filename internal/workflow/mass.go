@@ -26,14 +26,20 @@ const (
 	massPlanLife = 7 * 24 * time.Hour
 )
 
+// MassCounts and MassGroup are the store's, for pages.
+type (
+	MassCounts = store.MassCounts
+	MassGroup  = store.MassGroup
+)
+
 // MassPage is one mass revocation: its plan, how far it has come, or its report.
 type MassPage struct {
 	access.Mass
-	Counts store.MassCounts
+	Counts MassCounts
 	// ByName is who planned or started it, where that is a person.
 	ByName string
 	// Roles, Courses and Vendors are the largest groups of its tokens.
-	Roles, Courses, Vendors []store.MassGroup
+	Roles, Courses, Vendors []MassGroup
 	// Missing is how many of the chosen tokens are not in the plan: they have
 	// ended, or are none of this school's.
 	Missing int
