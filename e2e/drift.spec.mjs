@@ -1,0 +1,64 @@
+// What somebody changes of a token in Canvas itself, as its owner sees it.
+import path from 'node:path';
+import { test, expect } from './test.mjs';
+import { expectNoViolations } from './axe.mjs';
+import { activate, approved, collect } from './story.mjs';
+
+const shots = process.env.TOKENDESK_E2E_SHOTS;
+
+async function look(person, name) {
+  await expectNoViolations(await person.frame(), name);
+  for (const width of [1280, 400]) {
+    await person.page.setViewportSize({ width, height: 900 });
+    const frame = await person.frame();
+    expect(await frame.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), name).toBeLessThanOrEqual(0);
+    if (shots) await person.page.screenshot({ path: path.join(shots, `${name}-${width}.png`) });
+  }
+  await person.page.setViewportSize({ width: 1280, height: 900 });
+}
+
+test('a change in Canvas is shown to its owner', async ({ cast, demo }) => {
+  const code = await approved(cast);
+  const maya = await cast.enter('maya', 'bio201');
+  const value = await collect(maya, code);
+  await activate(maya);
+  const tokens = async () => (await demo.order('GET', '/state')).tokens.filter((t) => t.user === 'maya' && t.state !== 'deleted');
+  const [token] = await tokens();
+  const told = async (who, words) => {
+    const { messages } = await demo.order('GET', '/state');
+    return messages.filter((m) => m.to.includes(who) && m.subject.includes(words)).length;
+  };
+
+  // Somebody makes it live longer: it is set back, and the owner is told.
+  await demo.order('PATCH', '/tokens', { token: String(token.id), expires_in: '4800h' });
+  await expect(async () => {
+    await demo.order('POST', '/clock/advance', { by: '1m' });
+    expect((await tokens())[0].expires_at).toBe(token.expires_at);
+    expect(await told('maya', 'was changed in Canvas')).toBe(1);
+    expect(await told('dana', 'was changed in Canvas')).toBe(1);
+  }).toPass({ timeout: 20_000 });
+  await maya.enter('bio201');
+  await maya.home();
+  await expect(maya.tool.getByText('Changed outside').first()).toBeVisible();
+  await expect(maya.tool.getByText('We set it back.').first()).toBeVisible();
+  await look(maya, 'drift-home');
+  await maya.tool.locator('main a[href^="/tokens/"]').first().click();
+  await maya.h1(/^Token/);
+  await expect(maya.tool.getByText('We set it back.').first()).toBeVisible();
+  await look(maya, 'drift-token');
+  expect((await demo.call(value)).status, 'it works on').toBe(200);
+
+  // Somebody gives it a new value: it is not the one that was approved any more.
+  await demo.order('PATCH', '/tokens', { token: String(token.id), regenerate: true });
+  await expect(async () => {
+    await demo.order('POST', '/clock/advance', { by: '1m' });
+    expect(await tokens()).toEqual([]);
+    expect(await told('maya', 'changed in Canvas and deleted')).toBe(1);
+    expect(await told('ana', 'changed and deleted')).toBe(1);
+  }).toPass({ timeout: 20_000 });
+  await maya.enter('bio201');
+  await maya.home();
+  await maya.tool.getByText('Ended').first().click();
+  await expect(maya.tool.getByText('It was changed in Canvas, so it was deleted.').first()).toBeVisible();
+  await look(maya, 'drift-ended');
+});
