@@ -254,6 +254,7 @@ func (s *Service) beginSetBack(ctx context.Context, g access.Grant, t canvas.Tok
 // setBackHandler puts a token's end back to what was approved, and stores what
 // came of it.
 func (s *Service) setBackHandler(ctx context.Context, j jobs.Job) error {
+	ctx = canvas.Paced(ctx)
 	g, f, err := s.jobGrant(ctx, j)
 	if err != nil {
 		return err

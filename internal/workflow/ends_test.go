@@ -7,6 +7,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/store"
 )
 
 // endsAt gives g another end, and takes every end from it in Canvas: there it
@@ -209,4 +210,51 @@ func TestNotActivatedInTime(t *testing.T) {
 			r.proven()
 		})
 	}
+}
+
+// A Canvas that does not answer is left alone by work that can wait: of many
+// looks at once, one finds that out.
+func TestLooksRest(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	for range 2 {
+		g := r.inUse()
+		r.changed(g, func(tok *canvastest.Token) { tok.LastUsedAt = r.clock.Now() })
+	}
+	stop := r.cv.Fail(canvastest.Fault{Status: 503, Times: -1})
+	r.clock.Advance(2 * time.Hour)
+	if _, err := r.lookAtAll(t.Context(), r.tenant, "night"); err != nil {
+		t.Fatal(err)
+	}
+	r.cv.ClearRequests()
+	r.drain()
+	if n := len(r.cv.Requests()); n != 1 {
+		t.Errorf("%d calls while Canvas is down", n)
+	}
+	stop()
+	r.clock.Advance(watchAgain + restFor)
+	r.drain()
+	for _, tok := range r.w.UsableTokens("maya") {
+		var seen bool
+		for _, g := range r.grants() {
+			seen = seen || g.CanvasID == tok.ID.String() && g.CheckedAt.Equal(r.clock.Now())
+		}
+		if !seen {
+			t.Error("with Canvas back a token was not looked up")
+		}
+	}
+}
+
+// grants are all of the rig's.
+func (r *rig) grants() []access.Grant {
+	r.t.Helper()
+	var gs []access.Grant
+	if err := r.Store.Read(r.t.Context(), func(tx *store.Tx) error {
+		var err error
+		gs, err = tx.Grants(store.GrantQuery{Tenant: r.tenant, Limit: store.MaxLimit})
+		return err
+	}); err != nil {
+		r.t.Fatal(err)
+	}
+	return gs
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
@@ -17,6 +18,7 @@ const toReviewers access.PersonID = "reviewers"
 
 // digestHandler tells every reviewer what waits.
 func (s *Service) digestHandler(ctx context.Context, j jobs.Job) error {
+	ctx = canvas.Paced(ctx)
 	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
 	if err != nil {
 		return err

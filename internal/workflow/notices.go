@@ -12,6 +12,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
@@ -244,8 +245,10 @@ func reached(now, from time.Time, days ...int) (int, bool) {
 }
 
 // noticeHandler sends one notice by every way of its tenant that has not sent
-// it yet.
+// it yet. Nobody waits for it, and hundreds can follow from one night or one
+// press: it leaves Canvas's rate limit to others.
 func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
+	ctx = canvas.Paced(ctx)
 	var ref noticeRef
 	if err := json.Unmarshal(j.Data, &ref); err != nil {
 		return jobs.Permanent(err)

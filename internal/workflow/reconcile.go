@@ -180,6 +180,9 @@ func (s *Service) lookHandler(ctx context.Context, j jobs.Job) error {
 	if err != nil {
 		return err
 	}
+	if s.resting(f.tenant.ID) {
+		return jobs.Later(restFor)
+	}
 	if err := s.look(canvas.Paced(ctx), f, ref.User); err != nil {
 		s.Log.WarnContext(ctx, "an owner's tokens could not all be looked up", "err", err)
 		if canvas.KindOf(err) != canvas.Denied && s.Now().Sub(j.CreatedAt) < lookLife {

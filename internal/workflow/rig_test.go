@@ -86,7 +86,7 @@ func newRig(t *testing.T, st *store.Store, client ...string) *rig {
 
 // service is a replica: a Service of its own on the rig's store and Canvas.
 func (r *rig) service(st *store.Store, cat *text.Catalogue) *Service {
-	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: r}, Now: r.clock.Now, Timeout: 2 * time.Second,
+	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: r}, Now: r.clock.Now, Timeout: 2 * time.Second, Sleep: r.sleep,
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(r.w.ServiceToken()), nil }})
 	composer, err := notify.NewComposer(cat)
 	if err != nil {
@@ -100,6 +100,16 @@ func (r *rig) service(st *store.Store, cat *text.Catalogue) *Service {
 	}
 	r.runner = &jobs.Runner{Queue: st, Handlers: s.Handlers(), Owner: "test", Now: r.clock.Now, Log: s.Log, Workers: 1, Lease: 5 * time.Minute}
 	return s
+}
+
+// sleep is how the client waits, between tries and for the rate limit: the time
+// that it waits for is the rig's.
+func (r *rig) sleep(ctx context.Context, d time.Duration) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	r.clock.Advance(d)
+	return true
 }
 
 // RoundTrip sends a request of the tool's to Canvas, over the line.

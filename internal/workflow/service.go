@@ -53,6 +53,7 @@ type Service struct {
 	cache  cache
 	mu     sync.Mutex
 	silent map[access.TenantID]time.Time // since when a tenant's Canvas has not answered
+	failed map[access.TenantID]time.Time // when it last did not
 }
 
 func (s *Service) step(name string) {
@@ -172,14 +173,29 @@ func (s *Service) heard(tenant access.TenantID, err error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.silent == nil {
-		s.silent = map[access.TenantID]time.Time{}
+		s.silent, s.failed = map[access.TenantID]time.Time{}, map[access.TenantID]time.Time{}
 	}
 	if !down {
 		delete(s.silent, tenant)
-	} else if s.silent[tenant].IsZero() {
-		s.silent[tenant] = s.Now()
+		return err
+	}
+	s.failed[tenant] = s.Now()
+	if s.silent[tenant].IsZero() {
+		s.silent[tenant] = s.failed[tenant]
 	}
 	return err
+}
+
+// restFor is how long a Canvas that did not answer is left alone by work that
+// can wait: thousands of looks, each waiting for a time-out, would keep the
+// workers from what cannot.
+const restFor = 30 * time.Second
+
+// resting reports whether a tenant's Canvas did not answer just now, nor since.
+func (s *Service) resting(tenant access.TenantID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.silent[tenant].IsZero() && s.Now().Sub(s.failed[tenant]) < restFor
 }
 
 func (s *Service) silentSince(tenant access.TenantID) time.Time {

@@ -120,9 +120,13 @@ func (s *Service) clearHandler(ctx context.Context, j jobs.Job) error {
 }
 
 func (s *Service) sweepHandler(ctx context.Context, j jobs.Job) error {
+	ctx = canvas.Paced(ctx)
 	g, f, err := s.jobGrant(ctx, j)
 	if err != nil {
 		return err
+	}
+	if s.resting(g.Tenant) {
+		return jobs.Later(restFor)
 	}
 	if err := s.sweep(ctx, f, g); err != nil {
 		s.Log.WarnContext(ctx, "strays could not be looked for", "grant", g.ID, "err", err)
@@ -137,6 +141,7 @@ const (
 	watchClosely = 15 * time.Minute // since it was shown
 	watchSoon    = time.Minute
 	watchLater   = time.Hour
+	watchAgain   = 10 * time.Minute // when Canvas did not answer
 )
 
 // watchJob is the watch over g's present token, from the given time on. Every
@@ -159,14 +164,18 @@ func (s *Service) watchHandler(ctx context.Context, j jobs.Job) error {
 	if ref.Attempt != g.Attempt || !watched(g) {
 		return nil
 	}
-	next := watchLater
+	next, again := watchLater, watchAgain
 	if !g.ShownAt.IsZero() && s.Now().Sub(g.ShownAt) < watchClosely {
-		next = watchSoon
+		next, again = watchSoon, watchSoon
 	} else {
 		ctx = canvas.Paced(ctx)
+		if s.resting(g.Tenant) {
+			return jobs.Later(restFor)
+		}
 	}
 	if err := s.observe(ctx, f, g); err != nil {
 		s.Log.WarnContext(ctx, "a token could not be looked up", "grant", g.ID, "err", err)
+		next = again
 	}
 	return jobs.Later(next)
 }
