@@ -102,7 +102,8 @@ const (
 	Refused        Action = "refused" // an attempt that was refused
 	PlatformAdd    Action = "platform.add"
 	PlatformChange Action = "platform.change"
-	PersonLink     Action = "person.link" // a launch identity joined to a Canvas user, proven by API
+	PersonLink     Action = "person.link"  // a launch identity joined to a Canvas user, proven by API
+	PersonMerge    Action = "person.merge" // Canvas merged two accounts: the two are one person from here on
 	CapLearned     Action = "policy.cap_learned"
 	NoticeFailed   Action = "notice.failed"
 	KeyRotate      Action = "key.rotate" // the tool's own LTI signing key; in every school's log
@@ -119,7 +120,7 @@ var known = []Action{
 	IncidentOpen, IncidentClear, IncidentSeen, LeakIntake,
 	FoundDiscover, FoundTellOwner, FoundAskToKeep, FoundAdopt, FoundAllow, FoundDisallow, FoundReopen, FoundRemove, FoundGone, FoundVanish,
 	InventoryStart, InventoryEnd, CampaignStart, MassPlan, MassStart, MassFinish,
-	Refused, PlatformAdd, PlatformChange, PersonLink, CapLearned, NoticeFailed, KeyRotate,
+	Refused, PlatformAdd, PlatformChange, PersonLink, PersonMerge, CapLearned, NoticeFailed, KeyRotate,
 }
 
 // Known reports whether a is on the list.

@@ -88,7 +88,7 @@ func cases() map[string]struct {
 		"by_intake": func(f *Facts) { f.By = "" },
 	}
 	variants := map[Kind]map[string]func(*Facts){
-		AskedToSponsor: noCourse, SponsorReminder: noCourse, SponsorNeeded: noCourse, AskedToTakeOver: noCourse,
+		AskedToSponsor: noCourse, SponsorReminder: noCourse, SponsorNeeded: noCourse, AskedToTakeOver: noCourse, CourseOver: noCourse,
 		SponsorGone: {"by_rule": func(f *Facts) { f.Case, f.Reason = "rule", "" }},
 		Lapsed:      {"uncollected": func(f *Facts) { f.NotCollected = true }, "kept": func(f *Facts) { f.Kept = true }},
 		FoundTold:   {"found": foundRows}, FoundRemoved: {"found": foundRows}, KeepProposed: {"found": foundRows}, AllowOver: {"found": foundRows},

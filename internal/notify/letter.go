@@ -158,7 +158,7 @@ func variant(k Kind, f Facts) string {
 	switch {
 	case f.Case != "":
 		return f.Case
-	case f.Course == "" && (k == AskedToSponsor || k == SponsorReminder || k == SponsorNeeded || k == AskedToTakeOver):
+	case f.Course == "" && (k == AskedToSponsor || k == SponsorReminder || k == SponsorNeeded || k == AskedToTakeOver || k == CourseOver):
 		return "no_course" // the sponsor is a listed supervisor
 	case k == Lapsed && f.Kept:
 		return "kept"

@@ -87,6 +87,7 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 	db = equal(db, "requester", string(q.Requester))
 	db = equal(db, "sponsor", string(q.Sponsor))
 	db = equal(db, "endorsed_by", string(q.EndorsedBy))
+	db = equal(db, "decided_by", string(q.DecidedBy))
 	db = equal(db, "claimed_by", string(q.ClaimedBy))
 	db = equal(db, "affiliation", string(q.Affiliation))
 	db = equal(db, "course_id", q.Course)

@@ -42,6 +42,7 @@ type RequestQuery struct {
 	Requester   access.PersonID
 	Sponsor     access.PersonID // named now
 	EndorsedBy  access.PersonID
+	DecidedBy   access.PersonID
 	ClaimedBy   access.PersonID
 	States      []access.RequestState
 	Affiliation access.Affiliation

@@ -57,7 +57,7 @@ func (s Shell) storyTime(x workflow.StoryStep) template.HTML {
 // observation, a lease) have none and are left out.
 func storyKey(x workflow.StoryStep) string {
 	switch x.Action {
-	case audit.RequestCreate, audit.GrantObserved, audit.Refused, audit.PlatformAdd, audit.PlatformChange, audit.PersonLink,
+	case audit.RequestCreate, audit.GrantObserved, audit.Refused, audit.PlatformAdd, audit.PlatformChange, audit.PersonLink, audit.PersonMerge,
 		audit.CapLearned, audit.NoticeFailed, audit.RequestCollect:
 		return ""
 	case audit.IncidentSeen, audit.LeakIntake:

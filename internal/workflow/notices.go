@@ -261,9 +261,13 @@ func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
 	var facts told
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		if ref.To != toReviewers {
-			if to, err = tx.Person(f.tenant.ID, ref.To); err != nil {
+			if to, err = tx.Person(f.tenant.ID, ref.To); err == nil && to.MergedInto != "" {
+				to, err = tx.Person(f.tenant.ID, to.MergedInto)
+			}
+			if err != nil {
 				return err
 			}
+			ref.To = to.ID
 		}
 		facts, err = s.facts(tx, f, ref)
 		return err
@@ -286,8 +290,11 @@ func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
 func (s *Service) send(ctx context.Context, f far, kind notify.Kind, facts told, to store.Person, as notify.Audience, again bool) error {
 	profile, err := f.Profile(ctx, to.CanvasUser)
 	if s.heard(f.tenant.ID, err) != nil {
-		if notFound(err) {
-			return jobs.Permanent(err)
+		if notFound(err) { // Canvas has no such person any more: there is nobody to tell
+			s.Log.WarnContext(ctx, "a notice has nobody to go to", "kind", kind, "person", to.ID, "err", err)
+			e := s.event(f.tenant.ID, bySystem, audit.NoticeFailed, facts.object)
+			d := audit.NewDetail(map[string]string{"way": "canvas", "kind": string(kind)})
+			return s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) })
 		}
 		return err
 	}
@@ -458,6 +465,8 @@ func moot(ref noticeRef, g access.Grant) bool {
 		return g.SponsorAsked != ref.To
 	case notify.TookOver:
 		return g.Sponsor == ""
+	case notify.CourseOver:
+		return !g.State.Live()
 	case notify.Retiring:
 		return g.RetireAt.IsZero() || g.State != access.Active
 	}
@@ -474,6 +483,17 @@ func standFacts(tx *store.Tx, k notify.Kind, g access.Grant, entries []store.Aud
 		did = audit.GrantTurnDown
 	case notify.Retiring:
 		out.At = g.RetireAt
+		return nil
+	case notify.CourseOver:
+		for _, e := range entries {
+			if e.Detail != nil && e.Detail.Data["course"] == courseOver {
+				at, err := time.Parse(time.RFC3339, e.Detail.Data["stops"])
+				if err != nil {
+					return err
+				}
+				out.At = at
+			}
+		}
 		return nil
 	case notify.AskedToTakeOver:
 		out.AnswerBy = g.GapUntil

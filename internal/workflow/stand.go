@@ -202,8 +202,7 @@ func (s *Service) stood(ctx context.Context, sess Session, grantID string, do ac
 				return nil // asked already
 			}
 		}
-		_, err = s.movedSponsor(tx, actor, before, c.Request, do, m, nil)
-		return err
+		return s.movedSponsor(tx, actor, before, c.Request, do, m, nil)
 	})
 	if err != nil {
 		return TokenPage{}, err
@@ -222,10 +221,10 @@ func stoodAlready(g access.Grant, do access.Action, p access.PersonID) bool {
 
 // movedSponsor moves the sponsor's part of a token, with its audit row and the
 // notices that follow.
-func (s *Service) movedSponsor(tx *store.Tx, by access.Actor, before access.Grant, r access.Request, do access.Action, m access.GrantMove, also map[string]string) (access.Grant, error) {
+func (s *Service) movedSponsor(tx *store.Tx, by access.Actor, before access.Grant, r access.Request, do access.Action, m access.GrantMove, also map[string]string) error {
 	after, err := access.ApplyGrant(before, do, by, m, s.Now())
 	if err != nil {
-		return access.Grant{}, err
+		return err
 	}
 	d := map[string]string{}
 	maps.Copy(d, also)
@@ -244,5 +243,5 @@ func (s *Service) movedSponsor(tx *store.Tx, by access.Actor, before access.Gran
 	case access.TurnDown:
 		todo = append(todo, tell(notify.TurnedDown, after.Owner))
 	}
-	return after, tx.MoveGrant(after, s.tellGrant(by, before, after, do), audit.NewDetail(d), todo...)
+	return tx.MoveGrant(after, s.tellGrant(by, before, after, do), audit.NewDetail(d), todo...)
 }

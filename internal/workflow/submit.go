@@ -236,7 +236,11 @@ func (s *Service) moved(tx *store.Tx, who access.Actor, r access.Request, do acc
 	if err != nil {
 		return access.Request{}, err
 	}
-	return after, tx.MoveRequest(after, s.tellRequest(who, r, after, do), said(m), s.follow(effect, r, after)...)
+	todo := s.follow(effect, r, after)
+	if do == access.Endorse || do == access.Approve || do == access.Collect {
+		todo = append(todo, s.lookAt(after))
+	}
+	return after, tx.MoveRequest(after, s.tellRequest(who, r, after, do), said(m), todo...)
 }
 
 // said is the detail of a move that carries a person's words.

@@ -59,12 +59,13 @@ func (s *Service) Handlers() map[string]jobs.Handler {
 		jobNightly: s.nightlyHandler, jobInventory: s.inventoryHandler, jobOwners: s.ownersHandler, jobRemove: s.removeHandler,
 		jobAdopt: s.adoptHandler, jobFoundNotice: s.foundNoticeHandler,
 		jobMass: s.massHandler, jobMassNotice: s.massNoticeHandler,
+		jobGround: s.groundHandler, jobSurvey: s.surveyHandler, jobOwner: s.ownerHandler,
 	}
 }
 
 // Schedules are the recurring jobs.
 func (s *Service) Schedules() []jobs.Schedule {
-	return []jobs.Schedule{{Kind: jobTick, Every: time.Minute}, {Kind: jobPurge, Every: time.Hour}, {Kind: jobNightly, Every: time.Hour}}
+	return []jobs.Schedule{{Kind: jobTick, Every: time.Minute}, {Kind: jobPurge, Every: time.Hour}, {Kind: jobNightly, Every: time.Hour}, {Kind: jobGround, Every: groundSlot}}
 }
 
 // jobGrant reads the grant a job is about, and its Canvas.

@@ -1,0 +1,226 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// maxMerges bounds how long a chain of merged accounts is followed.
+const maxMerges = 5
+
+// followPerson follows the merge of a person's Canvas account into another, as
+// Canvas tells it. The account that is left must be found. If the tool knows its
+// person the two become one: first everything live ends or goes back in which one
+// person would have two parts (access.ByDuties), then what the one had is the
+// other's. Tokens that Canvas shows under the account that is left are known
+// there from now on.
+func (s *Service) followPerson(ctx context.Context, f far, p store.Person, into string) error {
+	var left canvas.Standing
+	for range maxMerges {
+		var err error
+		if left, err = f.UserStanding(ctx, into); s.heard(f.tenant.ID, err) != nil {
+			return err
+		}
+		if left.Found || left.MergedInto == "" {
+			break
+		}
+		into = left.MergedInto
+	}
+	if !left.Found || left.User.ID == p.CanvasUser {
+		return fmt.Errorf("the account that user %s was merged into is not found", p.CanvasUser)
+	}
+	into = left.User.ID
+	var gs []access.Grant
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		gs, err = tx.Grants(store.GrantQuery{Tenant: p.Tenant, Owner: p.ID, States: append([]access.GrantState{access.Revoking}, standingStates...), Limit: store.MaxLimit})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	moved := map[string]bool{}
+	for _, g := range gs {
+		if g.CanvasID == "" || g.CanvasUser == into {
+			continue
+		}
+		t, err := f.ShowToken(ctx, into, g.CanvasID)
+		switch {
+		case err == nil:
+			moved[g.ID] = canvas.SameID(t.ID, g.CanvasID)
+		case !notFound(err):
+			return s.heard(f.tenant.ID, err)
+		}
+	}
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.LockPerson(p.Tenant, p.ID); err != nil {
+			return err
+		}
+		now, err := tx.Person(p.Tenant, p.ID)
+		if err != nil || now.CanvasUser != p.CanvasUser || now.MergedInto != "" {
+			return err // followed already
+		}
+		for _, g := range gs {
+			if err := s.follow1(tx, g, into, moved[g.ID]); err != nil {
+				return err
+			}
+		}
+		e := s.event(p.Tenant, bySystem, audit.PersonMerge, string(p.ID))
+		d := audit.NewDetail(map[string]string{"canvas_user": p.CanvasUser, "into": into})
+		other, err := tx.PersonByCanvas(p.Tenant, into)
+		switch {
+		case errors.Is(err, access.ErrNotFound):
+			now.CanvasUser = into
+			if err := tx.SavePerson(now); err != nil {
+				return err
+			}
+			return tx.Audit(e, d)
+		case err != nil:
+			return err
+		}
+		e.Related = string(other.ID)
+		if err := s.separate(tx, p.Tenant, p.ID, other.ID); err != nil {
+			return err
+		}
+		return tx.MergePerson(p.Tenant, p.ID, other.ID, e, d)
+	})
+	if err == nil {
+		s.nudge()
+	}
+	return err
+}
+
+func (s *Service) follow1(tx *store.Tx, g access.Grant, into string, moved bool) error {
+	if !moved {
+		return nil
+	}
+	before, err := tx.Grant(g.Tenant, g.ID)
+	if err != nil || before.CanvasID != g.CanvasID || before.State.Final() {
+		return err
+	}
+	after, err := access.ApplyGrant(before, access.Follow, access.SystemActor, access.GrantMove{CanvasUser: into}, s.Now())
+	if err != nil {
+		return err
+	}
+	d := audit.NewDetail(map[string]string{"from": before.CanvasUser, "canvas_user": into})
+	return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.Follow), d)
+}
+
+// errBusy: something of theirs is being made this minute.
+var errBusy = errors.New("a token of one of the two is being made; the merge is followed later")
+
+// separate ends or sends back what is live and would have one person in two
+// parts, were a and b one.
+func (s *Service) separate(tx *store.Tx, tenant access.TenantID, a, b access.PersonID) error {
+	same := func(x, y access.PersonID) bool {
+		return x != "" && y != "" && (x == y || (x == a || x == b) && (y == a || y == b))
+	}
+	grants, requests, err := partsOf(tx, tenant, a, b)
+	if err != nil {
+		return err
+	}
+	for _, g := range grants {
+		r, err := tx.Request(tenant, g.RequestID)
+		if err != nil {
+			return err
+		}
+		g, err := tx.Grant(tenant, g.ID)
+		switch {
+		case err != nil:
+			return err
+		case g.State == access.Minting || g.State == access.Recovering:
+			return errBusy
+		case g.State == access.Revoking:
+			continue
+		case same(g.Owner, g.Sponsor), same(g.Owner, r.DecidedBy), same(g.Sponsor, r.DecidedBy):
+			if _, err := s.startEnd(tx, access.SystemActor, g, access.GrantMove{Cause: access.ByDuties}, nil); err != nil {
+				return err
+			}
+		case same(g.Owner, g.SponsorAsked), same(g.SponsorAsked, r.DecidedBy):
+			after, err := access.ApplyGrant(g, access.TurnDown, access.Actor{Person: g.SponsorAsked}, access.GrantMove{}, s.Now())
+			if err != nil {
+				return err
+			}
+			if err := tx.MoveGrant(after, s.tellGrant(access.SystemActor, g, after, access.TurnDown), nil); err != nil {
+				return err
+			}
+		}
+	}
+	for _, r := range requests {
+		r, err := tx.Request(tenant, r.ID)
+		if err != nil {
+			return err
+		}
+		var do access.Action
+		var m access.Move
+		switch {
+		case r.State == access.Collecting:
+			return errBusy
+		case r.State == access.AwaitingSponsor && same(r.Requester, r.Sponsor):
+			do = access.LoseSponsor
+		case r.State != access.AwaitingSponsor && same(r.Requester, r.EndorsedBy):
+			do, m.To = access.Return, access.AwaitingSponsor
+		case r.State == access.Approved && (same(r.DecidedBy, r.Requester) || same(r.DecidedBy, r.EndorsedBy)):
+			do, m.To = access.Return, access.AwaitingReview
+		case r.State == access.AwaitingReview && (same(r.ClaimedBy, r.Requester) || same(r.ClaimedBy, r.EndorsedBy)):
+			do = access.Release
+		default:
+			continue
+		}
+		if err := s.move(tx, access.SystemActor, r, do, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// partsOf lists the live grants and open requests in which one of two people has
+// a part.
+func partsOf(tx *store.Tx, tenant access.TenantID, a, b access.PersonID) ([]access.Grant, []access.Request, error) {
+	var gs []access.Grant
+	var rs []access.Request
+	for _, p := range []access.PersonID{a, b} {
+		for _, q := range []store.GrantQuery{{Owner: p}, {Sponsor: p}} {
+			q.Tenant, q.States, q.Limit = tenant, liveStates, store.MaxLimit
+			more, err := tx.Grants(q)
+			if err != nil {
+				return nil, nil, err
+			}
+			gs = append(gs, more...)
+		}
+		for _, q := range []store.RequestQuery{{Requester: p}, {Sponsor: p}, {EndorsedBy: p}, {DecidedBy: p}, {ClaimedBy: p}} {
+			q.Tenant, q.States, q.Limit = tenant, openStates, store.MaxLimit
+			more, err := tx.Requests(q)
+			if err != nil {
+				return nil, nil, err
+			}
+			rs = append(rs, more...)
+		}
+		decided, err := tx.Requests(store.RequestQuery{Tenant: tenant, DecidedBy: p, States: []access.RequestState{access.Fulfilled}, Limit: store.MaxLimit})
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, r := range decided {
+			g, err := tx.GrantOfRequest(tenant, r.ID)
+			switch {
+			case errors.Is(err, access.ErrNotFound):
+			case err != nil:
+				return nil, nil, err
+			case g.State.Live():
+				gs = append(gs, g)
+			}
+		}
+	}
+	slices.SortFunc(gs, func(x, y access.Grant) int { return strings.Compare(x.ID, y.ID) })
+	slices.SortFunc(rs, func(x, y access.Request) int { return strings.Compare(x.ID, y.ID) })
+	return slices.CompactFunc(gs, func(x, y access.Grant) bool { return x.ID == y.ID }),
+		slices.CompactFunc(rs, func(x, y access.Request) bool { return x.ID == y.ID }), nil
+}
