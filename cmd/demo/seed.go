@@ -36,6 +36,11 @@ func (s *seeder) run(ctx context.Context) error {
 	w.RemoveAdmin("dana", "root")
 	defer w.AddAdmin("dana", "root", "account-admin")
 
+	// Two tokens that people made in Canvas by themselves, before the tool came.
+	w.SeedToken("grace", canvastest.TokenSpec{Purpose: "Course template exporter", CreatedAt: time.Now().AddDate(0, -4, 0),
+		ExpiresAt: time.Now().AddDate(0, 3, 0), LastUsed: time.Now().AddDate(0, 0, -3)})
+	w.SeedToken("victor", canvastest.TokenSpec{Purpose: "Panda Planner", CreatedAt: time.Now().AddDate(-2, 0, 0)})
+
 	s.at(8, 9, 10)
 	calendar, err := s.submit(ctx, "luca", s.places.bio, answers{
 		"purpose": "own_data", "build": "Deadline calendar: puts the due dates of my courses into my own calendar every night.",

@@ -20,7 +20,7 @@ func routes(r *rig) (gets, posts []string) {
 	}
 	for _, line := range server.Routes() {
 		method, path, _ := strings.Cut(line, " ")
-		path = strings.NewReplacer("/requests/:id", "/requests/REQ-0001", "/go/:id", "/go/REQ-0001", "/tokens/:id", "/tokens/grt_X", "/revocations/:id", "/revocations/mas_X", "/leaks/:id", "/leaks/inc_X", "*file", "x.css").Replace(path)
+		path = strings.NewReplacer("/requests/:id", "/requests/REQ-0001", "/go/:id", "/go/REQ-0001", "/tokens/:id", "/tokens/grt_X", "/revocations/:id", "/revocations/mas_X", "/leaks/:id", "/leaks/inc_X", "/found/:id", "/found/fnd_X", "*file", "x.css").Replace(path)
 		if strings.Contains(path, ":") {
 			r.t.Fatalf("a parameter that this test does not know: %s", line)
 		}

@@ -14,7 +14,7 @@ import (
 )
 
 // listFields may come more than once: the boxes of one question.
-var listFields = []string{"data", "grant"}
+var listFields = []string{"data", "grant", "pick"}
 
 // readForm reads the body of a post. Only the form encoding is ours. A field
 // that comes twice is refused: two readers of one form could take different

@@ -22,7 +22,7 @@ var views = map[string]any{
 	PageQueue: QueuePage{}, PageTokens: TokensPage{}, PageToken: TokenPage{},
 	PageLeaks: LeaksPage{}, PageLeak: LeakPage{}, PageLeakReported: LeakReportedPage{}, PageProblem: ProblemPage{},
 	PageLaunchFailed: LaunchFailedPage{}, PageStore: BrowserPage{}, PageProof: BrowserPage{},
-	PageRegister: RegisterPage{}, PageMass: MassView{}, PageMasses: MassesView{}, PageMassStatus: MassStatus{},
+	PageRegister: RegisterPage{}, PageMass: MassView{}, PageMasses: MassesView{}, PageMassStatus: MassStatus{}, PageUnmanaged: UnmanagedPage{}, PageFound: FoundPage{}, PagePick: PickPage{},
 }
 
 // templateOf is the file of a page where it is not named like the page.

@@ -172,8 +172,30 @@ func closedMessages() []string {
 	for _, k := range access.AIUses {
 		add("filter.ai_" + k)
 	}
+	add(foundMessages()...)
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// foundMessages are those of the pages about tokens that the tool did not make.
+func foundMessages() []string {
+	out := append([]string{"now.found_unproven", "now.no_answer", "status.no_answer", "now.asked_to_keep", "status.asked_to_keep", "filter.found_open", "filter.found_no_answer"}, adoptStories...)
+	for _, st := range access.FoundStates {
+		out = append(out, "now.found_"+string(st), "status.found_"+string(st), "filter.found_"+string(st))
+	}
+	for _, t := range []string{"denied", "no_listing", "report", "file", "canvas"} {
+		out = append(out, "standing.inventory."+t, "standing.inventory."+t+"_first")
+	}
+	for _, do := range []access.Action{access.TellOwner, access.Adopt, access.Allow, access.Remove} {
+		out = append(out, actKey(do), "pick."+string(do)+".h1", "pick."+string(do)+".what", "pick."+string(do)+".text", "pick."+string(do)+".text_hint")
+		if pickDate[do] != "" {
+			out = append(out, "pick."+string(do)+".date", "pick."+string(do)+".date_hint")
+		}
+	}
+	for _, id := range []string{"confirm.remove", "confirm.remove_other", "confirm.rescind_keep"} {
+		out = append(out, id+".h1", id+".what", id+".stays")
+	}
+	return out
 }
 
 // storyActions are the actions that a story may tell of.
@@ -185,6 +207,8 @@ var storyActions = []audit.Action{
 	audit.GrantGiveUp, audit.GrantStepBack, audit.GrantSeenActive, audit.GrantReplace, audit.GrantRevoke, audit.GrantGone,
 	audit.GrantShownAgain, audit.GrantStray, audit.RequestAdopt,
 	audit.GrantReportLeak, audit.GrantFreeze, audit.GrantFroze, audit.GrantStayOn, audit.GrantThaw, audit.GrantDrifted, audit.GrantFollow,
+	audit.FoundDiscover, audit.FoundTellOwner, audit.FoundAskToKeep, audit.FoundAdopt, audit.FoundAllow, audit.FoundDisallow, audit.FoundReopen,
+	audit.FoundRemove, audit.FoundGone, audit.FoundVanish,
 	audit.GrantRetire, audit.GrantLoseSponsor, audit.GrantEndSponsor, audit.GrantNameSponsor, audit.GrantTakeOver, audit.GrantTurnDown,
 	audit.IncidentClear,
 }
@@ -197,7 +221,7 @@ var errorCodes = []string{
 	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter", "sponsor.decided", "reason.misuse",
 	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "reason.allow", "reason.remove", "reason.clear", "reason.freeze",
 	"suspect.not_token",
-	"review_at.range", "due_at.past", "alternative.missing", "alternative.text", "mass.count", "mass.changed", "mass.nothing",
+	"review_at.range", "due_at.past", "pick.missing", "number.wrong", "alternative.missing", "alternative.text", "mass.count", "mass.changed", "mass.nothing",
 }
 
 // troubles are what the workflow notes on a grant whose last call of Canvas

@@ -58,12 +58,22 @@ func TestKeysOfOtherPackagesHaveWords(t *testing.T) {
 			t.Errorf("the workflow notes %s, which has no words", m[1])
 		}
 	}
+	own := regexp.MustCompile(`\b(?:failed|stopped)[A-Z]\w*\s*=\s*"(inventory|adopt|found)\.([a-z_]+)"`).FindAllStringSubmatch(sourceOf(t, "workflow"), -1)
+	if len(own) != 10 {
+		t.Errorf("%d reasons for what stops an inventory or an adoption were found", len(own))
+	}
+	for _, m := range own {
+		id := map[string]string{"inventory": "standing.inventory.", "adopt": "story.request_return_adopt_", "found": "now.found_"}[m[1]] + m[2]
+		if !slices.Contains(closedMessages(), id) {
+			t.Errorf("the workflow notes %s.%s, which has no words", m[1], m[2])
+		}
+	}
 	for _, m := range regexp.MustCompile(`Why\w+\s+Why = "(\w+)"`).FindAllStringSubmatch(sourceOf(t, "access"), -1) {
 		if !slices.Contains(whys, access.Why(m[1])) {
 			t.Errorf("the refusal %s has no words", m[1])
 		}
 	}
-	for _, m := range regexp.MustCompile(`\w+\s+Action = "((?:request|grant)\.\w+)"`).FindAllStringSubmatch(sourceOf(t, "audit"), -1) {
+	for _, m := range regexp.MustCompile(`\w+\s+Action = "((?:request|grant|found)\.\w+)"`).FindAllStringSubmatch(sourceOf(t, "audit"), -1) {
 		if a := audit.Action(m[1]); !slices.Contains(storyActions, a) && storyKey(workflow.StoryStep{Action: a}) != "" {
 			t.Errorf("the story has no words for %s", a)
 		}

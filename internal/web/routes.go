@@ -101,6 +101,23 @@ func (s *Server) routes() error {
 	get("/leaks/:id/clear", openLeak)
 	post("/leaks/:id/clear", clearLeak)
 
+	get("/unmanaged", unmanaged)
+	for path, h := range map[string]handler{
+		"/unmanaged/check": checkNow, "/unmanaged/pick": pickTokens,
+		pickAddress[access.TellOwner]: pickDo(access.TellOwner), pickAddress[access.Adopt]: pickDo(access.Adopt),
+		pickAddress[access.Allow]: pickDo(access.Allow), pickAddress[access.Remove]: pickDo(access.Remove),
+	} {
+		get(path, unmanaged) // reload after the post
+		post(path, h)
+	}
+	get("/found/:id", openFound)
+	get("/found/:id/keep", openFound)
+	post("/found/:id/keep", keepFound)
+	get("/found/:id/remove", askRemove)
+	post("/found/:id/remove", removeFound)
+	get("/found/:id/disallow", openFound)
+	post("/found/:id/disallow", disallow)
+
 	config, err := s.profile().Configuration()
 	if err != nil {
 		return fmt.Errorf("web: %w", err)

@@ -72,6 +72,9 @@ func (s Shell) requestStatus(c workflow.Case, v viewer) status {
 		}
 		return status{Badge: s.badge("info", "creating"), Now: s.H("now.creating")}
 	case access.Fulfilled:
+		if r.Adopts != "" {
+			return status{Badge: s.badge("good", "kept"), Now: s.H("now.kept")}
+		}
 		return status{Badge: s.badge("good", "fulfilled"), Now: s.H("now.fulfilled")}
 	case access.SponsorDeclined:
 		id := "now.sponsor_declined_other"
@@ -192,6 +195,9 @@ func (s Shell) reviewAge(r access.Request) (string, bool) {
 func (s Shell) approved(c workflow.Case, v viewer) status {
 	r := c.Request
 	args := []any{"End", day(r.End), "By", until(r.CollectBy), "Requester", who(s.name(c, r.Requester))}
+	if r.Adopts != "" {
+		return status{Badge: s.badge("good", "approved_keep"), Now: s.H("now.approved_keep", args...)}
+	}
 	if g := c.Grant; g != nil && g.State == access.Void && g.Trouble != "" {
 		st := status{Badge: s.badge("warn", "not_created")}
 		if v == asRequester {
@@ -211,6 +217,9 @@ func (s Shell) approved(c workflow.Case, v viewer) status {
 // else the sponsor's answer.
 func (s Shell) lapsed(c workflow.Case, v viewer) template.HTML {
 	r := c.Request
+	if r.Adopts != "" && (c.Found == nil || c.Found.State.Final() || !r.CollectBy.IsZero() || !r.ReviewSince.IsZero()) {
+		return s.H("now.lapsed_keep")
+	}
 	id, by := "now.lapsed_sponsor", r.SponsorDue
 	if !r.CollectBy.IsZero() {
 		id, by = "now.lapsed_collect", r.CollectBy

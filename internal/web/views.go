@@ -46,6 +46,9 @@ const (
 	PageLeaks         = "leaks"
 	PageLeak          = "leak"
 	PageLeakReported  = "leak_reported"
+	PageUnmanaged     = "unmanaged"
+	PageFound         = "found"
+	PagePick          = "pick"
 	PageProblem       = "problem"
 	PageLaunchFailed  = "launch_failed"
 	PageStore         = "lti_store"
@@ -268,6 +271,22 @@ func NewQueuePage(s Shell, q workflow.Queue, f workflow.QueueFilter) QueuePage {
 // NewTokensPage is the list of tokens, with the filter that made it.
 func NewTokensPage(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage {
 	return newTokens(s, l, f)
+}
+
+// NewUnmanagedPage is the list of tokens that the tool did not make.
+func NewUnmanagedPage(s Shell, l workflow.Unmanaged, f workflow.FoundFilter) UnmanagedPage {
+	return newUnmanaged(s, l, f)
+}
+
+// NewFoundPage is one token that the tool did not make.
+func NewFoundPage(s Shell, c workflow.FoundPage) FoundPage { return newFound(s, c) }
+
+// NewPickPage asks once more before something is done with several of them.
+func NewPickPage(s Shell, in PickInput) PickPage { return newPick(s, in) }
+
+// NewRemovePage asks before one of them is deleted.
+func NewRemovePage(s Shell, c workflow.FoundPage, reason string, wrong *access.FormError) ConfirmPage {
+	return newRemove(s, c, reason, wrong)
 }
 
 // NewTokenPage is one token's life.

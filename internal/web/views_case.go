@@ -19,6 +19,8 @@ type CasePage struct {
 	Sponsor  *panel
 	Reviewer *panel
 
+	Keeps []fact // the token that exists and that it asks to keep
+
 	Reach     []string
 	ReachLead template.HTML
 	ReachNote template.HTML
@@ -51,6 +53,9 @@ func newCase(s Shell, c workflow.CasePage, in PanelInput) CasePage {
 	if g := c.Grant; g != nil && (r.State == access.Fulfilled || g.State.Live()) {
 		k := p.caseToken(c.Case, v)
 		p.Token = &k
+	}
+	if c.Found != nil && c.Found.State != access.FoundAdopted {
+		p.Keeps = p.foundFacts(*c.Found, "")
 	}
 	if c.Own {
 		p.Own = p.ownPanel(c.Case)

@@ -30,6 +30,9 @@ func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
 	if in.Do == access.Thaw && c.Grant.ThawedBy != "" {
 		id += "_second"
 	}
+	if in.Do == access.Rescind && r.Adopts != "" {
+		id += "_keep"
+	}
 	args := []any{"Title", title, "Code", r.Code(), "Requester", s.name(c, r.Requester)}
 	p := ConfirmPage{frame: newFrame(s, currentFor(c, in.Do), s.T(id+".h1", args...), "")}
 	p.setErrors(in.Errors)
@@ -105,6 +108,27 @@ func currentFor(c workflow.Case, do access.Action) string {
 		return PageTokens
 	}
 	return PageQueue
+}
+
+// newRemove asks before a token that the tool did not make is deleted.
+func newRemove(s Shell, c workflow.FoundPage, reason string, wrong *access.FormError) ConfirmPage {
+	f := c.Found
+	id, current := "confirm.remove", PageHome
+	if !c.Own {
+		id, current = "confirm.remove_other", PageUnmanaged
+	}
+	args := []any{"Title", s.purpose(f), "Owner", s.ownerName(c.FoundCase)}
+	p := ConfirmPage{frame: newFrame(s, current, s.T(id+".h1", args...), foundPath(f, "/remove")), Action: foundPath(f, "/remove")}
+	p.setErrors(wrong)
+	p.What = []template.HTML{s.H(id+".what", args...), s.H(id+".stays", args...)}
+	p.Keep = s.goTo(secondary, "confirm.keep_token", foundPath(f, ""))
+	p.Do = s.submit(dangerFill, "act.remove_one", "", "")
+	if !c.Own {
+		r := s.panelArea("reason", "confirm.reason", reason, s.errorsOf(wrong))
+		r.Hint, r.Required = s.H("confirm.reason_hint", "Requester", s.ownerName(c.FoundCase)), true
+		p.Reason = &r
+	}
+	return p
 }
 
 // SponsorPage lets a requester name another sponsor.

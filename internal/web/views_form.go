@@ -24,6 +24,7 @@ type FormPage struct {
 	Sponsor                           *choice
 	SponsorNone                       *sponsorNone
 	CourseNote                        template.HTML
+	Keeps                             []fact
 
 	Reach     template.HTML
 	ReachList []string
@@ -80,6 +81,9 @@ func newForm(s Shell, in FormInput) FormPage {
 		p.Kept = s.T("form.kept_from", "When", s.P.DateTime(f.KeptAt))
 	case f.Draft.ID != "" && in.Errors == nil:
 		p.Kept = s.T("form.draft_from", "When", s.P.DateTime(f.Draft.UpdatedAt))
+	}
+	if f.Keeps != nil {
+		p.Keeps = s.foundFacts(*f.Keeps, "")
 	}
 	p.ErrorWord = s.T("words.error")
 	p.Purpose = s.formChoice("purpose", access.Purposes, []string{a.Purpose}, errs)

@@ -170,7 +170,8 @@ func (s Shell) tabs() []tab {
 		all = append(all,
 			tab{Label: s.counted("nav.queue", s.Nav.Queue), Href: "/queue", Current: s.Current == PageQueue},
 			tab{Label: s.T("nav.tokens"), Href: "/tokens", Current: s.Current == PageTokens},
-			tab{Label: s.counted("nav.leaks", s.Nav.Leaks), Href: "/leaks", Current: s.Current == PageLeaks})
+			tab{Label: s.counted("nav.leaks", s.Nav.Leaks), Href: "/leaks", Current: s.Current == PageLeaks},
+			tab{Label: s.counted("nav.unmanaged", s.Nav.Unmanaged), Href: unmanagedPath, Current: s.Current == PageUnmanaged})
 	}
 	if len(all) < 2 {
 		return nil
@@ -243,13 +244,23 @@ func (s Shell) ownStanding(path string) []Banner {
 		}
 	}
 	if list := path == "/" || strings.HasPrefix(path, "/queue") || path == "/tokens" || strings.HasPrefix(path, "/tokens?"); list && s.Nav.SelfService && s.Nav.Reviewer {
-		out = append(out, Banner{Kind: BannerWarn, ID: "standing.self_service"})
+		out = append(out, s.selfService())
 	}
 	if s.Nav.Sponsor && s.Nav.Waiting > 0 && s.Current == PageHome {
 		out = append(out, Banner{Kind: BannerWarn, ID: "standing.sponsor_waiting", Args: map[string]any{"Count": s.Nav.Waiting},
 			Href: "/sponsorships", LinkID: "standing.sponsor_waiting_link"})
 	}
 	return out
+}
+
+// selfService says whether Canvas's own creation of tokens is off, as far as
+// Canvas tells: a token that somebody made since says that it is not.
+func (s Shell) selfService() Banner {
+	if s.Nav.SelfMade.IsZero() {
+		return Banner{Kind: BannerWarn, ID: "standing.self_service"}
+	}
+	return Banner{Kind: BannerWarn, ID: "standing.self_made", Args: map[string]any{"When": day(s.Nav.SelfMade)},
+		Href: unmanagedPath, LinkID: "standing.self_made_link"}
 }
 
 // noWritesKey is the sentence for why a session may only look.

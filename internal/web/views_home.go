@@ -27,8 +27,15 @@ func newHome(s Shell, h workflow.Home) HomePage {
 		}
 		p.NeedsYou = append(p.NeedsYou, k)
 	}
+	for _, c := range h.Found {
+		look := primary
+		if len(p.NeedsYou) > 0 {
+			look = secondary
+		}
+		p.NeedsYou = append(p.NeedsYou, s.foundCard(c, look))
+	}
 	for _, c := range h.Drafts {
-		p.Drafts = append(p.Drafts, s.draftCard(c, len(h.NeedsYou) == 0))
+		p.Drafts = append(p.Drafts, s.draftCard(c, len(p.NeedsYou) == 0))
 	}
 	for _, c := range h.Progress {
 		p.Progress = append(p.Progress, s.requestCard(c))
@@ -72,7 +79,7 @@ func demote(as []action) {
 // card below has something to do first.
 func (p HomePage) askAction(h workflow.Home) *action {
 	look := primary
-	if len(h.NeedsYou) > 0 || len(h.Drafts) > 0 {
+	if len(p.NeedsYou) > 0 || len(h.Drafts) > 0 {
 		look = secondary
 	}
 	a := p.goTo(look, "home.ask", "/requests/new")
@@ -225,12 +232,18 @@ func (s Shell) steps(c workflow.Case) ([]step, string) {
 		names = append(names, "sponsor")
 	}
 	names = append(names, "team", "collect")
+	if r.Adopts != "" {
+		names[len(names)-1] = "adopt" // nothing is collected
+	}
 	at := map[access.RequestState]string{
 		access.Draft: "you", access.AwaitingSponsor: "sponsor", access.AwaitingReview: "team",
 		access.Approved: "collect", access.Collecting: "collect",
 	}[r.State]
 	if at == "" {
 		return nil, ""
+	}
+	if at == "collect" && r.Adopts != "" {
+		at = "adopt"
 	}
 	var out []step
 	state, icon, line := "done", "done", ""

@@ -111,7 +111,7 @@ var whys = []access.Why{
 var echoFields = []struct{ name, label string }{
 	{"build", "form.build"}, {"maker_name", "form.maker_name"}, {"maker_link", "form.maker_link"},
 	{"ai_service", "form.ai_service"}, {"ai_data", "form.ai_data"},
-	{"conditions", "review.conditions"}, {"reason", "sponsor.reason"}, {"alternative_text", "review.alternative_text"},
+	{"message", "pick.tell_owner.text"}, {"conditions", "review.conditions"}, {"reason", "sponsor.reason"}, {"alternative_text", "review.alternative_text"},
 }
 
 func echoOf(posted map[string][]string) []Echo {

@@ -109,7 +109,7 @@ func (s Shell) searchField(v string) field {
 // chips are the filters that are set, each with the way to take it off.
 func (s Shell) chips(path string, set url.Values, words map[string]func(string) string) []chip {
 	var out []chip
-	for _, k := range []string{"status", "role", "maker", "ai", "course", "sponsor", "vendor", "ends_before", "idle_days", "q"} {
+	for _, k := range []string{"status", "role", "maker", "ai", "course", "sponsor", "vendor", "ends_before", "idle_days", "ends", "who", "q"} {
 		v := set.Get(k)
 		if v == "" || words[k] == nil {
 			continue

@@ -25,8 +25,11 @@ func resultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 	case access.Deny, access.Decline, access.Withdraw, access.Endorse, access.Approve, access.Rescind, access.Claim,
 		access.Release, access.Discard, access.Refile:
 		id := string(do)
-		if do == access.Deny && r.Sponsor == "" {
+		switch {
+		case do == access.Deny && r.Sponsor == "":
 			id = "deny_alone"
+		case do == access.Approve && r.Adopts != "":
+			id = "approve_keep"
 		}
 		return good(id)
 	case access.Renew:

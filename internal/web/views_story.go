@@ -2,6 +2,7 @@ package web
 
 import (
 	"html/template"
+	"slices"
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -60,6 +61,14 @@ func storyKey(x workflow.StoryStep) string {
 	case audit.RequestCreate, audit.GrantObserved, audit.Refused, audit.PlatformAdd, audit.PlatformChange, audit.PersonLink, audit.PersonMerge,
 		audit.CapLearned, audit.NoticeFailed, audit.RequestCollect:
 		return ""
+	case audit.GrantCreate:
+		if x.To == string(access.Active) {
+			return "story.grant_create_kept"
+		}
+	case audit.RequestReturn:
+		if key := "story.request_return_" + strings.ReplaceAll(x.Data["trouble"], ".", "_"); slices.Contains(adoptStories, key) {
+			return key
+		}
 	case audit.IncidentSeen, audit.LeakIntake:
 		return "" // for the page of the leak
 	case audit.IncidentOpen:
@@ -75,6 +84,9 @@ func storyKey(x workflow.StoryStep) string {
 	return "story." + strings.ReplaceAll(string(x.Action), ".", "_")
 }
 
+// adoptStories tell why a token was not taken over.
+var adoptStories = []string{"story.request_return_adopt_refused", "story.request_return_adopt_pending", "story.request_return_adopt_quota", "story.request_return_adopt_over"}
+
 // nextSteps is what follows now: the present step in bold, then the ones ahead.
 func (s Shell) nextSteps(c workflow.Case) []storyLine {
 	r := c.Request
@@ -86,16 +98,23 @@ func (s Shell) nextSteps(c workflow.Case) []storyLine {
 	}
 	team := word(s.team())
 	requester := who(s.name(c, r.Requester))
+	last := next("story.then_collect", "Requester", requester)
+	if r.Adopts != "" {
+		last = next("story.then_adopt")
+	}
 	switch r.State {
 	case access.AwaitingSponsor:
 		first := now("story.wait_sponsor", "Sponsor", who(s.name(c, r.Sponsor)), "By", r.SponsorDue)
 		if r.Sponsor == "" {
 			first = now("story.wait_choice", "Requester", requester, "By", r.SponsorDue)
 		}
-		return []storyLine{first, next("story.then_team", "Team", team), next("story.then_collect", "Requester", requester)}
+		return []storyLine{first, next("story.then_team", "Team", team), last}
 	case access.AwaitingReview:
-		return []storyLine{now("story.wait_team", "Team", team, "By", r.ReviewDue), next("story.then_collect", "Requester", requester)}
+		return []storyLine{now("story.wait_team", "Team", team, "By", r.ReviewDue), last}
 	case access.Approved:
+		if r.Adopts != "" {
+			return []storyLine{now("story.wait_adopt")}
+		}
 		return []storyLine{now("story.wait_collect", "Requester", requester, "By", r.CollectBy)}
 	case access.Collecting:
 		return []storyLine{now("story.wait_canvas")}

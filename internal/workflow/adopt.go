@@ -23,10 +23,10 @@ const jobAdopt = "found.adopt"
 
 // Why Canvas let a token not be taken over, as message keys of stories.
 const (
-	troubleAdoptRefused = "adopt.refused" // Canvas refused the change, or did not make it
-	troubleAdoptPending = "adopt.pending" // the token is not activated
-	troubleAdoptQuota   = "adopt.quota"   // its owner has as many live tokens as they may
-	troubleAdoptOver    = "adopt.over"    // the approved time is over
+	stoppedAdoptRefused = "adopt.refused" // Canvas refused the change, or did not make it
+	stoppedAdoptPending = "adopt.pending" // the token is not activated
+	stoppedAdoptQuota   = "adopt.quota"   // its owner has as many live tokens as they may
+	stoppedAdoptOver    = "adopt.over"    // the approved time is over
 )
 
 // AskToKeep begins a request to keep a found token, for its owner: a draft with
@@ -218,7 +218,7 @@ func (s *Service) adopt(ctx context.Context, f far, r access.Request, t access.F
 		return err
 	}
 	if end.Sub(s.Now()) < leastLife {
-		return s.adoptRefused(ctx, r, troubleAdoptOver)
+		return s.adoptRefused(ctx, r, stoppedAdoptOver)
 	}
 	shown, err := f.ShowToken(ctx, t.CanvasUser, t.CanvasID)
 	switch {
@@ -230,13 +230,13 @@ func (s *Service) adopt(ctx context.Context, f far, r access.Request, t access.F
 	case s.heard(t.Tenant, err) != nil:
 		return err
 	case shown.State != canvas.StateActive:
-		return s.adoptRefused(ctx, r, troubleAdoptPending)
+		return s.adoptRefused(ctx, r, stoppedAdoptPending)
 	}
 	g := access.AdoptedGrant(adoptedID(r), r, observed(t, shown), end, s.Now())
 	if _, err := f.UpdateToken(ctx, t.CanvasUser, t.CanvasID, canvas.TokenUpdate{ExpiresAt: end, Purpose: g.Purpose()}); s.heard(t.Tenant, err) != nil {
 		switch canvas.KindOf(err) {
 		case canvas.Denied, canvas.Invalid, canvas.NotFound: // 404 is how Canvas denies the right to change a token it has just shown
-			return s.adoptRefused(ctx, r, troubleAdoptRefused)
+			return s.adoptRefused(ctx, r, stoppedAdoptRefused)
 		}
 		return err
 	}
@@ -246,7 +246,7 @@ func (s *Service) adopt(ctx context.Context, f far, r access.Request, t access.F
 		return err
 	}
 	if id, _, ok := access.ParseMarker(back.Purpose); !ok || id != g.ID || back.ExpiresAt.IsZero() || back.ExpiresAt.After(end.Add(time.Minute)) {
-		return s.adoptRefused(ctx, r, troubleAdoptRefused)
+		return s.adoptRefused(ctx, r, stoppedAdoptRefused)
 	}
 	g.Expires, g.Hint = back.ExpiresAt, back.Hint
 	return s.adopted(ctx, r, t, g)
@@ -325,7 +325,7 @@ func (s *Service) adopted(ctx context.Context, r access.Request, t access.Found,
 		return tx.MoveRequest(after, told, nil, s.adoptedNotices(after, &g)...)
 	})
 	if err == nil && full {
-		return s.adoptRefused(ctx, r, troubleAdoptQuota)
+		return s.adoptRefused(ctx, r, stoppedAdoptQuota)
 	}
 	return err
 }

@@ -115,10 +115,10 @@ func TestAdoptionRefused(t *testing.T) {
 	}{
 		"Canvas refuses the change": {func(r *rig, _ canvastest.Token) {
 			r.cv.Fail(canvastest.Fault{Route: tokenRoute, Method: http.MethodPut, Status: 403, Body: `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`, Times: -1})
-		}, access.AwaitingReview, access.FoundNew, troubleAdoptRefused},
+		}, access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
 		"Canvas says 404 to the change": {func(r *rig, _ canvastest.Token) {
 			r.cv.Fail(canvastest.Fault{Route: tokenRoute, Method: http.MethodPut, Status: 404, Body: `{"errors":[{"message":"The specified resource does not exist."}]}`, Times: -1})
-		}, access.AwaitingReview, access.FoundNew, troubleAdoptRefused},
+		}, access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
 		"the token is gone": {func(r *rig, tok canvastest.Token) { r.w.DeleteTokenBehind(tok.ID) }, access.Lapsed, access.FoundGone, ""},
 		"it was removed meanwhile": {func(r *rig, tok canvastest.Token) {
 			if _, err := r.RemoveToken(r.t.Context(), r.as("maya", DoorCourse), r.the("my own script").ID, ""); err != nil {
@@ -135,11 +135,11 @@ func TestAdoptionRefused(t *testing.T) {
 		}, access.Lapsed, access.FoundAllowed, ""},
 		"it is not activated": {func(r *rig, tok canvastest.Token) {
 			r.w.UpdateToken(tok.ID, func(t *canvastest.Token) { t.State = canvastest.StatePending })
-		}, access.AwaitingReview, access.FoundNew, troubleAdoptPending},
+		}, access.AwaitingReview, access.FoundNew, stoppedAdoptPending},
 		"the sponsor teaches no longer": {func(r *rig, _ canvastest.Token) {
 			r.w.SetEnrollmentState("ana", "bio201", canvastest.StateCompleted)
 		}, access.AwaitingSponsor, access.FoundNew, ""},
-		"its owner has two others": {func(r *rig, _ canvastest.Token) { r.quotaFilled() }, access.AwaitingReview, access.FoundNew, troubleAdoptQuota},
+		"its owner has two others": {func(r *rig, _ canvastest.Token) { r.quotaFilled() }, access.AwaitingReview, access.FoundNew, stoppedAdoptQuota},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

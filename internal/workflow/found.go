@@ -83,7 +83,7 @@ func (s *Service) ownersHandler(ctx context.Context, j jobs.Job) error {
 	}
 	switch {
 	case errors.Is(err, errNoList):
-		return s.failInventory(ctx, i, troubleList, err)
+		return s.failInventory(ctx, i, failedList, err)
 	case err != nil:
 		s.Log.WarnContext(ctx, "owners could not be asked for their tokens", "inventory", i.ID, "err", err)
 		return jobs.Later(time.Minute)
@@ -285,7 +285,7 @@ func (s *Service) lookAfter(ctx context.Context, f far, t access.Found) error {
 		}
 		if !ev.Gone {
 			s.Log.InfoContext(ctx, "a token was not seen, and is not proven gone", "found", t.ID, "reason", ev.Reason)
-			return s.noteFound(ctx, t, func(t *access.Found) { t.Trouble, t.NextTry = troubleUnproven, now.Add(unprovenRest) })
+			return s.noteFound(ctx, t, func(t *access.Found) { t.Trouble, t.NextTry = stoppedProof, now.Add(unprovenRest) })
 		}
 		proof = ev.Reason
 	}
@@ -305,8 +305,8 @@ func (s *Service) lookAfter(ctx context.Context, f far, t access.Found) error {
 	return err
 }
 
-// troubleUnproven: not seen, and not proven gone.
-const troubleUnproven = "found.unproven"
+// stoppedProof: not seen, and not proven gone.
+const stoppedProof = "found.unproven"
 
 // noteFound writes an observation, unless somebody has moved the token since.
 func (s *Service) noteFound(ctx context.Context, t access.Found, change func(*access.Found)) error {

@@ -28,11 +28,11 @@ const (
 
 // Why an inventory failed, as message keys of pages.
 const (
-	troubleReports = "inventory.denied"     // the credential may not read reports
-	troubleList    = "inventory.no_listing" // it may not list the tokens of others
-	troubleReport  = "inventory.report"     // Canvas ended the report with an error
-	troubleFile    = "inventory.file"       // the report's file could not be read to its end
-	troubleSilent  = "inventory.canvas"     // Canvas did not answer for too long
+	failedReports = "inventory.denied"     // the credential may not read reports
+	failedList    = "inventory.no_listing" // it may not list the tokens of others
+	failedReport  = "inventory.report"     // Canvas ended the report with an error
+	failedFile    = "inventory.file"       // the report's file could not be read to its end
+	failedSilent  = "inventory.canvas"     // Canvas did not answer for too long
 )
 
 const (
@@ -177,7 +177,7 @@ func (s *Service) jobInventory(ctx context.Context, j jobs.Job) (store.Inventory
 func (s *Service) inventoryHandler(ctx context.Context, j jobs.Job) error {
 	i, _, f, err := s.jobInventory(ctx, j)
 	if access.WhyOf(err) == access.WhyTenantSuspended {
-		return s.failInventory(ctx, i, troubleSilent, err)
+		return s.failInventory(ctx, i, failedSilent, err)
 	}
 	if err != nil || i.State != store.InventoryRunning {
 		return err
@@ -186,7 +186,7 @@ func (s *Service) inventoryHandler(ctx context.Context, j jobs.Job) error {
 	age := s.Now().Sub(i.StartedAt)
 	switch {
 	case age > inventoryLimit, i.ReadAt.IsZero() && age > readLimit:
-		return s.failInventory(ctx, i, troubleSilent, errors.New("it takes too long"))
+		return s.failInventory(ctx, i, failedSilent, errors.New("it takes too long"))
 	case i.ReportID == "":
 		r, err := f.StartTokenReport(ctx, f.root())
 		if s.heard(i.Tenant, err) != nil {
@@ -201,11 +201,11 @@ func (s *Service) inventoryHandler(ctx context.Context, j jobs.Job) error {
 		r, err := f.TokenReport(ctx, f.root(), i.ReportID)
 		switch {
 		case notFound(err):
-			return s.failInventory(ctx, i, troubleReport, err)
+			return s.failInventory(ctx, i, failedReport, err)
 		case s.heard(i.Tenant, err) != nil:
 			return s.inventoryTrouble(ctx, i, err)
 		case r.Failed():
-			return s.failInventory(ctx, i, troubleReport, errors.New("Canvas says "+r.Status))
+			return s.failInventory(ctx, i, failedReport, errors.New("Canvas says "+r.Status))
 		case !r.Complete():
 			return jobs.Later(pollReport(age))
 		}
@@ -213,7 +213,7 @@ func (s *Service) inventoryHandler(ctx context.Context, j jobs.Job) error {
 			if ctx.Err() != nil {
 				return err // this program stops; the next one reads again
 			}
-			return s.failInventory(ctx, i, troubleFile, err)
+			return s.failInventory(ctx, i, failedFile, err)
 		}
 		if err := s.noteInventory(ctx, i); err != nil {
 			return err
@@ -232,7 +232,7 @@ func pollReport(age time.Duration) time.Duration {
 func (s *Service) inventoryTrouble(ctx context.Context, i store.Inventory, err error) error {
 	switch canvas.KindOf(err) {
 	case canvas.Denied, canvas.NotFound, canvas.Unauthenticated: // a Canvas without the report says 404
-		return s.failInventory(ctx, i, troubleReports, err)
+		return s.failInventory(ctx, i, failedReports, err)
 	}
 	s.Log.WarnContext(ctx, "the inventory waits for Canvas", "inventory", i.ID, "err", err)
 	return jobs.Later(time.Minute)
@@ -450,7 +450,7 @@ func (s *Service) finishInventory(ctx context.Context, f far, i store.Inventory)
 	case err != nil:
 		return err
 	case parked > 0:
-		return s.failInventory(ctx, i, troubleSilent, fmt.Errorf("%d jobs are set aside", parked))
+		return s.failInventory(ctx, i, failedSilent, fmt.Errorf("%d jobs are set aside", parked))
 	case open > 0:
 		return jobs.Later(2 * time.Second)
 	}
