@@ -196,3 +196,27 @@ func TestLookAgain(t *testing.T) {
 		t.Errorf("%s by %q", g.State, g.Cause)
 	}
 }
+
+// The inventory holds our own tokens against the report it reads, and asks owner
+// by owner where this Canvas gives it none.
+func TestNightByTheInventory(t *testing.T) {
+	t.Parallel()
+	for name, reports := range map[string]bool{"with the report": true, "without": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(r *rig) {
+				g := r.inUse()
+				r.changed(g, func(tok *canvastest.Token) { tok.ExpiresAt = time.Time{} })
+				r.w.SetPermission("account-admin", canvastest.PermReadReports, reports)
+				l := r.checked()
+				if failed := l.Trouble != ""; failed == reports {
+					r.t.Errorf("the inventory says %q", l.Trouble)
+				}
+				if now := r.grant(g.ID); now.Drift != access.DriftExtended || !r.token(g).ExpiresAt.Equal(g.Expires) {
+					r.t.Errorf("drift %q, ends %s in Canvas", now.Drift, r.token(g).ExpiresAt)
+				}
+				r.proven()
+			})
+		})
+	}
+}

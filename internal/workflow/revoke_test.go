@@ -2,7 +2,9 @@ package workflow
 
 import (
 	"errors"
+	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -81,6 +83,19 @@ func TestMayStillWork(t *testing.T) {
 		},
 		"the deletion is denied": func(r *rig) func() {
 			return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodDelete, Status: 403, Body: `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`, Times: -1})
+		},
+		"the deletion times out before the work": func(r *rig) func() {
+			line := func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+				if req.Method == http.MethodDelete {
+					return nil, &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
+				}
+				return send(req)
+			}
+			r.line.Store(&line)
+			return func() { r.line.Store(nil) }
+		},
+		"it is deleted, but cannot be read back for its rate": func(r *rig) func() {
+			return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodGet, Throttle: true, Times: -1})
 		},
 		"a 404 for a token that is still there": func(r *rig) func() {
 			return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Status: 404, Body: notFoundBody, Times: -1})
