@@ -61,6 +61,7 @@ var commands = []command{
 	{"audit export", "write the audit log as JSON Lines", auditExport},
 	{"audit verify", "verify an exported audit log, with no database", auditVerify},
 	{"doctor", "check configuration, database, Canvas and mail", doctor},
+	{"revoke", "plan, rehearse and run a mass revocation", revoke},
 	{"keys list", "list the tool's own signing keys", keysList},
 	{"keys rotate", "make a new signing key, without a gap", keysRotate},
 }

@@ -1,0 +1,104 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// Revocation is a mass revocation in an operator's hands: a plan, or one that
+// runs already.
+type Revocation struct {
+	workflow.MassPage
+	Platform string // its name
+	// Running: it was started before, by this command or on the page.
+	Running bool
+
+	work   *workflow.Service
+	tenant access.TenantID
+}
+
+// operatorWork is the workflow as far as commands need it: it calls Canvas and
+// stores what follows. Notices are stored as jobs; a server sends them.
+func (a *App) operatorWork() *workflow.Service {
+	if a.Work != nil {
+		return a.Work
+	}
+	return &workflow.Service{Store: a.Store, Box: a.Box, Canvas: a.clients.of, Now: a.now, Log: a.Log, PublicURL: a.cfg.PublicURL}
+}
+
+// ErrNothingMatches: a filter selects no token that could be revoked.
+var ErrNothingMatches = errors.New("no token that can be revoked matches the filter; nothing was done")
+
+// PlanRevocation finds the mass revocation of this filter that is not finished,
+// or makes a plan of one; anew makes a plan in any case. platform may be empty
+// where there is only one. It ends nothing.
+func (a *App) PlanRevocation(ctx context.Context, platform, filter string, anew bool) (*Revocation, error) {
+	f, err := access.ParseMassFilter(filter)
+	if err != nil {
+		return nil, usage("%s", err)
+	}
+	p, err := a.onePlatform(ctx, platform)
+	if err != nil {
+		return nil, err
+	}
+	r := &Revocation{Platform: p.Name, work: a.operatorWork(), tenant: p.Tenant}
+	if !anew {
+		if r.MassPage, r.Running, err = r.work.UnfinishedMass(ctx, p.Tenant, f); err != nil || r.Running {
+			return r, err
+		}
+	}
+	r.MassPage, err = r.work.PlanMassFor(ctx, p.Tenant, f, Operator())
+	var form *access.FormError
+	if errors.As(err, &form) {
+		return nil, ErrNothingMatches
+	}
+	return r, err
+}
+
+// Start starts a plan with the number that was typed. Its errors are one
+// sentence each; after any of them nothing was started.
+func (r *Revocation) Start(ctx context.Context, typed, reason string) error {
+	p, err := r.work.StartMassFor(ctx, r.tenant, r.ID, typed, reason, Operator())
+	var form *access.FormError
+	if errors.As(err, &form) {
+		has := func(code string) int {
+			return slices.IndexFunc(form.Fields, func(e access.FieldError) bool { return e.Code == code })
+		}
+		switch {
+		case has("reason.revoke") >= 0:
+			return usage("-reason is needed")
+		case has("mass.changed") >= 0:
+			return fmt.Errorf("something changed since the plan: it is %v tokens now; nothing was done, run the command again", form.Fields[has("mass.changed")].Args["Count"])
+		case strings.TrimSpace(typed) == "":
+			return errors.New("nothing was typed; nothing was done")
+		}
+		return fmt.Errorf("that is not %d; nothing was done", r.Tokens)
+	}
+	if err == nil {
+		r.MassPage = p
+	}
+	return err
+}
+
+// Finish works until every token is proven gone, or ctx ends. progress is told
+// how far it has come every few seconds.
+func (r *Revocation) Finish(ctx context.Context, progress func(p Progress, trouble error)) error {
+	p, err := r.work.FinishMass(ctx, r.tenant, r.ID, progress)
+	if p.ID != "" {
+		r.MassPage = p
+	}
+	return err
+}
+
+// Group is how many tokens fall under one word, Progress how far it has come.
+type (
+	Group    = store.MassGroup
+	Progress = workflow.MassPage
+)
