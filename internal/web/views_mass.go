@@ -43,9 +43,9 @@ type MassView struct {
 	Do      action
 	Keep    action
 	Status  MassStatus
-	Export  *action
-	Rows    string // how many rows the export has
-	All     action
+	// ExportTo is where the report is had as a file, of so many Rows.
+	ExportTo, Rows string
+	All            action
 }
 
 // massGroup is how the tokens divide by one word.
@@ -93,9 +93,7 @@ func NewMassView(s Shell, in MassInput) MassView {
 	if m.Counts.EndedBefore > 0 {
 		v.Facts = append(v.Facts, s.fact("mass.ended_before", s.value(word(strconv.Itoa(m.Counts.EndedBefore)), "")))
 	}
-	e := s.postTo(secondary, "act.export", massPath(m.ID, "/export"))
-	e.Plain, e.By = true, "export-rows"
-	v.Export, v.Rows = &e, s.T("export.rows", "Count", m.Counts.Total())
+	v.ExportTo, v.Rows = massPath(m.ID, "/export"), s.T("export.rows", "Count", m.Counts.Total())
 	return v
 }
 

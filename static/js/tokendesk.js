@@ -9,7 +9,7 @@
   const words = doc.body.dataset;
   const halt = (e) => { e.preventDefault(); e.stopImmediatePropagation(); };
 
-  // The handle travels in a header, never in an address.
+  // The handle travels in a header only.
   on("htmx:configRequest", (e) => { if (handle) e.detail.headers["X-Tool-Session"] = handle; });
   on("htmx:historyCacheMiss", (e) => { if (handle) e.detail.xhr.setRequestHeader("X-Tool-Session", handle); });
   on("htmx:historyCacheMissLoadError", () => location.reload());
@@ -75,7 +75,7 @@
   on("submit", (e) => {
     const form = e.target;
     if (form.dataset.busy) halt(e);
-    else if (form.method === "post") {
+    else if (form.method === "post" && !form.dataset.file) {
       release(form);
       form.dataset.busy = "1";
       e.submitter?.setAttribute("aria-busy", "true");
