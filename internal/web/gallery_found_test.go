@@ -65,7 +65,7 @@ func foundExhibits() []exhibit {
 	}
 	out := []exhibit{
 		page("full", list, workflow.FoundFilter{}, "Notify owners", "Adopt", "Allow-list", "Remove", "Never ends", "Canvas admin", "Select “Panda Planner nightly”, Tom Becker",
-			"Asked to keep", "No answer", "Second person needed", "Last full check", "18,402 tokens in Canvas, 128 of them requested here", "Days left", "Showing 1–6 of 31"),
+			"Asked to keep", "No answer", "Second person needed", "Last full check", "18,402 tokens in Canvas.", "Days left", "Showing 1–6 of 31"),
 		page("filtered", list, workflow.FoundFilter{Status: workflow.NoAnswer, NeverEnds: true, Admins: true, Search: "helper", After: "x"}, "Remove filter: No answer", "Remove filter: Never ends", "Remove filter: Canvas admins"),
 		page("empty", workflow.Unmanaged{CheckedAt: days(-0.3), Tokens: 128, Ours: 128}, workflow.FoundFilter{}, "Every token in Canvas was requested here."),
 		page("unchecked", workflow.Unmanaged{}, workflow.FoundFilter{}, "No full check yet.", "Nobody has looked yet."),
@@ -87,7 +87,7 @@ func foundExhibits() []exhibit {
 		one(string(st), galleryFound(st), asDana)
 		one(string(st)+"-own", galleryFound(st, ownFound), asMaya)
 	}
-	one("told-own-words", galleryFound(access.FoundTold, ownFound), asMaya, "Ask to keep it", "Remove it", "Your school asks whether you still need it.")
+	one("told-own-words", galleryFound(access.FoundTold, ownFound), asMaya, "Your answer", "Ask to keep it", "Remove it", "Your school asks whether you still need it.")
 	one("marker", galleryFound(access.FoundNew, func(c *workflow.FoundCase) { c.Marker = "grt_X" }), asDana, "It may come from a backup or from a copy of Canvas.")
 	one("unproven", galleryFound(access.FoundNew, func(c *workflow.FoundCase) { c.Trouble = "found.unproven" }), asDana, "does not prove that it is gone")
 	rows := []workflow.FoundCase{galleryFound(access.FoundNew, never), galleryFound(access.FoundTold), galleryFound(access.FoundGone)}

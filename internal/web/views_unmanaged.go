@@ -57,7 +57,7 @@ func newUnmanaged(s Shell, l workflow.Unmanaged, f workflow.FoundFilter) Unmanag
 	case l.CheckedAt.IsZero():
 		p.Checked = s.H("unmanaged.never")
 	default:
-		p.Checked = s.H("unmanaged.checked", "When", moment(l.CheckedAt), "Count", l.Tokens, "Ours", l.Ours)
+		p.Checked = s.H("unmanaged.checked", "When", moment(l.CheckedAt), "Count", l.Tokens)
 	}
 	p.Check = s.postTo(secondary, "act.check_now", unmanagedPath+"/check")
 	for _, c := range l.Campaigns {
@@ -234,7 +234,7 @@ func (s Shell) foundStatus(c workflow.FoundCase) status {
 		case f.DueAt.Before(s.Now):
 			st = status{Badge: s.badge("warn", "no_answer"), Now: s.H("now.no_answer", args...)}
 		case c.Own:
-			st.Now = s.H("now.found_told_own", args...)
+			st = status{Badge: s.badge("warn", "your_answer"), Now: s.H("now.found_told_own", args...)}
 		}
 	case access.FoundRemoving:
 		if f.Tries > 0 && f.NextTry.After(s.Now) {
@@ -314,7 +314,7 @@ func newFound(s Shell, c workflow.FoundPage) FoundPage {
 	if c.Reviewer {
 		p.Pick = f.ID
 		for _, a := range s.pickActions() {
-			if c.Can[pickMove(access.Action(a.Value))] && !(c.Own && a.Value != string(access.TellOwner)) {
+			if do := access.Action(a.Value); do != access.Remove && c.Can[pickMove(do)] && !(c.Own && a.Value != string(access.TellOwner)) {
 				p.Picks = append(p.Picks, a)
 			}
 		}

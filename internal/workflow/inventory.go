@@ -39,10 +39,11 @@ const (
 	nightHour = 3 // of the school's day
 	// retryFailed is how long a failed inventory rests before the next one.
 	retryFailed = 3 * time.Hour
-	// inventoryLimit bounds one inventory; a large school's takes an hour.
-	inventoryLimit = 12 * time.Hour
-	// readLimit bounds the time until its report is there.
-	readLimit = 3 * time.Hour
+	// inventoryRuns bounds how often one inventory looks whether it can go on:
+	// about half a day. troubleLimit is how long Canvas may give no answer to it.
+	inventoryRuns = 1500
+	troubleLimit  = 3 * time.Hour
+	troubleRest   = time.Minute
 
 	matchBatch = 500 // rows matched against grants at a time
 	ownerBatch = 50  // owners asked by one job
@@ -183,10 +184,19 @@ func (s *Service) inventoryHandler(ctx context.Context, j jobs.Job) error {
 		return err
 	}
 	ctx = canvas.Paced(ctx)
+	err = s.advanceInventory(ctx, f, i, j.Claim)
+	// The limits count runs and failed questions, not time alone: a program that
+	// was down may find everything ready.
+	var later *jobs.LaterError
+	if errors.As(err, &later) && (j.Claim > inventoryRuns || later.After >= troubleRest && s.Now().Sub(i.StartedAt) > troubleLimit) {
+		return s.failInventory(ctx, i, failedSilent, errors.New("it takes too long"))
+	}
+	return err
+}
+
+func (s *Service) advanceInventory(ctx context.Context, f far, i store.Inventory, claim int) error {
 	age := s.Now().Sub(i.StartedAt)
 	switch {
-	case age > inventoryLimit, i.ReadAt.IsZero() && age > readLimit:
-		return s.failInventory(ctx, i, failedSilent, errors.New("it takes too long"))
 	case i.ReportID == "":
 		r, err := f.StartTokenReport(ctx, f.root())
 		if s.heard(i.Tenant, err) != nil {
@@ -209,7 +219,7 @@ func (s *Service) inventoryHandler(ctx context.Context, j jobs.Job) error {
 		case !r.Complete():
 			return jobs.Later(pollReport(age))
 		}
-		if i, err = s.readInventory(ctx, f, i, r, j.Claim); err != nil {
+		if i, err = s.readInventory(ctx, f, i, r, claim); err != nil {
 			if ctx.Err() != nil {
 				return err // this program stops; the next one reads again
 			}
@@ -235,7 +245,7 @@ func (s *Service) inventoryTrouble(ctx context.Context, i store.Inventory, err e
 		return s.failInventory(ctx, i, failedReports, err)
 	}
 	s.Log.WarnContext(ctx, "the inventory waits for Canvas", "inventory", i.ID, "err", err)
-	return jobs.Later(time.Minute)
+	return jobs.Later(troubleRest)
 }
 
 func (s *Service) noteInventory(ctx context.Context, i store.Inventory) error {
@@ -452,12 +462,12 @@ func (s *Service) finishInventory(ctx context.Context, f far, i store.Inventory)
 	case parked > 0:
 		return s.failInventory(ctx, i, failedSilent, fmt.Errorf("%d jobs are set aside", parked))
 	case open > 0:
-		return jobs.Later(2 * time.Second)
+		return jobs.Later(pollReport(s.Now().Sub(i.ReadAt)))
 	}
 	for _, t := range unseen {
 		if err := s.lookAfter(ctx, f, t); err != nil {
 			s.Log.WarnContext(ctx, "the inventory waits for Canvas", "inventory", i.ID, "err", err)
-			return jobs.Later(time.Minute)
+			return jobs.Later(troubleRest)
 		}
 	}
 	if len(unseen) == vanishBatch {
