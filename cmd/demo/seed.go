@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"regexp"
 	"time"
@@ -153,6 +154,9 @@ func (s *seeder) run(ctx context.Context) error {
 	}); err != nil {
 		return err
 	}
+	if err := s.leak(ctx); err != nil {
+		return err
+	}
 	if err := s.settled(ctx); err != nil {
 		return err
 	}
@@ -185,6 +189,47 @@ func (s *seeder) looks(ctx context.Context) error {
 		s.clock.Advance(10 * time.Second)
 	}
 	return nil
+}
+
+// leak lets a token of Noor's be reported and cleared, so that Leaks has one.
+func (s *seeder) leak(ctx context.Context) error {
+	photos, err := s.submit(ctx, "noor", s.places.bio, answers{
+		"purpose": "coursework", "build": "Photo sorter: puts the pictures of my field trips into the folders of their assignments.",
+		"maker": "self", "ai": "no", "data": "own", "storage": "password_manager", "sponsor": s.canvas.World().User("ana").ID.String(),
+	}, 40)
+	if err != nil {
+		return err
+	}
+	if err := s.move(ctx, "ana", s.places.bio, photos, "endorse", answers{"reason": "Part of the field work."}); err != nil {
+		return err
+	}
+	if err := s.move(ctx, "priya", s.places.root, photos, "approve", nil); err != nil {
+		return err
+	}
+	if err := s.collect(ctx, "noor", s.places.bio, photos); err != nil {
+		return err
+	}
+	if err := s.press(ctx, "noor", s.places.bio, "/", "/tokens/", "/leak", nil); err != nil {
+		return err
+	}
+	return s.press(ctx, "priya", s.places.root, "/leaks", "/leaks/", "/clear", answers{"reason": "It stood in a screenshot in the class chat, for an hour. The chat was deleted."})
+}
+
+// press posts to the first object that a list links to.
+func (s *seeder) press(ctx context.Context, key, place, list, prefix, do string, a answers) error {
+	b, err := s.as(ctx, key, place)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	if err := b.send(ctx, http.MethodGet, s.tool+list, nil); err != nil {
+		return err
+	}
+	m := regexp.MustCompile(`href="(` + prefix + `(?:grt|inc)_[A-Z2-7]+)`).FindStringSubmatch(b.page.body)
+	if m == nil {
+		return fmt.Errorf("%s finds nothing on %s", key, list)
+	}
+	return b.post(ctx, s.tool+m[1]+do, a.fields())
 }
 
 // at sets the shared clock to a time of day, so many working days ago.

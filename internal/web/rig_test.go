@@ -34,6 +34,7 @@ type rig struct {
 	url   string
 	tool  canvastest.Deployment
 	logs  *logs
+	db    string // its address
 }
 
 // logs keeps every line, to be searched for what must not be there.
@@ -65,7 +66,8 @@ func newRig(t *testing.T) *rig {
 	r.url = server.URL
 
 	cfg := config.Default()
-	cfg.Database = secret.New("sqlite:" + t.TempDir() + "/web.db")
+	r.db = "sqlite:" + t.TempDir() + "/web.db"
+	cfg.Database = secret.New(r.db)
 	cfg.PublicURL = r.url
 	var err error
 	r.app, err = app.New(t.Context(), cfg, app.Options{Now: r.clock.Now, Migrate: true,

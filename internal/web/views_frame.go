@@ -229,7 +229,7 @@ func (s Shell) ownStanding(path string) []Banner {
 	if s.Nav.Leaks > 0 && s.Nav.Reviewer && !strings.HasPrefix(path, "/leaks") {
 		out = append(out, Banner{Kind: BannerBad, ID: "standing.leaks", Args: map[string]any{"Count": s.Nav.Leaks}, Href: "/leaks", LinkID: "standing.leaks_link"})
 	}
-	if s.Nav.OwnLeak {
+	if s.Nav.OwnLeak && !strings.HasSuffix(path, "/leak") { // that page says it
 		out = append(out, Banner{Kind: BannerWarn, ID: "standing.own_leak", Args: map[string]any{"Office": word(s.office())}})
 	}
 	if !t.CanvasSince.IsZero() {

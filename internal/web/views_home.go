@@ -203,9 +203,6 @@ func (s Shell) endedCard(c workflow.Case) card {
 	if c.Grant != nil && c.Request.State == access.Fulfilled {
 		st = s.grantStatus(c, asRequester)
 		k.Badges, k.Now, k.Href = st.Badges(), st.Now, grantPath(c.Grant, "")
-		if c.LeakOpen() && c.Grant.State.Final() {
-			k.Now += " " + s.H("now.leak_open", "Office", word(s.office()))
-		}
 	}
 	if c.Can[access.ReportLeak] {
 		k.Actions = append(k.Actions, described(k.ID, s.leakAction(c))...)

@@ -245,7 +245,7 @@ func newToken(s Shell, t workflow.TokenPage) TokenPage {
 	if c.Can[access.Revoke] {
 		p.Actions = append(p.Actions, s.goTo(danger, "act.revoke", grantPath(&g, "/revoke")))
 	}
-	if c.LeakOpen() && g.State.Final() {
+	if c.LeakOpen() && g.State.Final() && !c.Own { // the owner has a standing notice
 		p.Status.Now += " " + s.H("now.leak_open", "Office", word(s.office()))
 	}
 	if c.LeakOpen() && c.Reviewer {

@@ -27,6 +27,12 @@ func Dump(tb testing.TB, s *store.Store, see func(table, column, cell string)) {
 	if !ok {
 		tb.Fatal("storetest: this store was not opened here")
 	}
+	DumpURL(tb, databaseURL, see)
+}
+
+// DumpURL is Dump for a database that was opened elsewhere.
+func DumpURL(tb testing.TB, databaseURL string, see func(table, column, cell string)) {
+	tb.Helper()
 	if err := dump(tb.Context(), databaseURL, see); err != nil {
 		tb.Fatalf("storetest: dump: %v", err)
 	}
