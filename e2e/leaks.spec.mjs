@@ -121,6 +121,7 @@ test('an admin freezes a token, and two thaw it', async ({ cast, demo }) => {
   await expect(priya.tool.getByText('yours is the second voice')).toBeVisible();
   await priya.button('Thaw').click();
   await expect(priya.tool.getByText('can make the new token.')).toBeVisible();
+  await maya.enter('bio201');
   const next = await collect(maya, code);
   expect(next).not.toBe(value);
   await activate(maya);
