@@ -156,7 +156,7 @@ func TestFreezeAndThawByThePages(t *testing.T) {
 	maya, value := r.collected()
 	token := linkOn(t, maya.get("/").body, "/tokens/")
 	dana, priya := r.launch("dana", r.account("root")), r.launch("priya", r.account("root"))
-	dana.get(token+"/freeze").says("Only two people together can thaw it.")
+	dana.get(token + "/freeze").says("Only two people together can thaw it.")
 	dana.post(token+"/freeze", nil).says("Write why it is stopped, in a sentence.")
 	dana.post(token+"/freeze", url.Values{"reason": {"Odd traffic."}}).says("Frozen since")
 	if r.cv.World().Authenticates(value) {
@@ -172,7 +172,7 @@ func TestFreezeAndThawByThePages(t *testing.T) {
 		b.body = page
 	}
 	dana.post(token+"/thaw", nil).says("This takes a second person.")
-	priya.get(token+"/thaw").says("yours is the second voice")
+	priya.get(token + "/thaw").says("yours is the second voice")
 	priya.post(token+"/thaw", nil).says("can make the new token.")
 	maya.open(r.course("bio201")).says("The old token is deleted first.")
 	maya.post("/requests/REQ-0001/collect", nil).want(http.StatusOK, "Collect your token").says("Copy it now")

@@ -14,7 +14,8 @@ import (
 func (s *Service) endingFacts(tx *store.Tx, f far, ref noticeRef, g access.Grant, out *told) error {
 	out.Office = f.tenant.School.SecurityOffice
 	out.sponsor = g.Sponsor
-	by, moot := access.PersonID(""), false
+	var by access.PersonID
+	var moot bool
 	switch ref.Kind {
 	case notify.LeakReported, notify.LeakOfEnded, notify.LeakDeleted, notify.LeakCleared:
 		i, err := tx.IncidentOfGrant(g.Tenant, g.ID)
