@@ -271,6 +271,55 @@ func TestVanishedTokens(t *testing.T) {
 	})
 }
 
+// Another replica that takes up the owners while the report is still being read
+// does nothing with them until it was read to its end; here it never is.
+func TestCutReportChangesNothing(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		r.made("maya", "my own script")
+		maya := r.w.User("maya").ID.String()
+		other := &jobs.Runner{Queue: r.Store, Handlers: r.Handlers(), Owner: "other", Now: r.clock.Now, Workers: 1, Lease: 5 * time.Minute}
+		ran := 0
+		r.cv.StreamNextReport(func(w io.Writer) error {
+			if _, err := io.WriteString(w, "user id,user name,token hint,expiration,last used,dev key id,dev key name,status,creation\n"); err != nil {
+				return err
+			}
+			for n := range 4 * matchBatch {
+				user := fmt.Sprint(900_000_000 + n)
+				if n == 0 {
+					user = maya
+				}
+				if _, err := fmt.Fprintf(w, "%s,Somebody,Ab%03d,never,never,170000000000016,User-Generated,active,2026-01-01T00:00:00Z\n", user, n%1000); err != nil {
+					return err
+				}
+			}
+			if f, ok := w.(http.Flusher); ok {
+				f.Flush()
+			}
+			for range 200 { // until a job for some owners was there to be taken
+				n, err := other.Drain(r.t.Context())
+				if err != nil {
+					return err
+				}
+				if ran += n; ran > 0 {
+					break
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			_, err := io.WriteString(w, "12,\"cut")
+			return err
+		})
+		l := r.checked()
+		if l.Trouble != "inventory.file" || l.Total != 0 {
+			r.t.Errorf("%d owners' jobs ran; %q, found %q", ran, l.Trouble, purposes(l))
+		}
+		if ran == 0 {
+			r.t.Error("no other replica took part")
+		}
+		r.proven()
+	})
+}
+
 // What is not in the report and not proven gone stays.
 func TestUnseenIsNotGone(t *testing.T) {
 	t.Parallel()
