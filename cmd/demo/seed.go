@@ -46,7 +46,7 @@ func (s *seeder) run(ctx context.Context) error {
 	calendar, err := s.submit(ctx, "luca", s.places.bio, answers{
 		"purpose": "own_data", "build": "Deadline calendar: puts the due dates of my courses into my own calendar every night.",
 		"maker": "self", "ai": "no", "data": "own", "storage": "password_manager", "sponsor": w.User("ana").ID.String(),
-	}, 70)
+	}, 30) // by now it can be renewed
 	if err != nil {
 		return err
 	}

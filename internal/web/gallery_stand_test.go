@@ -69,7 +69,7 @@ func standExhibits() []exhibit {
 		token("gap", gap, asMaya, "Choose a sponsor", "None now"),
 		token("gap-asked", waiting, asMaya, "was asked to take over"),
 		token("stands", stands, asAna, "End sponsorship"),
-		page("asked", galleryCasePage(asked), asAna, "What you confirm", "Take over", "Turn down", "asks you to stand for this token"),
+		page("asked", galleryCasePage(asked), asAna, "What you confirm", "Take over", "Turn down", "asks you to take over as sponsor"),
 		page("evidence", evidence(review, func(*workflow.Evidence) {}), asDana, "1 day without use", "Still teaches", "at most until"),
 		page("evidence-worst", evidence(review, func(e *workflow.Evidence) {
 			e.Of.LastUsedAt, e.IdleDays, e.CourseEnd, e.SponsorWhy = days(-99).AddDate(-9, 0, 0), 40, days(-3), access.WhyNotTeaching

@@ -48,6 +48,9 @@ func newCase(s Shell, c workflow.CasePage, in PanelInput) CasePage {
 		h1 = s.T("case.h1_draft")
 	}
 	p := CasePage{frame: newFrame(s, current, h1, casePath(r, "")), Status: s.requestStatus(c.Case, v)}
+	if c.Can[access.TurnDown] {
+		p.Status = s.takeOverStatus(c.Case)
+	}
 	p.setErrors(in.Errors)
 	p.Subject = p.subject(c.Case)
 	if g := c.Grant; g != nil && (r.State == access.Fulfilled || g.State.Live()) {
@@ -93,6 +96,9 @@ func (s Shell) subject(c workflow.Case) template.HTML {
 // caseToken is the token of a request, on the request's page.
 func (s Shell) caseToken(c workflow.Case, v viewer) card {
 	st := s.grantStatus(c, v)
+	if c.Can[access.TurnDown] {
+		st = s.takeOverStatus(c)
+	}
 	g := c.Grant
 	k := card{ID: "token-card", Title: s.title(c), Href: grantPath(g, ""), Badges: st.Badges(), Now: st.Now}
 	if end := g.EndsAt(); !end.IsZero() && g.State.Live() {

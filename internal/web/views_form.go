@@ -79,6 +79,7 @@ func newForm(s Shell, in FormInput) FormPage {
 		p.Saved = newKept(s, in.SavedAt)
 	case !f.KeptAt.IsZero() && in.Errors == nil:
 		p.Kept = s.T("form.kept_from", "When", s.P.DateTime(f.KeptAt))
+	case f.Draft.Renews != "" && f.Draft.UpdatedAt.Equal(f.Draft.CreatedAt): // made by this press: the answers are the last request's
 	case f.Draft.ID != "" && in.Errors == nil:
 		p.Kept = s.T("form.draft_from", "When", s.P.DateTime(f.Draft.UpdatedAt))
 	}

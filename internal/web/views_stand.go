@@ -51,7 +51,7 @@ func (s Shell) askedPanel(c workflow.CasePage) *panel {
 	r, g := c.Request, c.Grant
 	requester := s.name(c.Case, r.Requester)
 	p := &panel{Title: s.T("sponsor.title"), Action: grantPath(g, "/take-over"), Handle: s.Handle,
-		Held: s.H("sponsor.asked", "Requester", who(requester), "By", until(g.GapUntil), "End", day(g.EndsAt()))}
+		Held: s.H("sponsor.asked", "Requester", who(requester), "End", day(g.EndsAt()))}
 	p.Confirm = s.attests(c.Case)
 	p.Not = s.H("sponsor.not_responsible", "Not", who(s.T("sponsor.not")))
 	if c.Can[access.TakeOver] {
@@ -84,8 +84,8 @@ func (s Shell) evidence(e *workflow.Evidence) []fact {
 	switch {
 	case !g.LastUsedAt.IsZero():
 		used = s.H("evidence.used", "When", g.LastUsedAt, "Count", e.IdleDays)
-	case g.ActivatedAt.IsZero():
-		used = s.H("used.unknown")
+	case g.ActivatedAt.IsZero(), e.IdleDays == 0:
+		used = s.H("used.never")
 	}
 	out := []fact{
 		s.fact("evidence.renews", s.H("evidence.token", "Token", link{grantPath(&g, ""), g.Title}, "End", day(g.EndsAt()))),
