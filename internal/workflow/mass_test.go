@@ -403,6 +403,25 @@ func TestMassWithoutTheRight(t *testing.T) {
 	}
 }
 
+// A 404 is no proof, whoever gives it: what the owner's list still has is not
+// gone (DECISIONS 13).
+func TestMassTakesNo404ForAProof(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	gs := r.crowd(4)
+	r.inVirtualTime(1, 50*time.Millisecond)
+	withdraw := r.cv.Fail(canvastest.Fault{Route: deleteRoute, Status: 404, Body: `{"errors":[{"message":"The specified resource does not exist."}]}`, Times: -1})
+	p := r.startedMass(MassChoice{})
+	r.drainFor(5 * time.Minute)
+	if c := r.massNow(p.ID).Counts; c.Gone != 0 || c.Retrying != 4 || r.usableOf(gs) != 4 {
+		t.Errorf("%+v, %d work", c, r.usableOf(gs))
+	}
+	withdraw()
+	if p = r.runMass(p.ID, 10*time.Minute); p.Counts.Gone != 4 || r.usableOf(gs) != 0 {
+		t.Errorf("%+v, %d work", p.Counts, r.usableOf(gs))
+	}
+}
+
 // What ends before its turn, and what somebody else is ending, is said as such.
 func TestMassMeetsOtherEnds(t *testing.T) {
 	t.Parallel()
