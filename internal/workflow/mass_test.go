@@ -519,7 +519,7 @@ func TestMassKilledAtEveryStep(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			each(t, func(r *rig) {
-				gs := r.crowd(14)
+				gs := r.crowd(6)
 				slow := r.inVirtualTime(1, 50*time.Millisecond)
 				p := r.startedMass(MassChoice{})
 				if !r.dieAt(step, 1, r.drainOn) {
@@ -533,7 +533,7 @@ func TestMassKilledAtEveryStep(t *testing.T) {
 				}
 				r.clock.Advance(6 * time.Minute)
 				p = r.runMass(p.ID, time.Hour)
-				if p.Counts.Gone != 14 || r.usableOf(gs) != 0 || slow.most.Load() != 1 {
+				if p.Counts.Gone != 6 || r.usableOf(gs) != 0 || slow.most.Load() != 1 {
 					t.Errorf("%+v, %d work, %d calls at once", p.Counts, r.usableOf(gs), slow.most.Load())
 				}
 				r.proven()
