@@ -89,6 +89,13 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s -h: %s", c.words, out)
 		}
 	}
+	all := d.fine("-h")
+	for _, fixed := range []string{"serve", "migrate", "platform add", "platform list", "platform disable", "invite", "doctor",
+		"audit export", "audit verify", "revoke", "keys list", "keys rotate"} {
+		if !strings.Contains(all, fixed) {
+			t.Errorf("%s is not offered", fixed)
+		}
+	}
 	if _, err := os.Stat(filepath.Join(d.dir, "t.db")); err == nil {
 		t.Error("asking for help made a database")
 	}
