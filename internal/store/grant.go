@@ -161,9 +161,15 @@ func (tx *Tx) Grant(tenant access.TenantID, id string) (access.Grant, error) {
 	return tx.oneGrant("tenant = ? AND id = ?", string(tenant), id)
 }
 
-// GrantOfRequest returns the newest grant of a request, as Grant does.
+// foremost orders the grants of one request: the one that lives, then the newest
+// of those that were handed over, then the attempts that came to nothing. Age
+// alone would not do: two replicas need not agree on which was made first.
+const foremost = "CASE state WHEN 'void' THEN 2 WHEN 'revoked' THEN 1 WHEN 'expired' THEN 1 WHEN 'unclaimed' THEN 1 ELSE 0 END, created_at DESC, id DESC"
+
+// GrantOfRequest returns the grant that a request stands for now, as Grant does:
+// the one that lives, else the newest.
 func (tx *Tx) GrantOfRequest(tenant access.TenantID, requestID string) (access.Grant, error) {
-	return tx.oneGrant("tenant = ? AND request_id = ?", string(tenant), requestID)
+	return tx.firstGrant(foremost, "tenant = ? AND request_id = ?", string(tenant), requestID)
 }
 
 // GrantAny returns a grant of whatever tenant. It is for the marker of a token
@@ -172,8 +178,12 @@ func (tx *Tx) GrantOfRequest(tenant access.TenantID, requestID string) (access.G
 func (tx *Tx) GrantAny(id string) (access.Grant, error) { return tx.oneGrant("id = ?", id) }
 
 func (tx *Tx) oneGrant(where string, args ...any) (access.Grant, error) {
+	return tx.firstGrant("id", where, args...)
+}
+
+func (tx *Tx) firstGrant(order, where string, args ...any) (access.Grant, error) {
 	var row grantRow
-	if err := tx.locked().Where(where, args...).Order("created_at DESC, id DESC").Take(&row).Error; err != nil {
+	if err := tx.locked().Where(where, args...).Order(order).Take(&row).Error; err != nil {
 		return access.Grant{}, tx.fail("grant", err)
 	}
 	return row.grant(), nil

@@ -134,16 +134,35 @@ func TestGrantRefusals(t *testing.T) {
 		}
 		// Once its life is over, the request may have a new one, and that is found.
 		in(t, s, func(tx *store.Tx) error { return tx.MoveGrant(moved(func(*access.Grant) {}), end, nil) })
+		is := func(want string) {
+			t.Helper()
+			in(t, s, func(tx *store.Tx) error {
+				got, err := tx.GrantOfRequest(north, r.ID)
+				if got.ID != want {
+					t.Errorf("the grant of the request is %s, want %s", got.ID, want)
+				}
+				return err
+			})
+		}
 		h := grant("grt_b", r)
 		h.CreatedAt = at(50)
 		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(h, minted(h), nil) })
+		is("grt_b")
+		// An attempt that came to nothing stands behind it, even if another
+		// replica, whose clock is ahead, calls it newer.
+		h.Version, h.State = 2, access.Void
 		in(t, s, func(tx *store.Tx) error {
-			got, err := tx.GrantOfRequest(north, r.ID)
-			if got.ID != "grt_b" {
-				t.Errorf("the newest grant is %s", got.ID)
-			}
-			return err
+			return tx.MoveGrant(h, told(audit.GrantGiveUp, h.ID, "minting", "void", 2), nil)
 		})
+		i := grant("grt_a_third", r)
+		i.CreatedAt = at(49)
+		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(i, minted(i), nil) })
+		is("grt_a_third")
+		i.Version, i.State = 2, access.Revoked
+		in(t, s, func(tx *store.Tx) error {
+			return tx.MoveGrant(i, told(audit.GrantGone, i.ID, "minting", "revoked", 2), nil)
+		})
+		is("grt_a_third")
 		verify(t, s, north)
 	})
 }

@@ -27,7 +27,7 @@ func TestFrequentStatementsUseIndexes(t *testing.T) {
 			"the review queue":        `SELECT * FROM requests WHERE tenant = 'ten_a' AND state IN ('awaiting_review') ORDER BY created_at DESC, id DESC LIMIT 50`,
 			"a person's requests":     `SELECT * FROM requests WHERE tenant = 'ten_a' AND requester = 'per_a'`,
 			"a person's tokens":       `SELECT * FROM grants WHERE tenant = 'ten_a' AND owner = 'per_a'`,
-			"the grant of a request":  `SELECT * FROM grants WHERE tenant = 'ten_a' AND request_id = 'req_a' ORDER BY created_at DESC, id DESC LIMIT 1`,
+			"the grant of a request":  `SELECT * FROM grants WHERE tenant = 'ten_a' AND request_id = 'req_a' ORDER BY CASE state WHEN 'void' THEN 2 WHEN 'revoked' THEN 1 ELSE 0 END, created_at DESC, id DESC LIMIT 1`,
 			"the story of an object":  `SELECT * FROM audit_events WHERE tenant = 'ten_a' AND (object = 'req_a' OR (related = 'req_a' AND related <> '')) ORDER BY seq`,
 			"the log behind a place":  `SELECT * FROM audit_events WHERE tenant = 'ten_a' AND seq > 5 ORDER BY seq LIMIT 50`,
 			"waiting logins":          `SELECT COUNT(*) FROM (SELECT 1 FROM lti_states WHERE registration_id = 'plt_a' AND expires_at > '2026-01-01 00:00:00+00:00' LIMIT 9) AS waiting`,

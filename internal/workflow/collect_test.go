@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -297,7 +298,8 @@ func (r *rig) die(step string, f func()) bool {
 	r.AtStep = func(at string) {
 		if at == step {
 			died <- true
-			select {} // for ever: no deferred call runs, as after kill -9
+			<-r.t.Context().Done() // nothing runs behind it, as after kill -9, until the test is over
+			runtime.Goexit()
 		}
 	}
 	done := make(chan struct{})

@@ -40,6 +40,7 @@ type rig struct {
 	box    *secret.Box
 	runner *jobs.Runner
 	forms  atomic.Int32
+	wait   time.Duration // how long the tool waits for Canvas
 	// line, when set, is the network between the tool and Canvas.
 	line atomic.Pointer[func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error)]
 }
@@ -62,7 +63,7 @@ func newRig(t *testing.T, st *store.Store, client ...string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, cv: cv, w: cv.World(), clock: clock, tenant: access.TenantID(store.NewID("ten")), plat: store.NewID("plt"), client: append(client, "10000000000002")[0], logs: &logSink{}, box: secret.NewBox([32]byte{7})}
+	r := &rig{t: t, cv: cv, w: cv.World(), clock: clock, tenant: access.TenantID(store.NewID("ten")), plat: store.NewID("plt"), client: append(client, "10000000000002")[0], logs: &logSink{}, box: secret.NewBox([32]byte{7}), wait: 2 * time.Second}
 	r.Service = r.service(st, cat)
 	root := r.w.Account("root")
 	now := clock.Now()
@@ -86,7 +87,7 @@ func newRig(t *testing.T, st *store.Store, client ...string) *rig {
 
 // service is a replica: a Service of its own on the rig's store and Canvas.
 func (r *rig) service(st *store.Store, cat *text.Catalogue) *Service {
-	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: r}, Now: r.clock.Now, Timeout: 2 * time.Second, Sleep: r.sleep,
+	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: r}, Now: r.clock.Now, Timeout: r.wait, Sleep: r.sleep,
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(r.w.ServiceToken()), nil }})
 	composer, err := notify.NewComposer(cat)
 	if err != nil {
