@@ -347,8 +347,8 @@ func TestEveryJobRunsOnce(t *testing.T) {
 		}
 		select {
 		case <-all:
-		case <-time.After(time.Minute):
-			t.Error("not all jobs ran within a minute")
+		case <-time.After(5 * time.Minute): // hung, however loaded the machine
+			t.Error("not all jobs ran")
 		}
 		cancel()
 		done.Wait()
