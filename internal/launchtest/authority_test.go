@@ -21,7 +21,7 @@ func TestAuthority(t *testing.T) {
 	forged := map[string]string{"is_root_admin": "true", "permissions": "create_access_tokens"}
 	cases := []persona{
 		{name: "a root admin in account navigation", user: "dana", place: inAccount("root"), h1: "Review queue",
-			tabs: "My API tokens, Review queue (1), Tokens", says: []string{"REQ-0001", "Canvas admin"}},
+			tabs: "My API tokens, Review queue (1), Tokens, Leaks, Unmanaged tokens", says: []string{"REQ-0001", "Canvas admin"}},
 		{name: "a root admin in account navigation of a sub-account", user: "dana", place: inAccount("sciences"), h1: home,
 			queue: notReviewer, approve: notFound, status: http.StatusNotFound},
 		{name: "a root admin in a course", user: "dana", place: inCourse("bio201"), h1: home,
