@@ -4,6 +4,9 @@ import { test, expect } from './test.mjs';
 import { expectNoViolations } from './axe.mjs';
 import { activate, approved, collect } from './story.mjs';
 
+// Several people walk a long way here, and machines are slow at times.
+test.describe.configure({ timeout: 240_000 });
+
 const shots = process.env.TOKENDESK_E2E_SHOTS;
 
 async function look(person, name) {

@@ -3,6 +3,9 @@ import { test, expect } from './test.mjs';
 import { violations } from './axe.mjs';
 import { activate, approved, collect, go } from './story.mjs';
 
+// Several people walk a long way here, and machines are slow at times.
+test.describe.configure({ timeout: 240_000 });
+
 const shots = process.env.TOKENDESK_E2E_SHOTS;
 
 // One h1, no finding of axe, and no sideways scroll, wide and narrow.
@@ -26,7 +29,6 @@ async function look(person, name) {
 const question = (person, name) => person.tool.getByRole('textbox', { name });
 
 test('an owner reports a leak and is walked through; a reviewer sees and clears it', async ({ cast, demo }) => {
-  test.setTimeout(120_000);
   const code = await approved(cast);
   const maya = await cast.enter('maya', 'bio201');
   const value = await collect(maya, code);
@@ -86,7 +88,6 @@ test('a pasted token is recognised, ended, and shown nowhere', async ({ cast, de
 });
 
 test('an admin freezes a token, and two thaw it', async ({ cast, demo }) => {
-  test.setTimeout(120_000);
   const code = await approved(cast);
   const maya = await cast.enter('maya', 'bio201');
   const value = await collect(maya, code);

@@ -25,7 +25,7 @@ async function look(person, name) {
 }
 
 test('an admin revokes all tokens that match a filter, and follows it to the report', async ({ cast }) => {
-  test.setTimeout(150_000);
+  test.setTimeout(240_000);
   const code = await approved(cast);
   await collect(await cast.enter('maya', 'bio201'), code);
   const dana = await cast.enter('dana', 'root');

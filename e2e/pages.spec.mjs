@@ -128,7 +128,7 @@ async function openCollect(person, code) {
 }
 
 test('questions before something that cannot be undone, and what ends badly', async ({ cast, demo }) => {
-  test.setTimeout(180_000);
+  test.setTimeout(240_000);
   const maya = await cast.enter('maya', 'bio201');
   const first = await ask(maya);
   await maya.act('Withdraw').first().click();

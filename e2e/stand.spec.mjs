@@ -6,6 +6,9 @@ import { expectNoViolations } from './axe.mjs';
 import { fill, inDays } from './form.mjs';
 import { activate, approve, approved, collect, endorse, go, openFrom } from './story.mjs';
 
+// Several people walk a long way here, and machines are slow at times.
+test.describe.configure({ timeout: 240_000 });
+
 const shots = process.env.TOKENDESK_E2E_SHOTS;
 
 async function look(person, name) {

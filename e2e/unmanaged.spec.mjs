@@ -3,6 +3,9 @@ import { answers, fill } from './form.mjs';
 import { approve, endorse, go } from './story.mjs';
 import { violations } from './axe.mjs';
 
+// Several people walk a long way here, and machines are slow at times.
+test.describe.configure({ timeout: 240_000 });
+
 // A token that somebody makes in Canvas by themselves.
 async function made(demo, user, purpose) {
   await demo.order('POST', '/tokens', { user, purpose, expires_in: '720h' });
