@@ -37,10 +37,10 @@ test('an admin revokes all tokens that match a filter, and follows it to the rep
   await dana.button('Apply').click();
   await expect(tool.getByText('Nothing matches.')).toBeVisible();
   await tool.getByRole('link', { name: /Remove filter: Unused for 400 days/ }).click();
-  const count = tool.getByRole('heading', { level: 2, name: /^\d+ tokens?$/ });
+  // Not the "0 tokens" of the page that is just going.
+  const count = tool.getByRole('heading', { level: 2, name: /^[1-9]\d* tokens?$/ });
   await expect(count).toBeVisible();
   const n = Number.parseInt(await count.innerText(), 10);
-  expect(n).toBeGreaterThan(0);
 
   const exported = dana.page.waitForEvent('download');
   await dana.button('Export').click();
