@@ -1,30 +1,9 @@
-import path from 'node:path';
 import { test, expect } from './test.mjs';
-import { violations } from './axe.mjs';
 import { activate, approved, collect, go } from './story.mjs';
+import { look } from './look.mjs';
 
 // Several people walk a long way here, and machines are slow at times.
 test.describe.configure({ timeout: 240_000 });
-
-const shots = process.env.TOKENDESK_E2E_SHOTS;
-
-// One h1, no finding of axe, and no sideways scroll, wide and narrow.
-async function look(person, name) {
-  await person.opened();
-  await expect(person.tool.getByRole('heading', { level: 1 }), name).toHaveCount(1);
-  const frame = await person.frame();
-  for (const width of [1280, 400]) {
-    await person.page.setViewportSize({ width, height: 900 });
-    expect(await violations(frame), `${name} at ${width} px`).toEqual([]);
-    expect(await frame.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), `${name} at ${width} px scrolls sideways`).toBeLessThanOrEqual(0);
-    if (shots) {
-      const height = await frame.evaluate(() => document.documentElement.scrollHeight);
-      await person.page.setViewportSize({ width, height: Math.min(4000, Math.max(900, height + 160)) });
-      await person.page.screenshot({ path: path.join(shots, `${name}-${width}.png`) });
-    }
-  }
-  await person.page.setViewportSize({ width: 1280, height: 900 });
-}
 
 const question = (person, name) => person.tool.getByRole('textbox', { name });
 

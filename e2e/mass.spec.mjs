@@ -2,27 +2,8 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { test, expect } from './test.mjs';
-import { violations } from './axe.mjs';
 import { collect, approved, go } from './story.mjs';
-
-const shots = process.env.TOKENDESK_E2E_SHOTS;
-
-async function look(person, name) {
-  await person.opened();
-  const frame = await person.frame();
-  expect(await violations(frame), name).toEqual([]);
-  for (const width of [1280, 400, 320]) {
-    await person.page.setViewportSize({ width, height: 900 });
-    const sideways = await frame.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect(sideways, `${name} at ${width} px scrolls sideways`).toBeLessThanOrEqual(0);
-    if (shots && width !== 320) {
-      const height = await frame.evaluate(() => document.documentElement.scrollHeight);
-      await person.page.setViewportSize({ width, height: Math.min(4000, Math.max(900, height + 160)) });
-      await person.page.screenshot({ path: path.join(shots, `${name}-${width}.png`) });
-    }
-  }
-  await person.page.setViewportSize({ width: 1280, height: 900 });
-}
+import { look } from './look.mjs';
 
 test('an admin revokes all tokens that match a filter, and follows it to the report', async ({ cast }) => {
   test.setTimeout(240_000);

@@ -1,26 +1,12 @@
 // A token goes on: it is renewed and gives way to its successor, or finds another
 // sponsor.
-import path from 'node:path';
 import { test, expect } from './test.mjs';
-import { expectNoViolations } from './axe.mjs';
 import { fill, inDays } from './form.mjs';
 import { activate, approve, approved, collect, endorse, go, openFrom } from './story.mjs';
+import { look } from './look.mjs';
 
 // Several people walk a long way here, and machines are slow at times.
 test.describe.configure({ timeout: 240_000 });
-
-const shots = process.env.TOKENDESK_E2E_SHOTS;
-
-async function look(person, name) {
-  await expectNoViolations(await person.frame(), name);
-  for (const width of [1280, 400]) {
-    await person.page.setViewportSize({ width, height: 900 });
-    const frame = await person.frame();
-    expect(await frame.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), name).toBeLessThanOrEqual(0);
-    if (shots) await person.page.screenshot({ path: path.join(shots, `${name}-${width}.png`) });
-  }
-  await person.page.setViewportSize({ width: 1280, height: 900 });
-}
 
 // Maya's token, active, ending in 25 days, and its value.
 async function working(cast) {

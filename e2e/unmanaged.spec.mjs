@@ -1,7 +1,7 @@
 import { test, expect } from './test.mjs';
 import { answers, fill } from './form.mjs';
 import { approve, endorse, go } from './story.mjs';
-import { violations } from './axe.mjs';
+import { look } from './look.mjs';
 
 // Several people walk a long way here, and machines are slow at times.
 test.describe.configure({ timeout: 240_000 });
@@ -41,7 +41,7 @@ test('from the inventory to adoption', async ({ cast, demo }) => {
   const before = await inCanvas(demo, 'maya', 'seminar plots');
   const dana = await cast.enter('dana', 'root');
   await checked(dana, demo);
-  expect(await violations(await dana.frame()), 'the list').toEqual([]);
+  await look(dana, 'unmanaged');
 
   await dana.enter('root');
   await go(dana, 'Unmanaged tokens');
@@ -49,7 +49,7 @@ test('from the inventory to adoption', async ({ cast, demo }) => {
   await expect(dana.tool.getByText('Tick at least one token first.')).toBeVisible();
   await choose(dana, 'seminar plots', 'Notify owners');
   await expect(dana.tool.getByText('1 person gets a message about 1 token')).toBeVisible();
-  expect(await violations(await dana.frame()), 'the question').toEqual([]);
+  await look(dana, 'unmanaged-notify');
   await dana.button('Notify owners').click();
   await expect(dana.tool.getByText('The owner of 1 token is told.')).toBeVisible();
 
@@ -57,6 +57,7 @@ test('from the inventory to adoption', async ({ cast, demo }) => {
   await maya.home();
   const card = maya.tool.getByRole('listitem').filter({ hasText: 'seminar plots' });
   await expect(card.getByText('Answer by')).toBeVisible();
+  await look(maya, 'unmanaged-told');
   await maya.button('Ask to keep it', card).click();
   await maya.h1('Request an API token');
   await expect(maya.tool.getByRole('heading', { name: 'Keeps a token that exists' })).toBeVisible();
@@ -93,6 +94,7 @@ test('an owner removes a token, and two admins allow another', async ({ cast, de
   await dana.enter('root');
   await go(dana, 'Unmanaged tokens');
   await choose(dana, 'library sync', 'Allow-list');
+  await look(dana, 'unmanaged-allow');
   await dana.tool.getByRole('textbox', { name: /^Reason/ }).fill('Service account of the library.');
   await dana.tool.getByLabel(/^Review date/).fill(new Date(Date.now() + 90 * 86_400_000).toISOString().slice(0, 10));
   await dana.button('Allow-list').click();
@@ -115,6 +117,6 @@ test('an owner removes a token, and two admins allow another', async ({ cast, de
   await maya.h1('Remove “old export”?');
   await maya.button('Remove it').click();
   await expect(maya.tool.getByText(/^Success, Removed\. Confirmed in Canvas|Removed\. Confirmed in Canvas/).first()).toBeVisible();
-  expect(await violations(await maya.frame()), 'the token’s page').toEqual([]);
+  await look(maya, 'unmanaged-removed');
   expect((await inCanvas(demo, 'maya', 'old export')).state).toBe('deleted');
 });

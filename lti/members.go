@@ -177,16 +177,14 @@ func (s *memberScan) space() {
 func (s *memberScan) skipText() (escaped bool) {
 	s.at++
 	for {
-		switch s.data[s.at] {
-		case '\\':
-			escaped = true
-			s.at += 2
-		case '"':
-			s.at++
+		quote := bytes.IndexByte(s.data[s.at:], '"')
+		slash := bytes.IndexByte(s.data[s.at:s.at+quote], '\\')
+		if slash < 0 {
+			s.at += quote + 1
 			return escaped
-		default:
-			s.at++
 		}
+		escaped = true
+		s.at += slash + 2 // with what it escapes
 	}
 }
 

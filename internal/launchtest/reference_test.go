@@ -22,7 +22,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
@@ -51,7 +50,7 @@ const (
 	insertSession = `INSERT INTO sessions (hash, tenant, person, platform, place, rights, data, created_at, launched_at, seen_at, idle_until, ends_at, cookie_seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (hash) DO UPDATE SET data = excluded.data, launched_at = excluded.launched_at, seen_at = excluded.seen_at, idle_until = excluded.idle_until, ends_at = excluded.ends_at, cookie_seen = excluded.cookie_seen`
 	selectTally   = `SELECT (SELECT COUNT(*) FROM requests WHERE tenant = $1 AND sponsor = $2) + (SELECT COUNT(*) FROM grants WHERE tenant = $3 AND sponsor = $4) + (SELECT COUNT(*) FROM grants WHERE tenant = $5 AND sponsor_asked = $6), (SELECT COUNT(*) FROM requests WHERE tenant = $7 AND sponsor = $8 AND state = 'awaiting_sponsor') + (SELECT COUNT(*) FROM grants WHERE tenant = $9 AND sponsor_asked = $10 AND state NOT IN ('revoking', 'revoked', 'expired', 'unclaimed', 'void')), (SELECT COUNT(*) FROM grants WHERE tenant = $11 AND state = 'revoking' AND owner = $12), 0, (SELECT COUNT(*) FROM incidents WHERE tenant = $13 AND cleared_at IS NULL AND owner = $14), 0`
 	selectMine    = `SELECT * FROM requests WHERE tenant = $1 AND requester = $2 ORDER BY updated_at DESC, id DESC LIMIT $3`
-	selectFound   = `SELECT * FROM "found_tokens" WHERE found_tokens.tenant = $1 AND canvas_user IN ($2) AND state IN ($3,$4) ORDER BY (CASE WHEN account_role THEN 0 ELSE 2 END + CASE WHEN expires IS NULL THEN 0 ELSE 1 END), COALESCE(made_at, found_at), id LIMIT $5`
+	selectFound   = `SELECT * FROM found_tokens WHERE tenant = $1 AND canvas_user = $2 AND state IN ('told', 'removing') ORDER BY (CASE WHEN account_role THEN 0 ELSE 2 END + CASE WHEN expires IS NULL THEN 0 ELSE 1 END), COALESCE(made_at, found_at), id LIMIT $3`
 	selectKept    = `SELECT tenant, person, object, form, data, updated_at FROM kept WHERE tenant = $1 AND person = $2 ORDER BY updated_at DESC, object, form LIMIT $3`
 )
 
@@ -339,7 +338,7 @@ func (h *reference) firstPage(ctx context.Context, p *placeRow, who personRow) e
 		if err := none(tx.Query(ctx, selectMine, p.tenant, who.id, 200)); err != nil {
 			return err
 		}
-		if err := none(tx.Query(ctx, selectFound, p.tenant, who.canvasUser, access.FoundTold, access.FoundRemoving, 50)); err != nil {
+		if err := none(tx.Query(ctx, selectFound, p.tenant, who.canvasUser, 50)); err != nil {
 			return err
 		}
 		return none(tx.Query(ctx, selectKept, p.tenant, who.id, store.MaxLimit))

@@ -104,12 +104,12 @@ func (w *wire) note(statement string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	statement = strings.Join(strings.Fields(statement), " ")
-	w.said = append(w.said, everyColumn.ReplaceAllString(statement, "SELECT * FROM requests"))
+	w.said = append(w.said, everyColumn.ReplaceAllString(statement, "SELECT * FROM $1"))
 }
 
-// everyColumn is how the product names all columns of a request; how many there
+// everyColumn is how the product names all columns of a table; how many there
 // are, both sides' answers have.
-var everyColumn = regexp.MustCompile(`^SELECT [a-z_, ]{200,} FROM requests`)
+var everyColumn = regexp.MustCompile(`^SELECT [a-z_, ]{200,} FROM (requests|found_tokens)\b`)
 
 // statements returns what was executed since the last call.
 func (w *wire) statements() []string {

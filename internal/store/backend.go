@@ -19,8 +19,7 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) error {
 		Place: r.Place, Rights: r.Rights, Data: r.Data, CreatedAt: r.CreatedAt, LaunchedAt: r.LaunchedAt, SeenAt: r.SeenAt,
 		IdleUntil: r.IdleUntil, EndsAt: r.EndsAt, CookieSeen: r.CookieSeen}
 	return s.InTx(ctx, func(tx *Tx) error {
-		_, err := tx.conn().ExecContext(ctx, endOthers.on(s), r.Tenant, r.Person, r.Place, r.Rights, r.Hash)
-		if err != nil {
+		if err := tx.plain.exec(ctx, endOthers, r.Tenant, r.Person, r.Place, r.Rights, r.Hash); err != nil {
 			return tx.fail("end sessions with other rights", err)
 		}
 		return tx.SaveSession(x)
@@ -30,8 +29,8 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) error {
 // FindSession implements session.Backend.
 func (s *Store) FindSession(ctx context.Context, hash []byte, now time.Time) (session.Record, error) {
 	var x Session
-	err := s.look(ctx, "find session", func(c gorm.ConnPool) (err error) {
-		x, err = findSession(ctx, s, c, hash, now)
+	err := s.look(ctx, "find session", func(c conn) (err error) {
+		x, err = findSession(ctx, c, hash, now)
 		return err
 	})
 	if err != nil {

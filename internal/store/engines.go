@@ -1,13 +1,15 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"net/url"
 	"os"
+	"time"
 
 	"github.com/glebarez/sqlite"
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
@@ -31,7 +33,7 @@ func sqliteDSN(path string) string {
 
 func fileURL(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
 
-func openSQLite(path string) (*sql.DB, gorm.Dialector, error) {
+func openSQLite(path string, conns int) (*sql.DB, gorm.Dialector, error) {
 	if path == "" || path == ":memory:" {
 		return nil, nil, errors.New("a SQLite database needs a file: sqlite:PATH")
 	}
@@ -42,6 +44,8 @@ func openSQLite(path string) (*sql.DB, gorm.Dialector, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
 	return db, &sqlite.Dialector{Conn: db}, nil
 }
 
@@ -55,18 +59,27 @@ func ownerOnly(path string) error {
 	return f.Close()
 }
 
-func openPostgres(rawURL string) (*sql.DB, gorm.Dialector, error) {
-	c, err := pgx.ParseConfig(rawURL)
+// openPostgres makes the pool of connections, and a database/sql on top of it for
+// gorm and the migrations. Nothing is connected yet.
+func openPostgres(ctx context.Context, rawURL string, conns int) (*pgxpool.Pool, *sql.DB, gorm.Dialector, error) {
+	c, err := pgxpool.ParseConfig(rawURL)
 	if err != nil {
 		// pgx masks passwords in this error, but only those that it recognises.
-		return nil, nil, errors.New("the PostgreSQL URL cannot be read: postgres://user:password@host:port/database")
+		return nil, nil, nil, errors.New("the PostgreSQL URL cannot be read: postgres://user:password@host:port/database")
 	}
-	c.RuntimeParams["timezone"] = "UTC"
-	if c.RuntimeParams["application_name"] == "" {
-		c.RuntimeParams["application_name"] = "tokendesk"
+	c.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	if c.ConnConfig.RuntimeParams["application_name"] == "" {
+		c.ConnConfig.RuntimeParams["application_name"] = "tokendesk"
 	}
-	db := stdlib.OpenDB(*c)
-	return db, postgres.New(postgres.Config{Conn: db}), nil
+	c.MaxConns, c.MinConns, c.MinIdleConns = int32(conns), 0, 0 //nolint:gosec // a handful
+	c.MaxConnIdleTime = 5 * time.Minute
+	c.MaxConnLifetime = time.Hour // follow a server that moved
+	pool, err := pgxpool.NewWithConfig(ctx, c)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	db := stdlib.OpenDBFromPool(pool)
+	return pool, db, postgres.New(postgres.Config{Conn: db}), nil
 }
 
 // locked adds a row lock to a read inside InTx. NO KEY UPDATE, because keys

@@ -83,6 +83,8 @@ func fail(ctx context.Context, op string, err error) error {
 		case code&0xff == sqliteBusy, code&0xff == sqliteLocked:
 			p.again = true
 		}
+	case pgconn.SafeToRetry(err): // nothing had been sent: the connection was gone
+		p.again = true
 	}
 	return p
 }

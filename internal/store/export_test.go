@@ -18,7 +18,24 @@ func (s *Store) Raw() *sql.DB { return s.sql }
 func (s *Store) Postgres() bool { return s.path == "" }
 
 // InUse returns how many connections are in use now.
-func (s *Store) InUse() int { return s.sql.Stats().InUse }
+func (s *Store) InUse() int {
+	n := s.sql.Stats().InUse
+	if s.pool != nil {
+		n += int(s.pool.Stat().AcquiredConns())
+	}
+	return n
+}
+
+// AfterTheEnd says a plain statement on a transaction's connection when the
+// transaction is over. PostgreSQL only.
+func (s *Store) AfterTheEnd(ctx context.Context) error {
+	c, err := s.sql.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = c.Close() }()
+	return txConn{c}.exec(ctx, say("DELETE FROM sessions WHERE tenant <> ?"), "")
+}
 
 // LockMigrations holds the lock that Migrate takes.
 func (s *Store) LockMigrations(ctx context.Context) (func() error, error) {

@@ -290,6 +290,27 @@ func (tx *Tx) FoundTokens(q FoundQuery) ([]access.Found, error) {
 	return out, nil
 }
 
+var (
+	foundColumns = columnsOf(&foundRow{})
+	selectTold   = say("SELECT " + foundColumns.list + ` FROM found_tokens WHERE tenant = ? AND canvas_user = ?
+		AND state IN ('` + string(access.FoundTold) + `', '` + string(access.FoundRemoving) + `')
+		ORDER BY ` + foundWeight + ", " + foundAge + ", id LIMIT ?")
+)
+
+// FoundOf returns the found tokens that their owner was told of and has not
+// answered for, and those that are being removed, at most limit, in the order of
+// FoundTokens: the query of every home page.
+func (tx *Tx) FoundOf(tenant access.TenantID, canvasUser string, limit int) ([]access.Found, error) {
+	var out []access.Found
+	err := tx.plain.each(tx.ctx, selectTold, []any{string(tenant), canvasUser, min(limit, MaxLimit)}, func(row scanner) error {
+		var r foundRow
+		err := row.Scan(foundColumns.in(&r)...)
+		out = append(out, r.found())
+		return err
+	})
+	return out, tx.fail("found tokens of a person", err)
+}
+
 // CountFound returns how many found tokens q selects, on all pages.
 func (tx *Tx) CountFound(q FoundQuery) (int, error) {
 	db, err := tx.selectFound(q)

@@ -219,6 +219,25 @@ func TestFoundList(t *testing.T) {
 				t.Errorf("%s: %q, want %q", name, got, tt.want)
 			}
 		}
+		in(t, s, func(tx *store.Tx) error {
+			told, err := tx.FoundOf(north, "100", 100)
+			if err != nil || len(told) != 2 || told[0].ID != "fnd_5" || told[1].ID != "fnd_3" {
+				t.Errorf("what the owner was told of: %+v, %v", told, err)
+				return err
+			}
+			if one, err := tx.Found(north, "fnd_5"); err != nil || told[0] != one {
+				t.Errorf("%v\n%+v\n%+v", err, told[0], one)
+			}
+			if one, err := tx.FoundOf(north, "100", 1); err != nil || len(one) != 1 {
+				t.Errorf("at most one: %+v, %v", one, err)
+			}
+			for tenant, user := range map[access.TenantID]string{north: "999", south: "100"} {
+				if none, err := tx.FoundOf(tenant, user, 100); err != nil || len(none) != 0 {
+					t.Errorf("%s, %s: %+v, %v", tenant, user, none, err)
+				}
+			}
+			return nil
+		})
 		for _, bad := range []store.Cursor{"f", "f9x.y", "n1.a", "f1", "f1zz", "\xff"} {
 			err := s.Read(t.Context(), func(tx *store.Tx) error {
 				_, err := tx.FoundTokens(store.FoundQuery{Tenant: north, After: bad})

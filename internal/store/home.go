@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 
-	"gorm.io/gorm"
-
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -24,9 +22,9 @@ func (s *Store) place(ctx context.Context, op, platform string) (Platform, tenan
 	var p platformRow
 	var t tenantRow
 	var all []lti.Deployment
-	err := s.look(ctx, op, func(c gorm.ConnPool) error {
+	err := s.look(ctx, op, func(c conn) error {
 		all = nil
-		err := s.each(ctx, c, selectPlace, func(row scanner) error {
+		err := c.each(ctx, selectPlace, []any{platform}, func(row scanner) error {
 			var id sql.NullString
 			var root sql.NullBool
 			err := row.Scan(&p.ID, &p.Tenant, &p.Name, &p.Issuer, &p.ClientID, &p.AuthURL, &p.TokenURL, &p.KeySetURL, &p.RosterHosts,
@@ -36,7 +34,7 @@ func (s *Store) place(ctx context.Context, op, platform string) (Platform, tenan
 				all = append(all, lti.Deployment{ID: id.String, Root: root.Bool})
 			}
 			return err
-		}, platform)
+		})
 		if err == nil && p.ID == "" {
 			err = sql.ErrNoRows
 		}
@@ -80,8 +78,8 @@ var selectBySub = say(`SELECT p.id, p.tenant, p.canvas_user, p.name, p.short_nam
 // access.ErrNotFound.
 func (s *Store) PersonBySub(ctx context.Context, tenant access.TenantID, sub string) (Person, error) {
 	var r personRow
-	err := s.look(ctx, "person", func(c gorm.ConnPool) error {
-		return c.QueryRowContext(ctx, selectBySub.on(s), string(tenant), sub).Scan(&r.ID, &r.Tenant, &r.CanvasUser, &r.Name, &r.ShortName,
+	err := s.look(ctx, "person", func(c conn) error {
+		return c.one(ctx, selectBySub, []any{string(tenant), sub}, &r.ID, &r.Tenant, &r.CanvasUser, &r.Name, &r.ShortName,
 			&r.Locale, &r.TimeZone, &r.Email, &r.MergedInto, &r.SeenAt, &r.CreatedAt)
 	})
 	if err != nil {
@@ -123,8 +121,8 @@ func (s *Store) Tally(ctx context.Context, tenant access.TenantID, person access
 		q, args = selectReviewTally, append(args[:11:11], t, t, p, t)
 	}
 	var n Tally
-	err := s.look(ctx, "tally", func(c gorm.ConnPool) error {
-		return c.QueryRowContext(ctx, q.on(s), args...).Scan(&n.Sponsoring, &n.Endorse, &n.Revoking, &n.Review, &n.OwnLeaks, &n.Leaks)
+	err := s.look(ctx, "tally", func(c conn) error {
+		return c.one(ctx, q, args, &n.Sponsoring, &n.Endorse, &n.Revoking, &n.Review, &n.OwnLeaks, &n.Leaks)
 	})
 	return n, err
 }
@@ -139,12 +137,12 @@ var (
 // query of every home page.
 func (tx *Tx) RequestsOf(tenant access.TenantID, requester access.PersonID, limit int) ([]access.Request, error) {
 	var rows []requestRow
-	err := tx.s.each(tx.ctx, tx.conn(), selectOwn, func(from scanner) error {
+	err := tx.plain.each(tx.ctx, selectOwn, []any{string(tenant), string(requester), min(limit, MaxLimit)}, func(from scanner) error {
 		var r requestRow
 		err := from.Scan(requestColumns.in(&r)...)
 		rows = append(rows, r)
 		return err
-	}, string(tenant), string(requester), min(limit, MaxLimit))
+	})
 	if err != nil {
 		return nil, tx.fail("requests of a person", err)
 	}

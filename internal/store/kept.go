@@ -50,12 +50,12 @@ func (tx *Tx) KeptFor(tenant access.TenantID, person access.PersonID, object, fo
 // KeptOf returns everything that is kept for a person, newest first.
 func (tx *Tx) KeptOf(tenant access.TenantID, person access.PersonID) ([]Kept, error) {
 	var out []Kept
-	err := tx.s.each(tx.ctx, tx.conn(), selectKept, func(row scanner) error {
+	err := tx.plain.each(tx.ctx, selectKept, []any{string(tenant), string(person), MaxLimit}, func(row scanner) error {
 		var r keptRow
 		err := row.Scan(&r.Tenant, &r.Person, &r.Object, &r.Form, &r.Data, &r.UpdatedAt)
 		out = append(out, r.kept())
 		return err
-	}, string(tenant), string(person), MaxLimit)
+	})
 	return out, tx.fail("kept", err)
 }
 

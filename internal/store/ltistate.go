@@ -62,9 +62,9 @@ WHERE (SELECT COUNT(*) FROM (
 
 const stateColumns = "hash, nonce_hash, binder_hash, registration_id, deployment_id, target_link_uri, storage_target, created_at, expires_at"
 
-func (r *stateRow) scan(from scanner) error {
-	return from.Scan(&r.Hash, &r.NonceHash, &r.BinderHash, &r.RegistrationID, &r.DeploymentID, &r.TargetLinkURI, &r.StorageTarget,
-		&r.CreatedAt, &r.ExpiresAt)
+func (r *stateRow) read(ctx context.Context, c conn, p plain, hash string) error {
+	return c.one(ctx, p, []any{hash}, &r.Hash, &r.NonceHash, &r.BinderHash, &r.RegistrationID, &r.DeploymentID, &r.TargetLinkURI,
+		&r.StorageTarget, &r.CreatedAt, &r.ExpiresAt)
 }
 
 var (
@@ -75,8 +75,8 @@ var (
 // State implements lti.StateStore.
 func (s *Store) State(ctx context.Context, hash string) (lti.State, error) {
 	var r stateRow
-	err := s.look(ctx, "state", func(c gorm.ConnPool) error {
-		return r.scan(c.QueryRowContext(ctx, selectState.on(s), hash))
+	err := s.look(ctx, "state", func(c conn) error {
+		return r.read(ctx, c, selectState, hash)
 	})
 	return r.state(), orElse(err, lti.ErrStateUnknown)
 }
@@ -84,8 +84,8 @@ func (s *Store) State(ctx context.Context, hash string) (lti.State, error) {
 // SpendState implements lti.StateStore.
 func (s *Store) SpendState(ctx context.Context, hash string) (lti.State, error) {
 	var r stateRow
-	err := s.change(ctx, "spend state", func(c gorm.ConnPool) error {
-		return r.scan(c.QueryRowContext(ctx, spendState.on(s), hash))
+	err := s.change(ctx, "spend state", func(c conn) error {
+		return r.read(ctx, c, spendState, hash)
 	})
 	return r.state(), orElse(err, lti.ErrStateSpent)
 }

@@ -2,11 +2,16 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"reflect"
 	"strconv"
 	"strings"
 	"sync"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 	"gorm.io/gorm"
 	"gorm.io/gorm/schema"
 )
@@ -33,51 +38,132 @@ func say(q string) plain {
 	return plain{lite: q, pg: b.String()}
 }
 
-// on is the statement in the words of the store's engine.
-func (p plain) on(s *Store) string {
-	if s.path != "" {
-		return p.lite
-	}
-	return p.pg
-}
-
-// scanner is one row: *sql.Row or *sql.Rows.
+// scanner is one row.
 type scanner interface{ Scan(to ...any) error }
 
-// conn is the transaction's connection.
-func (tx *Tx) conn() gorm.ConnPool { return tx.db.Statement.ConnPool }
+// conn says plain statements.
+type conn interface {
+	// one reads the row that p selects, or returns an error that is sql.ErrNoRows.
+	one(ctx context.Context, p plain, args []any, to ...any) error
+	// each reads every row that p selects.
+	each(ctx context.Context, p plain, args []any, row func(scanner) error) error
+	exec(ctx context.Context, p plain, args ...any) error
+}
+
+// liteConn is SQLite, through database/sql.
+type liteConn struct{ gorm.ConnPool }
+
+func (c liteConn) one(ctx context.Context, p plain, args []any, to ...any) error {
+	return c.QueryRowContext(ctx, p.lite, args...).Scan(to...)
+}
+
+func (c liteConn) each(ctx context.Context, p plain, args []any, row func(scanner) error) error {
+	rows, err := c.QueryContext(ctx, p.lite, args...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (c liteConn) exec(ctx context.Context, p plain, args ...any) error {
+	_, err := c.ExecContext(ctx, p.lite, args...)
+	return err
+}
+
+// pgConn is PostgreSQL past database/sql, which converts by reflection and
+// watches each statement from a goroutine of its own: the pool, or one
+// connection of it.
+type pgConn struct {
+	db interface {
+		Query(ctx context.Context, q string, args ...any) (pgx.Rows, error)
+		QueryRow(ctx context.Context, q string, args ...any) pgx.Row
+		Exec(ctx context.Context, q string, args ...any) (pgconn.CommandTag, error)
+	}
+}
+
+func (c pgConn) one(ctx context.Context, p plain, args []any, to ...any) error {
+	return c.db.QueryRow(ctx, p.pg, args...).Scan(to...)
+}
+
+func (c pgConn) each(ctx context.Context, p plain, args []any, row func(scanner) error) error {
+	rows, err := c.db.Query(ctx, p.pg, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (c pgConn) exec(ctx context.Context, p plain, args ...any) error {
+	_, err := c.db.Exec(ctx, p.pg, args...)
+	return err
+}
+
+// txConn is a transaction of database/sql on PostgreSQL: its plain statements
+// go past database/sql too, over the same connection.
+type txConn struct{ c *sql.Conn }
+
+var errTxOver = errors.New("the transaction is over")
+
+func (c txConn) do(f func(pgConn) error) error {
+	return c.c.Raw(func(driver any) error {
+		pg := driver.(*stdlib.Conn).Conn()
+		// database/sql rolls back by itself when the context ends. What comes after
+		// that must not happen outside the transaction.
+		if pg.PgConn().TxStatus() == 'I' {
+			return errTxOver
+		}
+		return f(pgConn{pg})
+	})
+}
+
+func (c txConn) one(ctx context.Context, p plain, args []any, to ...any) error {
+	return c.do(func(pg pgConn) error { return pg.one(ctx, p, args, to...) })
+}
+
+func (c txConn) each(ctx context.Context, p plain, args []any, row func(scanner) error) error {
+	return c.do(func(pg pgConn) error { return pg.each(ctx, p, args, row) })
+}
+
+func (c txConn) exec(ctx context.Context, p plain, args ...any) error {
+	return c.do(func(pg pgConn) error { return pg.exec(ctx, p, args...) })
+}
+
+// plain says plain statements outside a transaction.
+func (s *Store) plain() conn {
+	if s.pool != nil {
+		return pgConn{s.pool}
+	}
+	return liteConn{s.sql}
+}
 
 // look runs one plain statement that reads, outside a transaction: one
 // statement sees one state of the database.
-func (s *Store) look(ctx context.Context, op string, do func(c gorm.ConnPool) error) error {
-	return s.again(ctx, func() error { return fail(ctx, op, do(s.sql)) })
+func (s *Store) look(ctx context.Context, op string, do func(c conn) error) error {
+	return s.again(ctx, func() error { return fail(ctx, op, do(s.plain())) })
 }
 
 // change runs one plain statement that writes, outside a transaction.
-func (s *Store) change(ctx context.Context, op string, do func(c gorm.ConnPool) error) error {
+func (s *Store) change(ctx context.Context, op string, do func(c conn) error) error {
 	return s.again(ctx, func() error {
 		release, err := s.admit(ctx)
 		if err != nil {
 			return err
 		}
 		defer release()
-		return fail(ctx, op, do(s.sql))
+		return fail(ctx, op, do(s.plain()))
 	})
-}
-
-// each reads every row that a plain statement selects.
-func (s *Store) each(ctx context.Context, c gorm.ConnPool, p plain, one func(scanner) error, args ...any) error {
-	rows, err := c.QueryContext(ctx, p.on(s), args...)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = rows.Close() }()
-	for rows.Next() {
-		if err := one(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }
 
 // columns are the columns of a table, as gorm knows them from its row's type.

@@ -50,7 +50,7 @@ func (tx *Tx) SaveSession(x Session) error {
 	if len(x.Hash) != 32 {
 		return fmt.Errorf("save session: %w", errNoHash)
 	}
-	_, err := tx.conn().ExecContext(tx.ctx, saveSession.on(tx.s), x.Hash, string(x.Tenant), ref(x.Person), x.Platform, x.Place, x.Rights, string(x.Data),
+	err := tx.plain.exec(tx.ctx, saveSession, x.Hash, string(x.Tenant), ref(x.Person), x.Platform, x.Place, x.Rights, string(x.Data),
 		stamp(x.CreatedAt), stamp(x.LaunchedAt), stamp(x.SeenAt), stamp(x.IdleUntil), stamp(x.EndsAt), x.CookieSeen)
 	return tx.fail("save session", err)
 }
@@ -58,13 +58,13 @@ func (tx *Tx) SaveSession(x Session) error {
 // SessionByHash returns a session that is neither idle for too long nor over at
 // now; otherwise access.ErrNotFound.
 func (tx *Tx) SessionByHash(hash []byte, now time.Time) (Session, error) {
-	x, err := findSession(tx.ctx, tx.s, tx.conn(), hash, now)
+	x, err := findSession(tx.ctx, tx.plain, hash, now)
 	return x, tx.fail("session", err)
 }
 
-func findSession(ctx context.Context, s *Store, c gorm.ConnPool, hash []byte, now time.Time) (Session, error) {
+func findSession(ctx context.Context, c conn, hash []byte, now time.Time) (Session, error) {
 	var r sessionRow
-	err := c.QueryRowContext(ctx, selectSession.on(s), hash, stamp(now), stamp(now)).Scan(&r.Hash, &r.Tenant, &r.Person, &r.Platform, &r.Place,
+	err := c.one(ctx, selectSession, []any{hash, stamp(now), stamp(now)}, &r.Hash, &r.Tenant, &r.Person, &r.Platform, &r.Place,
 		&r.Rights, &r.Data, &r.CreatedAt, &r.LaunchedAt, &r.SeenAt, &r.IdleUntil, &r.EndsAt, &r.CookieSeen)
 	if err != nil {
 		return Session{}, err

@@ -1,10 +1,12 @@
 package store_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -315,6 +317,43 @@ func TestToolKeys(t *testing.T) {
 			if s.InTx(t.Context(), func(tx *store.Tx) error { return tx.SaveToolKey(k) }) == nil {
 				t.Errorf("%s: accepted", name)
 			}
+		}
+	})
+}
+
+// TestEndedTransactionSaysNothingMore: when the context ends, the transaction is
+// rolled back under the function that runs in it. What that function still says
+// must not happen outside of it.
+func TestEndedTransactionSaysNothingMore(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		ctx, cancel := context.WithCancel(t.Context())
+		x := session1("late", ana)
+		err := s.InTx(ctx, func(tx *store.Tx) error {
+			cancel()
+			for range 50 { // meanwhile it is rolled back
+				if err := tx.SaveSession(x); err == nil {
+					t.Error("a statement was said after the context's end")
+				}
+				time.Sleep(time.Millisecond)
+			}
+			return nil
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("InTx = %v", err)
+		}
+		if n := counts(t, s, "sessions"); n[0] != 0 {
+			t.Errorf("%d sessions are left", n[0])
+		}
+		if n := s.InUse(); n != 0 {
+			t.Errorf("%d connections are still in use", n)
+		}
+		if !s.Postgres() {
+			return
+		}
+		if err := s.AfterTheEnd(t.Context()); err == nil || !strings.Contains(err.Error(), "over") {
+			t.Errorf("a statement after the end: %v", err)
 		}
 	})
 }

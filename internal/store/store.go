@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
 )
@@ -38,6 +39,7 @@ type Options struct {
 type Store struct {
 	db   *gorm.DB
 	sql  *sql.DB
+	pool *pgxpool.Pool // what sql's connections are taken from; nil for SQLite
 	log  *slog.Logger
 	now  func() time.Time
 	path string // of the SQLite file; empty for PostgreSQL
@@ -59,15 +61,20 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if s.now == nil {
 		s.now = time.Now
 	}
+	conns := o.MaxConns
+	if conns <= 0 {
+		conns = defaultConns
+	}
+	conns = max(conns, 2) // Migrate needs two: one holds the lock
 	var dialect gorm.Dialector
 	var err error
 	switch scheme, rest, _ := strings.Cut(url, ":"); scheme {
 	case "sqlite":
 		s.writer = make(chan struct{}, 1)
 		s.path = rest
-		s.sql, dialect, err = openSQLite(rest)
+		s.sql, dialect, err = openSQLite(rest, conns)
 	case "postgres", "postgresql":
-		s.sql, dialect, err = openPostgres(url)
+		s.pool, s.sql, dialect, err = openPostgres(ctx, url, conns)
 	default:
 		// The URL may carry a password: name its scheme only.
 		err = fmt.Errorf("a database URL starts with sqlite: or postgres://, not with %q", scheme+":")
@@ -75,19 +82,8 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	conns := o.MaxConns
-	if conns <= 0 {
-		conns = defaultConns
-	}
-	// Migrate needs two: one holds the lock.
-	s.sql.SetMaxOpenConns(max(conns, 2))
-	s.sql.SetMaxIdleConns(max(conns, 2))
-	if s.path == "" {
-		s.sql.SetConnMaxIdleTime(5 * time.Minute)
-		s.sql.SetConnMaxLifetime(time.Hour) // follow a server that moved
-	}
 	if err := s.again(ctx, func() error { return fail(ctx, "open database", s.sql.PingContext(ctx)) }); err != nil {
-		return nil, errors.Join(err, s.sql.Close())
+		return nil, errors.Join(err, s.Close())
 	}
 	s.db, err = gorm.Open(dialect, &gorm.Config{
 		Logger:                 logger.Discard, // statements hold names and free text
@@ -95,17 +91,18 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		DisableAutomaticPing:   true,
 	})
 	if err != nil {
-		return nil, errors.Join(fail(ctx, "open database", err), s.sql.Close())
+		return nil, errors.Join(fail(ctx, "open database", err), s.Close())
 	}
 	return s, nil
 }
 
 // Close closes the database.
 func (s *Store) Close() error {
-	if err := s.sql.Close(); err != nil {
-		return fail(context.Background(), "close database", err)
+	err := s.sql.Close()
+	if s.pool != nil {
+		s.pool.Close()
 	}
-	return nil
+	return fail(context.Background(), "close database", err)
 }
 
 // Tx is one transaction. Its methods are the only way to data; they must not be
@@ -117,6 +114,7 @@ type Tx struct {
 	ctx   context.Context //nolint:containedctx // a Tx lives exactly as long as one call
 	s     *Store
 	db    *gorm.DB
+	plain conn
 	write bool
 	// told are the audit events of this transaction. They are written last, so
 	// that the head of a tenant's chain is locked last and shortly.
@@ -194,11 +192,21 @@ func (s *Store) once(ctx context.Context, write bool, fn func(tx *Tx) error) (er
 		}
 		defer release()
 	}
-	db := s.db.WithContext(ctx).Begin(s.txOptions(write))
-	if db.Error != nil {
+	// One connection, which gorm and the plain statements share.
+	on, err := s.sql.Conn(ctx)
+	if err != nil {
+		return fail(ctx, "begin", err)
+	}
+	defer func() { _ = on.Close() }()
+	db := s.db.WithContext(ctx)
+	db.Statement.ConnPool = on
+	if db = db.Begin(s.txOptions(write)); db.Error != nil {
 		return fail(ctx, "begin", db.Error)
 	}
-	tx := &Tx{ctx: ctx, s: s, db: db, write: write}
+	tx := &Tx{ctx: ctx, s: s, db: db, write: write, plain: txConn{on}}
+	if s.pool == nil {
+		tx.plain = liteConn{db.Statement.ConnPool}
+	}
 	done := false
 	defer func() {
 		if !done { // an error, or a panic in fn

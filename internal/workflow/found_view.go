@@ -219,8 +219,7 @@ func (s *Service) homeFound(tx *store.Tx, sess Session) ([]FoundCase, error) {
 	if sess.CanvasUser == "" {
 		return nil, nil
 	}
-	fs, err := tx.FoundTokens(store.FoundQuery{Tenant: sess.Tenant, CanvasUsers: []string{sess.CanvasUser},
-		States: []access.FoundState{access.FoundTold, access.FoundRemoving}, Limit: 50})
+	fs, err := tx.FoundOf(sess.Tenant, sess.CanvasUser, 50)
 	if err != nil || len(fs) == 0 {
 		return nil, err
 	}

@@ -39,17 +39,9 @@ func (s *Service) Freeze(ctx context.Context, sess Session, grantID, reason stri
 }
 
 func (s *Service) freeze(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, who, c, err := s.caseToChange(ctx, sess, grantID)
 	if err != nil {
 		return TokenPage{}, err
-	}
-	who := s.viewer(ctx, f, sess)
-	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
-	if err != nil {
-		return TokenPage{}, err
-	}
-	if sess.NoWrites != "" {
-		return TokenPage{}, access.Refuse(sess.NoWrites)
 	}
 	if st := c.Grant.State; (st == access.Freezing || st == access.Frozen) && who.Reviewer {
 		return s.token(ctx, who, sess.Tenant, grantID) // pressed twice, or by two
@@ -271,17 +263,9 @@ func (s *Service) Thaw(ctx context.Context, sess Session, grantID string) (Token
 }
 
 func (s *Service) thaw(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, who, c, err := s.caseToChange(ctx, sess, grantID)
 	if err != nil {
 		return TokenPage{}, err
-	}
-	who := s.viewer(ctx, f, sess)
-	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
-	if err != nil {
-		return TokenPage{}, err
-	}
-	if sess.NoWrites != "" {
-		return TokenPage{}, access.Refuse(sess.NoWrites)
 	}
 	// The core first: what it refuses is answered without asking Canvas.
 	if _, err := access.ApplyGrant(*c.Grant, access.Thaw, who, access.GrantMove{}, s.Now()); err != nil {

@@ -55,12 +55,7 @@ const (
 // nightlyHandler begins an inventory for each tenant that had none since its
 // last night, or whose last one failed a while ago.
 func (s *Service) nightlyHandler(ctx context.Context, _ jobs.Job) error {
-	var tenants []store.Tenant
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		tenants, err = tx.Tenants()
-		return err
-	})
+	tenants, err := s.tenants(ctx)
 	if err != nil {
 		return err
 	}

@@ -31,17 +31,9 @@ func (s *Service) ReportLeak(ctx context.Context, sess Session, grantID string) 
 }
 
 func (s *Service) reportLeak(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, who, c, err := s.caseToChange(ctx, sess, grantID)
 	if err != nil {
 		return TokenPage{}, err
-	}
-	who := s.viewer(ctx, f, sess)
-	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
-	if err != nil {
-		return TokenPage{}, err
-	}
-	if sess.NoWrites != "" {
-		return TokenPage{}, access.Refuse(sess.NoWrites)
 	}
 	how := access.LeakByReviewer
 	switch {
@@ -164,19 +156,10 @@ func (s *Service) leakNotices(kind notify.Kind, r access.Request, g *access.Gran
 // TellSeen notes where a leaked token was seen, in the reporter's words. It may
 // be erased; nothing depends on it. What looks like a token in it is taken out.
 func (s *Service) TellSeen(ctx context.Context, sess Session, grantID, seen string) (TokenPage, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
-	if err != nil {
-		return TokenPage{}, err
-	}
-	who := s.viewer(ctx, f, sess)
-	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
-	if err != nil {
-		return TokenPage{}, err
-	}
+	_, who, c, err := s.caseToChange(ctx, sess, grantID)
 	i := c.openLeak()
 	switch {
-	case sess.NoWrites != "":
-		err = access.Refuse(sess.NoWrites)
+	case err != nil:
 	case i == nil:
 		err = &access.TransitionError{From: store.IncidentCleared, Action: access.ReportLeak}
 	case !mayReport(c, who):

@@ -400,3 +400,19 @@ func (s *Service) WordsOf(ctx context.Context, platform string) SchoolWords {
 func wordsOf(t store.Tenant) SchoolWords {
 	return SchoolWords{t.School.CanvasTeam, t.School.SecurityOffice, t.School.Contact}
 }
+
+// caseToChange is caseOfGrant for a press: it refuses what this session must not
+// write (Session.NoWrites), but only after access.ErrNotFound, so that a stranger
+// learns nothing. The actor sees the page as viewer says.
+func (s *Service) caseToChange(ctx context.Context, sess Session, grantID string) (far, access.Actor, Case, error) {
+	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	if err != nil {
+		return far{}, access.Actor{}, Case{}, err
+	}
+	who := s.viewer(ctx, f, sess)
+	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
+	if err == nil && sess.NoWrites != "" {
+		err = access.Refuse(sess.NoWrites)
+	}
+	return f, who, c, err
+}

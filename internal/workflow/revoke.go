@@ -34,17 +34,9 @@ func (s *Service) Revoke(ctx context.Context, sess Session, grantID, reason stri
 }
 
 func (s *Service) revoke(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, who, c, err := s.caseToChange(ctx, sess, grantID)
 	if err != nil {
 		return TokenPage{}, err
-	}
-	who := s.viewer(ctx, f, sess)
-	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
-	if err != nil {
-		return TokenPage{}, err
-	}
-	if sess.NoWrites != "" {
-		return TokenPage{}, access.Refuse(sess.NoWrites)
 	}
 	if g := *c.Grant; g.State != access.Revoking && !g.State.Final() {
 		m := access.GrantMove{Cause: access.ByOwner, Reason: reason}

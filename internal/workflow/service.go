@@ -102,6 +102,15 @@ func (s *Service) far(ctx context.Context, tenant access.TenantID, platform stri
 	return s.reach(f)
 }
 
+// tenants are all of them, for work that goes through each.
+func (s *Service) tenants(ctx context.Context) (all []store.Tenant, err error) {
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		all, err = tx.Tenants()
+		return err
+	})
+	return all, err
+}
+
 // reach completes a far of platform and tenant, unless the platform is off.
 func (s *Service) reach(f far) (far, error) {
 	if f.platform.Disabled {

@@ -184,12 +184,7 @@ func (s *Service) watchHandler(ctx context.Context, j jobs.Job) error {
 // tickHandler does what time brings, for every tenant. Each change is a
 // transaction of its own; one that fails does not hold up the others.
 func (s *Service) tickHandler(ctx context.Context, _ jobs.Job) error {
-	var tenants []store.Tenant
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		tenants, err = tx.Tenants()
-		return err
-	})
+	tenants, err := s.tenants(ctx)
 	if err != nil {
 		return err
 	}
