@@ -68,39 +68,61 @@ func WithPseudo() Option { return func(o *options) { o.pseudo = true } }
 // withFiles reads the messages from another place than the program itself.
 func withFiles(f fs.FS) Option { return func(o *options) { o.files = f } }
 
-// New reads the messages that are built into the program. It fails, naming the
-// file and the message, on a file that cannot be read, an id that stands
-// twice, and a message that holds anything but plain text and placeholders.
+// What is built into the program cannot change: a process reads it once.
+var (
+	built       = sync.OnceValues(func() (*Catalogue, error) { return read(embedded, false) })
+	builtPseudo = sync.OnceValues(func() (*Catalogue, error) { return read(embedded, true) })
+)
+
+// New returns the messages that are built into the program, with nothing but
+// what their languages lack in Missing. It fails, naming the file and the
+// message, on a file that cannot be read, an id that stands twice, and a message
+// that holds anything but plain text and placeholders.
 func New(opts ...Option) (*Catalogue, error) {
-	o := options{files: embedded}
+	var o options
 	for _, opt := range opts {
 		opt(&o)
 	}
-	c := &Catalogue{tongues: map[string]*tongue{}, missing: map[string]bool{}}
-	dirs, err := fs.ReadDir(o.files, "locales")
+	from := built
+	switch {
+	case o.files != nil:
+		from = func() (*Catalogue, error) { return read(o.files, o.pseudo) }
+	case o.pseudo:
+		from = builtPseudo
+	}
+	c, err := from()
 	if err != nil {
 		return nil, fmt.Errorf("message catalogue: %w", err)
 	}
+	return &Catalogue{tongues: c.tongues, missing: maps.Clone(c.missing)}, nil
+}
+
+func read(files fs.FS, pseudo bool) (*Catalogue, error) {
+	c := &Catalogue{tongues: map[string]*tongue{}, missing: map[string]bool{}}
+	dirs, err := fs.ReadDir(files, "locales")
+	if err != nil {
+		return nil, err
+	}
 	for _, dir := range dirs {
-		messages, err := readLanguage(o.files, dir.Name())
+		messages, err := readLanguage(files, dir.Name())
 		if err != nil {
-			return nil, fmt.Errorf("message catalogue: %w", err)
+			return nil, err
 		}
 		if err := c.add(dir.Name(), messages); err != nil {
-			return nil, fmt.Errorf("message catalogue: %w", err)
+			return nil, err
 		}
 	}
 	english := c.tongues[source]
 	if english == nil {
-		return nil, errors.New("message catalogue: there is no folder locales/" + source)
+		return nil, errors.New("there is no folder locales/" + source)
 	}
 	if err := c.compare(english); err != nil {
-		return nil, fmt.Errorf("message catalogue: %w", err)
+		return nil, err
 	}
-	if o.pseudo {
+	if pseudo {
 		for tag, change := range pseudoLanguages {
 			if err := c.add(tag, change.apply(english.messages)); err != nil {
-				return nil, fmt.Errorf("message catalogue: %w", err)
+				return nil, err
 			}
 		}
 	}

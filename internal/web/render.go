@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"path"
 	"reflect"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/templates"
@@ -39,16 +41,25 @@ const (
 type Renderer struct {
 	pages  map[string]*template.Template
 	assets *Assets
+	named  []string // the messages that the templates name
 }
 
 // NewRenderer parses every page. It fails on a template that cannot be parsed,
 // a page without one, and a message that a template or a closed list of the
 // program names and the catalogue lacks.
 func NewRenderer(cat *text.Catalogue) (*Renderer, error) {
-	return newRenderer(cat, templates.Pages)
+	r, err := builtIn()
+	if err != nil {
+		return nil, err
+	}
+	return r, r.say(cat)
 }
 
-func newRenderer(cat *text.Catalogue, files fs.FS) (*Renderer, error) {
+// builtIn is what the program's own pages are rendered with. They cannot change,
+// so a process reads them once.
+var builtIn = sync.OnceValues(func() (*Renderer, error) { return parsePages(templates.Pages) })
+
+func parsePages(files fs.FS) (*Renderer, error) {
 	assets, err := NewAssets()
 	if err != nil {
 		return nil, err
@@ -59,8 +70,6 @@ func newRenderer(cat *text.Catalogue, files fs.FS) (*Renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("page templates: %w", err)
 	}
-	p := cat.For("en", "")
-	var missing []string
 	for name := range views {
 		file := name
 		if other, ok := templateOf[name]; ok {
@@ -71,17 +80,27 @@ func newRenderer(cat *text.Catalogue, files fs.FS) (*Renderer, error) {
 			return nil, fmt.Errorf("page %s: %w", name, err)
 		}
 		r.pages[name] = set
-		missing = append(missing, missingMessages(set, p)...)
+		r.named = append(r.named, messagesOf(set.Templates())...)
 	}
-	for _, id := range closedMessages() {
-		if !p.Has(id) {
+	slices.Sort(r.named)
+	r.named = slices.Compact(r.named)
+	return r, nil
+}
+
+// say checks that the catalogue has every message that the templates and the
+// closed lists of the program name.
+func (r *Renderer) say(cat *text.Catalogue) error {
+	p := cat.For("en", "")
+	var missing []string
+	for _, id := range append(closedMessages(), r.named...) {
+		if !p.Has(id) && !slices.Contains(missing, id) {
 			missing = append(missing, id)
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("page templates: the catalogue has no message %s", strings.Join(missing, ", "))
+		return fmt.Errorf("page templates: the catalogue has no message %s", strings.Join(missing, ", "))
 	}
-	return r, nil
+	return nil
 }
 
 func (r *Renderer) functions() template.FuncMap {

@@ -8,23 +8,16 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
-	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
-// missingMessages lists the messages that the templates of a set name and the
-// catalogue does not have.
-func missingMessages(set *template.Template, p *text.Printer) []string {
+// messagesOf lists the messages that templates name.
+func messagesOf(templates []*template.Template) []string {
 	var out []string
-	for _, t := range set.Templates() {
-		if t.Tree == nil || t.Tree.Root == nil {
-			continue
-		}
-		for _, id := range messagesIn(reflect.ValueOf(t.Tree.Root)) {
-			if !p.Has(id) && !slices.Contains(out, id) {
-				out = append(out, id)
-			}
+	for _, t := range templates {
+		if t.Tree != nil && t.Tree.Root != nil {
+			out = append(out, messagesIn(reflect.ValueOf(t.Tree.Root))...)
 		}
 	}
 	return out

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/templates"
 )
@@ -43,6 +44,15 @@ func withPage(t *testing.T, path, content string) fs.FS {
 	return m
 }
 
+// rendererOf is NewRenderer with templates from elsewhere.
+func rendererOf(cat *text.Catalogue, files fs.FS) (*Renderer, error) {
+	r, err := parsePages(files)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.say(cat)
+}
+
 func TestRendererRefusesToStart(t *testing.T) {
 	cat := testCatalogue(t)
 	for name, c := range map[string]struct{ content, says string }{
@@ -54,13 +64,13 @@ func TestRendererRefusesToStart(t *testing.T) {
 		"one is named inside another call's result": {`{{define "content"}}{{if eq (.T "home.nothing_deep") "x"}}x{{end}}{{end}}`, "home.nothing_deep"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := newRenderer(cat, withPage(t, "pages/home.html", c.content))
+			_, err := rendererOf(cat, withPage(t, "pages/home.html", c.content))
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Fatalf("got %v", err)
 			}
 		})
 	}
-	if _, err := newRenderer(cat, withPage(t, "pages/home.html", `{{define "content"}}{{.T "home.h1"}}{{end}}`)); err != nil {
+	if _, err := rendererOf(cat, withPage(t, "pages/home.html", `{{define "content"}}{{.T "home.h1"}}{{end}}`)); err != nil {
 		t.Fatal(err)
 	}
 }
