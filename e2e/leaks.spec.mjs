@@ -72,6 +72,7 @@ test('an admin freezes a token, and two thaw it', async ({ cast, demo }) => {
   const value = await collect(maya, code);
   await activate(maya);
   await expect(async () => { // the watch sees the activation
+    await demo.order('POST', '/clock/advance', { by: '1m' });
     await maya.enter('bio201');
     await expect(maya.tool.getByText('Active', { exact: true }).first()).toBeVisible({ timeout: 1_000 });
   }).toPass();
