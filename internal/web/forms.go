@@ -11,6 +11,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // listFields may come more than once: the boxes of one question.
@@ -88,15 +89,29 @@ func (v *visit) readDate(name string) typedDate {
 	return readDate(typed, v.sess.Locale, v.words)
 }
 
+// note reads a free text that somebody writes about a request or a token, as it
+// may be stored: without what could be a token's value, because people who tell
+// of a leak paste what leaked. A text above its limit comes back as it was typed,
+// with an error.
+func (v *visit) note(name string) (string, *access.FormError) {
+	s, err := text.CleanLines(v.r.PostForm.Get(name), access.MaxNote)
+	if err == nil {
+		return workflow.Storable(s), nil
+	}
+	wrong := &access.FormError{}
+	wrong.Add(name, "too_long", map[string]any{"Max": access.MaxNote})
+	return s, wrong
+}
+
 // panel reads the sponsor's or reviewer's panel: what to show again, and the
 // move it asks for. A text above its limit, or a date that cannot be told, is a
 // *access.FormError beside both.
 func (v *visit) panel(do access.Action) (PanelInput, access.Move, error) {
 	var wrong access.FormError
 	get := func(name string) string {
-		s, err := text.CleanLines(v.r.PostForm.Get(name), access.MaxNote)
-		if err != nil {
-			wrong.Add(name, "too_long", map[string]any{"Max": access.MaxNote})
+		s, tooLong := v.note(name)
+		if tooLong != nil {
+			wrong.Fields = append(wrong.Fields, tooLong.Fields...)
 		}
 		return s
 	}

@@ -5,7 +5,6 @@ import (
 	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -63,10 +62,8 @@ func reportLeak(v *visit) error {
 
 // leakSeen takes the answer to the question after a report.
 func leakSeen(v *visit) error {
-	seen, tooLong := text.CleanLines(v.r.PostForm.Get("seen"), access.MaxNote)
+	seen, tooLong := v.note("seen")
 	if tooLong != nil {
-		wrong := &access.FormError{}
-		wrong.Add("seen", "too_long", map[string]any{"Max": access.MaxNote})
 		t, err := v.s.work.Token(v.ctx(), v.sess, v.id)
 		if err != nil {
 			return err
@@ -74,7 +71,7 @@ func leakSeen(v *visit) error {
 		if !t.LeakOpen() {
 			return v.token(http.StatusOK, t, nil)
 		}
-		return v.leakReported(statusOf(wrong), ReportedInput{Token: t, Seen: seen, Errors: wrong}, nil)
+		return v.leakReported(statusOf(tooLong), ReportedInput{Token: t, Seen: seen, Errors: tooLong}, nil)
 	}
 	t, err := v.s.work.TellSeen(v.ctx(), v.sess, v.id, seen)
 	switch {
@@ -150,12 +147,10 @@ func (v *visit) leak(status int, in LeakInput, banner func(Shell, workflow.LeakP
 
 // clearLeak ends an incident.
 func clearLeak(v *visit) error {
-	note, tooLong := text.CleanLines(v.r.PostForm.Get("reason"), access.MaxNote)
+	note, tooLong := v.note("reason")
 	var err error
 	if tooLong != nil {
-		wrong := &access.FormError{}
-		wrong.Add("reason", "too_long", map[string]any{"Max": access.MaxNote})
-		err = wrong
+		err = tooLong
 	} else {
 		_, err = v.s.work.ClearLeak(v.ctx(), v.sess, v.id, note)
 	}
@@ -195,13 +190,11 @@ func askFreeze(v *visit) error {
 
 // freeze stops a token.
 func freeze(v *visit) error {
-	reason, tooLong := text.CleanLines(v.r.PostForm.Get("reason"), access.MaxNote)
+	reason, tooLong := v.note("reason")
 	var t workflow.TokenPage
 	var err error
 	if tooLong != nil {
-		wrong := &access.FormError{}
-		wrong.Add("reason", "too_long", map[string]any{"Max": access.MaxNote})
-		err = wrong
+		err = tooLong
 	} else {
 		t, err = v.s.work.Freeze(v.ctx(), v.sess, v.id, reason)
 	}

@@ -87,11 +87,9 @@ func (v *visit) confirmRevoke(status int, reason string, refused error) error {
 
 // revoke ends a token. The page says what Canvas was found to say, and no more.
 func revoke(v *visit) error {
-	reason, tooLong := text.CleanLines(v.r.PostForm.Get("reason"), access.MaxNote)
+	reason, tooLong := v.note("reason")
 	if tooLong != nil {
-		wrong := &access.FormError{}
-		wrong.Add("reason", "too_long", map[string]any{"Max": access.MaxNote})
-		return v.confirmRevoke(statusOf(wrong), reason, wrong)
+		return v.confirmRevoke(statusOf(tooLong), reason, tooLong)
 	}
 	t, err := v.s.work.Revoke(v.ctx(), v.sess, v.id, reason)
 	switch {

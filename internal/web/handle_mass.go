@@ -129,13 +129,11 @@ func openMass(v *visit) error {
 // startMass starts a plan with the number and the reason that were typed.
 func startMass(v *visit) error {
 	in := MassInput{Count: v.posted("count")}
-	var tooLong error
-	in.Reason, tooLong = text.CleanLines(v.r.PostForm.Get("reason"), access.MaxNote)
+	var tooLong *access.FormError
+	in.Reason, tooLong = v.note("reason")
 	var err error
 	if tooLong != nil {
-		wrong := &access.FormError{}
-		wrong.Add("reason", "too_long", map[string]any{"Max": access.MaxNote})
-		err = wrong
+		err = tooLong
 	} else {
 		in.Mass, err = v.s.work.StartMass(v.ctx(), v.sess, v.id, in.Count, in.Reason)
 	}

@@ -75,11 +75,9 @@ func (v *visit) confirmToken(status int, do access.Action, reason string, refuse
 // leaveToken ends a sponsorship, or the token because of misuse.
 func leaveToken(do access.Action) handler {
 	return func(v *visit) error {
-		reason, tooLong := text.CleanLines(v.r.PostForm.Get("reason"), access.MaxNote)
+		reason, tooLong := v.note("reason")
 		if tooLong != nil {
-			wrong := &access.FormError{}
-			wrong.Add("reason", "too_long", map[string]any{"Max": access.MaxNote})
-			return v.confirmToken(statusOf(wrong), do, reason, wrong)
+			return v.confirmToken(statusOf(tooLong), do, reason, tooLong)
 		}
 		act := v.s.work.EndSponsorship
 		if do == misuse {

@@ -84,8 +84,9 @@ func pickDo(do access.Action) handler {
 		wrong := &access.FormError{}
 		var err error
 		if name := pickText[do]; name != "" {
-			if in.Text, err = text.CleanLines(v.r.PostForm.Get(name), access.MaxNote); err != nil {
-				wrong.Add(name, "too_long", map[string]any{"Max": access.MaxNote})
+			var tooLong *access.FormError
+			if in.Text, tooLong = v.note(name); tooLong != nil {
+				wrong = tooLong
 			}
 		}
 		var date typedDate
@@ -215,11 +216,9 @@ func (v *visit) confirmRemove(status int, reason string, refused error) error {
 
 // removeFound deletes a token. The page says what Canvas was found to say.
 func removeFound(v *visit) error {
-	reason, tooLong := text.CleanLines(v.r.PostForm.Get("reason"), access.MaxNote)
+	reason, tooLong := v.note("reason")
 	if tooLong != nil {
-		wrong := &access.FormError{}
-		wrong.Add("reason", "too_long", map[string]any{"Max": access.MaxNote})
-		return v.confirmRemove(statusOf(wrong), reason, wrong)
+		return v.confirmRemove(statusOf(tooLong), reason, tooLong)
 	}
 	c, err := v.s.work.RemoveToken(v.ctx(), v.sess, v.id, reason)
 	switch {

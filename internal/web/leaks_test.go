@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,36 @@ func TestPastedValueIsNowhere(t *testing.T) {
 	r.clock.Advance(session.Idle + time.Second)
 	dana.post("/leaks/check", paste(value)).want(http.StatusUnauthorized, "Open Tokendesk again")
 	r.nowhere("the session ended", value, dana)
+}
+
+// People write what leaked into whatever field they have before them.
+func TestAValueInAReasonIsNotKept(t *testing.T) {
+	r := newRig(t)
+	maya, value := r.collected()
+	token := linkOn(t, maya.get("/").body, "/tokens/")
+	dana, ana := r.launch("dana", r.account("root")), r.launch("ana", r.course("bio201"))
+	text := "It is " + value + ", seen in a chat."
+	for _, tc := range []struct {
+		who    *browser
+		path   string
+		fields url.Values
+	}{
+		{ana, token + "/misuse", url.Values{"reason": {text}}},
+		{dana, token + "/revoke", url.Values{"reason": {text}}},
+		{dana, "/unmanaged/allow", url.Values{"reason": {text}, "review": {"2027-01-05"}}},
+		{dana, "/unmanaged/remove", url.Values{"reason": {text}, "number": {"1"}}},
+	} {
+		tc.who.post(tc.path, tc.fields)
+		r.nowhere(tc.path, value, tc.who)
+	}
+	maya.post("/requests", asked(r))
+	again := strings.TrimPrefix(regexp.MustCompile(`Request REQ-\d+`).FindString(maya.body), "Request ")
+	ana.post("/requests/"+again+"/endorse", url.Values{"reason": {text}})
+	r.nowhere("endorse", value, ana)
+	dana.post("/requests/"+again+"/deny", url.Values{"reason": {text}, "alternative": {"export"}, "alternative_text": {text}, "conditions": {text}})
+	r.nowhere("deny", value, dana)
+	maya.get("/requests/" + again).says("It is [removed], seen in a chat.")
+	maya.get(token).says("It is [removed], seen in a chat.")
 }
 
 // A fault of ours offers to try again; not with the value in the form.

@@ -208,29 +208,29 @@ func (s Shell) massGroups(m workflow.MassPage) []massGroup {
 	for _, g := range []struct {
 		title string
 		all   []workflow.MassGroup
-		words func(string) template.HTML
+		words func(string) string
 	}{
-		{"mass.by_role", m.Roles, func(k string) template.HTML { return s.value(word(s.affiliation(access.Affiliation(k))), "") }},
-		{"mass.by_course", m.Courses, func(k string) template.HTML { return s.orNone(k) }},
-		{"mass.by_vendor", m.Vendors, func(k string) template.HTML { return s.orNone(k) }},
+		{"mass.by_role", m.Roles, func(k string) string { return s.affiliation(access.Affiliation(k)) }},
+		{"mass.by_course", m.Courses, s.orNone},
+		{"mass.by_vendor", m.Vendors, s.orNone},
 	} {
 		if len(g.all) == 0 {
 			continue
 		}
 		one := massGroup{Title: s.T(g.title)}
 		for _, x := range g.all {
-			one.Facts = append(one.Facts, fact{Term: s.T("mass.tokens", "Count", x.Tokens), Value: g.words(x.Word)})
+			one.Facts = append(one.Facts, fact{Term: g.words(x.Word), Value: s.value(word(s.T("mass.tokens", "Count", x.Tokens)), "")})
 		}
 		out = append(out, one)
 	}
 	return out
 }
 
-func (s Shell) orNone(v string) template.HTML {
+func (s Shell) orNone(v string) string {
 	if v == "" {
-		return s.H("mass.none")
+		return s.T("mass.none")
 	}
-	return s.value(v, "")
+	return v
 }
 
 // MassesView is the list of mass revocations.

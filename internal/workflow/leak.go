@@ -153,6 +153,10 @@ func (s *Service) leakNotices(kind notify.Kind, r access.Request, g *access.Gran
 	return out
 }
 
+// Storable is a free text that somebody typed, as it may be kept: without what
+// could be a token's value.
+func Storable(s string) string { return secret.Redact(s) }
+
 // TellSeen notes where a leaked token was seen, in the reporter's words. It may
 // be erased; nothing depends on it. What looks like a token in it is taken out.
 func (s *Service) TellSeen(ctx context.Context, sess Session, grantID, seen string) (TokenPage, error) {

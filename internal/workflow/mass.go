@@ -254,7 +254,7 @@ func checkStart(m access.Mass, typed, reason string) error {
 
 // startMass starts m for whoever may, with the job that works on it after delay.
 func (s *Service) startMass(ctx context.Context, f far, m access.Mass, reason, actor string, delay time.Duration) error {
-	rate := s.massRate(ctx, f)
+	rate, reason := s.massRate(ctx, f), Storable(reason)
 	var changed error
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		changed = nil
