@@ -20,14 +20,15 @@ func main() {
 	to := flag.String("to", "", "file for the counts")
 	browser := flag.String("browser", "", "report of the browser suite to read instead of standard input")
 	need := flag.String("need", "", "pattern: at least one test whose name matches must have passed")
+	logs := flag.Bool("logs", false, "show what passing tests logged, too")
 	flag.Parse()
-	if err := run(*to, *browser, *need, os.Stdin, os.Stdout); err != nil {
+	if err := run(*to, *browser, *need, *logs, os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "tally:", err)
 		os.Exit(1)
 	}
 }
 
-func run(to, browser, need string, in io.Reader, out io.Writer) error {
+func run(to, browser, need string, logs bool, in io.Reader, out io.Writer) error {
 	var c counts
 	if browser != "" {
 		report, err := os.ReadFile(browser) //nolint:gosec // the script names its own file
@@ -46,7 +47,7 @@ func run(to, browser, need string, in io.Reader, out io.Writer) error {
 			}
 		}
 		var err error
-		if c, err = ofGo(in, out, pattern); err != nil {
+		if c, err = ofGo(in, out, pattern, logs); err != nil {
 			return err
 		}
 	}
@@ -65,9 +66,12 @@ type event struct {
 
 type test struct{ pkg, name string }
 
+// logged is a line of t.Log.
+var logged = regexp.MustCompile(`(?m)^ +\w+_test\.go:\d+: .*$`)
+
 // ofGo counts tests and subtests. A package that fails without a failing test
 // (it does not build, it timed out, a race was found at its end) is one failure.
-func ofGo(in io.Reader, out io.Writer, need *regexp.Regexp) (counts, error) {
+func ofGo(in io.Reader, out io.Writer, need *regexp.Regexp, logs bool) (counts, error) {
 	var c counts
 	said := map[test]*strings.Builder{}
 	failed := map[string]bool{}
@@ -80,6 +84,11 @@ func ofGo(in io.Reader, out io.Writer, need *regexp.Regexp) (counts, error) {
 			if json.Unmarshal(line, &e) != nil {
 				fmt.Fprintf(out, "%s", line) // a tool of the go command speaking for itself
 			} else {
+				if text := said[test{e.Package, e.Test}]; logs && e.Action == "pass" && text != nil {
+					for _, line := range logged.FindAllString(text.String(), -1) {
+						fmt.Fprintf(out, "      %s  %s\n", e.Test, strings.TrimSpace(line))
+					}
+				}
 				c.take(e, said, failed, need, &found, out)
 			}
 		}

@@ -13,6 +13,7 @@ func TestCountsOfGoTest(t *testing.T) {
 		need     string
 		want     counts
 		says     string
+		logs     bool
 	}{
 		{
 			name: "tests and subtests, whatever they print",
@@ -53,6 +54,13 @@ func TestCountsOfGoTest(t *testing.T) {
 			need: "postgres", want: counts{1, 1, 0}, says: "no test whose name matches",
 		},
 		{
+			name: "what a passing test logs is shown on demand",
+			in: `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:3: 17 calls\n"}
+{"Action":"pass","Package":"p","Test":"TestA"}
+`,
+			logs: true, want: counts{1, 0, 0}, says: "TestA  a_test.go:3: 17 calls",
+		},
+		{
 			name: "a needed suite that ran",
 			in:   `{"Action":"pass","Package":"p","Test":"TestA/postgres"}` + "\n",
 			need: "postgres", want: counts{1, 0, 0},
@@ -65,7 +73,7 @@ func TestCountsOfGoTest(t *testing.T) {
 				need = regexp.MustCompile(c.need)
 			}
 			var out bytes.Buffer
-			got, err := ofGo(strings.NewReader(c.in), &out, need)
+			got, err := ofGo(strings.NewReader(c.in), &out, need, c.logs)
 			if err != nil || got != c.want {
 				t.Errorf("got %+v, %v, want %+v", got, err, c.want)
 			}
