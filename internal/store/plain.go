@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"reflect"
 	"strconv"
 	"strings"
@@ -118,7 +119,11 @@ var errTxOver = errors.New("the transaction is over")
 
 func (c txConn) do(f func(pgConn) error) error {
 	return c.c.Raw(func(driver any) error {
-		pg := driver.(*stdlib.Conn).Conn()
+		std, ok := driver.(*stdlib.Conn)
+		if !ok {
+			return fmt.Errorf("a connection of another driver: %T", driver)
+		}
+		pg := std.Conn()
 		// database/sql rolls back by itself when the context ends. What comes after
 		// that must not happen outside the transaction.
 		if pg.PgConn().TxStatus() == 'I' {
