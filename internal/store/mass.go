@@ -263,7 +263,7 @@ func (tx *Tx) LeaseMass(tenant access.TenantID, id, holder string, now, until ti
 		return err
 	}
 	// Those who ask for different ones of a tenant wait for each other here.
-	if _, err := tx.Tenant(tenant); err != nil {
+	if err := tx.lockTenant(tenant); err != nil {
 		return err
 	}
 	var others int64

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -351,27 +352,30 @@ func TestMassLease(t *testing.T) {
 			t.Errorf("after somebody else's release: %v", err)
 		}
 		in(t, s, func(tx *store.Tx) error { return tx.ReleaseMass(north, b.ID, "two", at(5)) })
-		var mu sync.Mutex
-		won := 0
-		var wg sync.WaitGroup
-		for i := range 8 { // at once, on two masses
-			wg.Go(func() {
-				m := a
-				if i%2 == 1 {
-					m = b
-				}
-				if err := lease(m, fmt.Sprint("worker ", i), 10, 12); err == nil {
-					mu.Lock()
-					won++
-					mu.Unlock()
-				} else if !errors.Is(err, access.ErrConflict) {
-					t.Error(err)
-				}
-			})
-		}
-		wg.Wait()
-		if won != 1 {
-			t.Errorf("%d hold the lease", won)
+		for round := range 20 {
+			now := 10 + 10*round
+			var won atomic.Int32
+			var wg sync.WaitGroup
+			begin := make(chan struct{})
+			for i := range 8 { // at once, on two masses
+				wg.Go(func() {
+					m := a
+					if i%2 == 1 {
+						m = b
+					}
+					<-begin
+					if err := lease(m, fmt.Sprint("worker ", i), now, now+2); err == nil {
+						won.Add(1)
+					} else if !errors.Is(err, access.ErrConflict) {
+						t.Error(err)
+					}
+				})
+			}
+			close(begin)
+			wg.Wait()
+			if n := won.Load(); n != 1 {
+				t.Errorf("round %d: %d hold the lease", round, n)
+			}
 		}
 	})
 }

@@ -60,6 +60,13 @@ func (tx *Tx) Tenant(id access.TenantID) (Tenant, error) {
 	return r.tenant()
 }
 
+// lockTenant makes those who do one thing for a tenant at a time wait for each
+// other. Tenant does not lock: every press reads it.
+func (tx *Tx) lockTenant(id access.TenantID) error {
+	var r tenantRow
+	return tx.fail("lock tenant", tx.locked().Select("id").Where("id = ?", string(id)).Take(&r).Error)
+}
+
 // Tenants returns all tenants, oldest first.
 func (tx *Tx) Tenants() ([]Tenant, error) {
 	var rows []tenantRow
