@@ -177,14 +177,16 @@ func (s *memberScan) space() {
 func (s *memberScan) skipText() (escaped bool) {
 	s.at++
 	for {
-		quote := bytes.IndexByte(s.data[s.at:], '"')
-		slash := bytes.IndexByte(s.data[s.at:s.at+quote], '\\')
-		if slash < 0 {
-			s.at += quote + 1
+		switch s.data[s.at] {
+		case '\\':
+			escaped = true
+			s.at += 2
+		case '"':
+			s.at++
 			return escaped
+		default:
+			s.at++
 		}
-		escaped = true
-		s.at += slash + 2 // with what it escapes
 	}
 }
 
