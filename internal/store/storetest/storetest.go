@@ -62,12 +62,12 @@ func Open(tb testing.TB) *store.Store {
 	return open(tb, "sqlite:"+file)
 }
 
-// OpenPostgres returns a fresh store on PostgreSQL, migrated, dropped when the
-// test ends. Without a server it skips the test, or fails it.
+// OpenPostgres returns a fresh store on PostgreSQL, migrated, whose database
+// belongs to the test until it ends. Without a server it skips the test, or
+// fails it.
 func OpenPostgres(tb testing.TB) *store.Store {
 	tb.Helper()
-	admin := server(tb)
-	return open(tb, freshDatabase(tb, admin, templateDatabase(tb, admin)))
+	return open(tb, takeDatabase(tb, server(tb)))
 }
 
 func open(tb testing.TB, databaseURL string) *store.Store {
