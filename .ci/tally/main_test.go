@@ -2,7 +2,12 @@ package main
 
 import (
 	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -14,6 +19,7 @@ func TestCountsOfGoTest(t *testing.T) {
 		want     counts
 		says     string
 		logs     bool
+		times    []string
 	}{
 		{
 			name: "tests and subtests, whatever they print",
@@ -24,15 +30,15 @@ func TestCountsOfGoTest(t *testing.T) {
 {"Action":"skip","Package":"p","Test":"TestB"}
 {"Action":"pass","Package":"p","Elapsed":0.1}
 `,
-			want: counts{2, 0, 1}, says: "skip  p TestB",
+			want: counts{2, 0, 1}, says: "skip  p TestB", times: []string{"    0.1  p"},
 		},
 		{
 			name: "a failing test shows what it said, and its package counts once",
 			in: `{"Action":"output","Package":"p","Test":"TestA","Output":"wanted 1, got 2\n"}
 {"Action":"fail","Package":"p","Test":"TestA"}
-{"Action":"fail","Package":"p"}
+{"Action":"fail","Package":"p","Elapsed":12.34}
 `,
-			want: counts{0, 1, 0}, says: "wanted 1, got 2",
+			want: counts{0, 1, 0}, says: "wanted 1, got 2", times: []string{"   12.3  p"},
 		},
 		{
 			name: "a package that does not build is a failure",
@@ -74,8 +80,11 @@ func TestCountsOfGoTest(t *testing.T) {
 			}
 			var out bytes.Buffer
 			got, err := ofGo(strings.NewReader(c.in), &out, need, c.logs)
-			if err != nil || got != c.want {
+			if err != nil || got.counts != c.want {
 				t.Errorf("got %+v, %v, want %+v", got, err, c.want)
+			}
+			if c.times != nil && !slices.Equal(got.times, c.times) {
+				t.Errorf("times %q, want %q", got.times, c.times)
 			}
 			if !strings.Contains(out.String(), c.says) {
 				t.Errorf("%q is not in %q", c.says, out.String())
@@ -87,20 +96,58 @@ func TestCountsOfGoTest(t *testing.T) {
 func TestCountsOfTheBrowserSuite(t *testing.T) {
 	for name, c := range map[string]struct {
 		report string
-		want   counts
+		want   result
 		fails  bool
 	}{
-		"passed, failed, flaky and skipped": {report: `{"errors":[],"stats":{"expected":5,"unexpected":1,"flaky":2,"skipped":1}}`, want: counts{5, 3, 1}},
-		"an error outside any test":         {report: `{"errors":[{"message":"no server"}],"stats":{"expected":0}}`, want: counts{0, 1, 0}},
-		"a run that reached no test":        {report: `{"errors":[],"stats":{"expected":0}}`, fails: true},
-		"a report that says nothing":        {report: `{}`, fails: true},
-		"something else":                    {report: `no`, fails: true},
+		"passed, failed and skipped": {
+			report: `{"errors":[],"stats":{"expected":5,"unexpected":1,"flaky":0,"skipped":1}}`,
+			want:   result{counts: counts{5, 1, 1}},
+		},
+		"passed at a second try, and the seconds of a file's tests, in groups and over all tries": {
+			report: `{"suites":[
+				{"file":"b.spec.mjs","specs":[{"title":"slow","tests":[{"status":"expected","results":[{"duration":2500}]}]}]},
+				{"file":"a.spec.mjs","specs":[{"title":"one","tests":[{"status":"expected","results":[{"duration":1000}]}]}],
+				 "suites":[{"file":"a.spec.mjs","specs":[{"title":"two","tests":[{"status":"flaky","results":[{"duration":3000},{"duration":1500}]}]}]}]}
+			],"errors":[],"stats":{"expected":2,"unexpected":0,"flaky":1,"skipped":0}}`,
+			want: result{
+				counts: counts{3, 0, 0},
+				times:  []string{"    5.5  e2e/a.spec.mjs", "    2.5  e2e/b.spec.mjs"},
+				flaky:  []string{"flaky: a.spec.mjs: two"},
+			},
+		},
+		"a second try that nothing names": {report: `{"errors":[],"stats":{"expected":2,"flaky":1}}`, fails: true},
+		"an error outside any test":       {report: `{"errors":[{"message":"no server"}],"stats":{"expected":0}}`, want: result{counts: counts{0, 1, 0}}},
+		"a run that reached no test":      {report: `{"errors":[],"stats":{"expected":0}}`, fails: true},
+		"a report that says nothing":      {report: `{}`, fails: true},
+		"something else":                  {report: `no`, fails: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ofBrowser([]byte(c.report))
-			if got != c.want || (err != nil) != c.fails {
-				t.Errorf("got %+v, %v", got, err)
+			if !reflect.DeepEqual(got, c.want) || (err != nil) != c.fails {
+				t.Errorf("got %+v, %v, want %+v", got, err, c.want)
 			}
 		})
+	}
+}
+
+// What a run is told by goes to files, to which the next suite adds its own.
+func TestFiles(t *testing.T) {
+	dir := t.TempDir()
+	report := filepath.Join(dir, "report.json")
+	o := options{to: filepath.Join(dir, "count"), times: filepath.Join(dir, "times"), flaky: filepath.Join(dir, "flaky")}
+	if err := run(o, strings.NewReader(`{"Action":"pass","Package":"p","Elapsed":2}`), io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(report, []byte(`{"suites":[{"file":"a","specs":[{"title":"one","tests":[{"status":"flaky","results":[{"duration":1000}]}]}]}],"stats":{"flaky":1}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o.browser = report
+	if err := run(o, nil, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	for file, want := range map[string]string{o.to: "1 0 0\n", o.times: "    2.0  p\n    1.0  e2e/a\n", o.flaky: "flaky: a: one\n"} {
+		if got, err := os.ReadFile(file); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v, want %q", filepath.Base(file), got, err, want)
+		}
 	}
 }
