@@ -111,48 +111,54 @@ func TestEveryByteCounts(t *testing.T) {
 
 func TestChainBreaks(t *testing.T) {
 	t.Parallel()
+	const (
+		contents = "its contents do not match its hash"
+		details  = "its details do not match their digest"
+		link     = "it does not continue the entry before it"
+	)
 	tests := map[string]struct {
 		forge func([]line) []line
 		seq   int64
+		what  string
 	}{
-		"an entry is missing":           {func(l []line) []line { return append(l[:1:1], l[2:]...) }, 2},
-		"two entries are swapped":       {func(l []line) []line { l[1], l[2] = l[2], l[1]; return l }, 2},
-		"an entry comes twice":          {func(l []line) []line { return append(l[:2:2], l[1:]...) }, 3},
-		"the beginning is cut":          {func(l []line) []line { return l[1:] }, 1},
-		"another tenant's entry":        {func(l []line) []line { l[0].Event.Tenant = "ten_b"; return l }, 1},
-		"the actor was changed":         {func(l []line) []line { l[2].Event.Actor = "per_eve"; return l }, 3},
-		"the object was changed":        {func(l []line) []line { l[2].Event.Object = "req_b"; return l }, 3},
-		"the relation was changed":      {func(l []line) []line { l[3].Event.Related = ""; return l }, 4},
-		"text moved to the next field":  {func(l []line) []line { e := &l[1].Event; e.From, e.To = e.From+"a", e.To[1:]; return l }, 2},
-		"the version was changed":       {func(l []line) []line { l[1].Event.Version = 3; return l }, 2},
-		"the time was changed":          {func(l []line) []line { l[1].Event.At = l[1].Event.At.Add(time.Microsecond); return l }, 2},
-		"the time was changed a little": {func(l []line) []line { l[1].Event.At = l[1].Event.At.Add(time.Nanosecond); return l }, 2},
-		"an action that nobody knows":   {func(l []line) []line { l[1].Event.Action = "request.sneak"; return l }, 2},
-		"details were changed":          {func(l []line) []line { l[0].Detail.Data["name"] = "Eve"; return l }, 1},
-		"a detail was added":            {func(l []line) []line { l[0].Detail.Data["more"] = "x"; return l }, 1},
-		"the salt was changed":          {func(l []line) []line { l[0].Detail.Salt[0] ^= 1; return l }, 1},
-		"details where there were none": {func(l []line) []line { l[1].Detail = audit.NewDetail(map[string]string{"a": "b"}); return l }, 2},
-		"details of another entry":      {func(l []line) []line { l[0].Detail = l[2].Detail; return l }, 1},
-		"the digest went with them":     {func(l []line) []line { l[0].Detail, l[0].Event.DetailSum = nil, nil; return l }, 1},
+		"an entry is missing":           {func(l []line) []line { return append(l[:1:1], l[2:]...) }, 2, "entry 3 follows entry 1"},
+		"two entries are swapped":       {func(l []line) []line { l[1], l[2] = l[2], l[1]; return l }, 2, "entry 3 follows entry 1"},
+		"an entry comes twice":          {func(l []line) []line { return append(l[:2:2], l[1:]...) }, 3, "entry 2 follows entry 2"},
+		"the beginning is cut":          {func(l []line) []line { return l[1:] }, 1, "entry 2 follows entry 0"},
+		"another tenant's entry":        {func(l []line) []line { l[0].Event.Tenant = "ten_b"; return l }, 1, "an entry of another tenant"},
+		"the actor was changed":         {func(l []line) []line { l[2].Event.Actor = "per_eve"; return l }, 3, contents},
+		"the object was changed":        {func(l []line) []line { l[2].Event.Object = "req_b"; return l }, 3, contents},
+		"the relation was changed":      {func(l []line) []line { l[3].Event.Related = ""; return l }, 4, contents},
+		"text moved to the next field":  {func(l []line) []line { e := &l[1].Event; e.From, e.To = e.From+"a", e.To[1:]; return l }, 2, contents},
+		"the version was changed":       {func(l []line) []line { l[1].Event.Version = 3; return l }, 2, contents},
+		"the time was changed":          {func(l []line) []line { l[1].Event.At = l[1].Event.At.Add(time.Microsecond); return l }, 2, contents},
+		"the time was changed a little": {func(l []line) []line { l[1].Event.At = l[1].Event.At.Add(time.Nanosecond); return l }, 2, "a time finer than the chain covers"},
+		"an action that nobody knows":   {func(l []line) []line { l[1].Event.Action = "request.sneak"; return l }, 2, "an unknown action"},
+		"details were changed":          {func(l []line) []line { l[0].Detail.Data["name"] = "Eve"; return l }, 1, details},
+		"a detail was added":            {func(l []line) []line { l[0].Detail.Data["more"] = "x"; return l }, 1, details},
+		"the salt was changed":          {func(l []line) []line { l[0].Detail.Salt[0] ^= 1; return l }, 1, details},
+		"details where there were none": {func(l []line) []line { l[1].Detail = audit.NewDetail(map[string]string{"a": "b"}); return l }, 2, details},
+		"details of another entry":      {func(l []line) []line { l[0].Detail = l[2].Detail; return l }, 1, details},
+		"the digest went with them":     {func(l []line) []line { l[0].Detail, l[0].Event.DetailSum = nil, nil; return l }, 1, contents},
 		"a whole chain from elsewhere": {func(l []line) []line {
 			e := l[0].Event
 			l[0].Event = audit.Seal(e, 1, audit.Genesis("ten_b"), l[0].Detail)
 			return l
-		}, 1},
+		}, 1, link},
 		"an entry sealed anew, the rest kept": {func(l []line) []line {
 			e := l[1].Event
 			e.Actor = "per_eve"
 			l[1].Event = audit.Seal(e, 2, l[0].Event.Hash, nil)
 			return l
-		}, 3},
+		}, 3, link},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := check(tt.forge(sample()))
-			var b *audit.BreakError
-			if !errors.As(err, &b) || b.Seq != tt.seq || b.Tenant != "ten_a" || !strings.Contains(err.Error(), "ten_a") {
-				t.Errorf("%v, want a break at %d", err, tt.seq)
+			want := &audit.BreakError{Tenant: "ten_a", Seq: tt.seq, What: tt.what}
+			if !reflect.DeepEqual(err, error(want)) || !strings.Contains(err.Error(), "ten_a") {
+				t.Errorf("%v, want %v", err, want)
 			}
 		})
 	}

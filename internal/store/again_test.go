@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -32,16 +34,18 @@ func TestAgain(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := &Store{path: tt.path, log: slog.New(slog.DiscardHandler)}
-			runs := 0
-			err := s.again(t.Context(), func() error {
-				err := tt.outcomes[min(runs, len(tt.outcomes)-1)]
-				runs++
-				return err
+			synctest.Test(t, func(t *testing.T) {
+				s := &Store{path: tt.path, log: slog.New(slog.DiscardHandler)}
+				runs := 0
+				err := s.again(t.Context(), func() error {
+					err := tt.outcomes[min(runs, len(tt.outcomes)-1)]
+					runs++
+					return err
+				})
+				if runs != tt.runs || !errors.Is(err, tt.want) {
+					t.Errorf("%d runs, %v; want %d, %v", runs, err, tt.runs, tt.want)
+				}
 			})
-			if runs != tt.runs || !errors.Is(err, tt.want) {
-				t.Errorf("%d runs, %v; want %d, %v", runs, err, tt.runs, tt.want)
-			}
 		})
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -49,6 +53,53 @@ func TestAgain(t *testing.T) {
 	if err := s.again(ctx, func() error { cancel(); return busy }); !errors.Is(err, context.Canceled) {
 		t.Errorf("when the context ends meanwhile: %v", err)
 	}
+}
+
+// SQLite is asked for ten seconds after it was found busy, and not a moment more.
+func TestAgainEnds(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		busy   time.Duration
+		failed bool
+	}{{9 * time.Second, false}, {11 * time.Second, true}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &Store{path: "x.db", log: slog.New(slog.DiscardHandler)}
+			begun := time.Now()
+			err := s.again(t.Context(), func() error {
+				if time.Since(begun) < tt.busy {
+					return fail(t.Context(), "begin", &pgconn.PgError{Code: pgDeadlock})
+				}
+				return nil
+			})
+			if took := time.Since(begun); (err != nil) != tt.failed || (tt.failed && took != 10*time.Second) {
+				t.Errorf("busy for %v: %v after %v", tt.busy, err, took)
+			}
+		})
+	}
+}
+
+// A writer waits for its turn no longer than its context lasts.
+func TestTurnToWrite(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &Store{path: "x.db", log: slog.New(slog.DiscardHandler), writer: make(chan struct{}, 1)}
+		release, err := s.admit(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begun := time.Now()
+		err = s.InTx(ctx, func(*Tx) error { t.Error("it ran out of turn"); return nil })
+		if waited := time.Since(begun); !errors.Is(err, context.DeadlineExceeded) || waited != time.Minute {
+			t.Errorf("waiting for one's turn beyond the deadline: %v after %v", err, waited)
+		}
+		release()
+		if release, err = s.admit(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		release()
+	})
 }
 
 func TestFail(t *testing.T) {

@@ -118,7 +118,7 @@ func TestCredentialStatesRefuse(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		seed(t, s)
 		p := firstPlatform(t, s)
-		now := time.Now()
+		now := base
 		err := s.Read(t.Context(), func(tx *store.Tx) error {
 			_, lease := tx.LeaseCredential(p, "a", now, now)
 			for _, err := range []error{lease, tx.SettleCredential(p, "a", store.CredentialState{}), tx.NoteCredential(p, store.CredentialState{}), tx.DropAccess(p, nil)} {

@@ -97,18 +97,6 @@ func touchSession(db *gorm.DB, hash []byte, seenAt, idleUntil time.Time, cookieS
 	return res.Error
 }
 
-// EndSessions ends every session of a person but the one given (nil for none).
-func (tx *Tx) EndSessions(tenant access.TenantID, person access.PersonID, except []byte) error {
-	if err := tx.may("end sessions"); err != nil {
-		return err
-	}
-	db := tx.db.Where("tenant = ? AND person = ?", string(tenant), string(person))
-	if len(except) > 0 {
-		db = db.Where("hash <> ?", except)
-	}
-	return tx.fail("end sessions", db.Delete(&sessionRow{}).Error)
-}
-
 // EndSession ends a session. One that is gone already is no error.
 func (tx *Tx) EndSession(hash []byte) error {
 	if err := tx.may("end session"); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	gosqlite "github.com/glebarez/go-sqlite"
@@ -90,7 +91,6 @@ func TestRead(t *testing.T) {
 			"SaveSession":   func(tx *store.Tx) error { return tx.SaveSession(session1("s", ana)) },
 			"TouchSession":  func(tx *store.Tx) error { return tx.TouchSession(hash("s"), base, base, true) },
 			"EndSession":    func(tx *store.Tx) error { return tx.EndSession(hash("s")) },
-			"EndSessions":   func(tx *store.Tx) error { return tx.EndSessions(north, ana, nil) },
 			"PurgeSessions": func(tx *store.Tx) error { _, err := tx.PurgeSessions(base); return err },
 			"Keep":          func(tx *store.Tx) error { return tx.Keep(store.Kept{Tenant: north, Person: ana, UpdatedAt: base}) },
 			"DropKept":      func(tx *store.Tx) error { return tx.DropKept(north, ana, "", "") },
@@ -111,27 +111,59 @@ func TestRead(t *testing.T) {
 }
 
 // A failed statement ends the transaction on both engines, even if its error is
-// dropped: what came before does not stay.
+// dropped: what came before does not stay, nor what comes after, whether there
+// is something to tell or not.
 func TestDroppedErrorStillFails(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		seed(t, s)
-		err := s.InTx(t.Context(), func(tx *store.Tx) error {
-			if err := tx.SavePerson(store.Person{ID: "per_new", Tenant: north, CreatedAt: base}); err != nil {
-				return err
+		write := func(tx *store.Tx) error {
+			return tx.SavePerson(store.Person{ID: "per_new", Tenant: north, CreatedAt: base})
+		}
+		tell := func(tx *store.Tx) error {
+			e := told(audit.Refused, "req_a", "", "", 0)
+			e.Tenant = string(north)
+			return tx.Audit(e, nil)
+		}
+		broken := func(tx *store.Tx) error { // its error is what is dropped
+			if err := tx.SavePerson(store.Person{ID: "per_twin", Tenant: north, CanvasUser: "100", CreatedAt: base}); !errors.Is(err, access.ErrConflict) {
+				t.Errorf("a twin: %v", err)
 			}
-			tx.SavePerson(store.Person{ID: "per_twin", Tenant: north, CanvasUser: "100", CreatedAt: base})
 			return nil
-		})
-		if !errors.Is(err, access.ErrConflict) {
-			t.Errorf("InTx = %v", err)
+		}
+		read := func(tx *store.Tx) error {
+			if got, err := tx.AuditOf(north, "req_a"); err == nil {
+				t.Errorf("what cannot stay was read: %v", got)
+			}
+			return nil
+		}
+		for name, steps := range map[string][]func(tx *store.Tx) error{
+			"nothing is told":        {write, broken},
+			"an entry before it":     {write, tell, broken},
+			"an entry after it":      {write, broken, tell},
+			"an entry read after it": {write, tell, broken, read},
+		} {
+			err := s.InTx(t.Context(), func(tx *store.Tx) error {
+				for _, step := range steps {
+					if err := step(tx); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if !errors.Is(err, access.ErrConflict) {
+				t.Errorf("%s: InTx = %v", name, err)
+			}
+		}
+		if n := verify(t, s, north); n != 0 {
+			t.Errorf("%d entries are left in the log", n)
 		}
 		// What merely was not there is no failure.
 		in(t, s, func(tx *store.Tx) error {
 			if _, err := tx.Person(north, "per_new"); !errors.Is(err, access.ErrNotFound) {
 				t.Errorf("what came before stayed: %v", err)
 			}
-			return tx.SavePerson(store.Person{ID: "per_new", Tenant: north, CreatedAt: base})
+			return write(tx)
 		})
 	})
 }
@@ -178,26 +210,36 @@ func TestNothingOfTheDriverEscapes(t *testing.T) {
 }
 
 // Two transactions that take two rows in opposite order: PostgreSQL ends one
-// for a deadlock, and it is run again.
+// for a deadlock, and it is run again. How many lose is the database's affair,
+// one at least, and in the first round only: who runs again does so when the
+// other has ended its first run. SQLite lets one of them write at a time.
 func TestDeadlockRunsAgain(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		seed(t, s)
-		runs := make([]int, 2)
+		runs, ended := make([]int, 2), []chan struct{}{make(chan struct{}), make(chan struct{})}
 		var both, done sync.WaitGroup
 		both.Add(2)
 		for i, order := range [][]access.PersonID{{ana, ben}, {ben, ana}} {
 			done.Go(func() {
 				err := s.InTx(t.Context(), func(tx *store.Tx) error {
 					runs[i]++
-					if err := tx.LockPerson(north, order[0]); err != nil {
+					mine := order
+					switch {
+					case runs[i] == 1:
+						defer close(ended[i])
+					case s.Postgres():
+						<-ended[1-i]
+						mine = []access.PersonID{ana, ben} // both in one order: nobody loses now
+					}
+					if err := tx.LockPerson(north, mine[0]); err != nil {
 						return err
 					}
 					if s.Postgres() && runs[i] == 1 {
 						both.Done()
 						both.Wait()
 					}
-					return tx.LockPerson(north, order[1])
+					return tx.LockPerson(north, mine[1])
 				})
 				if err != nil {
 					t.Error(err)
@@ -205,42 +247,42 @@ func TestDeadlockRunsAgain(t *testing.T) {
 			})
 		}
 		done.Wait()
-		if s.Postgres() && runs[0]+runs[1] != 3 {
-			t.Errorf("ran %v times, want one of them twice", runs)
+		if n := runs[0] + runs[1]; s.Postgres() && n < 3 || !s.Postgres() && n != 2 {
+			t.Errorf("ran %v times", runs)
 		}
 	})
 }
 
-// A writer of another process makes this one wait, not fail. Readers do not
-// wait, and a writer of this process waits no longer than its context.
+// A writer of another process makes this one wait, not fail. Readers do not wait.
 func TestSQLiteBusy(t *testing.T) {
 	t.Parallel()
-	s := storetest.Open(t)
-	seed(t, s)
-	other, err := s.Raw().BeginTx(t.Context(), nil) // begins immediate: has the write lock
-	if err != nil {
-		t.Fatal(err)
-	}
-	result := make(chan error, 1)
-	go func() {
-		result <- s.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.NextNumber(north); return err })
-	}()
-	if err := s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.Tenants(); return err }); err != nil {
-		t.Error(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
-	defer cancel()
-	begun := time.Now()
-	err = s.InTx(ctx, func(*store.Tx) error { return nil })
-	if waited := time.Since(begun); !errors.Is(err, context.DeadlineExceeded) || waited > 5*time.Second {
-		t.Errorf("waiting for one's turn beyond the deadline: %v after %v", err, waited)
-	}
-	if err := other.Rollback(); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-result; err != nil {
-		t.Errorf("the waiting writer: %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := storetest.Open(t)
+		seed(t, s)
+		other, err := s.Raw().BeginTx(t.Context(), nil) // begins immediate: has the write lock
+		if err != nil {
+			t.Fatal(err)
+		}
+		result := make(chan error, 1)
+		go func() {
+			result <- s.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.NextNumber(north); return err })
+		}()
+		synctest.Wait() // it was refused once, and pauses
+		if err := s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.Tenants(); return err }); err != nil {
+			t.Error(err)
+		}
+		select {
+		case err := <-result:
+			t.Errorf("the writer did not wait: %v", err)
+		default:
+		}
+		if err := other.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-result; err != nil {
+			t.Errorf("the waiting writer: %v", err)
+		}
+	})
 }
 
 // fn is run again only for trouble that another run can mend.
