@@ -1,7 +1,6 @@
 package access
 
 import (
-	"errors"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -27,11 +26,13 @@ func TestApplyGrant(t *testing.T) {
 	leased := grantAt(Recovering)
 	leased.LeaseUntil = t0.Add(time.Second)
 	worn := grantAt(Recovering)
-	worn.Attempt = MaxAttempts
+	worn.Attempt = 5
+	leaseOver, fifth := leased, worn
+	leaseOver.LeaseUntil, fifth.Attempt = t0, 4
 	late := grantAt(HandedOver)
-	late.ShownAt = t0.Add(-ReplaceWindow - time.Second)
+	late.ShownAt = t0.Add(-day - time.Second)
 	used := grantAt(HandedOver)
-	used.Replaced = ReplaceLimit
+	used.Replaced = 1
 	old := person(maya)
 	old.LaunchedAt = t0.Add(-time.Hour)
 	acting := person(maya)
@@ -52,77 +53,88 @@ func TestApplyGrant(t *testing.T) {
 	asked.SponsorAsked = evan
 	askedSelf := gap
 	askedSelf.SponsorAsked = maya
+	frozenAdopted, nobodys := grantAt(Frozen), gap
+	frozenAdopted.FoundID = "fnd_1"
+	nobody := Actor{LaunchedAt: t0}
 	tests := map[string]struct {
 		g    Grant
 		do   Action
 		who  Actor
+		m    GrantMove
 		want GrantState
 		err  error
-		why  Why
 	}{
 		"the value is handed over":                   {g: grantAt(Minting), do: Shown, who: SystemActor, want: HandedOver},
-		"nobody hands over by hand":                  {g: grantAt(Minting), do: Shown, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"nobody hands over by hand":                  {g: grantAt(Minting), do: Shown, who: reviewer(dana), err: Refuse(WhyNotYours)},
 		"an unclear answer is doubted":               {g: grantAt(Minting), do: Doubt, who: SystemActor, want: Recovering},
 		"a handed-over token is not minted again":    {g: grantAt(HandedOver), do: Mint, who: person(maya), err: ErrConflict},
 		"a new attempt waits for the lease":          {g: leased, do: Mint, who: person(maya), err: ErrConflict},
+		"a lease ends with its last moment":          {g: leaseOver, do: Mint, who: person(maya), want: Minting},
+		"the fifth attempt is the last":              {g: fifth, do: Mint, who: person(maya), want: Minting},
 		"attempts are bounded":                       {g: worn, do: Mint, who: person(maya), err: ErrConflict},
 		"the owner tries again":                      {g: grantAt(Recovering), do: Mint, who: person(maya), want: Minting},
-		"the owner tries again with a fresh launch":  {g: grantAt(Recovering), do: Mint, who: old, err: ErrNotAllowed, why: WhyStale},
+		"the owner tries again with a fresh launch":  {g: grantAt(Recovering), do: Mint, who: old, err: Refuse(WhyStale)},
 		"the owner replaces what was lost":           {g: grantAt(HandedOver), do: Replace, who: person(maya), want: Replacing},
 		"replacing works for an active token":        {g: grantAt(Active), do: Replace, who: person(maya), want: Replacing},
-		"nobody else replaces":                       {g: grantAt(HandedOver), do: Replace, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
-		"replacing is for one day":                   {g: late, do: Replace, who: person(maya), err: ErrNotAllowed, why: WhyReplaceLate},
-		"replacing is once":                          {g: used, do: Replace, who: person(maya), err: ErrNotAllowed, why: WhyReplaceUsed},
-		"replacing needs a fresh launch":             {g: grantAt(HandedOver), do: Replace, who: old, err: ErrNotAllowed, why: WhyStale},
+		"nobody else replaces":                       {g: grantAt(HandedOver), do: Replace, who: reviewer(dana), err: Refuse(WhyNotYours)},
+		"replacing is for one day":                   {g: late, do: Replace, who: person(maya), err: Refuse(WhyReplaceLate)},
+		"replacing is once":                          {g: used, do: Replace, who: person(maya), err: Refuse(WhyReplaceUsed)},
+		"replacing needs a fresh launch":             {g: grantAt(HandedOver), do: Replace, who: old, err: Refuse(WhyStale)},
 		"the owner revokes with an old launch":       {g: grantAt(Active), do: Revoke, who: old, want: Revoking},
 		"the sponsor revokes":                        {g: grantAt(Active), do: Revoke, who: person(ana), want: Revoking},
 		"a reviewer revokes":                         {g: grantAt(Active), do: Revoke, who: reviewer(dana), want: Revoking},
-		"a stranger does not":                        {g: grantAt(Active), do: Revoke, who: person(evan), err: ErrNotAllowed, why: WhyNotYours},
-		"acting as the owner does not":               {g: grantAt(Active), do: Revoke, who: acting, err: ErrNotAllowed, why: WhyActing},
+		"a stranger does not":                        {g: grantAt(Active), do: Revoke, who: person(evan), err: Refuse(WhyNotYours)},
+		"acting as the owner does not":               {g: grantAt(Active), do: Revoke, who: acting, err: Refuse(WhyActing)},
 		"gone by its owner is revoked":               {g: grantAt(Revoking), do: Gone, who: SystemActor, want: Revoked},
 		"gone by its end is expired":                 {g: ended, do: Gone, who: SystemActor, want: Expired},
 		"gone without activation is never activated": {g: unclaimed, do: Gone, who: SystemActor, want: Unclaimed},
-		"a person cannot say that it is gone":        {g: grantAt(Revoking), do: Gone, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"a person cannot say that it is gone":        {g: grantAt(Revoking), do: Gone, who: reviewer(dana), err: Refuse(WhyNotYours)},
 		"what is gone stays gone":                    {g: grantAt(Revoked), do: Revoke, who: person(maya), err: ErrConflict},
 		"a token not asked to end cannot be gone":    {g: grantAt(Active), do: Gone, who: SystemActor, err: ErrConflict},
 
 		"a reviewer freezes at any age of the launch": {g: grantAt(Active), do: Freeze, who: oldReviewer, want: Freezing},
-		"an owner does not freeze":                    {g: grantAt(Active), do: Freeze, who: person(maya), err: ErrNotAllowed, why: WhyNotYours},
+		"an owner does not freeze":                    {g: grantAt(Active), do: Freeze, who: person(maya), err: Refuse(WhyNotYours)},
 		"a pending token is not frozen":               {g: grantAt(HandedOver), do: Freeze, who: reviewer(dana), err: ErrConflict},
 		"frozen is what Canvas confirmed":             {g: grantAt(Freezing), do: Froze, who: SystemActor, want: Frozen},
-		"nobody says frozen by hand":                  {g: grantAt(Freezing), do: Froze, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"nobody says frozen by hand":                  {g: grantAt(Freezing), do: Froze, who: reviewer(dana), err: Refuse(WhyNotYours)},
 		"what Canvas does not freeze stays active":    {g: grantAt(Freezing), do: StayOn, who: SystemActor, want: Active},
 		"one voice does not thaw":                     {g: grantAt(Frozen), do: Thaw, who: reviewer(dana), want: Frozen},
 		"the second voice thaws":                      {g: thawing, do: Thaw, who: reviewer(evan), want: Replacing},
-		"the first voice is not the second":           {g: thawing, do: Thaw, who: reviewer(dana), err: ErrNotAllowed, why: WhySecondPerson},
-		"an owner does not thaw, as reviewer either":  {g: grantAt(Frozen), do: Thaw, who: reviewer(maya), err: ErrNotAllowed, why: WhySelf},
-		"a sponsor does not thaw, as reviewer either": {g: grantAt(Frozen), do: Thaw, who: reviewer(ana), err: ErrNotAllowed, why: WhySponsorDecides},
-		"thawing needs a fresh launch":                {g: thawing, do: Thaw, who: oldReviewer, err: ErrNotAllowed, why: WhyStale},
-		"the system does not thaw":                    {g: thawing, do: Thaw, who: SystemActor, err: ErrNotAllowed, why: WhyNotYours},
+		"the first voice is not the second":           {g: thawing, do: Thaw, who: reviewer(dana), err: Refuse(WhySecondPerson)},
+		"an owner does not thaw, as reviewer either":  {g: grantAt(Frozen), do: Thaw, who: reviewer(maya), err: Refuse(WhySelf)},
+		"a sponsor does not thaw, as reviewer either": {g: grantAt(Frozen), do: Thaw, who: reviewer(ana), err: Refuse(WhySponsorDecides)},
+		"thawing needs a fresh launch":                {g: thawing, do: Thaw, who: oldReviewer, err: Refuse(WhyStale)},
+		"the system does not thaw":                    {g: thawing, do: Thaw, who: SystemActor, err: Refuse(WhyNotYours)},
 		"a frozen token is not used again":            {g: grantAt(Frozen), do: SeenActive, who: SystemActor, err: ErrConflict},
 		"an adopted token is not replaced":            {g: adopted, do: Replace, who: person(maya), err: ErrConflict},
 		"the sponsor ends the sponsorship":            {g: grantAt(Active), do: EndSponsor, who: Actor{Person: ana, LaunchedAt: t0.Add(-time.Hour)}, want: Active},
-		"nobody else ends it":                         {g: grantAt(Active), do: EndSponsor, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"nobody else ends it":                         {g: grantAt(Active), do: EndSponsor, who: reviewer(dana), err: Refuse(WhyNotYours)},
 		"a sponsorship that is over does not end":     {g: gap, do: LoseSponsor, who: SystemActor, err: ErrConflict},
-		"another sponsor is named in a gap":           {g: gap, do: NameNext, who: person(maya), want: Active},
+		"another sponsor is named in a gap":           {g: gap, do: NameNext, who: person(maya), m: GrantMove{Sponsor: evan}, want: Active},
+		"somebody is named":                           {g: gap, do: NameNext, who: person(maya), err: correct("sponsor", "sponsor.missing", nil)},
+		"an owner does not name themselves":           {g: gap, do: NameNext, who: person(maya), m: GrantMove{Sponsor: maya}, err: correct("sponsor", "sponsor.self", nil)},
+		"nobody ends what no sponsor stands for":      {g: nobodys, do: Revoke, who: nobody, err: Refuse(WhyNotYours)},
+		"nobody was asked to stand for it":            {g: nobodys, do: TakeOver, who: nobody, err: Refuse(WhyNotYours)},
+		"nobody thaws":                                {g: grantAt(Frozen), do: Thaw, who: Actor{LaunchedAt: t0, Reviewer: true}, err: Refuse(WhyNotYours)},
+		"an adopted token is not thawed":              {g: frozenAdopted, do: Thaw, who: reviewer(dana), err: ErrConflict},
+		"what has no successor does not retire":       {g: grantAt(Active), do: Retire, who: SystemActor, m: GrantMove{RetireAt: t0.Add(day)}, err: ErrConflict},
+		"no token succeeds itself":                    {g: grantAt(Active), do: Retire, who: SystemActor, m: GrantMove{Successor: grantID, RetireAt: t0.Add(day)}, err: ErrConflict},
+		"retiring has its time":                       {g: grantAt(Active), do: Retire, who: SystemActor, m: GrantMove{Successor: "grt_next"}, err: ErrConflict},
 		"none is named while there is one":            {g: grantAt(Active), do: NameNext, who: person(maya), err: ErrConflict},
 		"who was asked takes over":                    {g: asked, do: TakeOver, who: person(evan), want: Active},
-		"taking over needs a fresh launch":            {g: asked, do: TakeOver, who: Actor{Person: evan, LaunchedAt: t0.Add(-time.Hour)}, err: ErrNotAllowed, why: WhyStale},
-		"who was not asked does not take over":        {g: asked, do: TakeOver, who: person(ana), err: ErrNotAllowed, why: WhyNotYours},
-		"an owner does not take over":                 {g: askedSelf, do: TakeOver, who: person(maya), err: ErrNotAllowed, why: WhyNotYours},
+		"taking over needs a fresh launch":            {g: asked, do: TakeOver, who: Actor{Person: evan, LaunchedAt: t0.Add(-time.Hour)}, err: Refuse(WhyStale)},
+		"who was not asked does not take over":        {g: asked, do: TakeOver, who: person(ana), err: Refuse(WhyNotYours)},
+		"an owner does not take over":                 {g: askedSelf, do: TakeOver, who: person(maya), err: Refuse(WhyNotYours)},
 		"who was asked may turn it down":              {g: asked, do: TurnDown, who: Actor{Person: evan}, want: Active},
 		"a leak ends what is being revoked":           {g: grantAt(Revoking), do: ReportLeak, who: person(maya), want: Revoking},
-		"a stranger reports no leak":                  {g: grantAt(Active), do: ReportLeak, who: person(evan), err: ErrNotAllowed, why: WhyNotYours},
+		"a stranger reports no leak":                  {g: grantAt(Active), do: ReportLeak, who: person(evan), err: Refuse(WhyNotYours)},
 		"a leak of what is gone moves nothing":        {g: grantAt(Revoked), do: ReportLeak, who: person(maya), err: ErrConflict},
-		"nobody retires by hand":                      {g: grantAt(Active), do: Retire, who: person(maya), err: ErrNotAllowed, why: WhyNotYours},
+		"nobody retires by hand":                      {g: grantAt(Active), do: Retire, who: person(maya), err: Refuse(WhyNotYours)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, err := ApplyGrant(tt.g, tt.do, tt.who, GrantMove{Cause: ByOwner, CanvasID: "99", Sponsor: evan}, t0)
-			if !errors.Is(err, tt.err) || got.State != tt.want || WhyOf(err) != tt.why {
-				t.Fatalf("ApplyGrant(%s, %s) = %q, %v; want %q, %v", tt.g.State, tt.do, got.State, err, tt.want, tt.err)
-			}
+			grantLife.row(t, tt.g, tt.g.State, tt.do, tt.who, tt.m, tt.want, nil, tt.err)
 		})
 	}
 }

@@ -29,14 +29,14 @@ func at(state RequestState) Request {
 	return r
 }
 
-var full = Move{Reason: "because", Alternative: "export", Sponsor: evan}
+var because = Move{Reason: "because", Alternative: "export", Sponsor: evan}
 
 func TestApply(t *testing.T) {
 	t.Parallel()
 	stale := reviewer(dana)
-	stale.LaunchedAt = t0.Add(-Freshness - time.Second)
+	stale.LaunchedAt = t0.Add(-15*time.Minute - time.Second)
 	future := reviewer(dana)
-	future.LaunchedAt = t0.Add(2 * time.Minute)
+	future.LaunchedAt = t0.Add(time.Minute + time.Second)
 	acting := person(maya)
 	acting.NoWrites = WhyActing
 	claimed := at(AwaitingReview)
@@ -51,77 +51,87 @@ func TestApply(t *testing.T) {
 	selfSponsor.Sponsor = maya
 	keeps := at(Approved)
 	keeps.Adopts = "fnd_1"
+	soon := at(AwaitingReview)
+	soon.End = t0.Add(3 * day)
+	longer := correct("end", "end.only_shorter", map[string]any{"End": t0.Add(60 * day)})
+	past := correct("end", "end.past", nil)
 	tests := map[string]struct {
 		r    Request
 		do   Action
 		who  Actor
 		m    Move
 		want RequestState
+		then func(*Request) // besides what the move always changes
 		err  error
-		why  Why
 	}{
 		"the named sponsor endorses":                            {r: at(AwaitingSponsor), do: Endorse, who: person(ana), want: AwaitingReview},
-		"the sponsor declines with a reason":                    {r: at(AwaitingSponsor), do: Decline, who: person(ana), m: full, want: SponsorDeclined},
-		"a decline needs a reason":                              {r: at(AwaitingSponsor), do: Decline, who: person(ana), err: ErrInvalid},
-		"another teacher cannot endorse":                        {r: at(AwaitingSponsor), do: Endorse, who: person(evan), err: ErrNotAllowed, why: WhyNotYours},
-		"a requester cannot endorse, even when named":           {r: selfSponsor, do: Endorse, who: person(maya), err: ErrNotAllowed, why: WhySelf},
+		"the sponsor declines with a reason":                    {r: at(AwaitingSponsor), do: Decline, who: person(ana), m: because, want: SponsorDeclined},
+		"a decline needs a reason":                              {r: at(AwaitingSponsor), do: Decline, who: person(ana), err: correct("reason", "reason.decline", nil)},
+		"another teacher cannot endorse":                        {r: at(AwaitingSponsor), do: Endorse, who: person(evan), err: Refuse(WhyNotYours)},
+		"a requester cannot endorse, even when named":           {r: selfSponsor, do: Endorse, who: person(maya), err: Refuse(WhySelf)},
 		"an admin cannot skip the sponsor":                      {r: at(AwaitingSponsor), do: Approve, who: reviewer(dana), err: ErrConflict},
-		"an admin cannot endorse":                               {r: at(AwaitingSponsor), do: Endorse, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"an admin cannot endorse":                               {r: at(AwaitingSponsor), do: Endorse, who: reviewer(dana), err: Refuse(WhyNotYours)},
 		"a reviewer approves":                                   {r: at(AwaitingReview), do: Approve, who: reviewer(dana), want: Approved},
-		"approving claims by itself but not over another claim": {r: claimed, do: Approve, who: reviewer(dana), err: ErrNotAllowed, why: WhyOtherPerson},
-		"denying is not possible over another claim":            {r: claimed, do: Deny, who: reviewer(dana), m: full, err: ErrNotAllowed, why: WhyOtherPerson},
-		"a reviewer cannot approve their own request":           {r: own, do: Approve, who: reviewer(dana), err: ErrNotAllowed, why: WhySelf},
-		"a reviewer cannot deny their own request":              {r: own, do: Deny, who: reviewer(dana), m: full, err: ErrNotAllowed, why: WhySelf},
-		"a reviewer cannot claim their own request":             {r: own, do: Claim, who: reviewer(dana), err: ErrNotAllowed, why: WhySelf},
-		"the sponsor cannot approve":                            {r: sponsored, do: Approve, who: reviewer(dana), err: ErrNotAllowed, why: WhySponsorDecides},
-		"whoever endorsed cannot approve, though replaced":      {r: earlier, do: Approve, who: reviewer(dana), err: ErrNotAllowed, why: WhySponsorDecides},
-		"a launch too old cannot approve":                       {r: at(AwaitingReview), do: Approve, who: stale, err: ErrNotAllowed, why: WhyStale},
-		"a launch from the future cannot approve":               {r: at(AwaitingReview), do: Approve, who: future, err: ErrNotAllowed, why: WhyStale},
+		"approving claims by itself but not over another claim": {r: claimed, do: Approve, who: reviewer(dana), err: Refuse(WhyOtherPerson)},
+		"denying is not possible over another claim":            {r: claimed, do: Deny, who: reviewer(dana), m: because, err: Refuse(WhyOtherPerson)},
+		"a reviewer cannot approve their own request":           {r: own, do: Approve, who: reviewer(dana), err: Refuse(WhySelf)},
+		"a reviewer cannot deny their own request":              {r: own, do: Deny, who: reviewer(dana), m: because, err: Refuse(WhySelf)},
+		"a reviewer cannot claim their own request":             {r: own, do: Claim, who: reviewer(dana), err: Refuse(WhySelf)},
+		"the sponsor cannot approve":                            {r: sponsored, do: Approve, who: reviewer(dana), err: Refuse(WhySponsorDecides)},
+		"whoever endorsed cannot approve, though replaced":      {r: earlier, do: Approve, who: reviewer(dana), err: Refuse(WhySponsorDecides)},
+		"a launch too old cannot approve":                       {r: at(AwaitingReview), do: Approve, who: stale, err: Refuse(WhyStale)},
+		"a launch from the future cannot approve":               {r: at(AwaitingReview), do: Approve, who: future, err: Refuse(WhyStale)},
 		"a launch too old may still claim":                      {r: at(AwaitingReview), do: Claim, who: stale, want: AwaitingReview},
-		"a denial needs a reason":                               {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: Move{Alternative: "export"}, err: ErrInvalid},
-		"a denial needs another way":                            {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: Move{Reason: "no"}, err: ErrInvalid},
-		"another way in words needs words":                      {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: Move{Reason: "no", Alternative: "other"}, err: ErrInvalid},
-		"a reviewer denies":                                     {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: full, want: Denied},
+		"a denial needs a reason":                               {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: Move{Alternative: "export"}, err: correct("reason", "reason.deny", nil)},
+		"a denial needs another way":                            {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: Move{Reason: "no"}, err: correct("alternative", "alternative.missing", nil)},
+		"another way in words needs words":                      {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: Move{Reason: "no", Alternative: "other"}, err: correct("alternative_text", "alternative.text", nil)},
+		"a reviewer denies":                                     {r: at(AwaitingReview), do: Deny, who: reviewer(dana), m: because, want: Denied},
 		"a second approval comes too late":                      {r: at(Approved), do: Approve, who: reviewer(dana), err: ErrConflict},
 		"the requester withdraws":                               {r: at(Approved), do: Withdraw, who: person(maya), want: Withdrawn},
-		"acting as the requester changes nothing":               {r: at(Approved), do: Withdraw, who: acting, err: ErrNotAllowed, why: WhyActing},
-		"nobody else withdraws":                                 {r: at(AwaitingReview), do: Withdraw, who: person(ana), err: ErrNotAllowed, why: WhyNotYours},
-		"nobody without a name does anything":                   {r: at(AwaitingReview), do: Withdraw, who: Actor{LaunchedAt: t0}, err: ErrNotAllowed, why: WhyNotYours},
-		"the sponsor takes back before collection":              {r: at(Approved), do: Rescind, who: person(ana), m: full, want: Rescinded},
-		"a reviewer takes back, at any age of the launch":       {r: at(Approved), do: Rescind, who: stale, m: full, want: Rescinded},
-		"taking back needs a reason":                            {r: at(Approved), do: Rescind, who: reviewer(dana), err: ErrInvalid},
-		"nothing is taken back once it is collected":            {r: at(Fulfilled), do: Rescind, who: reviewer(dana), m: full, err: ErrConflict},
+		"acting as the requester changes nothing":               {r: at(Approved), do: Withdraw, who: acting, err: Refuse(WhyActing)},
+		"nobody else withdraws":                                 {r: at(AwaitingReview), do: Withdraw, who: person(ana), err: Refuse(WhyNotYours)},
+		"nobody without a name does anything":                   {r: at(AwaitingReview), do: Withdraw, who: Actor{LaunchedAt: t0}, err: Refuse(WhyNotYours)},
+		"the sponsor takes back before collection":              {r: at(Approved), do: Rescind, who: person(ana), m: because, want: Rescinded},
+		"a reviewer takes back, at any age of the launch":       {r: at(Approved), do: Rescind, who: stale, m: because, want: Rescinded},
+		"taking back needs a reason":                            {r: at(Approved), do: Rescind, who: reviewer(dana), err: correct("reason", "reason.rescind", nil)},
+		"nothing is taken back once it is collected":            {r: at(Fulfilled), do: Rescind, who: reviewer(dana), m: because, err: ErrConflict},
 		"a token that exists is adopted, not made":              {r: keeps, do: Adopt, who: SystemActor, want: Fulfilled},
 		"a token that exists is not collected":                  {r: keeps, do: Collect, who: person(maya), err: ErrConflict},
 		"a token that does not exist is not adopted":            {r: at(Approved), do: Adopt, who: SystemActor, err: ErrConflict},
-		"nobody adopts by hand":                                 {r: keeps, do: Adopt, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
-		"collecting needs a fresh launch":                       {r: at(Approved), do: Collect, who: Actor{Person: maya, LaunchedAt: t0.Add(-time.Hour)}, err: ErrNotAllowed, why: WhyStale},
-		"only the requester collects":                           {r: at(Approved), do: Collect, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
+		"nobody adopts by hand":                                 {r: keeps, do: Adopt, who: reviewer(dana), err: Refuse(WhyNotYours)},
+		"collecting needs a fresh launch":                       {r: at(Approved), do: Collect, who: Actor{Person: maya, LaunchedAt: t0.Add(-time.Hour)}, err: Refuse(WhyStale)},
+		"only the requester collects":                           {r: at(Approved), do: Collect, who: reviewer(dana), err: Refuse(WhyNotYours)},
 		"the requester collects":                                {r: at(Approved), do: Collect, who: person(maya), want: Collecting},
-		"a person cannot lapse a request":                       {r: at(Approved), do: Lapse, who: reviewer(dana), err: ErrNotAllowed, why: WhyNotYours},
-		"the system cannot approve":                             {r: at(AwaitingReview), do: Approve, who: SystemActor, err: ErrNotAllowed, why: WhyNotYours},
-		"the system cannot endorse":                             {r: at(AwaitingSponsor), do: Endorse, who: SystemActor, err: ErrNotAllowed, why: WhyNotYours},
+		"a person cannot lapse a request":                       {r: at(Approved), do: Lapse, who: reviewer(dana), err: Refuse(WhyNotYours)},
+		"the system cannot approve":                             {r: at(AwaitingReview), do: Approve, who: SystemActor, err: Refuse(WhyNotYours)},
+		"the system cannot endorse":                             {r: at(AwaitingSponsor), do: Endorse, who: SystemActor, err: Refuse(WhyNotYours)},
 		"releasing what nobody holds is a conflict":             {r: at(AwaitingReview), do: Release, who: reviewer(dana), err: ErrConflict},
-		"releasing what another holds is refused":               {r: claimed, do: Release, who: reviewer(dana), err: ErrNotAllowed, why: WhyOtherPerson},
-		"claiming what another holds is refused":                {r: claimed, do: Claim, who: reviewer(dana), err: ErrNotAllowed, why: WhyOtherPerson},
-		"a longer end is refused at endorsement":                {r: at(AwaitingSponsor), do: Endorse, who: person(ana), m: Move{End: t0.Add(61 * day)}, err: ErrInvalid},
-		"a longer end is refused at approval":                   {r: at(AwaitingReview), do: Approve, who: reviewer(dana), m: Move{End: t0.Add(61 * day)}, err: ErrInvalid},
-		"an end in the past is refused at approval":             {r: at(AwaitingReview), do: Approve, who: reviewer(dana), m: Move{End: t0.Add(-day)}, err: ErrInvalid},
-		"submitting names a sponsor":                            {r: at(Draft), do: Submit, who: person(maya), m: Move{To: AwaitingSponsor}, err: ErrInvalid},
-		"submitting cannot name oneself":                        {r: at(Draft), do: Submit, who: person(maya), m: Move{To: AwaitingSponsor, Sponsor: maya}, err: ErrInvalid},
+		"releasing what another holds is refused":               {r: claimed, do: Release, who: reviewer(dana), err: Refuse(WhyOtherPerson)},
+		"claiming what another holds is refused":                {r: claimed, do: Claim, who: reviewer(dana), err: Refuse(WhyOtherPerson)},
+		"a longer end is refused at endorsement":                {r: at(AwaitingSponsor), do: Endorse, who: person(ana), m: Move{End: t0.Add(61 * day)}, err: longer},
+		"a longer end is refused at approval":                   {r: at(AwaitingReview), do: Approve, who: reviewer(dana), m: Move{End: t0.Add(61 * day)}, err: longer},
+		"an end in the past is refused at approval":             {r: at(AwaitingReview), do: Approve, who: reviewer(dana), m: Move{End: t0.Add(-day)}, err: past},
+		"the last moment of an end may be kept":                 {r: at(AwaitingReview), do: Approve, who: reviewer(dana), m: Move{End: t0.Add(60 * day)}, want: Approved},
+		"an end right now is past":                              {r: at(AwaitingSponsor), do: Endorse, who: person(ana), m: Move{End: t0}, err: past},
+		"an end a second ahead is not":                          {r: at(AwaitingSponsor), do: Endorse, who: person(ana), m: Move{End: t0.Add(time.Second)}, want: AwaitingReview},
+		"what ends soon is collected before":                    {r: soon, do: Approve, who: reviewer(dana), want: Approved, then: func(r *Request) { r.CollectBy = r.End }},
+		"what ends when its time to collect does":               {r: soon, do: Approve, who: reviewer(dana), m: Move{End: t0.Add(2 * day)}, want: Approved, then: func(r *Request) { r.CollectBy = r.End }},
+		"choosing another sponsor names one":                    {r: at(AwaitingSponsor), do: ChooseSponsor, who: person(maya), err: correct("sponsor", "sponsor.missing", nil)},
+		"choosing another sponsor cannot name oneself":          {r: at(AwaitingSponsor), do: ChooseSponsor, who: person(maya), m: Move{Sponsor: maya}, err: correct("sponsor", "sponsor.self", nil)},
+		"the holder of a claim approves":                        {r: claimed, do: Approve, who: reviewer(evan), want: Approved},
+		"the holder of a claim claims again":                    {r: claimed, do: Claim, who: reviewer(evan), want: AwaitingReview},
+		"time takes any claim":                                  {r: claimed, do: Release, who: SystemActor, want: AwaitingReview},
+		"time releases no claim that nobody has":                {r: at(AwaitingReview), do: Release, who: SystemActor, err: ErrConflict},
+		"no time runs out in review":                            {r: at(AwaitingReview), do: Lapse, who: SystemActor, err: ErrConflict},
+		"submitting names a sponsor":                            {r: at(Draft), do: Submit, who: person(maya), m: Move{To: AwaitingSponsor}, err: correct("sponsor", "sponsor.missing", nil)},
+		"submitting cannot name oneself":                        {r: at(Draft), do: Submit, who: person(maya), m: Move{To: AwaitingSponsor, Sponsor: maya}, err: correct("sponsor", "sponsor.self", nil)},
 		"another sponsor is chosen":                             {r: at(AwaitingSponsor), do: ChooseSponsor, who: person(maya), m: Move{Sponsor: evan}, want: AwaitingSponsor},
-		"the sponsor cannot choose another":                     {r: at(AwaitingSponsor), do: ChooseSponsor, who: person(ana), m: Move{Sponsor: evan}, err: ErrNotAllowed, why: WhyNotYours},
+		"the sponsor cannot choose another":                     {r: at(AwaitingSponsor), do: ChooseSponsor, who: person(ana), m: Move{Sponsor: evan}, err: Refuse(WhyNotYours)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			got, _, err := Apply(tt.r, tt.do, tt.who, tt.m, t0)
-			if !errors.Is(err, tt.err) || got.State != tt.want || WhyOf(err) != tt.why {
-				t.Fatalf("Apply(%s, %s) = %q, %v (why %q); want %q, %v (why %q)", tt.r.State, tt.do, got.State, err, WhyOf(err), tt.want, tt.err, tt.why)
-			}
-			if err == nil && got.Version != tt.r.Version+1 {
-				t.Errorf("version %d, want %d", got.Version, tt.r.Version+1)
-			}
+			requestLife.row(t, tt.r, tt.r.State, tt.do, tt.who, tt.m, tt.want, tt.then, tt.err)
 		})
 	}
 }
