@@ -111,8 +111,20 @@ func TestLatestEnd(t *testing.T) {
 			t.Errorf("%s: %v (%s), want %v (%s)", name, got.Sub(t0), cause, tt.want, tt.cause)
 		}
 	}
-	if r := (Policy{}).For(Student).Rule; r != RuleRefuse {
-		t.Errorf("P14: an empty policy says %s to students", r)
+	for name, r := range map[string]RolePolicy{
+		"no rule": {MaxLife: day, MaxTotal: day}, "a rule that nobody knows": {"perhaps", day, day}, "refused": {RuleRefuse, day, day},
+		"no life": {RuleOpen, 0, day}, "a life before it begins": {RuleOpen, -day, day}, "no total life": {RuleOpen, day, 0},
+	} {
+		p := Policy{Roles: map[Affiliation]RolePolicy{Student: r}}
+		if got := p.For(Student); got != (RolePolicy{Rule: RuleRefuse}) {
+			t.Errorf("%s: %+v for students", name, got)
+		}
+	}
+	if r := (Policy{}).For(Student); r != (RolePolicy{Rule: RuleRefuse}) {
+		t.Errorf("P14: an empty policy says %+v to students", r)
+	}
+	if r := (RolePolicy{RuleSponsor, day, 2 * day}); (Policy{Roles: map[Affiliation]RolePolicy{Student: r}}).For(Student) != r {
+		t.Errorf("a policy that a school has does not hold")
 	}
 }
 
