@@ -1,0 +1,48 @@
+package workflow
+
+import (
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+)
+
+// What waits for somebody waits to the last moment of its window, and not a
+// second longer.
+func TestWindowsOfRequests(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		const day = 24 * time.Hour
+		waits := r.submitted()
+		r.clock.Advance(time.Hour)
+		ready, claimed := r.approved(), r.submitted()
+		r.act(r.as("ana", DoorCourse), claimed.Code(), access.Endorse, access.Move{})
+		claimed = r.act(r.as("dana", DoorAccount), claimed.Code(), access.Claim, access.Move{}).Request
+		draft, err := r.SaveDraft(r.t.Context(), r.as("maya", DoorCourse), "", access.Answers{Build: "private"})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			what string
+			id   string
+			ends time.Time // the last moment
+			over func(access.Request) bool
+		}{
+			{"a claim, from Monday to Wednesday", claimed.ID, claimed.ClaimedAt.Add(2*day - time.Second), func(q access.Request) bool { return q.ClaimedBy == "" }},
+			{"the sponsor's answer", waits.ID, waits.SubmittedAt.Add(14 * day), func(q access.Request) bool { return q.State == access.Lapsed }},
+			{"the collection", ready.ID, ready.DecidedAt.Add(14 * day), func(q access.Request) bool { return q.State == access.Lapsed }},
+			{"a draft", draft.ID, draft.UpdatedAt.Add(30 * day), func(q access.Request) bool {
+				return q.State == access.Discarded && q.Answers.Build == ""
+			}},
+		} {
+			r.tick(tt.ends.Sub(r.clock.Now()))
+			if q := r.request(tt.id); tt.over(q) || q.State.Final() {
+				r.t.Errorf("%s ended before its time: %+v", tt.what, q)
+			}
+			r.tick(time.Second)
+			if q := r.request(tt.id); !tt.over(q) {
+				r.t.Errorf("%s did not end: %+v", tt.what, q)
+			}
+		}
+	})
+}
