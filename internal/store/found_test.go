@@ -238,6 +238,25 @@ func TestFoundList(t *testing.T) {
 			}
 			return nil
 		})
+		// What is being removed is told too; what is gone or allowed is not.
+		for id, to := range map[int]access.FoundState{1: access.FoundRemoving, 4: access.FoundGone} {
+			f := all[id]
+			f.State, f.Version = to, 2
+			in(t, s, func(tx *store.Tx) error {
+				return tx.MoveFound(f, foundTold(audit.FoundRemove, f, access.FoundNew), nil)
+			})
+		}
+		in(t, s, func(tx *store.Tx) error {
+			var got []string
+			told, err := tx.FoundOf(north, "100", 100)
+			for _, f := range told {
+				got = append(got, f.ID)
+			}
+			if want := []string{"fnd_5", "fnd_1", "fnd_3"}; !slices.Equal(got, want) {
+				t.Errorf("told of %q, want %q", got, want)
+			}
+			return err
+		})
 		for _, bad := range []store.Cursor{"f", "f9x.y", "n1.a", "f1", "f1zz", "\xff"} {
 			err := s.Read(t.Context(), func(tx *store.Tx) error {
 				_, err := tx.FoundTokens(store.FoundQuery{Tenant: north, After: bad})
@@ -254,6 +273,11 @@ func TestFoundList(t *testing.T) {
 			}
 			if p, err := tx.Progress(south, "cam_1"); p != (store.CampaignProgress{}) || err != nil {
 				t.Errorf("another tenant's progress %+v, %v", p, err)
+			}
+			ours := found("fnd_ours", "999")
+			ours.MadeAt, ours.Marker = at(200), "grt_lost" // the tool itself made it
+			if err := tx.CreateFound(ours, foundTold(audit.FoundDiscover, ours, ""), nil); err != nil {
+				return err
 			}
 			last, err := tx.LastMade(north, at(50))
 			if !last.Equal(kept(at(99))) || err != nil {

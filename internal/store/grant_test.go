@@ -163,6 +163,15 @@ func TestGrantRefusals(t *testing.T) {
 			return tx.MoveGrant(i, told(audit.GrantGone, i.ID, "minting", "revoked", 2), nil)
 		})
 		is("grt_a_third")
+		// Of two that were handed over, the newer one.
+		j := grant("grt_0_fourth", r)
+		j.CreatedAt = at(60)
+		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(j, minted(j), nil) })
+		j.Version, j.State = 2, access.Expired
+		in(t, s, func(tx *store.Tx) error {
+			return tx.MoveGrant(j, told(audit.GrantGone, j.ID, "minting", "expired", 2), nil)
+		})
+		is("grt_0_fourth")
 		verify(t, s, north)
 	})
 }

@@ -72,7 +72,8 @@ func TestTally(t *testing.T) {
 			return r
 		}
 		a, b := sponsored("req_a", 1, access.AwaitingSponsor, ben), sponsored("req_b", 2, access.AwaitingReview, ben)
-		create(t, s, a, b, sponsored("req_c", 3, access.AwaitingReview, cleo), sponsored("req_d", 4, access.AwaitingSponsor, cleo))
+		create(t, s, a, b, sponsored("req_c", 3, access.AwaitingReview, cleo), sponsored("req_d", 4, access.AwaitingSponsor, cleo),
+			sponsored("req_e", 5, access.Withdrawn, ben), sponsored("req_f", 6, access.Denied, cleo))
 		g := grant("grt_a", b)
 		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(g, minted(g), nil) })
 		g.State, g.Version, g.RevokingAt, g.UpdatedAt = access.Revoking, 2, at(3), at(3)
@@ -95,11 +96,11 @@ func TestTally(t *testing.T) {
 			reviewer bool
 			want     store.Tally
 		}{
-			{north, ben, false, store.Tally{Sponsoring: 3, Endorse: 1}},
-			{north, cleo, false, store.Tally{Sponsoring: 3, Endorse: 2}},
+			{north, ben, false, store.Tally{Sponsoring: 4, Endorse: 1}},
+			{north, cleo, false, store.Tally{Sponsoring: 4, Endorse: 2}},
 			{north, ana, false, store.Tally{Revoking: 1, OwnLeaks: 1}},
 			{north, ana, true, store.Tally{Revoking: 1, Review: 2, OwnLeaks: 1, Leaks: 1}},
-			{north, ben, true, store.Tally{Sponsoring: 3, Endorse: 1, Revoking: 1, Review: 2, Leaks: 1}},
+			{north, ben, true, store.Tally{Sponsoring: 4, Endorse: 1, Revoking: 1, Review: 2, Leaks: 1}},
 			{south, ben, true, store.Tally{}},
 			{south, zoe, false, store.Tally{}},
 		} {

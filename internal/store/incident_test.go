@@ -165,7 +165,14 @@ func TestIncidentsArePagedByKey(t *testing.T) {
 			i := leak("inc_1", "")
 			i.OpenedAt = at(0)
 			done, e := cleared(i)
-			return tx.SaveIncident(done, e, nil)
+			if err := tx.SaveIncident(done, e, nil); err != nil {
+				return err
+			}
+			again, e := cleared(done)
+			if err := tx.SaveIncident(again, e, nil); !errors.Is(err, access.ErrConflict) {
+				t.Errorf("cleared a second time: %v", err)
+			}
+			return nil
 		})
 		for state, want := range map[string]string{"": "[inc_4 inc_3 inc_2 inc_1 inc_0]", store.IncidentOpened: "[inc_4 inc_3 inc_2 inc_0]", store.IncidentCleared: "[inc_1]"} {
 			q := store.IncidentQuery{Tenant: north, Owner: ana, State: state, Limit: 2}
@@ -192,7 +199,11 @@ func TestGrantIsFoundByTheDigestOfItsValue(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		seed(t, s)
 		r := waiting("req_a", 1)
-		create(t, s, r)
+		unknown := waiting("req_b", 2)
+		create(t, s, r, unknown)
+		without := grant("grt_b", unknown)
+		without.Digest = []byte{} // its value was never known
+		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(without, minted(without), nil) })
 		g := grant("grt_a", r)
 		g.Digest = []byte("0123456789abcdef0123456789abcdef")
 		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(g, minted(g), nil) })

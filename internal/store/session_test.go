@@ -85,6 +85,16 @@ func TestSessions(t *testing.T) {
 		if err := touch("x", base, at(1), false); !errors.Is(err, access.ErrNotFound) {
 			t.Errorf("touching what is not there: %v", err)
 		}
+		x = session1("c", ben)
+		x.IdleUntil, x.EndsAt = at(60), at(40)
+		in(t, s, func(tx *store.Tx) error { return tx.SaveSession(x) })
+		if _, err := find("c", at(39)); err != nil {
+			t.Errorf("before its end: %v", err)
+		}
+		if _, err := find("c", at(40)); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("at its end, idle or not: %v", err)
+		}
+		in(t, s, func(tx *store.Tx) error { return tx.EndSession(hash("c")) })
 		in(t, s, func(tx *store.Tx) error { return tx.SaveSession(session1("b", ben)) })
 		in(t, s, func(tx *store.Tx) error { return errors.Join(tx.EndSession(hash("s")), tx.EndSession(hash("s"))) })
 		live := ""
@@ -97,7 +107,10 @@ func TestSessions(t *testing.T) {
 			t.Errorf("one ended; live: %s", live)
 		}
 		in(t, s, func(tx *store.Tx) error { return tx.EndSession(hash("full")) })
-		for now, want := range map[time.Time]int{at(29): 0, at(30): 1} {
+		x = session1("c", ben)
+		x.IdleUntil, x.EndsAt = at(60), at(28)
+		in(t, s, func(tx *store.Tx) error { return tx.SaveSession(x) })
+		for now, want := range map[time.Time]int{at(27): 0, at(28): 1, at(29): 1, at(30): 2} {
 			err := s.InTx(t.Context(), func(tx *store.Tx) error {
 				n, err := tx.PurgeSessions(now)
 				if n != want {

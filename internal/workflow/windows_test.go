@@ -46,3 +46,26 @@ func TestWindowsOfRequests(t *testing.T) {
 		}
 	})
 }
+
+// A token whose successor works goes on for three days, to the second.
+func TestOverlap(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		old, _ := r.active()
+		next, _ := r.collect(r.renewed(old.ID, "2027-02-28").Code())
+		r.activate("maya", next.CanvasID)
+		r.tick(2 * time.Minute)
+		g := r.grant(old.ID)
+		if want := r.grant(next.ID).ActivatedAt.Add(72 * time.Hour); !g.RetireAt.Equal(want) {
+			r.t.Fatalf("it retires at %s, want %s", g.RetireAt, want)
+		}
+		r.tick(g.RetireAt.Sub(r.clock.Now()))
+		if g := r.grant(old.ID); g.State != access.Active {
+			r.t.Errorf("it is %s before its time", g.State)
+		}
+		r.tick(time.Second)
+		if g := r.grant(old.ID); g.State == access.Active || g.Cause != access.BySuperseded {
+			r.t.Errorf("after its time it is %s by %q", g.State, g.Cause)
+		}
+	})
+}
