@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
@@ -88,22 +89,23 @@ func TestReadThenMoveAtOnce(t *testing.T) {
 		var done sync.WaitGroup
 		for range 8 {
 			done.Go(func() {
+				var saw access.RequestState
 				err := s.InTx(t.Context(), func(tx *store.Tx) error {
 					now, err := tx.Request(north, r.ID)
 					if err != nil {
 						return err
 					}
-					if now.State == access.AwaitingReview {
-						err = tx.MoveRequest(approve(now), approved(now), nil)
+					if saw = now.State; saw == access.AwaitingReview {
+						return tx.MoveRequest(approve(now), approved(now), nil)
 					}
-					mu.Lock()
-					defer mu.Unlock()
-					seen[now.State]++
-					return err
+					return nil
 				})
 				if err != nil {
 					t.Error(err)
 				}
+				mu.Lock()
+				defer mu.Unlock()
+				seen[saw]++
 			})
 		}
 		done.Wait()
@@ -491,24 +493,32 @@ func TestAuditRefuses(t *testing.T) {
 	t.Parallel()
 	s := storetest.Open(t)
 	seed(t, s)
+	const needs = "it needs an actor, an object and a time"
 	tests := map[string]struct {
-		e func(*audit.Event)
-		d *audit.Detail
+		e    func(*audit.Event)
+		d    *audit.Detail
+		says string
 	}{
-		"no tenant":                  {func(e *audit.Event) { e.Tenant = "" }, nil},
-		"an unknown tenant":          {func(e *audit.Event) { e.Tenant = "ten_west" }, nil},
-		"an unknown action":          {func(e *audit.Event) { e.Action = "anything" }, nil},
-		"no object":                  {func(e *audit.Event) { e.Object = "" }, nil},
-		"details without salt":       {func(*audit.Event) {}, &audit.Detail{Data: map[string]string{"a": "b"}}},
-		"details that are not UTF-8": {func(*audit.Event) {}, &audit.Detail{Salt: make([]byte, 16), Data: map[string]string{"a": "\xff"}}},
+		"no tenant":                     {func(e *audit.Event) { e.Tenant = "" }, nil, "of another tenant than it happened in"},
+		"an unknown tenant":             {func(e *audit.Event) { e.Tenant = "ten_west" }, nil, access.ErrNotFound.Error()},
+		"an unknown action":             {func(e *audit.Event) { e.Action = "anything" }, nil, "an unknown action"},
+		"no object":                     {func(e *audit.Event) { e.Object = "" }, nil, needs},
+		"no actor":                      {func(e *audit.Event) { e.Actor = "" }, nil, needs},
+		"no time":                       {func(e *audit.Event) { e.At = time.Time{} }, nil, needs},
+		"text that is not UTF-8":        {func(e *audit.Event) { e.Actor = "\xff" }, nil, "text that is not valid UTF-8"},
+		"text with a NUL":               {func(e *audit.Event) { e.Related = "a\x00" }, nil, "text that is not valid UTF-8"},
+		"details without salt":          {func(*audit.Event) {}, &audit.Detail{Data: map[string]string{"a": "b"}}, "details without a salt"},
+		"details with a short salt":     {func(*audit.Event) {}, &audit.Detail{Salt: make([]byte, 15), Data: map[string]string{"a": "b"}}, "details without a salt"},
+		"details that are not UTF-8":    {func(*audit.Event) {}, &audit.Detail{Salt: make([]byte, 16), Data: map[string]string{"a": "\xff"}}, "details that are not valid UTF-8"},
+		"names of details that are not": {func(*audit.Event) {}, &audit.Detail{Salt: make([]byte, 16), Data: map[string]string{"\xff": "a"}}, "details that are not valid UTF-8"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			e := told(audit.Refused, "req_a", "", "", 0)
 			e.Tenant = string(north)
 			tt.e(&e)
-			if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.Audit(e, tt.d) }); err == nil {
-				t.Error("accepted")
+			if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.Audit(e, tt.d) }); err == nil || !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("%v, want: %s", err, tt.says)
 			}
 		})
 	}

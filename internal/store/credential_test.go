@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -90,6 +91,33 @@ func TestOneTurnAtATimeToAskForAnAccessToken(t *testing.T) {
 		}
 		if got := state(p); !got.RefusedAt.Equal(now) || !got.EndsAt.Equal(noted.EndsAt) || !got.CheckedAt.Equal(later) || got.Refresh == nil {
 			t.Errorf("noted: %+v", got)
+		}
+
+		// What is refused takes the shared access token with it, and nothing else does.
+		again := store.CredentialState{Access: []byte("sealed a2"), AccessUntil: later.Add(time.Hour), Refresh: []byte("sealed r2")}
+		if err := lease("d", later.Add(time.Minute)); err != nil {
+			t.Error(err)
+		}
+		if err := run(func(tx *store.Tx) error { return tx.SettleCredential(p, "d", again) }); err != nil {
+			t.Error(err)
+		}
+		for _, refused := range []time.Time{{}, now} {
+			if err := run(func(tx *store.Tx) error {
+				return tx.NoteCredential(p, store.CredentialState{RefusedAt: refused, CheckedAt: later})
+			}); err != nil {
+				t.Error(err)
+			}
+			want := again
+			want.RefusedAt, want.CheckedAt = refused, later
+			if !refused.IsZero() {
+				want.Access, want.AccessUntil = nil, time.Time{}
+			}
+			if got := state(p); !reflect.DeepEqual(got, want) {
+				t.Errorf("noted %v: %+v, want %+v", refused, got, want)
+			}
+		}
+		if err := run(func(tx *store.Tx) error { return tx.NoteCredential(p, noted) }); err != nil {
+			t.Error(err)
 		}
 
 		// Another credential begins anew, and the old one's rows say nothing of it.

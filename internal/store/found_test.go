@@ -323,6 +323,7 @@ func TestInventories(t *testing.T) {
 				return tx.EndInventory(end, told(audit.InventoryEnd, end.ID, "running", "done", 2), nil)
 			},
 			"noted after its end": func(tx *store.Tx) error { return tx.NoteInventory(i) },
+			"noted as it ended":   func(tx *store.Tx) error { return tx.NoteInventory(end) },
 		} {
 			if err := s.InTx(t.Context(), f); !errors.Is(err, access.ErrConflict) {
 				t.Errorf("%s: %v", name, err)

@@ -443,7 +443,16 @@ func TestMassItems(t *testing.T) {
 			t.Errorf("what was tried comes last: %v", got)
 		}
 		put(1, access.MassGone, access.MassEnding, func(i *access.MassItem) { i.Proof, i.EndedAt = "Canvas says so", at(21) })
-		put(3, access.MassGone, access.MassEnding, nil)
+		for _, st := range []access.MassItemState{access.MassEnding, access.MassWaiting} {
+			put(3, st, access.MassEnding, nil)
+			in(t, s, func(tx *store.Tx) error {
+				if owners, err := tx.MassOwners(m.ID); err != nil || len(owners) != 0 {
+					t.Errorf("while one of ben's is %s: owners %+v (%v)", st, owners, err)
+				}
+				return nil
+			})
+		}
+		put(3, access.MassGone, access.MassWaiting, nil)
 		put(4, access.MassEndedBefore, access.MassEnding, nil)
 		if c := count(); c.Ending != 1 || c.Retrying != 1 || c.Untried != 0 || c.Gone != 2 || c.EndedBefore != 1 || !c.NextTry.Equal(kept(at(20))) || c.Total() != 4 {
 			t.Errorf("%+v", c)
@@ -476,8 +485,11 @@ func TestMassItems(t *testing.T) {
 				t.Errorf("sponsors %+v (%v)", sponsors, err)
 			}
 			first, err := tx.MassItems(m.ID, "", 3)
-			if err != nil || len(first) != 3 || first[0].Item.Proof != "Canvas says so" {
-				t.Errorf("%+v (%v)", first, err)
+			if err != nil || len(first) != 3 {
+				t.Fatalf("%+v (%v)", first, err)
+			}
+			if got, want := first[0].Item, (access.MassItem{Mass: m.ID, Grant: "grt_001", State: access.MassGone, Proof: "Canvas says so", EndedAt: kept(at(21))}); got != want {
+				t.Errorf("the first item is %+v, want %+v", got, want)
 			}
 			rest, err := tx.MassItems(m.ID, first[2].Grant.ID, 3)
 			if err != nil || len(rest) != 1 {

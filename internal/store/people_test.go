@@ -116,6 +116,13 @@ func TestPerson(t *testing.T) {
 		if err := save(twin); err != nil {
 			t.Errorf("one who was merged: %v", err)
 		}
+		gone := store.Person{ID: "per_gone", Tenant: north, CanvasUser: "77", MergedInto: ana, CreatedAt: base}
+		if err := save(gone); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := get(func(tx *store.Tx) (store.Person, error) { return tx.PersonByCanvas(north, "77") }); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("Canvas user 77, who was merged, is %s, %v", got.ID, err)
+		}
 		if got, err := get(func(tx *store.Tx) (store.Person, error) { return tx.PersonByCanvas(north, "100") }); err != nil || got.ID != ana {
 			t.Errorf("Canvas user 100 is %s, %v", got.ID, err)
 		}

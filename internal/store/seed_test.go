@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +57,17 @@ func in(tb testing.TB, s *store.Store, fn func(tx *store.Tx) error) {
 	if err := s.InTx(tb.Context(), fn); err != nil {
 		tb.Fatal(err)
 	}
+}
+
+// refused reports whether an error is the one that is wanted, or says that text.
+func refused(err error, want any) bool {
+	switch w := want.(type) {
+	case error:
+		return errors.Is(err, w)
+	case string:
+		return err != nil && strings.Contains(err.Error(), w)
+	}
+	return false
 }
 
 // told is an event as the workflow makes it.
