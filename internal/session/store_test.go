@@ -258,6 +258,7 @@ func TestSeveralTabsOfOneBrowser(t *testing.T) {
 }
 
 func TestLifetimes(t *testing.T) {
+	const idle, absolute = 30 * time.Minute, 8 * time.Hour
 	each(t, func(d *desk) {
 		l := d.launch(session.Record{}, "")
 		step := func(by time.Duration) error {
@@ -265,13 +266,13 @@ func TestLifetimes(t *testing.T) {
 			_, err := d.do(request{header: l.handle})
 			return err
 		}
-		if err := step(session.Idle - time.Second); err != nil {
+		if err := step(idle - time.Microsecond); err != nil {
 			d.t.Fatalf("just before it is idle for too long: %v", err)
 		}
-		if err := step(session.Idle - time.Second); err != nil {
+		if err := step(idle - time.Microsecond); err != nil {
 			d.t.Fatalf("a use did not prolong it: %v", err)
 		}
-		if err := step(session.Idle); !errors.Is(err, session.ErrOver) {
+		if err := step(idle); !errors.Is(err, session.ErrOver) {
 			d.t.Errorf("idle for 30 minutes: %v", err)
 		}
 		if err := step(-time.Minute); err != nil {
@@ -279,15 +280,59 @@ func TestLifetimes(t *testing.T) {
 		}
 
 		l = d.launch(session.Record{}, "")
-		for passed := 20 * time.Minute; passed < session.Absolute; passed += 20 * time.Minute {
+		for passed := 20 * time.Minute; passed < absolute; passed += 20 * time.Minute {
 			if err := step(20 * time.Minute); err != nil {
 				d.t.Fatalf("in use after %s: %v", passed, err)
 			}
 		}
-		if err := step(20 * time.Minute); !errors.Is(err, session.ErrOver) {
+		if err := step(20*time.Minute - time.Microsecond); err != nil {
+			d.t.Errorf("in use for almost 8 hours: %v", err)
+		}
+		if err := step(time.Microsecond); !errors.Is(err, session.ErrOver) {
 			d.t.Errorf("in use for 8 hours: %v", err)
 		}
 	})
+}
+
+// A use is written down once a minute, and at once where it is the first with
+// the cookie.
+func TestAUseIsNotedOnceAMinute(t *testing.T) {
+	st := storetest.Open(t)
+	seen := &witness{Backend: st}
+	d := newDesk(t, st, seen)
+	l := d.launch(session.Record{}, "")
+	for i, q := range []struct {
+		after time.Duration
+		by    request
+		want  int // uses written down by then
+	}{
+		{time.Minute - time.Microsecond, request{header: l.handle}, 0},
+		{time.Microsecond, request{header: l.handle}, 1},
+		{time.Minute - time.Microsecond, request{header: l.handle}, 1},
+		{0, request{header: l.handle, cookie: l.cookie}, 2},
+		{0, request{header: l.handle, cookie: l.cookie}, 2},
+		{time.Minute, request{header: l.handle, cookie: l.cookie}, 3},
+	} {
+		d.now = d.now.Add(q.after)
+		if _, err := d.do(q.by); err != nil || len(seen.touched) != q.want {
+			t.Fatalf("use %d: %d written down, %v; want %d", i, len(seen.touched), err, q.want)
+		}
+		if q.want > 0 && q.after > 0 && i != 2 {
+			if got, want := seen.touched[q.want-1], (touch{d.now, d.now.Add(30 * time.Minute), q.by.cookie != ""}); got != want {
+				t.Errorf("use %d is written as %+v, want %+v", i, got, want)
+			}
+		}
+	}
+	// Near the absolute end it is not idle beyond it.
+	for range 23 {
+		d.now = d.now.Add(20 * time.Minute)
+		if _, err := d.do(request{header: l.handle, cookie: l.cookie}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := seen.touched[len(seen.touched)-1].idle; !got.Equal(seen.kept.EndsAt) {
+		t.Errorf("idle until %v, and it ends at %v", got, seen.kept.EndsAt)
+	}
 }
 
 func TestALaunchWithOtherRightsEndsOlderSessions(t *testing.T) {
@@ -342,10 +387,23 @@ func TestOnlyTheHashIsKept(t *testing.T) {
 	}
 }
 
-// witness passes everything on to a real backend and remembers what was made.
+// witness passes everything on to a real backend and remembers what was made
+// and what was noted.
 type witness struct {
 	session.Backend
-	kept session.Record
+	kept    session.Record
+	touched []touch
+}
+
+// touch is a use as it was written down.
+type touch struct {
+	seen, idle time.Time
+	cookie     bool
+}
+
+func (w *witness) TouchSession(ctx context.Context, hash []byte, seenAt, idleUntil time.Time, cookieSeen bool) error {
+	w.touched = append(w.touched, touch{seenAt, idleUntil, cookieSeen})
+	return w.Backend.TouchSession(ctx, hash, seenAt, idleUntil, cookieSeen)
 }
 
 func (w *witness) CreateSession(ctx context.Context, r session.Record) error {
@@ -381,6 +439,63 @@ func TestABackendThatFailsIsNotSignedOut(t *testing.T) {
 	if _, err := d.serve(req); err == nil || errors.Is(err, session.ErrSignedOut) {
 		t.Errorf("a database that does not answer: %v", err)
 	}
+}
+
+// Whoever is told of a session can use it: one that was not stored has neither
+// cookie nor handle nor record.
+func TestASessionThatWasNotStoredIsNone(t *testing.T) {
+	st := storetest.Open(t)
+	d := newDesk(t, st, st)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	req := httptest.NewRequest(http.MethodPost, "/lti/launch", nil).WithContext(ctx)
+	w := httptest.NewRecorder()
+	sess := d.Fresh(req)
+	session.Begin(sess, session.Record{Tenant: "ten_1", Person: "per_1", Data: []byte(`"x"`)})
+	if err := sess.Save(req, w); !errors.Is(err, context.Canceled) || errors.Is(err, session.ErrSignedOut) {
+		t.Errorf("a database that does not answer: %v", err)
+	}
+	if got := session.Handle(sess); !got.IsZero() {
+		t.Error("it has a handle")
+	}
+	if _, ok := session.Of(sess); ok || !sess.IsNew {
+		t.Error("it can be read")
+	}
+	if len(w.Header()) != 0 {
+		t.Errorf("the browser is told: %d headers", len(w.Header()))
+	}
+}
+
+// A session may end between the moment it was found and the moment its use is
+// noted.
+func TestASessionThatEndsMeanwhileIsOver(t *testing.T) {
+	each(t, func(d *desk) {
+		l := d.launch(session.Record{}, "")
+		d.now = d.now.Add(time.Minute)
+		get := func(ctx context.Context) (*http.Request, *sessions.Session) {
+			req := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
+			req.Header.Set(session.Header, l.handle)
+			sess, err := d.Get(req, session.Cookie)
+			if err != nil {
+				d.t.Fatal(err)
+			}
+			return req, sess
+		}
+		ctx, cancel := context.WithCancel(d.t.Context())
+		cut, sess := get(ctx)
+		cancel()
+		if err := sess.Save(cut, httptest.NewRecorder()); !errors.Is(err, context.Canceled) || errors.Is(err, session.ErrSignedOut) {
+			d.t.Errorf("a database that does not answer: %v", err)
+		}
+		req, sess := get(d.t.Context())
+		sum := sha256.Sum256([]byte(l.handle))
+		if err := d.Backend.EndSession(d.t.Context(), sum[:]); err != nil {
+			d.t.Fatal(err)
+		}
+		if err := sess.Save(req, httptest.NewRecorder()); !errors.Is(err, session.ErrOver) {
+			d.t.Errorf("ended meanwhile: %v", err)
+		}
+	})
 }
 
 func TestBodiesThatCannotBeRead(t *testing.T) {
