@@ -40,6 +40,11 @@ type KeySets struct {
 
 	Log *slog.Logger // failed fetches; slog.Default() if nil
 
+	// Now is the clock, and Sleep waits by it or returns the error of ctx; the
+	// real time if nil. Where one is given, both are.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+
 	mu   sync.Mutex
 	sets map[string]*keySet
 }
@@ -76,10 +81,10 @@ type keySet struct {
 // error of ctx.
 func (k *KeySets) Key(ctx context.Context, url, kid string) (*rsa.PublicKey, error) {
 	set := k.set(url)
-	arrived := time.Now()
+	arrived := k.now()
 	for asked := false; ; {
 		set.mu.Lock()
-		now := time.Now()
+		now := k.now()
 		key, found := set.keys[kid]
 		usable := found && now.Before(set.expires.Add(k.staleFor()))
 		// A fetch that began after our arrival is as good as one of our own.
@@ -121,7 +126,7 @@ func (k *KeySets) Key(ctx context.Context, url, kid string) (*rsa.PublicKey, err
 		default:
 			set.waiting++
 			set.mu.Unlock()
-			err := sleep(ctx, next.Sub(now))
+			err := k.sleep(ctx, next.Sub(now))
 			set.mu.Lock()
 			set.waiting--
 			set.mu.Unlock()
@@ -158,7 +163,7 @@ func (k *KeySets) begin(ctx context.Context, set *keySet, url string, now time.T
 		defer set.mu.Unlock()
 		set.failed = err
 		if err == nil {
-			set.keys, set.expires = keys, time.Now().Add(fresh)
+			set.keys, set.expires = keys, k.now().Add(fresh)
 		} else {
 			k.log().Warn("lti key set not fetched", "url", url, "error", err.Error())
 		}
@@ -230,7 +235,17 @@ func positive(d, otherwise time.Duration) time.Duration {
 	return otherwise
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+func (k *KeySets) now() time.Time {
+	if k.Now != nil {
+		return k.Now()
+	}
+	return time.Now()
+}
+
+func (k *KeySets) sleep(ctx context.Context, d time.Duration) error {
+	if k.Sleep != nil {
+		return k.Sleep(ctx, d)
+	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -28,7 +28,11 @@ import (
 // Options change how an App is made. The zero value is production's.
 type Options struct {
 	Now func() time.Time // time.Now if nil
-	Log *slog.Logger     // made from the configuration, on standard error, if nil
+	// Sleep waits by Now, or returns the error of ctx; the real time if nil. It is
+	// for tests that move the clock by hand: key sets and turns of others are then
+	// waited for by that clock too.
+	Sleep func(ctx context.Context, d time.Duration) error
+	Log   *slog.Logger // made from the configuration, on standard error, if nil
 	// Migrate brings the database to this version first. Production does that by
 	// a command of its own; the demo and tests have nobody else to do it.
 	Migrate bool
@@ -99,7 +103,10 @@ func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 	a.private = &privateHosts{store: a.Store, now: a.now, log: a.Log}
 	a.guard = newGuard(a.private.has)
 	a.keys = &toolKeys{store: a.Store, box: a.Box, now: a.now}
-	a.clients = clients{store: a.Store, box: a.Box, http: a.guard.client(), now: a.now, log: a.Log}
+	a.clients = clients{store: a.Store, box: a.Box, http: a.guard.client(), now: a.now, sleep: o.Sleep, log: a.Log}
+	if o.Sleep == nil {
+		a.clients.sleep = sleep
+	}
 	if !cfg.SMTP.IsZero() {
 		if a.mail, err = newMail(cfg, a.now); err != nil {
 			return nil, errors.Join(err, a.Store.Close())
@@ -132,11 +139,14 @@ func (a *App) wire(ctx context.Context, o Options) error {
 	for i, p := range a.cfg.TrustedProxies {
 		proxies[i] = p.String()
 	}
+	keySets := &lti.KeySets{Client: a.guard.client(), Log: a.Log}
+	if o.Sleep != nil {
+		keySets.Now, keySets.Sleep = a.now, o.Sleep
+	}
 	a.web, err = web.New(web.Options{
 		Work: a.Work, Sessions: &session.Store{Backend: a.Store, Now: a.now}, Catalogue: words,
 		LTI: &lti.Tool{
-			Registrations: a.Store, States: a.Store, Now: a.now, Log: a.Log,
-			KeySets: &lti.KeySets{Client: a.guard.client(), Log: a.Log},
+			Registrations: a.Store, States: a.Store, Now: a.now, Log: a.Log, KeySets: keySets,
 		},
 		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, Ready: a.Ready, Now: a.now, Log: a.Log,
 		Register: a.register, Setup: a.setup,

@@ -26,6 +26,7 @@ type clients struct {
 	box   *secret.Box
 	http  *http.Client
 	now   func() time.Time
+	sleep func(ctx context.Context, d time.Duration) error
 	log   *slog.Logger
 
 	mu  sync.Mutex
@@ -66,7 +67,7 @@ func (c *clients) made(p store.Platform) (madeClient, error) {
 	if credential.Token.IsZero() {
 		made.oauth = &oauthSource{
 			store: c.store, box: c.box, platform: p, credential: credential, client: c.http, url: p.CanvasURLs[0] + "/login/oauth2/token",
-			now: c.now, log: c.log, busy: make(chan struct{}, 1),
+			now: c.now, sleep: c.sleep, log: c.log, busy: make(chan struct{}, 1),
 		}
 		token = made.oauth.token
 	}

@@ -31,6 +31,7 @@ type oauthSource struct {
 	client     *http.Client
 	url        string
 	now        func() time.Time
+	sleep      func(ctx context.Context, d time.Duration) error
 	log        *slog.Logger
 
 	busy chan struct{} // holds one item while somebody in this process looks
@@ -187,10 +188,8 @@ func (o *oauthSource) shared(ctx context.Context, force bool) (secret.Text, time
 		case !errors.Is(err, access.ErrConflict):
 			return o.unread(err)
 		}
-		select {
-		case <-time.After(oauthLook):
-		case <-ctx.Done():
-			return o.unread(ctx.Err())
+		if err := o.sleep(ctx, oauthLook); err != nil {
+			return o.unread(err)
 		}
 	}
 }
@@ -205,6 +204,18 @@ func (o *oauthSource) settled(state store.CredentialState) (t secret.Text, ok bo
 		return secret.Text{}, true, notAccepted(0)
 	}
 	return secret.Text{}, false, nil
+}
+
+// sleep waits for d, or returns the error of ctx.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (o *oauthSource) unread(err error) (secret.Text, time.Time, error) {

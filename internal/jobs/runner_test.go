@@ -196,11 +196,20 @@ func TestOutcomes(t *testing.T) {
 		}}}
 		boom := errors.New("boom")
 		insert(t, s, c.Now(), "k")
+		kept := func(want string) { // for a person to read
+			t.Helper()
+			storetest.Dump(t, s, func(table, column, cell string) {
+				if table == "jobs" && column == "trouble" && cell != want {
+					t.Errorf("its trouble is kept as %q, want %q", cell, want)
+				}
+			})
+		}
 
 		outcome = func() error { return boom }
 		if n, err := drain(t, r); n != 1 || !errors.Is(err, boom) {
 			t.Fatalf("Drain = %d, %v", n, err)
 		}
+		kept("boom")
 		c.Advance(time.Second - time.Microsecond)
 		if n, err := drain(t, r); n != 0 || err != nil {
 			t.Fatalf("run again before its pause was over: %d, %v", n, err)
@@ -210,16 +219,19 @@ func TestOutcomes(t *testing.T) {
 		if n, err := drain(t, r); n != 1 || err == nil || !strings.Contains(err.Error(), "boom") {
 			t.Fatalf("a panic: %d, %v", n, err)
 		}
+		kept("panic: boom")
 		c.Advance(16 * time.Second)
 		outcome = func() error { return fmt.Errorf("not yet: %w", jobs.Later(time.Minute)) }
 		if n, err := drain(t, r); n != 1 || err != nil {
 			t.Fatalf("Later: %d, %v", n, err)
 		}
+		kept("")
 		c.Advance(time.Minute)
 		outcome = func() error { return fmt.Errorf("hopeless: %w", jobs.Permanent(boom)) }
 		if n, err := drain(t, r); n != 1 || !errors.Is(err, boom) {
 			t.Fatalf("Permanent: %d, %v", n, err)
 		}
+		kept("hopeless: boom")
 		c.Advance(365 * 24 * time.Hour)
 		if n, err := drain(t, r); n != 0 || err != nil {
 			t.Fatalf("a parked job ran: %d, %v", n, err)
@@ -231,6 +243,19 @@ func TestOutcomes(t *testing.T) {
 			t.Errorf("attempts %v, want %v: Later counts none", attempts, want)
 		}
 	})
+}
+
+// Drain reports every failure with the job it is of.
+func TestDrainTellsEveryFailure(t *testing.T) {
+	t.Parallel()
+	s, c := storetest.Open(t), newClock()
+	insert(t, s, c.Now(), "a", "b", "c")
+	wrong := map[string]error{"a": errors.New("first"), "c": errors.New("second")}
+	r := &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Handler{"work": func(_ context.Context, j jobs.Job) error { return wrong[j.Key] }}}
+	n, err := drain(t, r)
+	if n != 3 || !errors.Is(err, wrong["a"]) || !errors.Is(err, wrong["c"]) || !strings.Contains(err.Error(), "work a: first") || !strings.Contains(err.Error(), "work c: second") {
+		t.Errorf("Drain = %d, %v", n, err)
+	}
 }
 
 func TestUnknownKindWaits(t *testing.T) {

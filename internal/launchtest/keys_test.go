@@ -43,7 +43,8 @@ func TestRotation(t *testing.T) {
 			s.t.Errorf("%d fetches for keys that were all public", n)
 		}
 
-		// Then comes one that nobody here has seen, for many people at once.
+		// Then comes one that nobody here has seen, for many people at once, just
+		// after the set was fetched: they wait for its turn together.
 		s.cv.Rotate()
 		var wg sync.WaitGroup
 		pages := make([]*page, 8)
@@ -51,6 +52,8 @@ func TestRotation(t *testing.T) {
 			l := s.browser([]string{"maya", "luca", "ana", "tom"}[i%4]).begin(s.course("bio201")).logIn().authorize()
 			wg.Go(func() { pages[i] = l.finish() })
 		}
+		s.clock.AwaitSleepers(len(pages))
+		s.clock.Advance(fetchInterval)
 		wg.Wait()
 		for _, p := range pages {
 			p.is(http.StatusOK, home)
@@ -67,7 +70,6 @@ func TestKidFlood(t *testing.T) {
 	t.Parallel()
 	s := newDesk(t, "sqlite:"+t.TempDir()+"/flood.db", 1).school("Northfield")
 	s.browser("maya").open(s.course("bio201")).is(http.StatusOK, home)
-	began := time.Now()
 	forged := make([]*launching, 40)
 	for i := range forged {
 		remove := s.cv.OnLaunch(token(func(l *canvastest.SignedLaunch) string {
@@ -82,13 +84,15 @@ func TestKidFlood(t *testing.T) {
 	for i, l := range forged {
 		wg.Go(func() { pages[i] = l.deliver() })
 	}
-	for range 3 {
-		before := time.Now()
+	s.clock.AwaitSleepers(len(forged)) // until the set may be fetched again
+	s.clock.Advance(fetchInterval - 1)
+	for range 3 { // meanwhile nobody else waits, or they would sleep as well
 		s.browser("maya").open(s.course("bio201")).is(http.StatusOK, home)
-		if took := time.Since(before); took > fetchInterval-time.Second {
-			s.t.Errorf("an honest launch waited %s", took)
-		}
 	}
+	if n := s.fetches(); n != 1 {
+		s.t.Errorf("%d fetches within the interval", n)
+	}
+	s.clock.Advance(1)
 	wg.Wait()
 	for _, p := range pages {
 		p.is(http.StatusUnauthorized, "Canvas could not open Tokendesk")
@@ -98,8 +102,8 @@ func TestKidFlood(t *testing.T) {
 			s.t.Errorf("refused as %q", l.text("reason"))
 		}
 	}
-	if n, most := s.fetches(), 2+int(time.Since(began)/fetchInterval); n > most {
-		s.t.Errorf("%d fetches in %s, at most %d expected", n, time.Since(began), most)
+	if n := s.fetches(); n != 2 {
+		s.t.Errorf("%d fetches for %d keys that were made up, want one more", n, len(forged))
 	}
 	if n := s.count("sessions"); n != 4 {
 		s.t.Errorf("%d sessions", n)
@@ -108,65 +112,57 @@ func TestKidFlood(t *testing.T) {
 
 // TestKeySetDown: known keys go on verifying; unknown ones are our trouble and
 // not the launch's, and the same post works once the platform answers. The
-// databases do not matter here; the intervals of the five are waited out at once.
+// databases do not matter here.
 func TestKeySetDown(t *testing.T) {
 	t.Parallel()
-	type down struct {
-		*browser
-		name     string
-		fault    canvastest.Fault
-		withdraw func()
-		l        *launching
-	}
-	all := []*down{
-		{name: "an error", fault: canvastest.Fault{Status: http.StatusServiceUnavailable}},
-		{name: "a page", fault: canvastest.Fault{Status: http.StatusOK, ContentType: "text/html", Body: "<h1>Maintenance</h1>"}},
-		{name: "an empty set", fault: canvastest.Fault{Status: http.StatusOK, Body: `{"keys":[]}`}},
-		{name: "a huge answer", fault: canvastest.Fault{Status: http.StatusOK, Body: `{"keys":[],"x":"` + strings.Repeat("x", 8<<20) + `"}`}},
-		{name: "a cut-off line", fault: canvastest.Fault{CutBody: true}},
-	}
-	for _, d := range all {
-		s := newDesk(t, "sqlite:"+t.TempDir()+"/keys.db", 1).school("Northfield")
-		d.fault.Route, d.fault.Times = keySetRoute, -1
-		d.withdraw = s.cv.Fail(d.fault)
-		d.browser = s.browser("maya")
-		d.l = d.begin(s.course("bio201")).logIn().authorize()
-		for range 5 { // nobody asks again before the interval is over
-			m := d.mark("maya")
-			m.knows(d.l)
-			m.refused(d.l.deliver(), lti.ReasonKeySet)
-		}
-		if n := d.fetches(); n != 1 {
-			t.Errorf("%s: %d fetches within the interval", d.name, n)
-		}
-		d.withdraw()
-	}
-	for _, d := range all {
-		p := d.l.deliver()
-		for end := time.Now().Add(2 * fetchInterval); p.status == lti.ReasonKeySet.Status() && time.Now().Before(end); p = d.l.deliver() {
-			time.Sleep(200 * time.Millisecond) // the interval is the real clock's
-		}
-		p.is(http.StatusOK, home)
+	for name, fault := range map[string]canvastest.Fault{
+		"an error":       {Status: http.StatusServiceUnavailable},
+		"a page":         {Status: http.StatusOK, ContentType: "text/html", Body: "<h1>Maintenance</h1>"},
+		"an empty set":   {Status: http.StatusOK, Body: `{"keys":[]}`},
+		"a huge answer":  {Status: http.StatusOK, Body: `{"keys":[],"x":"` + strings.Repeat("x", 8<<20) + `"}`},
+		"a cut-off line": {CutBody: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newDesk(t, "sqlite:"+t.TempDir()+"/keys.db", 1).school("Northfield")
+			fault.Route, fault.Times = keySetRoute, -1
+			withdraw := s.cv.Fail(fault)
+			maya := s.browser("maya")
+			l := maya.begin(s.course("bio201")).logIn().authorize()
+			refused := func(l *launching) {
+				t.Helper()
+				m := maya.mark("maya")
+				m.knows(l)
+				m.refused(l.deliver(), lti.ReasonKeySet)
+			}
+			for range 5 { // nobody asks again before the interval is over
+				refused(l)
+			}
+			s.clock.Advance(fetchInterval - 1)
+			refused(l)
+			if n := s.fetches(); n != 1 {
+				t.Errorf("%d fetches within the interval", n)
+			}
+			withdraw()
+			refused(l)
+			s.clock.Advance(1)
+			l.deliver().is(http.StatusOK, home)
 
-		// Down again: what is known goes on.
-		d.withdraw = d.cv.Fail(d.fault)
-		d.open(d.course("bio201")).is(http.StatusOK, home)
-		d.cv.Rotate()
-		d.open(d.course("bio201")).is(http.StatusOK, home)
-		d.cv.Rotate()
-		d.l = d.begin(d.course("bio201")).logIn().authorize()
-	}
-	var wg sync.WaitGroup
-	for _, d := range all {
-		wg.Go(func() {
-			began := time.Now()
-			m := d.mark("maya")
-			m.knows(d.l)
-			m.refused(d.l.deliver(), lti.ReasonKeySet)
-			if took := time.Since(began); took > 2*fetchInterval {
-				t.Errorf("%s: an unknown key took %s to refuse", d.name, took)
+			// Down again: what is known goes on.
+			s.cv.Fail(fault)
+			maya.open(s.course("bio201")).is(http.StatusOK, home)
+			s.cv.Rotate()
+			maya.open(s.course("bio201")).is(http.StatusOK, home)
+			s.cv.Rotate()
+			l = maya.begin(s.course("bio201")).logIn().authorize()
+			go func() {
+				s.clock.AwaitSleepers(1)
+				s.clock.Advance(fetchInterval)
+			}()
+			refused(l)
+			if n := s.fetches(); n != 3 {
+				t.Errorf("%d fetches, want one for the key that is new", n)
 			}
 		})
 	}
-	wg.Wait()
 }

@@ -98,7 +98,7 @@ func newDeskAt(t testing.TB, dsn string, replicas int, clock *canvastest.Clock) 
 	cfg := configuration(t, dsn, d.url)
 	d.keyFile = cfg.MasterKeyFile
 	for i := range replicas {
-		a, err := app.New(t.Context(), cfg, app.Options{Now: d.clock.Now, Migrate: i == 0,
+		a, err := app.New(t.Context(), cfg, app.Options{Now: d.clock.Now, Sleep: d.clock.Sleep, Migrate: i == 0,
 			Log: slog.New(slog.NewJSONHandler(d.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 		if err != nil {
 			t.Fatal(err)
@@ -133,7 +133,7 @@ func configuration(tb testing.TB, dsn, publicURL string) config.Config {
 // redirect: what a browser would do next is the test's to do.
 func replicaClient(t testing.TB, at string) *http.Client {
 	t.Helper()
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	dialer := &net.Dialer{}
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return dialer.DialContext(ctx, network, at)
 	}}

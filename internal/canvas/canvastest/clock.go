@@ -1,6 +1,8 @@
 package canvastest
 
 import (
+	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -9,9 +11,17 @@ import (
 // was added by Advance; a fixed clock moves by Advance only. The zero value
 // follows the real time. It is safe for concurrent use.
 type Clock struct {
-	mu     sync.Mutex
-	fixed  time.Time
-	offset time.Duration
+	mu       sync.Mutex
+	fixed    time.Time
+	offset   time.Duration
+	sleepers []*sleeper
+	changed  chan struct{} // closed when somebody falls asleep; nil if nobody asks
+}
+
+// sleeper is somebody who sleeps on a fixed clock.
+type sleeper struct {
+	until time.Time
+	wake  chan struct{}
 }
 
 // NewClock returns a clock that follows the real time.
@@ -30,9 +40,65 @@ func (c *Clock) Now() time.Time {
 	return time.Now().UTC().Add(c.offset)
 }
 
-// Advance moves the clock by d, backwards if d is negative.
+// Advance moves the clock by d, backwards if d is negative, and wakes those
+// whose time has come.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.offset += d
+	c.sleepers = slices.DeleteFunc(c.sleepers, func(s *sleeper) bool {
+		due := !c.fixed.Add(c.offset).Before(s.until)
+		if due {
+			close(s.wake)
+		}
+		return due
+	})
+}
+
+// Sleep waits until a fixed clock was moved d further, however long that takes;
+// it returns the error of ctx if that ends sooner. On a clock that follows the
+// real time it waits in real time.
+func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
+	c.mu.Lock()
+	s := &sleeper{until: c.fixed.Add(c.offset + d), wake: make(chan struct{})}
+	switch {
+	case c.fixed.IsZero():
+		timer := time.AfterFunc(d, func() { close(s.wake) })
+		defer timer.Stop()
+	case d <= 0:
+		close(s.wake)
+	default:
+		c.sleepers = append(c.sleepers, s)
+		if c.changed != nil {
+			close(c.changed)
+			c.changed = nil
+		}
+	}
+	c.mu.Unlock()
+	select {
+	case <-s.wake:
+		return nil
+	case <-ctx.Done():
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sleepers = slices.DeleteFunc(c.sleepers, func(other *sleeper) bool { return other == s })
+	return ctx.Err()
+}
+
+// AwaitSleepers waits until n sleep on a fixed clock.
+func (c *Clock) AwaitSleepers(n int) {
+	for {
+		c.mu.Lock()
+		if len(c.sleepers) >= n {
+			c.mu.Unlock()
+			return
+		}
+		if c.changed == nil {
+			c.changed = make(chan struct{})
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		<-changed
+	}
 }

@@ -1,6 +1,7 @@
 package canvastest
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"slices"
@@ -124,8 +125,54 @@ func TestClock(t *testing.T) {
 	}
 	running := NewClock()
 	running.Advance(-time.Hour)
-	if d := time.Since(running.Now()); d < time.Hour || d > time.Hour+time.Minute {
-		t.Errorf("running is %v behind", d)
+	before := time.Now()
+	got := running.Now().Add(time.Hour)
+	if after := time.Now(); got.Before(before) || got.After(after) {
+		t.Errorf("running says %v between %v and %v", got, before, after)
+	}
+	if err := running.Sleep(t.Context(), time.Nanosecond); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSleepersOfAFixedClock(t *testing.T) {
+	t.Parallel()
+	c := NewFixedClock(testDay)
+	if err := c.Sleep(t.Context(), 0); err != nil {
+		t.Error(err)
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	woken := make(chan string)
+	sleep := func(ctx context.Context, name string, d time.Duration) {
+		go func() {
+			if err := c.Sleep(ctx, d); err != nil {
+				name += ": " + err.Error()
+			}
+			woken <- name
+		}()
+	}
+	sleep(t.Context(), "a minute", time.Minute)
+	sleep(t.Context(), "an hour", time.Hour)
+	sleep(ctx, "left", time.Hour)
+	c.AwaitSleepers(3)
+	leave()
+	if got := <-woken; got != "left: context canceled" {
+		t.Errorf("woken: %s", got)
+	}
+	c.Advance(time.Minute - 1)
+	c.Advance(1)
+	if got := <-woken; got != "a minute" {
+		t.Errorf("woken: %s", got)
+	}
+	sleep(t.Context(), "two hours", 2*time.Hour)
+	c.AwaitSleepers(2)
+	c.Advance(time.Hour)
+	if got := <-woken; got != "an hour" {
+		t.Errorf("woken: %s", got)
+	}
+	c.Advance(time.Hour)
+	if got := <-woken; got != "two hours" {
+		t.Errorf("woken: %s", got)
 	}
 }
 
