@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,6 +35,8 @@ type oauthRig struct {
 	oauth    canvastest.OAuthClient
 	replicas []*app.App
 	platform store.Platform
+	// byClock: whoever waits for another's turn sleeps until the clock is moved.
+	byClock atomic.Bool
 }
 
 const exchange = "/login/oauth2/token"
@@ -50,12 +53,19 @@ func eachOAuthRig(t *testing.T, test func(r *oauthRig)) {
 		cfg := settings(t)
 		cfg.Database, cfg.MasterKeyFile = secret.New(url), key
 		for range 2 {
-			r.replicas = append(r.replicas, start(t, cfg, app.Options{Now: r.clock.Now}))
+			r.replicas = append(r.replicas, start(t, cfg, app.Options{Now: r.clock.Now, Sleep: r.sleep}))
 		}
 		r.oauth = r.cv.World().AddOAuthClient("service", "Tokendesk")
 		r.register("first term")
 		test(r)
 	})
+}
+
+func (r *oauthRig) sleep(ctx context.Context, d time.Duration) error {
+	if r.byClock.Load() {
+		return r.clock.Sleep(ctx, d)
+	}
+	return canvastest.NewClock().Sleep(ctx, d)
 }
 
 func (r *oauthRig) register(reason string) {
@@ -116,7 +126,12 @@ func TestReplicasExchangeOnceForAll(t *testing.T) {
 			if n := r.exchanges(); n != round {
 				r.t.Fatalf("%d exchanges for %d hours of 32 calls at once", n, round)
 			}
-			r.clock.Advance(59 * time.Minute)
+			// Canvas gives an hour; the last two minutes of it are not used.
+			r.clock.Advance(58*time.Minute - time.Microsecond)
+			if err := errors.Join(r.storm(1)...); err != nil || r.exchanges() != round {
+				r.t.Errorf("before its last minutes: %v, %d exchanges", err, r.exchanges())
+			}
+			r.clock.Advance(time.Microsecond)
 		}
 		if state := r.state(); len(state.Access) == 0 || !state.LeasedUntil.IsZero() || !state.RefusedAt.IsZero() {
 			r.t.Errorf("shared: %+v", state)
@@ -140,14 +155,23 @@ func TestAReplicaThatDiesInItsTurnIsWaitedForAndNoLonger(t *testing.T) {
 		if err := lease("xch_second"); !errors.Is(err, access.ErrConflict) {
 			r.t.Errorf("a second turn at once: %v", err)
 		}
-		soon, cancel := context.WithTimeout(r.t.Context(), 200*time.Millisecond)
-		defer cancel()
-		if err := r.call(soon, 1); canvas.KindOf(err) != canvas.Unreachable || r.exchanges() != 0 {
+		r.byClock.Store(true)
+		waits := make(chan error)
+		ctx, leave := context.WithCancel(r.t.Context())
+		go func() { waits <- r.call(ctx, 1) }()
+		r.clock.AwaitSleepers(1)
+		leave()
+		if err := <-waits; canvas.KindOf(err) != canvas.Unreachable || r.exchanges() != 0 {
 			r.t.Errorf("in somebody else's turn: %v, %d exchanges", err, r.exchanges())
 		}
-		waits := make(chan error)
 		go func() { waits <- r.call(r.t.Context(), 1) }()
-		r.clock.Advance(16 * time.Second)
+		r.clock.AwaitSleepers(1)
+		r.clock.Advance(15*time.Second - time.Millisecond)
+		r.clock.AwaitSleepers(1) // it looked, and waits on
+		if n := r.exchanges(); n != 0 {
+			r.t.Errorf("%d exchanges in somebody else's turn", n)
+		}
+		r.clock.Advance(50 * time.Millisecond)
 		if err := <-waits; err != nil || r.exchanges() != 1 {
 			r.t.Errorf("after the dead one's turn: %v, %d exchanges", err, r.exchanges())
 		}
@@ -218,10 +242,16 @@ func TestARefusedRefreshTokenIsSaidPlainlyAndNotTriedInAStorm(t *testing.T) {
 		if r.state().RefusedAt.IsZero() {
 			r.t.Error("nobody can be told")
 		}
+		for after, want := range []int{1, 2} { // a minute's rest
+			r.clock.Advance([]time.Duration{time.Minute - time.Microsecond, time.Microsecond}[after])
+			if err := r.call(r.t.Context(), 1); canvas.KindOf(err) != canvas.Unauthenticated || r.exchanges() != want {
+				r.t.Errorf("look %d: %v, %d exchanges, want %d", after, err, r.exchanges(), want)
+			}
+		}
 		// A new credential begins anew, at once.
 		r.oauth = r.cv.World().AddOAuthClient("service", "Tokendesk")
 		r.register("the consent was given again")
-		if err := errors.Join(r.storm(4)...); err != nil || r.exchanges() != 2 {
+		if err := errors.Join(r.storm(4)...); err != nil || r.exchanges() != 3 {
 			r.t.Errorf("with a new credential: %v, %d exchanges", err, r.exchanges())
 		}
 		if !r.state().RefusedAt.IsZero() {
@@ -230,24 +260,46 @@ func TestARefusedRefreshTokenIsSaidPlainlyAndNotTriedInAStorm(t *testing.T) {
 	})
 }
 
+// arriving is a context that tells when somebody begins to wait for its end.
+type arriving struct {
+	context.Context
+	arrived func()
+}
+
+func (c arriving) Done() <-chan struct{} {
+	c.arrived()
+	return c.Context.Done()
+}
+
 func TestAFailingExchangeIsOneForAllWhoWait(t *testing.T) {
 	eachOAuthRig(t, func(r *oauthRig) {
-		gate := make(chan struct{})
-		undo := r.cv.Fail(canvastest.Fault{Route: exchange, Status: http.StatusBadGateway, Gate: gate, Times: -1})
+		const callers = 16
+		gate, asked := make(chan struct{}), make(chan struct{}, 1)
+		undo := r.cv.Fail(canvastest.Fault{Route: exchange, Status: http.StatusBadGateway, Gate: gate, Times: -1, Hit: func() {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+		}})
 		errs := make(chan error)
-		for range 16 {
-			go func() { errs <- r.call(r.t.Context(), 0) }()
+		var waiting sync.WaitGroup
+		waiting.Add(callers)
+		for range callers {
+			ctx := arriving{r.t.Context(), sync.OnceFunc(waiting.Done)}
+			go func() { errs <- r.call(ctx, 0) }()
 		}
-		for r.exchanges() == 0 { // all of them wait for the first
-			time.Sleep(time.Millisecond)
+		waiting.Wait() // all of them are at the door, and the first has asked
+		<-asked
+		if until := r.state().LeasedUntil; !until.Equal(r.clock.Now().Add(15 * time.Second)) {
+			r.t.Errorf("the turn is taken until %v", until)
 		}
 		close(gate)
-		for range 16 {
+		for range callers {
 			if err := <-errs; canvas.KindOf(err) != canvas.Server {
 				r.t.Errorf("a failing Canvas: %v", err)
 			}
 		}
-		if n := r.exchanges(); n > 2 { // a call that came after the answer asks again
+		if n := r.exchanges(); n != 1 {
 			r.t.Errorf("%d exchanges", n)
 		}
 		undo()
@@ -288,6 +340,42 @@ func TestAnAccessTokenThatEndedEarlyIsReplaced(t *testing.T) {
 		}
 		if !r.state().RefusedAt.IsZero() {
 			r.t.Error("the admins are told of a credential that works")
+		}
+	})
+}
+
+// An access token that was just had and is refused all the same is not too old:
+// another would do no better, so none is asked for, and the admins are told.
+func TestAFreshAccessTokenThatCanvasRefusesIsKept(t *testing.T) {
+	eachOAuthRig(t, func(r *oauthRig) {
+		if err := r.call(r.t.Context(), 0); err != nil {
+			r.t.Fatal(err)
+		}
+		for _, token := range r.cv.World().Tokens("service") {
+			if token.AppName == "Tokendesk" {
+				r.cv.World().DeleteTokenBehind(token.ID)
+			}
+		}
+		refused := func(when string) {
+			r.t.Helper()
+			if err := r.call(r.t.Context(), 0); canvas.KindOf(err) != canvas.Unauthenticated || r.exchanges() != 1 {
+				r.t.Errorf("%s: %v, %d exchanges", when, err, r.exchanges())
+			}
+		}
+		refused("at once")
+		since := r.clock.Now()
+		r.clock.Advance(time.Minute - time.Microsecond)
+		refused("just within a minute")
+		if got := r.state(); !got.RefusedAt.Equal(since) {
+			r.t.Errorf("refused since %v, want %v", got.RefusedAt, since)
+		}
+		r.clock.Advance(time.Microsecond)
+		refused("after a minute, when it is dropped")
+		if err := r.call(r.t.Context(), 0); err != nil || r.exchanges() != 2 {
+			r.t.Errorf("afterwards: %v, %d exchanges", err, r.exchanges())
+		}
+		if got := r.state(); !got.RefusedAt.IsZero() {
+			r.t.Errorf("it is called refused still: %+v", got)
 		}
 	})
 }
