@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,6 +16,8 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
 )
 
 // desk is an operator's shell with an empty folder for the database.
@@ -270,13 +274,18 @@ func TestPlatformWithOAuth(t *testing.T) {
 
 // buffer is what a running program writes.
 type buffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
+	mu      sync.Mutex
+	b       bytes.Buffer
+	changed chan struct{} // closed by the next write; nil if nobody waits
 }
 
 func (b *buffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.changed != nil {
+		close(b.changed)
+		b.changed = nil
+	}
 	return b.b.Write(p)
 }
 
@@ -286,36 +295,82 @@ func (b *buffer) String() string {
 	return b.b.String()
 }
 
-// listening waits for the line that says where the program listens.
-func (b *buffer) listening(t *testing.T, ended <-chan int) string {
+// entry is what tests read of a line of the log.
+type entry struct{ Msg, Listen, Kind string }
+
+// await waits for a line of the log, however long the program takes.
+func (b *buffer) await(t *testing.T, ended <-chan int, is func(entry) bool) entry {
 	t.Helper()
-	for range 500 {
-		for line := range strings.Lines(b.String()) {
-			var l struct{ Msg, Listen string }
-			if json.Unmarshal([]byte(line), &l) == nil && l.Msg == "serving" {
-				return l.Listen
+	for {
+		b.mu.Lock()
+		said := b.b.String()
+		if b.changed == nil {
+			b.changed = make(chan struct{})
+		}
+		changed := b.changed
+		b.mu.Unlock()
+		for line := range strings.Lines(said) {
+			var e entry
+			if json.Unmarshal([]byte(line), &e) == nil && is(e) {
+				return e
 			}
 		}
 		select {
 		case code := <-ended:
 			t.Fatalf("the program ended with %d: %s", code, b)
-		case <-time.After(20 * time.Millisecond):
+		case <-changed:
 		}
 	}
-	t.Fatalf("the program does not listen: %s", b)
-	return ""
 }
+
+// probe leaves work that no program knows: a worker that finds it says so. The
+// returned function tells how often one has tried.
+func (d *desk) probe() (tries func() int) {
+	d.t.Helper()
+	open := func(do func(st *store.Store) error) {
+		d.t.Helper()
+		st, err := store.Open(d.t.Context(), "sqlite:"+filepath.Join(d.dir, "t.db"), store.Options{})
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if err := errors.Join(do(st), st.Close()); err != nil {
+			d.t.Fatal(err)
+		}
+	}
+	open(func(st *store.Store) error {
+		return st.InsertJob(d.t.Context(), jobs.Insert{Kind: "probe", Key: "1", RunAt: time.Now().AddDate(-1, 0, 0)})
+	})
+	return func() (n int) {
+		d.t.Helper()
+		open(func(st *store.Store) error {
+			all, err := st.ClaimJobs(d.t.Context(), "test", time.Now().AddDate(1, 0, 0), time.Minute, 100)
+			for _, j := range all {
+				if j.Kind == "probe" {
+					n = j.Attempt - 1
+				}
+			}
+			return err
+		})
+		return n
+	}
+}
+
+func failedProbe(e entry) bool { return e.Msg == "job failed" && e.Kind == "probe" }
 
 func TestServe(t *testing.T) {
 	for _, part := range []string{"", "web"} {
 		d := newDesk(t)
 		d.fine("migrate")
+		tries := d.probe()
 		ctx, stop := context.WithCancel(t.Context())
 		var out bytes.Buffer
 		errs := &buffer{}
 		ended := make(chan int, 1)
 		go func() { ended <- run(ctx, []string{"serve", "-only", part}, d.env, nil, &out, errs) }()
-		at := errs.listening(t, ended)
+		at := errs.await(t, ended, func(e entry) bool { return e.Msg == "serving" }).Listen
+		if part == "" {
+			errs.await(t, ended, failedProbe)
+		}
 		for _, path := range []string{"/healthz", "/readyz", "/lti/jwks.json", "/lti/config.json"} {
 			res, err := http.Get("http://" + at + path)
 			if err != nil {
@@ -330,19 +385,41 @@ func TestServe(t *testing.T) {
 		if code := <-ended; code != exitFine || out.Len() > 0 || !strings.Contains(errs.String(), `"stopped"`) {
 			t.Errorf("exit %d, out %q, log %s", code, out.String(), errs)
 		}
+		if n := tries(); (n > 0) != (part == "") {
+			t.Errorf("-only %q tried the work %d times", part, n)
+		}
 		if out := d.fine("keys", "list"); !strings.Contains(out, "  signs") {
 			t.Errorf("keys: %q", out)
 		}
 	}
 }
 
+// A worker works, and leaves the address to whoever has it.
 func TestServeWorkerDoesNotListen(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = taken.Close() }()
 	d := newDesk(t)
+	d.env[len(d.env)-1] = "TOKENDESK_LISTEN=" + taken.Addr().String()
 	d.fine("migrate")
-	ctx, stop := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	tries := d.probe()
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	errs := &buffer{}
-	if code := run(ctx, []string{"serve", "-only", "worker"}, d.env, nil, io.Discard, errs); code != exitFine || strings.Contains(errs.String(), `"serving"`) {
-		t.Errorf("exit %d: %s", code, errs)
+	log, ended := &buffer{}, make(chan int, 1)
+	go func() { ended <- run(ctx, []string{"serve", "-only", "worker"}, d.env, nil, io.Discard, log) }()
+	log.await(t, ended, failedProbe)
+	stop()
+	if code := <-ended; code != exitFine || strings.Contains(log.String(), `"serving"`) {
+		t.Errorf("exit %d: %s", code, log)
+	}
+	if n := tries(); n == 0 {
+		t.Error("it did not work")
+	}
+	// The address is taken indeed.
+	var errs bytes.Buffer
+	if code := run(t.Context(), []string{"serve", "-only", "web"}, d.env, nil, io.Discard, &errs); code != exitFailure || !strings.Contains(errs.String(), "listen") {
+		t.Errorf("the web part on a taken address: exit %d: %s", code, errs.String())
 	}
 }
