@@ -14,7 +14,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 )
 
 func TestWrongUsageIsRefused(t *testing.T) {
@@ -53,13 +52,18 @@ func TestTakenAddressIsToldPlainly(t *testing.T) {
 
 // said is what the program printed so far.
 type said struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
+	mu      sync.Mutex
+	buf     bytes.Buffer
+	changed chan struct{} // closed by the next write; nil if nobody waits
 }
 
 func (s *said) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
+	}
 	return s.buf.Write(p)
 }
 
@@ -69,19 +73,28 @@ func (s *said) String() string {
 	return s.buf.String()
 }
 
-// await waits until the program has printed something that matches.
-func (s *said) await(t *testing.T, pattern string) []string {
+// await waits until the program has printed something that matches, however
+// long that takes.
+func (s *said) await(t *testing.T, ended <-chan error, pattern string) []string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
-	deadline := time.Now().Add(10 * time.Second)
-	for time.Now().Before(deadline) {
-		if m := re.FindStringSubmatch(s.String()); m != nil {
+	for {
+		s.mu.Lock()
+		m := re.FindStringSubmatch(s.buf.String())
+		if s.changed == nil {
+			s.changed = make(chan struct{})
+		}
+		changed := s.changed
+		s.mu.Unlock()
+		if m != nil {
 			return m
 		}
-		time.Sleep(5 * time.Millisecond)
+		select {
+		case err := <-ended:
+			t.Fatalf("it ended with %v and never printed %s, only %s", err, pattern, s)
+		case <-changed:
+		}
 	}
-	t.Fatalf("never printed %s, only %s", pattern, s.String())
-	return nil
 }
 
 func TestRunsInstallsTheToolAndStops(t *testing.T) {
@@ -101,11 +114,11 @@ func TestRunsInstallsTheToolAndStops(t *testing.T) {
 			"-listen", "127.0.0.1:0", "-manage-listen", "127.0.0.1:0", "-tool-url", tool.URL + "/", "-token-file", tokenFile, "-era", "E2",
 		}, out, io.Discard)
 	}()
-	canvas := out.await(t, `Canvas      (http://127\.0\.0\.1:\d+)`)[1]
+	canvas := out.await(t, ended, `Canvas      (http://127\.0\.0\.1:\d+)`)[1]
 	if !strings.Contains(out.String(), "STAND-IN CANVAS: not Canvas") {
 		t.Errorf("no banner in %s", out.String())
 	}
-	out.await(t, `-deployment-id \d+:[0-9a-f]{40}`)
+	out.await(t, ended, `-deployment-id \d+:[0-9a-f]{40}`)
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, canvas+"/login", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -126,12 +139,7 @@ func TestRunsInstallsTheToolAndStops(t *testing.T) {
 		t.Error("the token was printed")
 	}
 	stop()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("ended with %v", err)
-		}
-	case <-time.After(10 * time.Second):
-		t.Fatal("did not stop")
+	if err := <-ended; err != nil {
+		t.Errorf("ended with %v", err)
 	}
 }

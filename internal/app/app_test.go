@@ -97,13 +97,8 @@ func TestServeStopsGracefully(t *testing.T) {
 		t.Errorf("keys: %d %s", code, keys)
 	}
 	stop()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("Serve = %v", err)
-		}
-	case <-time.After(20 * time.Second):
-		t.Fatal("the program does not stop")
+	if err := <-ended; err != nil {
+		t.Errorf("Serve = %v", err)
 	}
 	// The same keys after a restart, and on another replica.
 	again := start(t, cfg, app.Options{})
@@ -437,33 +432,38 @@ func TestAuditExportVerifies(t *testing.T) {
 	}
 }
 
+// serving is told by the log where the metrics are served.
+type serving chan string
+
+func (s serving) Write(line []byte) (int, error) {
+	var entry struct{ Msg, Listen string }
+	if json.Unmarshal(line, &entry) == nil && entry.Msg == "serving metrics" {
+		s <- entry.Listen
+	}
+	return len(line), nil
+}
+
 func TestMetrics(t *testing.T) {
 	cfg := settings(t)
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.MetricsListen = free.Addr().String()
-	_ = free.Close()
-	a := start(t, cfg, app.Options{})
+	cfg.MetricsListen = "127.0.0.1:0"
+	serving := make(serving, 1)
+	a := start(t, cfg, app.Options{Log: slog.New(slog.NewJSONHandler(serving, nil))})
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx, app.Worker) }()
-	var body string
-	for range 100 {
-		res, err := http.Get("http://" + cfg.MetricsListen + "/metrics")
-		if err == nil {
-			b, _ := io.ReadAll(res.Body)
-			_ = res.Body.Close()
-			body = string(b)
-			break
-		}
-		select {
-		case err := <-ended:
-			t.Fatalf("the program ended: %v", err)
-		case <-time.After(20 * time.Millisecond):
-		}
+	var at string
+	select {
+	case at = <-serving:
+	case err := <-ended:
+		t.Fatalf("the program ended: %v", err)
 	}
+	res, err := http.Get("http://" + at + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	all, _ := io.ReadAll(res.Body)
+	body := string(all)
 	if !strings.Contains(body, "# TYPE go_goroutines gauge\ngo_goroutines ") || !strings.Contains(body, "go_gc_cycles_total ") {
 		t.Errorf("metrics: %q", body)
 	}

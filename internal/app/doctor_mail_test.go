@@ -44,7 +44,7 @@ func TestCheckMail(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := smtp.NewServer(&mailServer{t})
-	s.AllowInsecureAuth, s.Domain, s.ReadTimeout = true, "localhost", 5*time.Second
+	s.AllowInsecureAuth, s.Domain, s.ReadTimeout = true, "localhost", time.Minute
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })
 

@@ -67,6 +67,7 @@ func (a *App) Run(ctx context.Context, part Part) error {
 		if err != nil {
 			return fmt.Errorf("listen for metrics: %w", err)
 		}
+		a.Log.InfoContext(ctx, "serving metrics", "listen", l.Addr().String())
 		all.Go(func() error { return serve(ctx, l, metricsHandler(), a.Log) })
 	}
 	return all.Wait()

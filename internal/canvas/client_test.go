@@ -156,24 +156,32 @@ func TestUnclearAnswers(t *testing.T) {
 
 func TestATimeOutIsUnclearForWrites(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
-	s := always(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-	}))
-	t.Cleanup(func() { close(release) })
-	c := canvas.New(canvas.Config{BaseURL: s.URL, Credential: good, Timeout: 30 * time.Millisecond, Now: func() time.Time { return now }})
-	_, err := c.CreateToken(t.Context(), "42", "p", end)
-	wantKind(t, "write", err, canvas.Unclear)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("the time-out cannot be told: %v", err)
-	}
-	_, err = c.User(t.Context(), "42")
-	wantKind(t, "read", err, canvas.Unreachable)
-	if strings.Contains(err.Error(), "/users/42") {
-		t.Errorf("the error holds the address: %v", err)
+	silent := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection is not seen
+		<-r.Context().Done()
+	})
+	for timeout, want := range map[time.Duration]time.Duration{0: 15 * time.Second, 30 * time.Millisecond: 30 * time.Millisecond} {
+		inBubble(t, func() http.Handler { return silent }, func(ctx context.Context, transport *http.Transport) {
+			c := canvas.New(canvas.Config{BaseURL: "http://canvas.localhost", Credential: good, Timeout: timeout, HTTP: &http.Client{Transport: transport}})
+			began := time.Now()
+			_, err := c.CreateToken(ctx, "42", "p", began.AddDate(0, 0, 9))
+			wantKind(t, "write", err, canvas.Unclear)
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("the time-out cannot be told: %v", err)
+			}
+			if took := time.Since(began); took != want {
+				t.Errorf("a write was given up after %v, want %v", took, want)
+			}
+			began = time.Now()
+			_, err = c.User(ctx, "42")
+			wantKind(t, "read", err, canvas.Unreachable)
+			if strings.Contains(err.Error(), "/users/42") {
+				t.Errorf("the error holds the address: %v", err)
+			}
+			if took := time.Since(began); took != want {
+				t.Errorf("a read was given up after %v, want %v", took, want)
+			}
+		})
 	}
 }
 
