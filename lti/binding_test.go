@@ -240,7 +240,11 @@ func TestProofRequests(t *testing.T) {
 
 	login := br.login("lti_storage_target", frame)
 	page := br.launch(login, nil).proofPage(t)
-	b.wind(heldTTL + time.Second)
+	b.wind(5*time.Minute - 1)
+	br.prove(page, login.page.Value, login.page.Own, "ok", "Origin", b.server.URL).launched(t)
+	login = br.login("lti_storage_target", frame)
+	page = br.launch(login, nil).proofPage(t)
+	b.wind(5 * time.Minute)
 	br.prove(page, login.page.Value, "", "ok").refused(t, ReasonHeldUnknown)
 
 	login = br.login("lti_storage_target", frame)

@@ -133,12 +133,12 @@ func TestMaxAgeIsBounded(t *testing.T) {
 				t, s, k := in.T, in.server, in.keys
 				s.control = control
 				wantKey(t, k, "a", nil)
-				time.Sleep(want - time.Second)
+				time.Sleep(want - 1)
 				wantKey(t, k, "a", nil)
 				if s.count() != 1 {
 					t.Fatalf("%d fetches before %v", s.count(), want)
 				}
-				time.Sleep(2 * time.Second)
+				time.Sleep(1)
 				wantKey(t, k, "a", nil)
 				if s.count() != 2 {
 					t.Fatalf("%d fetches after %v", s.count(), want)
@@ -146,6 +146,35 @@ func TestMaxAgeIsBounded(t *testing.T) {
 			})
 		})
 	}
+}
+
+// How long callers wait for a fetch, how soon another may follow, and how long
+// a set that cannot be fetched anew is used.
+func TestTheTimesOfAKeySet(t *testing.T) {
+	inBubble(t, func(in bubble) {
+		t, s, k := in.T, in.server, in.keys
+		wantKey(t, k, "a", nil) // for an hour
+		ask := func(what, id string, want error, waits time.Duration, fetches int) {
+			t.Helper()
+			begin := time.Now()
+			wantKey(t, k, id, want)
+			synctest.Wait() // a fetch that nobody waits for has begun
+			if waited := time.Since(begin); waited != waits || s.count() != fetches {
+				t.Errorf("%s: it waited %v, want %v; %d fetches, want %d", what, waited, waits, s.count(), fetches)
+			}
+		}
+		ask("within the interval", "b", ErrKeyUnknown, 5*time.Second, 2)
+		s.change(func(s *keyServer) { s.delay = time.Hour })
+		time.Sleep(time.Hour - 1)
+		ask("until it is over", "a", nil, 0, 2)
+		time.Sleep(1)
+		ask("the platform hangs", "a", nil, 5*time.Second, 3)
+		ask("it is known to hang", "a", nil, 0, 4)
+		time.Sleep(7*24*time.Hour - 5*time.Second - 1)
+		ask("a week after it was over", "a", nil, 0, 5)
+		time.Sleep(6 * time.Second)
+		ask("and later", "a", ErrKeySetUnavailable, 5*time.Second, 6)
+	})
 }
 
 func TestANewKeyIsFoundAtOnce(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLoginSendsTheBrowserToTheRegisteredEndpoint(t *testing.T) {
@@ -193,7 +194,7 @@ func TestLoginsThatWaitAreBounded(t *testing.T) {
 		br.login()
 	}
 	br.post("/lti/login", br.loginParams()).refused(t, ReasonBusy)
-	b.wind(stateTTL)
+	b.wind(10 * time.Minute)
 	if n, err := b.store.PurgeStates(t.Context(), b.now()); n != 3 || err != nil {
 		t.Fatalf("purged %d, %v", n, err)
 	}

@@ -155,12 +155,13 @@ type bench struct {
 	server *httptest.Server
 	log    *lockedBuffer
 	reg    Registration
-	clock  atomic.Int64 // offset from real time
+	start  time.Time    // of a whole second
+	clock  atomic.Int64 // how far the clock was wound since; it stands still otherwise
 	asked  atomic.Int32 // calls of Launched
 }
 
 // now is the tool's clock.
-func (b *bench) now() time.Time { return time.Now().Add(time.Duration(b.clock.Load())) }
+func (b *bench) now() time.Time { return b.start.Add(time.Duration(b.clock.Load())) }
 
 func (b *bench) wind(d time.Duration) { b.clock.Add(int64(d)) }
 
@@ -172,7 +173,7 @@ type shownRefusal struct {
 
 func newBench(tb testing.TB) *bench {
 	tb.Helper()
-	b := &bench{platform: newPlatform(tb), log: &lockedBuffer{}}
+	b := &bench{platform: newPlatform(tb), log: &lockedBuffer{}, start: time.Now().Truncate(time.Second)}
 	mux := http.NewServeMux()
 	b.server = httptest.NewTLSServer(mux)
 	tb.Cleanup(b.server.Close)

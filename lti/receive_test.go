@@ -97,7 +97,10 @@ func TestAnExpiredLoginIsRefused(t *testing.T) {
 	b := newBench(t)
 	br := b.browser(t)
 	login := br.login()
-	b.wind(stateTTL + time.Second)
+	b.wind(10*time.Minute - 1)
+	br.launch(login, nil).launched(t)
+	login = br.login()
+	b.wind(10 * time.Minute)
 	r := br.launch(login, nil)
 	r.refused(t, ReasonStateExpired)
 	if !r.refusal.CanRetryInNewTab || r.refusal.RelaunchURL == "" {

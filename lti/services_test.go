@@ -185,7 +185,11 @@ func TestServiceTokensAreKept(t *testing.T) {
 	if _, err := tokens.Token(t.Context(), reg, ScopeNamesRoles); err != nil || s.tokens.Load() != 2 {
 		t.Fatalf("%d requests, %v", s.tokens.Load(), err)
 	}
-	clock.Store(int64(59*time.Minute + 30*time.Second))
+	clock.Store(int64(59*time.Minute - 1))
+	if _, err := tokens.Token(t.Context(), reg, ScopeNamesRoles); err != nil || s.tokens.Load() != 2 {
+		t.Fatalf("more than a minute before expiry: %d requests, %v", s.tokens.Load(), err)
+	}
+	clock.Store(int64(59 * time.Minute))
 	if _, err := tokens.Token(t.Context(), reg, ScopeNamesRoles); err != nil || s.tokens.Load() != 3 {
 		t.Fatalf("shortly before expiry: %d requests, %v", s.tokens.Load(), err)
 	}

@@ -52,6 +52,10 @@ func TestBadLaunches(t *testing.T) {
 		"7 iat is missing":                      {del("iat"), ReasonIssuedAt},
 		"7 iat is in the future":                {set("iat", now.Unix()+180), ReasonIssuedAt},
 		"7 iat is twelve minutes old":           {set("iat", now.Unix()-12*60), ReasonIssuedAt},
+		"7 the token expired a minute ago":      {func(c map[string]any) { c["exp"], c["iat"] = now.Unix()-60, now.Unix()-300 }, ReasonExpired},
+		"7 iat is more than a minute ahead":     {set("iat", now.Unix()+61), ReasonIssuedAt},
+		"7 iat is more than eleven minutes old": {set("iat", now.Unix()-11*60-1), ReasonIssuedAt},
+		"nbf is more than a minute ahead":       {set("nbf", now.Unix()+61), ReasonNotBefore},
 		"7 iat is after exp":                    {func(c map[string]any) { c["iat"], c["exp"] = now.Unix()+30, now.Unix() }, ReasonIssuedAt},
 		"7 iat is a list":                       {set("iat", []any{now.Unix()}), ReasonClaims},
 		"nbf is in the future":                  {set("nbf", now.Unix()+180), ReasonNotBefore},
@@ -329,19 +333,19 @@ func TestGoodLaunches(t *testing.T) {
 			func(string) func(map[string]any) { return set("https://www.instructure.com/placement", nil) },
 			func(string) check { return func(l Launch) bool { return l.Placement == "" } },
 		},
-		"a token ten minutes old": {
-			func(string) func(map[string]any) { return set("iat", b.now().Add(-10*time.Minute).Unix()) },
+		"a token eleven minutes old": {
+			func(string) func(map[string]any) { return set("iat", b.now().Add(-11*time.Minute).Unix()) },
 			func(string) check { return anything },
 		},
-		"a token that expired half a minute ago": {
+		"a token that expired 59 seconds ago": {
 			func(string) func(map[string]any) {
-				return func(c map[string]any) { c["iat"], c["exp"] = b.now().Unix()-60, b.now().Unix()-30 }
+				return func(c map[string]any) { c["iat"], c["exp"] = b.now().Unix()-60, b.now().Unix()-59 }
 			},
 			func(string) check { return anything },
 		},
-		"a platform clock half a minute fast": {
+		"a platform clock a minute fast": {
 			func(string) func(map[string]any) {
-				return func(c map[string]any) { c["iat"], c["nbf"] = b.now().Unix()+30, b.now().Unix()+30 }
+				return func(c map[string]any) { c["iat"], c["nbf"] = b.now().Unix()+60, b.now().Unix()+60 }
 			},
 			func(string) check { return anything },
 		},

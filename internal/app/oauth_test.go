@@ -318,19 +318,18 @@ func TestAFailingExchangeIsOneForAllWhoWait(t *testing.T) {
 
 func TestAnAccessTokenThatEndedEarlyIsReplaced(t *testing.T) {
 	eachOAuthRig(t, func(r *oauthRig) {
-		if err := r.call(r.t.Context(), 0); err != nil {
-			r.t.Fatal(err)
-		}
-		r.clock.Advance(10 * time.Minute)
-		for _, token := range r.cv.World().Tokens("service") {
-			if token.AppName == "Tokendesk" {
-				r.cv.World().DeleteTokenBehind(token.ID)
+		for i := range 2 {
+			if err := r.call(r.t.Context(), i); err != nil {
+				r.t.Fatal(err)
 			}
 		}
-		if err := r.call(r.t.Context(), 0); canvas.KindOf(err) != canvas.Unauthenticated {
-			r.t.Errorf("a token that is gone: %v", err)
-		}
+		r.clock.Advance(10 * time.Minute)
+		r.deleteAccess()
+		// Both replicas have it, and the second must not drop what the first got anew.
 		for i := range 2 {
+			if err := r.call(r.t.Context(), i); canvas.KindOf(err) != canvas.Unauthenticated {
+				r.t.Errorf("replica %d, a token that is gone: %v", i, err)
+			}
 			if err := r.call(r.t.Context(), i); err != nil {
 				r.t.Errorf("replica %d, afterwards: %v", i, err)
 			}
@@ -344,6 +343,74 @@ func TestAnAccessTokenThatEndedEarlyIsReplaced(t *testing.T) {
 	})
 }
 
+// deleteAccess deletes, in Canvas, every access token that it gave.
+func (r *oauthRig) deleteAccess() {
+	for _, token := range r.cv.World().Tokens("service") {
+		if token.AppName == "Tokendesk" {
+			r.cv.World().DeleteTokenBehind(token.ID)
+		}
+	}
+}
+
+// What Canvas says of an access token's life is believed within reason.
+func TestTheLifeOfAnAccessToken(t *testing.T) {
+	eachOAuthRig(t, func(r *oauthRig) {
+		_, value := r.cv.World().SeedToken("service", canvastest.TokenSpec{Purpose: "x"})
+		const margin = 2 * time.Minute
+		for i, tc := range []struct {
+			says string
+			want time.Duration
+		}{
+			{`,"expires_in":3600`, time.Hour},
+			{`,"expires_in":600`, 10 * time.Minute},
+			{``, time.Hour},
+			{`,"expires_in":-5`, time.Hour},
+			{`,"expires_in":120`, time.Hour},
+			{`,"expires_in":121`, 121 * time.Second},
+			{`,"expires_in":86400`, 24 * time.Hour},
+			{`,"expires_in":86401`, time.Hour},
+		} {
+			r.cv.Fail(canvastest.Fault{Route: exchange, Status: http.StatusOK, Body: `{"access_token":"` + value + `"` + tc.says + `}`})
+			if err := r.call(r.t.Context(), i%2); err != nil || r.exchanges() != i+1 {
+				r.t.Fatalf("%s: %v, %d exchanges", tc.says, err, r.exchanges())
+			}
+			if got, want := r.state().AccessUntil, r.clock.Now().Add(tc.want-margin); !got.Equal(want) {
+				r.t.Errorf("%s: used until %v, want %v", tc.says, got, want)
+			}
+			r.clock.Advance(tc.want - margin)
+		}
+	})
+}
+
+// Where Canvas refuses the refresh token that it gave last, the one that the
+// operator stored is tried.
+func TestTheStoredRefreshTokenIsTheLastResort(t *testing.T) {
+	eachOAuthRig(t, func(r *oauthRig) {
+		bad := r.replicas[0].Box.Seal([]byte("1~nobodyknowsthisrefreshtoken"), "platform/"+r.platform.ID+"/refresh-token")
+		err := r.replicas[0].Store.InTx(r.t.Context(), func(tx *store.Tx) error {
+			now := r.clock.Now()
+			state, err := tx.LeaseCredential(r.platform, "xch_test", now, now.Add(time.Second))
+			if err != nil {
+				return err
+			}
+			state.Refresh = bad
+			return tx.SettleCredential(r.platform, "xch_test", state)
+		})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if err := r.call(r.t.Context(), 0); err != nil || r.exchanges() != 2 {
+			r.t.Errorf("%v, %d exchanges, want one by each", err, r.exchanges())
+		}
+		// A Canvas that fails has refused nothing.
+		r.clock.Advance(time.Hour)
+		r.cv.Fail(canvastest.Fault{Route: exchange, Status: http.StatusBadGateway})
+		if err := r.call(r.t.Context(), 0); canvas.KindOf(err) != canvas.Server || r.exchanges() != 3 {
+			r.t.Errorf("while Canvas fails: %v, %d exchanges", err, r.exchanges())
+		}
+	})
+}
+
 // An access token that was just had and is refused all the same is not too old:
 // another would do no better, so none is asked for, and the admins are told.
 func TestAFreshAccessTokenThatCanvasRefusesIsKept(t *testing.T) {
@@ -351,11 +418,7 @@ func TestAFreshAccessTokenThatCanvasRefusesIsKept(t *testing.T) {
 		if err := r.call(r.t.Context(), 0); err != nil {
 			r.t.Fatal(err)
 		}
-		for _, token := range r.cv.World().Tokens("service") {
-			if token.AppName == "Tokendesk" {
-				r.cv.World().DeleteTokenBehind(token.ID)
-			}
-		}
+		r.deleteAccess()
 		refused := func(when string) {
 			r.t.Helper()
 			if err := r.call(r.t.Context(), 0); canvas.KindOf(err) != canvas.Unauthenticated || r.exchanges() != 1 {

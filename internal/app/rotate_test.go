@@ -49,7 +49,7 @@ func tenants(t *testing.T, st *store.Store, ids ...access.TenantID) {
 	t.Helper()
 	err := st.InTx(t.Context(), func(tx *store.Tx) error {
 		for _, id := range ids {
-			if err := tx.CreateTenant(store.Tenant{ID: id, Name: string(id), Version: 1, CreatedAt: time.Now()}); err != nil {
+			if err := tx.CreateTenant(store.Tenant{ID: id, Name: string(id), Version: 1, CreatedAt: newHandClock().at}); err != nil {
 				return err
 			}
 		}
@@ -270,5 +270,90 @@ func TestClockBehindTheFirstKey(t *testing.T) {
 	first := signs(t, replica(st, ahead))
 	if got := signs(t, replica(st, behind)); got != first {
 		t.Errorf("%s signs, want %s", got, first)
+	}
+}
+
+// The life of one key to the microsecond: it signs for 90 days, and half an hour
+// more until its successor does; it is published for two hours after that, and
+// kept for 30 days.
+func TestTheLifeOfAKey(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		const day = 24 * time.Hour
+		c := newHandClock()
+		born := c.now()
+		at := func(after time.Duration) *App { // a replica that starts then, so that it has read nothing before
+			c.advance(born.Add(after).Sub(c.now()))
+			return replica(st, c)
+		}
+		upkeep := func(a *App) (rows int) {
+			t.Helper()
+			if err := a.upkeep(t.Context(), jobs.Job{}); err != nil {
+				t.Fatal(err)
+			}
+			all, err := a.keys.read(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return len(all)
+		}
+		first := signs(t, at(0))
+		if n := upkeep(at(90*day - time.Microsecond)); n != 1 {
+			t.Fatalf("%d keys before 90 days are over", n)
+		}
+		if n := upkeep(at(90 * day)); n != 2 {
+			t.Fatalf("%d keys after 90 days", n)
+		}
+		rows, err := at(90 * day).keys.read(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, _ := unended(rows)
+		for _, want := range []struct {
+			after     time.Duration
+			signs     string
+			published []string
+		}{
+			{90 * day, first, []string{first, next.ID}},
+			{90*day + 30*time.Minute - time.Microsecond, first, []string{first, next.ID}},
+			{90*day + 30*time.Minute, next.ID, []string{first, next.ID}},
+			{90*day + 150*time.Minute - time.Microsecond, next.ID, []string{first, next.ID}},
+			{90*day + 150*time.Minute, next.ID, []string{next.ID}},
+		} {
+			a := at(want.after)
+			got := published(t, a)
+			slices.Sort(got)
+			slices.Sort(want.published)
+			if key := signs(t, a); key != want.signs || !slices.Equal(got, want.published) {
+				t.Errorf("after %v: %s signs, want %s; published %v, want %v", want.after, key, want.signs, got, want.published)
+			}
+		}
+		ended := 90*day + 150*time.Minute
+		if n := upkeep(at(ended + 30*day)); n != 2 {
+			t.Errorf("%d keys 30 days after the first one ended", n)
+		}
+		if n := upkeep(at(ended + 30*day + time.Microsecond)); n != 1 {
+			t.Errorf("%d keys later than that", n)
+		}
+	})
+}
+
+// A replica goes on with what it has read for a minute, and no longer.
+func TestAReplicaReadsItsKeysEveryMinute(t *testing.T) {
+	t.Parallel()
+	st, c := storetest.Open(t), newHandClock()
+	one, other := replica(st, c), replica(st, c)
+	first := signs(t, one)
+	r, err := other.RotateKeys(t.Context(), "operator:kim", "drill")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.advance(time.Minute - time.Microsecond)
+	if got := published(t, one); !slices.Equal(got, []string{first}) {
+		t.Errorf("within a minute: %v", got)
+	}
+	c.advance(time.Microsecond)
+	if got := published(t, one); len(got) != 2 || !slices.Contains(got, r.New.ID) {
+		t.Errorf("after a minute: %v", got)
 	}
 }
