@@ -159,15 +159,15 @@ func TestAReplicaThatDiesInItsTurnIsWaitedForAndNoLonger(t *testing.T) {
 		waits := make(chan error)
 		ctx, leave := context.WithCancel(r.t.Context())
 		go func() { waits <- r.call(ctx, 1) }()
-		r.clock.AwaitSleepers(1)
+		r.clock.AwaitSleepers(r.t, 1)
 		leave()
 		if err := <-waits; canvas.KindOf(err) != canvas.Unreachable || r.exchanges() != 0 {
 			r.t.Errorf("in somebody else's turn: %v, %d exchanges", err, r.exchanges())
 		}
 		go func() { waits <- r.call(r.t.Context(), 1) }()
-		r.clock.AwaitSleepers(1)
+		r.clock.AwaitSleepers(r.t, 1)
 		r.clock.Advance(15*time.Second - time.Millisecond)
-		r.clock.AwaitSleepers(1) // it looked, and waits on
+		r.clock.AwaitSleepers(r.t, 1) // it looked, and waits on
 		if n := r.exchanges(); n != 0 {
 			r.t.Errorf("%d exchanges in somebody else's turn", n)
 		}

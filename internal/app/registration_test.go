@@ -15,6 +15,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -286,6 +287,12 @@ func TestRegistrationIsOnce(t *testing.T) {
 		if n := s.cv.Count(http.MethodPost, registrationRoute); won != 1 || n != 1 || len(s.platforms()) != 1 {
 			s.t.Errorf("%d visits succeeded, Canvas was asked %d times, %d platforms", won, n, len(s.platforms()))
 		}
+		// The invite is at its end, and its credential is the platform's alone.
+		storetest.DumpURL(s.t, s.database, func(table, column, cell string) {
+			if want, ok := map[string]string{"state": string(store.InviteSpent), "credential": "<nil>"}[column]; ok && table == "invites" && cell != want {
+				s.t.Errorf("the invite's %s is %.12q, want %q", column, cell, want)
+			}
+		})
 		// And afterwards none.
 		s.want(s.get(open), http.StatusGone, "Tokendesk was not registered", "used already")
 		again, _ := s.begin(open)

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"errors"
 	"log/slog"
+	"net/url"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
+	"github.com/tokendesk/tokendesk/internal/web"
 )
 
 // handClock is a clock that only the test moves.
@@ -355,5 +358,54 @@ func TestAReplicaReadsItsKeysEveryMinute(t *testing.T) {
 	c.advance(time.Microsecond)
 	if got := published(t, one); len(got) != 2 || !slices.Contains(got, r.New.ID) {
 		t.Errorf("after a minute: %v", got)
+	}
+}
+
+// An invite is made for a minute to fourteen days; when it has ended, its link
+// says so for a week.
+func TestTheLifeOfAnInvite(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	st, c := storetest.Open(t), newHandClock()
+	a := replica(st, c)
+	a.cfg.PublicURL = "http://localhost:1"
+	spec := InviteSpec{Name: "Northfield", CanvasURLs: []string{"https://canvas.northfield.test"}, Actor: "operator:kim", Reason: "first term"}
+	for valid, fine := range map[time.Duration]bool{
+		0: false, time.Minute - 1: false, time.Minute: true, InviteLife: true, 14 * day: true, 14*day + 1: false,
+	} {
+		spec.Valid = valid
+		if err := spec.Check(); (err == nil) != fine || err != nil && !errors.Is(err, ErrUsage) {
+			t.Errorf("valid for %v: %v", valid, err)
+		}
+	}
+	if InviteLife != day {
+		t.Errorf("without a wish it is valid for %v", InviteLife)
+	}
+	spec.Valid = time.Minute
+	made, err := a.Invite(t.Context(), spec)
+	if err != nil || !made.ExpiresAt.Equal(c.now().Add(time.Minute)) {
+		t.Fatalf("%v, %v", made.ExpiresAt, err)
+	}
+	link, err := url.Parse(made.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		after time.Duration
+		want  web.RegistrationWhy
+	}{
+		{time.Minute - time.Microsecond, ""}, {time.Microsecond, web.RegistrationExpired},
+		{7 * day, web.RegistrationExpired}, {time.Microsecond, web.RegistrationNoInvite},
+	} {
+		c.advance(step.after)
+		if err := a.upkeep(t.Context(), jobs.Job{}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := a.invited(t.Context(), link.Query().Get("invite"))
+		var refused *web.RegistrationRefusal
+		errors.As(err, &refused)
+		if (err == nil) != (step.want == "") || refused != nil && refused.Why != step.want {
+			t.Errorf("%v later: %v, want %q", step.after, err, step.want)
+		}
 	}
 }

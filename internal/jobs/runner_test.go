@@ -356,7 +356,7 @@ func TestEveryJobRunsOnce(t *testing.T) {
 		var done sync.WaitGroup
 		var rs []*jobs.Runner
 		for i := range runners {
-			r := &jobs.Runner{Queue: replicas[i%2], Handlers: map[string]jobs.Handler{"work": handler}, Workers: 2, Poll: 20 * time.Millisecond}
+			r := &jobs.Runner{Queue: replicas[i%2], Handlers: map[string]jobs.Handler{"work": handler}, Workers: 2, Poll: 20 * time.Millisecond, Lease: time.Hour}
 			rs = append(rs, r)
 			done.Go(func() {
 				if err := r.Run(ctx); err != nil {

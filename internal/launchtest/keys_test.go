@@ -52,7 +52,7 @@ func TestRotation(t *testing.T) {
 			l := s.browser([]string{"maya", "luca", "ana", "tom"}[i%4]).begin(s.course("bio201")).logIn().authorize()
 			wg.Go(func() { pages[i] = l.finish() })
 		}
-		s.clock.AwaitSleepers(len(pages))
+		s.clock.AwaitSleepers(s.t, len(pages))
 		s.clock.Advance(fetchInterval)
 		wg.Wait()
 		for _, p := range pages {
@@ -84,7 +84,7 @@ func TestKidFlood(t *testing.T) {
 	for i, l := range forged {
 		wg.Go(func() { pages[i] = l.deliver() })
 	}
-	s.clock.AwaitSleepers(len(forged)) // until the set may be fetched again
+	s.clock.AwaitSleepers(s.t, len(forged)) // until the set may be fetched again
 	s.clock.Advance(fetchInterval - 1)
 	for range 3 { // meanwhile nobody else waits, or they would sleep as well
 		s.browser("maya").open(s.course("bio201")).is(http.StatusOK, home)
@@ -156,7 +156,7 @@ func TestKeySetDown(t *testing.T) {
 			s.cv.Rotate()
 			l = maya.begin(s.course("bio201")).logIn().authorize()
 			go func() {
-				s.clock.AwaitSleepers(1)
+				s.clock.AwaitSleepers(t, 1)
 				s.clock.Advance(fetchInterval)
 			}()
 			refused(l)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"testing"
 	"time"
 )
 
@@ -86,8 +87,12 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// AwaitSleepers waits until n sleep on a fixed clock.
-func (c *Clock) AwaitSleepers(n int) {
+// AwaitSleepers waits until n sleep on a fixed clock. Minutes without them are a
+// test that hangs.
+func (c *Clock) AwaitSleepers(t testing.TB, n int) {
+	t.Helper()
+	hung := time.NewTimer(5 * time.Minute)
+	defer hung.Stop()
 	for {
 		c.mu.Lock()
 		if len(c.sleepers) >= n {
@@ -99,6 +104,11 @@ func (c *Clock) AwaitSleepers(n int) {
 		}
 		changed := c.changed
 		c.mu.Unlock()
-		<-changed
+		select {
+		case <-changed:
+		case <-hung.C:
+			t.Errorf("%d sleepers never came", n)
+			return
+		}
 	}
 }

@@ -154,7 +154,7 @@ func TestSleepersOfAFixedClock(t *testing.T) {
 	sleep(t.Context(), "a minute", time.Minute)
 	sleep(t.Context(), "an hour", time.Hour)
 	sleep(ctx, "left", time.Hour)
-	c.AwaitSleepers(3)
+	c.AwaitSleepers(t, 3)
 	leave()
 	if got := <-woken; got != "left: context canceled" {
 		t.Errorf("woken: %s", got)
@@ -165,7 +165,7 @@ func TestSleepersOfAFixedClock(t *testing.T) {
 		t.Errorf("woken: %s", got)
 	}
 	sleep(t.Context(), "two hours", 2*time.Hour)
-	c.AwaitSleepers(2)
+	c.AwaitSleepers(t, 2)
 	c.Advance(time.Hour)
 	if got := <-woken; got != "an hour" {
 		t.Errorf("woken: %s", got)
