@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
@@ -19,7 +18,7 @@ const conversations = "/api/v1/conversations"
 
 func inbox(t *testing.T) (*canvastest.Server, notify.Inbox, notify.Message) {
 	t.Helper()
-	s := canvastest.Start(t, canvastest.Options{PerPage: 3})
+	s := canvastest.Start(t, canvastest.Options{PerPage: 3, Clock: canvastest.NewFixedClock(sentAt)})
 	client := canvas.New(canvas.Config{
 		BaseURL: s.InstitutionURL(), HTTP: s.Client(),
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(s.World().ServiceToken()), nil },
@@ -33,8 +32,8 @@ func inbox(t *testing.T) (*canvastest.Server, notify.Inbox, notify.Message) {
 		t.Fatal(err)
 	}
 	m, err := composer.Compose(notify.SponsorSaidYes, notify.Facts{
-		Occasion: "req_7/3", Now: time.Now(), Code: "REQ-0142", Title: "Plots", Requester: "Maya Chen", Sponsor: "Ana Ruiz",
-		ReviewBy: time.Now().AddDate(0, 0, 7), Link: "https://canvas.example.edu/courses/1/external_tools/2",
+		Occasion: "req_7/3", Now: sentAt, Code: "REQ-0142", Title: "Plots", Requester: "Maya Chen", Sponsor: "Ana Ruiz",
+		ReviewBy: sentAt.AddDate(0, 0, 7), Link: "https://canvas.example.edu/courses/1/external_tools/2",
 	}, notify.Recipient{CanvasUserID: s.World().User("maya").ID.String(), Name: "Maya Chen", As: notify.AsRequester})
 	if err != nil {
 		t.Fatal(err)

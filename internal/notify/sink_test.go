@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -38,6 +39,7 @@ type sink struct {
 	server *smtp.Server
 	addr   string
 	roots  *x509.CertPool
+	pipes  chan net.Conn // of a sink without a network, which startPiped makes
 
 	mu   sync.Mutex
 	got  []delivery
@@ -45,6 +47,7 @@ type sink struct {
 	mail error // answer to MAIL
 	data error // answer to DATA
 	hang chan struct{}
+	hung chan struct{} // gets one when a sink begins to hang
 }
 
 type sinkOptions struct {
@@ -57,17 +60,8 @@ type sinkOptions struct {
 func startSink(t *testing.T, o sinkOptions) *sink {
 	t.Helper()
 	certificate, roots := selfSigned(t)
-	s := &sink{roots: roots, hang: make(chan struct{})}
-	s.server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
-		session := &sinkSession{sink: s, conn: c, hang: o.hang}
-		if o.auth {
-			return &authSession{session}, nil
-		}
-		return session, nil
-	}))
-	s.server.Domain = "sink.example.edu"
-	s.server.AllowInsecureAuth = true
-	s.server.ErrorLog = log.New(io.Discard, "", 0)
+	s := newSink(o)
+	s.roots = roots
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -80,12 +74,76 @@ func startSink(t *testing.T, o sinkOptions) *sink {
 	if o.implicit {
 		l = tls.NewListener(l, config)
 	}
+	s.serve(t, l)
+	return s
+}
+
+// startPiped is a sink that is reached by pipes, and so shares the virtual time
+// of the bubble that it is started in.
+func startPiped(t *testing.T, o sinkOptions) *sink {
+	t.Helper()
+	s := newSink(o)
+	s.addr, s.pipes = "127.0.0.1:25", make(chan net.Conn)
+	s.serve(t, &pipes{conns: s.pipes, closed: make(chan struct{})})
+	return s
+}
+
+// dial reaches a piped sink.
+func (s *sink) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	here, there := net.Pipe()
+	select {
+	case s.pipes <- there:
+		return here, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// pipes is the listener of a piped sink.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 25} }
+
+func newSink(o sinkOptions) *sink {
+	s := &sink{hang: make(chan struct{}), hung: make(chan struct{}, 1)}
+	s.server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) {
+		session := &sinkSession{sink: s, conn: c, hang: o.hang}
+		if o.auth {
+			return &authSession{session}, nil
+		}
+		return session, nil
+	}))
+	s.server.Domain = "sink.example.edu"
+	s.server.AllowInsecureAuth = true
+	s.server.ErrorLog = log.New(io.Discard, "", 0)
+	return s
+}
+
+func (s *sink) serve(t *testing.T, l net.Listener) {
+	t.Helper()
 	go func() { _ = s.server.Serve(l) }()
 	t.Cleanup(func() {
 		close(s.hang)
 		_ = s.server.Close()
 	})
-	return s
 }
 
 func (s *sink) deliveries() []delivery {
@@ -121,6 +179,7 @@ func (s *sinkSession) Data(r io.Reader) error {
 		return err
 	}
 	if s.hang {
+		s.sink.hung <- struct{}{}
 		<-s.sink.hang
 	}
 	if s.sink.data != nil {
@@ -163,7 +222,7 @@ func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
 		t.Fatal(err)
 	}
 	model := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(1), NotBefore: sentAt.Add(-time.Hour), NotAfter: sentAt.Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost", "mail.example.edu"},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, model, model, &key.PublicKey, key)

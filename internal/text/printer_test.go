@@ -1,6 +1,7 @@
 package text
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -146,21 +147,51 @@ func TestMissingIsBounded(t *testing.T) {
 	}
 }
 
+// Many people's pages are written at once, each in a language and zone of their
+// own: what each reads is what it would be alone, and no note is lost.
 func TestPrinterIsSafeForConcurrentUse(t *testing.T) {
+	readers := []struct{ locale, zone string }{
+		{"en", "America/Denver"}, {"en-XA", "Asia/Kolkata"}, {"ar-XB", "Europe/Berlin"}, {"xx", "America/Denver"},
+		{"en", "Asia/Kolkata"}, {"en-XA", "America/Denver"}, {"ar-XB", ""}, {"xx", "Europe/Berlin"},
+	}
+	const rounds = 50
+	write := func(c *Catalogue, reader, n int) string {
+		p := c.For(readers[reader].locale, readers[reader].zone)
+		return strings.Join([]string{
+			p.When(time.Unix(int64(n)*1e6, 0), time.Unix(0, 0)), p.T(fmt.Sprintf("nowhere.%d_%d", reader, n), "Count", n),
+			p.T("mail.waiting", "Count", n), p.Number(int64(n) * 1000),
+		}, " | ")
+	}
+	var alone [8][rounds]string
 	c := mustNew(t, WithPseudo())
+	for i := range readers {
+		for n := range rounds {
+			alone[i][n] = write(c, i, n)
+		}
+	}
+	notes := c.Missing()
+	if len(notes) != len(readers)*rounds {
+		t.Fatalf("%d notes were made of %d messages that do not exist", len(notes), len(readers)*rounds)
+	}
+
+	c = mustNew(t, WithPseudo())
 	var wg sync.WaitGroup
-	for i := range 8 {
+	for i := range readers {
 		wg.Go(func() {
-			p := c.For([]string{"en", "en-XA", "ar-XB", "xx"}[i%4], "America/Denver")
-			for n := range 50 {
-				p.When(time.Unix(int64(n)*1e6, 0), time.Unix(0, 0))
-				p.T("nowhere", "Count", n)
-				p.Number(int64(n) * 1000)
-				c.Missing()
+			for n := range rounds {
+				if got := write(c, i, n); got != alone[i][n] {
+					t.Errorf("beside others, reader %d reads %q, not %q", i, got, alone[i][n])
+				}
+				if !slices.Contains(c.Missing(), fmt.Sprintf("no message nowhere.%d_%d", i, n)) {
+					t.Errorf("the note of reader %d's message %d is lost", i, n)
+				}
 			}
 		})
 	}
 	wg.Wait()
+	if got := c.Missing(); !slices.Equal(got, notes) {
+		t.Errorf("%d notes were made by readers beside one another, %d by the same one after another", len(got), len(notes))
+	}
 }
 
 func TestDates(t *testing.T) {

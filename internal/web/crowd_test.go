@@ -102,9 +102,52 @@ func TestCrowd(t *testing.T) {
 		if in != 50_005 {
 			t.Errorf("%d logins began", in)
 		}
-		now := now.Add(time.Hour) // those are forgotten, and there is room again
-		if !c.Begin("203.0.113.7", now) || !c.Begin("203.0.113.8", now) {
-			t.Error("a new address is refused when the table has room again")
+		// One more came in than the table has room for and was counted with those
+		// who share: what it begins later is still theirs.
+		if in := begin(c, "203.0.113.7", 9); in != 0 {
+			t.Errorf("%d logins more began", in)
+		}
+	})
+	t.Run("a full table has room again for addresses of their own when it is swept", func(t *testing.T) {
+		t.Parallel()
+		c := web.NewCrowd(50)
+		for i := range 50_000 { // each has one login, forgotten after two minutes
+			c.Begin(fmt.Sprintf("10.%d.%d.%d", i>>16, i>>8&255, i&255), now)
+		}
+		c.Begin("10.0.0.0", now)
+		c.Begin("10.0.0.0", now)
+		n := 0
+		for _, tt := range []struct {
+			after time.Duration
+			in    int // of five logins of each of two new addresses
+		}{
+			{0, 5},                             // it is full of those who wait: who comes now shares
+			{2*time.Minute - time.Second/2, 0}, // full still, if not for long
+			{2*time.Minute + time.Second/4, 1}, // not swept more than once a second; one of those who share is forgotten
+			{2*time.Minute + time.Second, 10},
+		} {
+			in := 0
+			for range 2 {
+				n++
+				for range 5 {
+					if c.Begin(fmt.Sprintf("203.0.113.%d", n), now.Add(tt.after)) {
+						in++
+					}
+				}
+			}
+			if in != tt.in {
+				t.Errorf("after %s %d logins of new addresses began, want %d", tt.after, in, tt.in)
+			}
+		}
+		// Who still waits was not swept away with the others.
+		in := 0
+		for range 5 {
+			if c.Begin("10.0.0.0", now.Add(2*time.Minute+time.Second)) {
+				in++
+			}
+		}
+		if in != 3 {
+			t.Errorf("an address with two logins that wait began %d more, want 3", in)
 		}
 	})
 }
