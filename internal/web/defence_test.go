@@ -1,14 +1,19 @@
 package web_test
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/web"
 )
 
@@ -37,6 +42,22 @@ func routes(r *rig) (gets, posts []string) {
 	return gets, posts
 }
 
+// What pages say that refuse, each by its problem.
+const (
+	notThere   = "We cannot find that"
+	notAllowed = "You cannot open this page"
+	noForm     = "We could not read that form"
+	over       = "Open Tokendesk again"
+
+	wrongDoor  = "This page opens from another place in Canvas."
+	forAdmins  = "This page is for Canvas admins of "
+	actingAs   = "You are acting as somebody else. You can look, but not change anything here."
+	anySite    = "You cannot do this." // nothing is told to another site
+	fromLink   = "You opened Tokendesk from a link in a course."
+	notWhere   = "It may have ended, or it is not yours."
+	nothingNew = "Nothing was changed."
+)
+
 var nonceForm = regexp.MustCompile(`'nonce-([A-Z2-7]{26})'`)
 
 // checkHeaders fails unless an answer carries every defence that every answer
@@ -44,7 +65,7 @@ var nonceForm = regexp.MustCompile(`'nonce-([A-Z2-7]{26})'`)
 func checkHeaders(t *testing.T, b *browser, framers string) {
 	t.Helper()
 	for name, want := range map[string]string{
-		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin",
+		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
 		"Permissions-Policy": "clipboard-write=(self), camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 	} {
 		if got := b.header.Get(name); got != want {
@@ -66,7 +87,18 @@ func checkHeaders(t *testing.T, b *browser, framers string) {
 		}
 	}
 	if !strings.HasPrefix(b.header.Get("Content-Type"), "text/html") {
+		// What is no page is shown in no frame, sends no form, and is kept
+		// nowhere, but for files that are the same for everybody.
+		if got, want := csp, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"; got != want {
+			t.Errorf("%s: the policy is %q", b.path, got)
+		}
+		if got := b.header.Get("Cache-Control"); got != "no-store" && (got != "no-cache" || b.path != "/lti/config.json") && (!strings.HasPrefix(got, "public, max-age=") || b.path != "/lti/jwks.json") {
+			t.Errorf("%s: it may be cached: %q", b.path, got)
+		}
 		return
+	}
+	if got := b.header.Get("Vary"); b.header.Get("Vary") != session.Header+", Cookie" {
+		t.Errorf("%s: the page is told apart by %q", b.path, got)
 	}
 	for _, want := range []string{"script-src 'self';", "font-src 'self'", "img-src 'self'", "connect-src 'self'", "form-action 'self'", "frame-ancestors " + framers} {
 		if !strings.Contains(csp, want) {
@@ -117,13 +149,12 @@ func TestNothingOpensWithoutASession(t *testing.T) {
 		if open.MatchString(path) {
 			continue
 		}
-		want := http.StatusUnauthorized
+		visitor.send(http.MethodGet, path, nil, nil)
 		if path == "/requests/REQ-0001/collect/status" || path == "/revocations/mas_X/status" {
-			want = 286 // htmx's "stop asking"; the page stays as it is
+			visitor.stopsAsking()
+			continue
 		}
-		if visitor.send(http.MethodGet, path, nil, nil); visitor.status != want {
-			t.Errorf("GET %s answers %d to nobody", path, visitor.status)
-		}
+		visitor.want(http.StatusUnauthorized, over)
 	}
 	maya := r.launch("maya", r.course("bio201"))
 	cookie, handle, page := maya.cookies[session.Cookie], maya.handle(), maya.body
@@ -131,31 +162,21 @@ func TestNothingOpensWithoutASession(t *testing.T) {
 		t.Error("the first session's cookie is not its handle")
 	}
 	for _, path := range posts {
-		if strings.HasPrefix(path, "/lti/") || path == "/requests/keep" {
+		if strings.HasPrefix(path, "/lti/") {
 			continue
 		}
-		for name, q := range map[string]struct {
-			fields url.Values
-			target string
-		}{
-			"nobody":                  {url.Values{"do": {"submit"}}, path},
-			"a handle in the address": {url.Values{"do": {"submit"}}, path + "?tool_session=" + handle},
-		} {
-			if visitor.send(http.MethodPost, q.target, q.fields, sameOrigin()); visitor.status != http.StatusUnauthorized {
-				t.Errorf("POST %s answers %d to %s", path, visitor.status, name)
-			}
+		// The script's silent save changes no page, whatever comes.
+		signedOut := func(b *browser) { t.Helper(); b.want(http.StatusUnauthorized, over) }
+		if path == "/requests/keep" {
+			signedOut = func(b *browser) { t.Helper(); b.want(http.StatusOK, "").says("could not be saved") }
 		}
+		signedOut(visitor.send(http.MethodPost, path, url.Values{"do": {"submit"}}, sameOrigin()))
+		signedOut(visitor.send(http.MethodPost, path+"?tool_session="+handle, url.Values{"do": {"submit"}}, sameOrigin())) // a handle in the address
 		maya.body = page
-		if maya.send(http.MethodPost, path, url.Values{"do": {"submit"}}, sameOrigin()); maya.status != http.StatusUnauthorized {
-			t.Errorf("POST %s answers %d to the cookie alone", path, maya.status)
-		}
+		signedOut(maya.send(http.MethodPost, path, url.Values{"do": {"submit"}}, sameOrigin())) // the cookie alone
 		all := url.Values{session.Field: {handle}, "do": {"submit"}}
-		if maya.send(http.MethodPost, path, all, http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}); maya.status != http.StatusForbidden {
-			t.Errorf("POST %s answers %d to another site", path, maya.status)
-		}
-		if maya.send(http.MethodPost, path, all, http.Header{"Origin": {"https://evil.example"}}); maya.status != http.StatusForbidden {
-			t.Errorf("POST %s answers %d to another site's old browser", path, maya.status)
-		}
+		maya.send(http.MethodPost, path, all, http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}).want(http.StatusForbidden, notAllowed).says(anySite)
+		maya.send(http.MethodPost, path, all, http.Header{"Origin": {"https://evil.example"}}).want(http.StatusForbidden, notAllowed).says(anySite)
 	}
 	if len(r.requests()) != 0 {
 		t.Errorf("something was made: %v", r.requests())
@@ -168,27 +189,22 @@ func TestBodiesAreLimited(t *testing.T) {
 	page := maya.body
 	maya.post("/requests", url.Values{"do": {"draft"}, "build": {strings.Repeat("x", 60<<10)}}).want(http.StatusOK, "Request an API token")
 	maya.body = page
-	maya.post("/requests", url.Values{"do": {"draft"}, "build": {strings.Repeat("x", 65<<10)}})
-	if maya.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("a form of 65 KiB answers %d", maya.status)
-	}
-	maya.send(http.MethodPost, "/lti/launch", url.Values{"id_token": {strings.Repeat("x", 600<<10)}, "state": {"x"}}, nil)
-	if maya.status != http.StatusRequestEntityTooLarge {
-		t.Errorf("a launch of 600 KiB answers %d", maya.status)
-	}
+	maya.post("/requests", url.Values{"do": {"draft"}, "build": {strings.Repeat("x", 65<<10)}}).want(http.StatusRequestEntityTooLarge, noForm).says(nothingNew)
+	maya.send(http.MethodPost, "/lti/launch", url.Values{"id_token": {strings.Repeat("x", 600<<10)}, "state": {"x"}}, nil).
+		want(http.StatusRequestEntityTooLarge, "Canvas could not open Tokendesk").says("something that Tokendesk cannot accept")
+	// A launch carries the school's brand: it may be larger than a form, and is
+	// refused for what it says.
+	maya.send(http.MethodPost, "/lti/launch", url.Values{"id_token": {strings.Repeat("x", 200<<10)}, "state": {"x"}}, nil).
+		want(http.StatusUnauthorized, "Canvas could not open Tokendesk").says("was used already, or took too long")
 	for name, kind := range map[string]string{"JSON": "application/json", "multipart": "multipart/form-data; boundary=x"} {
 		h := sameOrigin()
 		h.Set("Content-Type", kind)
 		h.Set(session.Header, meta(t, page, "tool-session"))
-		if maya.send(http.MethodPost, "/requests", url.Values{"do": {"submit"}}, h); maya.status != http.StatusBadRequest {
-			t.Errorf("a body of %s answers %d", name, maya.status)
-		}
+		t.Log(name)
+		maya.send(http.MethodPost, "/requests", url.Values{"do": {"submit"}}, h).want(http.StatusBadRequest, noForm).says(nothingNew)
 	}
 	maya.body = page
-	maya.post("/requests", url.Values{"do": {"draft", "submit"}})
-	if maya.status != http.StatusBadRequest {
-		t.Errorf("a field that comes twice answers %d", maya.status)
-	}
+	maya.post("/requests", url.Values{"do": {"draft", "submit"}}).want(http.StatusBadRequest, noForm).says(nothingNew)
 }
 
 // TestNoHandleInAnyAddressOrLog opens everything a person can open and looks
@@ -238,6 +254,9 @@ func TestNoHandleInAnyAddressOrLog(t *testing.T) {
 	if !strings.Contains(r.logs.String(), `"route":"/requests/:id/collect"`) {
 		t.Error("the log does not tell routes")
 	}
+	if !regexp.MustCompile(`"msg":"request","method":"GET","route":"/queue","status":403,[^\n]*"client":"127.0.0.1","reference":"[0-9A-Z-]{9}","actor":"per_`).MatchString(r.logs.String()) {
+		t.Error("the log does not tell who came")
+	}
 }
 
 // acting changes every launch into one that tells of acting as described.
@@ -256,43 +275,117 @@ func acting(r *rig, value any) func() {
 	})
 }
 
+// rows is what the database has of requests and tokens, and of what was written
+// about them.
+func (r *rig) rows() []string {
+	r.t.Helper()
+	var out []string
+	storetest.DumpURL(r.t, r.db, func(table, column, cell string) {
+		if slices.Contains([]string{"requests", "grants", "found_tokens", "campaigns", "incidents", "mass_revocations", "mass_items", "kept"}, table) {
+			out = append(out, table+"."+column+" "+cell)
+		}
+	})
+	return out
+}
+
+// unchanged fails unless the rows are what they were.
+func (r *rig) unchanged(before []string) {
+	r.t.Helper()
+	for i, now := range r.rows() {
+		if i >= len(before) || now != before[i] {
+			r.t.Fatalf("something was written: %s", now)
+		}
+	}
+}
+
+// Every verb of the pages, by somebody who could use it: whoever acts for them
+// is refused, by name, and writes nothing.
 func TestWhoeverActsForSomebodyOnlyLooks(t *testing.T) {
 	r := newRig(t)
-	maya := r.launch("maya", r.course("bio201"))
-	maya.post("/requests", asked(r)).want(http.StatusOK, "Request REQ-0001")
-	before := r.requests()
-	for name, value := range map[string]any{"acting": "4711", "nobody knows": nil, "something else": "x"} {
-		undo := acting(r, value)
-		ghost := r.launch("maya", r.course("bio201")).want(http.StatusOK, "My API tokens")
-		page := ghost.body
-		_, posts := routes(r)
-		for _, path := range posts {
-			if strings.HasPrefix(path, "/lti/") || path == "/requests/keep" {
-				continue
-			}
-			ghost.body = page
-			ghost.post(path, asked(r))
-			if ghost.status != http.StatusForbidden && ghost.status != http.StatusNotFound {
-				t.Errorf("%s: POST %s answers %d\n%s", name, path, ghost.status, text(ghost.body))
-			}
-			if valueShown(t, ghost.body) {
-				t.Errorf("%s: POST %s shows a secret", name, path)
-			}
-		}
-		ghost.body = page
-		ghost.get("/requests/REQ-0001").want(http.StatusOK, "Request REQ-0001")
-		ghost.post("/requests/REQ-0001/withdraw", nil)
-		if ghost.status != http.StatusForbidden {
-			t.Errorf("%s: withdraw answers %d", name, ghost.status)
+	w := r.cv.World()
+	lucas := r.tokens(2)
+	maya, _ := r.collected()
+	token := linkOn(t, maya.get("/").body, "/tokens/")
+	maya.post("/requests", askedFor(r, "A second helper, which colours my calendar by course.")).want(http.StatusOK, "Request REQ-0002")
+	r.launch("ana", r.course("bio201")).post("/requests/REQ-0002/endorse", nil).want(http.StatusOK, "Request REQ-0002")
+	maya.post("/requests", askedFor(r, "A third helper, which counts the pages that I read.")).want(http.StatusOK, "Request REQ-0003")
+	draft := askedFor(r, "A fourth one that is not thought through yet, only begun.")
+	draft.Set("do", "draft")
+	maya.post("/requests", draft).want(http.StatusOK, "Request an API token")
+	_, sent := formOf(t, maya.body)
+	w.SeedToken("maya", canvastest.TokenSpec{Purpose: "my own script", CreatedAt: r.clock.Now().AddDate(0, -1, 0), ExpiresAt: r.clock.Now().AddDate(0, 1, 0)})
+	dana := r.launch("dana", r.account("root"))
+	r.checked(dana)
+	found := foundID.FindStringSubmatch(dana.says("my own script").body)[1]
+	dana.open(r.account("root")).post("/tokens/"+lucas[1]+"/leak", nil).want(http.StatusOK, "Report a leak")
+	leak := linkOn(t, dana.get("/leaks").want(http.StatusOK, "Leaks").body, "/leaks/")
+	dana.post("/revocations", url.Values{"do": {"chosen"}, "grant": {lucas[0]}}).want(http.StatusOK, "Revoke 1 token?")
+	mass := "/revocations/" + massAddress.FindStringSubmatch(dana.body)[1]
+	before := r.rows()
+
+	reason := url.Values{"reason": {"Because."}}
+	verbs := []struct {
+		who, path string
+		fields    url.Values
+	}{
+		{"maya", "/requests", asked(r)}, {"maya", "/requests", draft},
+		{"maya", "/requests/REQ-0003/withdraw", nil}, {"maya", "/requests/REQ-0003/sponsor", url.Values{"sponsor": {w.User("ana").ID.String()}}},
+		{"maya", "/requests/" + sent.Get("draft") + "/discard", nil}, {"maya", "/requests/REQ-0001/collect", nil}, {"maya", "/requests/REQ-0001/collect/check", nil},
+		{"maya", "/requests/REQ-0001/replace", nil}, {"maya", token + "/renew", nil}, {"maya", token + "/revoke", nil}, {"maya", token + "/leak", nil},
+		{"maya", token + "/leak/seen", url.Values{"seen": {"In a chat."}}}, {"maya", token + "/sponsor", url.Values{"sponsor": {w.User("ana").ID.String()}}},
+		{"maya", "/found/" + found + "/keep", nil}, {"maya", "/found/" + found + "/remove", nil},
+		{"ana", "/requests/REQ-0003/endorse", nil}, {"ana", "/requests/REQ-0003/decline", reason}, {"ana", token + "/end-sponsorship", nil}, {"ana", token + "/misuse", reason},
+		{"ana", token + "/revoke", reason}, {"ana", token + "/leak", nil}, {"ana", token + "/take-over", nil}, {"ana", token + "/turn-down", nil},
+		{"dana", "/requests/REQ-0002/claim", nil}, {"dana", "/requests/REQ-0002/approve", nil}, {"dana", "/requests/REQ-0002/release", nil},
+		{"dana", "/requests/REQ-0002/deny", url.Values{"reason": {"No."}, "alternative": {"export"}}}, {"dana", token + "/revoke", reason}, {"dana", token + "/freeze", reason},
+		{"dana", token + "/thaw", nil}, {"dana", token + "/leak", nil}, {"dana", "/leaks/check", url.Values{"suspect": {strings.Repeat("Zy9xW8vU", 8)}}}, {"dana", leak + "/clear", reason},
+		{"dana", "/revocations", url.Values{"do": {"matching"}}}, {"dana", "/revocations", url.Values{"do": {"chosen"}, "grant": {lucas[0]}}},
+		{"dana", mass, url.Values{"count": {"1"}, "reason": {"A breach."}}},
+		{"dana", "/unmanaged/check", nil}, {"dana", "/unmanaged/pick", url.Values{"do": {"remove"}, "pick": {found}}},
+		{"dana", "/unmanaged/tell", url.Values{"pick": {found}, "due_at": {"2026-12-24"}}}, {"dana", "/unmanaged/adopt", url.Values{"pick": {found}, "end": {"2026-12-12"}}},
+		{"dana", "/unmanaged/allow", url.Values{"pick": {found}, "reason": {"x"}, "review_at": {"2026-12-24"}}},
+		{"dana", "/unmanaged/remove", url.Values{"pick": {found}, "reason": {"x"}, "number": {"1"}}}, {"dana", "/found/" + found + "/remove", reason},
+		{"dana", "/found/" + found + "/disallow", nil},
+	}
+	place := map[string]string{"maya": r.course("bio201"), "ana": r.course("bio201"), "dana": r.account("root")}
+	for name, tc := range map[string]struct {
+		value any
+		says  string
+	}{
+		"acting": {"4711", actingAs}, "nobody knows": {nil, "Canvas does not tell whether somebody acts for you."}, "something else": {"x", "Canvas does not tell whether somebody acts for you."},
+	} {
+		own := r.launch("maya", r.course("bio201"))
+		undo := acting(r, tc.value)
+		ghosts, pages := map[string]*browser{}, map[string]string{}
+		for who, at := range place {
+			ghosts[who] = r.launch(who, at)
+			pages[who] = ghosts[who].body
 		}
 		undo()
+		for _, v := range verbs {
+			ghost := ghosts[v.who]
+			ghost.body = pages[v.who]
+			if ghost.post(v.path, v.fields); ghost.status != http.StatusForbidden || !strings.Contains(text(ghost.body), tc.says) || valueShown(t, ghost.body) {
+				t.Errorf("%s: %s's POST %s answers %d\n%s", name, v.who, v.path, ghost.status, text(ghost.body))
+			}
+		}
+		// Whoever acts has a session beside the person's own. A launch of which
+		// nobody knows whether it acts is the person's, with other rights, and
+		// ends what it was before.
+		if name == "acting" {
+			own.get("/").want(http.StatusOK, "My API tokens").says("REQ-0003")
+		} else {
+			own.get("/").want(http.StatusUnauthorized, over)
+		}
+		maya := ghosts["maya"]
+		maya.body = pages["maya"]
+		maya.post("/requests/keep", asked(r)).want(http.StatusOK, "").says("could not be saved")
+		maya.body = pages["maya"]
+		maya.get("/requests/REQ-0003").want(http.StatusOK, "Request REQ-0003")
 	}
-	if after := r.requests(); len(after) != len(before) || after["REQ-0001"] != before["REQ-0001"] {
-		t.Errorf("something changed: %v, then %v", before, after)
-	}
+	r.unchanged(before)
 	maya.open(r.course("bio201"))
-	maya.get("/requests/REQ-0001").want(http.StatusOK, "Request REQ-0001")
-	maya.post("/requests/REQ-0001/withdraw", nil).want(http.StatusOK, "Request REQ-0001").says("Withdrawn")
+	maya.post("/requests/REQ-0003/withdraw", nil).want(http.StatusOK, "Request REQ-0003").says("Withdrawn")
 }
 
 func TestALaunchThroughAResourceLinkSeesItsHomeOnly(t *testing.T) {
@@ -304,21 +397,45 @@ func TestALaunchThroughAResourceLinkSeesItsHomeOnly(t *testing.T) {
 	maya := r.launch("maya", r.course("bio201")).want(http.StatusOK, "My API tokens").
 		says("You opened Tokendesk from a link in a course. To use it, open it from the Canvas menu.").says("REQ-0001")
 	page := maya.body
+	// Where its link leads, it leads home as well.
+	r.launch("maya", r.course("bio201")+"?launch_url="+url.QueryEscape(r.url+"/go/REQ-0001")).want(http.StatusOK, "My API tokens").says(fromLink)
 	// What she has is there to read, and nothing leads on to what would be refused.
 	for _, bad := range []string{`href="/requests`, `action="/`, "Request a token", "Withdraw"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the home of a resource link has %q", bad)
 		}
 	}
-	gets, _ := routes(r)
+	before := r.rows()
+	gets, posts := routes(r)
 	for _, path := range gets {
-		if strings.HasPrefix(path, "/lti/") || strings.HasPrefix(path, "/static/") || strings.HasSuffix(path, "z") || path == "/" || strings.HasSuffix(path, "/status") {
+		if strings.HasPrefix(path, "/lti/") || strings.HasPrefix(path, "/static/") || strings.HasSuffix(path, "z") || path == "/" {
 			continue
 		}
 		maya.body = page
-		if maya.get(path); maya.status != http.StatusForbidden {
-			t.Errorf("GET %s answers %d", path, maya.status)
+		maya.get(path)
+		if strings.HasSuffix(path, "/status") {
+			maya.stopsAsking()
+			continue
 		}
+		maya.want(http.StatusForbidden, notAllowed).says(wrongDoor)
+	}
+	for _, path := range posts {
+		if strings.HasPrefix(path, "/lti/") {
+			continue
+		}
+		maya.body = page
+		maya.post(path, asked(r))
+		if path == "/requests/keep" {
+			maya.want(http.StatusOK, "").says("could not be saved")
+			continue
+		}
+		maya.want(http.StatusForbidden, notAllowed).says(wrongDoor)
+	}
+	r.unchanged(before)
+	// Its home loads again, also by the address that the launch was posted to.
+	for _, path := range []string{"/", "/lti/launch", "/lti/proof"} {
+		maya.body = page
+		maya.get(path).want(http.StatusOK, "My API tokens").says(fromLink)
 	}
 }
 
@@ -329,8 +446,106 @@ func TestTestStudent(t *testing.T) {
 		custom["student_view"] = "true"
 	})()
 	b := r.launch("maya", r.course("bio201")).want(http.StatusOK, "My API tokens").says("test student")
-	b.post("/requests", asked(r))
-	if b.status != http.StatusForbidden {
-		t.Errorf("the test student's request answers %d", b.status)
+	b.post("/requests", asked(r)).want(http.StatusForbidden, "Request an API token").says("The test student cannot have tokens.")
+	if len(r.requests()) != 0 {
+		t.Errorf("something was made: %v", r.requests())
+	}
+}
+
+// A page that htmx swaps in has no style of its own; the first one has the
+// school's colours.
+func TestTheSchoolsColoursComeOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.cv.SetBrand(map[string]string{"ic-brand-primary": "#8C1D40"})
+	maya := r.launch("maya", r.course("bio201")).want(http.StatusOK, "My API tokens")
+	if !strings.Contains(maya.body, "<style nonce=") || !strings.Contains(maya.body, "#8C1D40") {
+		t.Error("the first page has not the school's colours")
+	}
+	if maya.get("/requests/new").want(http.StatusOK, "Request an API token"); strings.Contains(maya.body, "<style") {
+		t.Error("a page that is swapped in has a style")
+	}
+}
+
+func TestASessionLivesWhileItIsUsed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	maya := r.launch("maya", r.course("bio201"))
+	for range 4 {
+		r.clock.Advance(session.Idle * 2 / 3)
+		maya.get("/").want(http.StatusOK, "My API tokens")
+	}
+	r.clock.Advance(session.Idle)
+	maya.get("/").want(http.StatusUnauthorized, over)
+}
+
+// Behind a proxy that changes Host, and at addresses that are nearly ours.
+func TestAddressesAndOrigins(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	maya := r.launch("maya", r.course("bio201"))
+	page := maya.body
+	send := func(host, origin string) *browser {
+		maya.body = page
+		return maya.send(http.MethodPost, "/requests", url.Values{session.Field: {maya.handle()}, "do": {"draft"}}, http.Header{"Host": {host}, "Origin": {origin}})
+	}
+	send("inside.example:8080", r.url).want(http.StatusOK, "Request an API token")
+	send("inside.example:8080", "https://evil.example").want(http.StatusForbidden, notAllowed).says(anySite)
+	for _, path := range []string{"/queue/", "/QUEUE", "//queue", "/tokens/export/"} {
+		maya.body = page
+		if maya.get(path).want(http.StatusNotFound, notThere).says(notWhere); maya.header.Get("Location") != "" {
+			t.Errorf("%s leads to %s", path, maya.header.Get("Location"))
+		}
+	}
+}
+
+// What goes wrong on a post leaves what was typed on the page, whatever it was.
+func TestWhatWasTypedStandsOnThePageOfAnError(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	server, ok := r.app.Handler().(*web.Server)
+	if !ok {
+		t.Fatalf("the handler is a %T", r.app.Handler())
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	for name, tc := range map[string]struct {
+		ctx    context.Context
+		err    error
+		status int
+		h1     string
+		echo   bool
+	}{
+		"signed out":     {t.Context(), session.ErrSignedOut, http.StatusUnauthorized, over, true},
+		"no form":        {t.Context(), access.ErrInvalid, http.StatusBadRequest, noForm, true},
+		"refused":        {t.Context(), access.Refuse(access.WhyRole), http.StatusForbidden, notAllowed, true},
+		"Canvas":         {t.Context(), access.Refuse(access.WhyCanvas), http.StatusServiceUnavailable, "Canvas is not answering", true},
+		"lost":           {t.Context(), access.ErrConflict, http.StatusConflict, "This changed in the meantime", true},
+		"not there":      {t.Context(), access.ErrNotFound, http.StatusNotFound, notThere, false},
+		"nobody waits":   {ended, context.Canceled, 499, "Something went wrong on our side", false},
+		"ours, given up": {t.Context(), context.Canceled, http.StatusInternalServerError, "Something went wrong on our side", false},
+	} {
+		logged := len(r.logs.String())
+		q := httptest.NewRequestWithContext(tc.ctx, http.MethodPost, "/requests", strings.NewReader("build=What+I+typed.&suspect=Never+this."))
+		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if err := q.ParseForm(); err != nil {
+			t.Fatal(err)
+		}
+		w := httptest.NewRecorder()
+		server.Fail(w, q, tc.err)
+		page := w.Body.String()
+		if w.Code != tc.status || heading(t, page) != tc.h1 {
+			t.Errorf("%s: %d, %q", name, w.Code, heading(t, page))
+		}
+		if got := strings.Contains(text(page), "What I typed."); got != tc.echo || strings.Contains(page, "Never this.") {
+			t.Errorf("%s: what was typed is there: %v\n%s", name, got, text(page))
+		}
+		// Nobody without a session is offered to send it again.
+		if strings.Contains(text(page), "Try again") && strings.Contains(page, "<form") {
+			t.Errorf("%s: the page offers to post again", name)
+		}
+		if said := strings.Contains(r.logs.String()[logged:], "could not answer"); said != (tc.status == http.StatusInternalServerError) {
+			t.Errorf("%s: the log tells of a fault: %v", name, said)
+		}
 	}
 }

@@ -1,6 +1,9 @@
 package web
 
-import "time"
+import (
+	"net/http"
+	"time"
+)
 
 // Routes lists every address of the server as "METHOD /path/:id", for tests
 // that go through all of them.
@@ -29,3 +32,8 @@ func (c Crowd) Done(address string, now time.Time) { c.c.done(address, now) }
 
 // Admits reports whether an address may begin a login now.
 func (s *Server) Admits(address string) bool { return s.crowd.begin(address, s.now()) }
+
+// Fail answers a request of nobody's with the page about an error.
+func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) {
+	s.visitor(w, r).fail(err)
+}

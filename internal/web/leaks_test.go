@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -122,13 +121,14 @@ func TestAValueInAReasonIsNotKept(t *testing.T) {
 		tc.who.post(tc.path, tc.fields)
 		r.nowhere(tc.path, value, tc.who)
 	}
-	maya.post("/requests", asked(r))
-	again := strings.TrimPrefix(regexp.MustCompile(`Request REQ-\d+`).FindString(maya.body), "Request ")
-	ana.post("/requests/"+again+"/endorse", url.Values{"reason": {text}})
+	maya.post("/requests", askedFor(r, "A second helper, which colours my calendar by course.")).want(http.StatusOK, "Request REQ-0002")
+	ana.post("/requests/REQ-0002/endorse", url.Values{"reason": {text}}).want(http.StatusOK, "Request REQ-0002").says("Thank you")
 	r.nowhere("endorse", value, ana)
-	dana.post("/requests/"+again+"/deny", url.Values{"reason": {text}, "alternative": {"export"}, "alternative_text": {text}, "conditions": {text}})
+	dana.get("/requests/REQ-0002").want(http.StatusOK, "Request REQ-0002").says("It is [removed], seen in a chat.")
+	dana.post("/requests/REQ-0002/deny", url.Values{"reason": {text}, "alternative": {"export"}, "alternative_text": {text}, "conditions": {text}}).
+		want(http.StatusOK, "Request REQ-0002").says("Denied")
 	r.nowhere("deny", value, dana)
-	maya.get("/requests/" + again).says("It is [removed], seen in a chat.")
+	maya.get("/requests/REQ-0002").says("It is [removed], seen in a chat.")
 	maya.get(token).says("It is [removed], seen in a chat.")
 }
 

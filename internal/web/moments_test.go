@@ -279,6 +279,13 @@ func TestADatabaseThatIsGone(t *testing.T) {
 	maya.body = page
 	maya.get("/").want(http.StatusInternalServerError, "Something went wrong on our side")
 	checkHeaders(t, maya, "")
+	// The script's silent save leaves the page alone, and the log tells.
+	logged := len(r.logs.String())
+	maya.body = page
+	maya.post("/requests/keep", url.Values{"build": {"half a sent"}}).want(http.StatusOK, "").says("could not be saved")
+	if log := r.logs.String()[logged:]; !strings.Contains(log, `"msg":"could not answer"`) || !strings.Contains(log, `"route":"/requests/keep"`) || strings.Contains(log, "half a sent") {
+		t.Errorf("the log: %s", log)
+	}
 	if maya.send(http.MethodGet, "/readyz", nil, nil); maya.status != http.StatusServiceUnavailable || strings.Contains(maya.body, "sql") {
 		t.Errorf("ready answers %d %q", maya.status, maya.body)
 	}

@@ -220,6 +220,9 @@ func (b *browser) send(method, path string, fields url.Values, header http.Heade
 	for k, v := range header {
 		req.Header[k] = v
 	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
+	}
 	if fields != nil && req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
@@ -288,6 +291,16 @@ func (b *browser) says(words string) *browser {
 	if !strings.Contains(text(b.body), words) {
 		b.r.t.Logf("log:\n%s", b.r.logs)
 		b.r.t.Fatalf("%s does not say %q:\n%s", b.path, words, text(b.body))
+	}
+	return b
+}
+
+// stopsAsking fails unless the answer to the page's poll tells it to ask no
+// more, and to leave what is shown.
+func (b *browser) stopsAsking() *browser {
+	b.r.t.Helper()
+	if b.status != 286 || b.body != "" || b.header.Get("HX-Reswap") != "none" { // 286 is htmx's own
+		b.r.t.Fatalf("the poll %s is answered %d, HX-Reswap %q: %s", b.path, b.status, b.header.Get("HX-Reswap"), b.body)
 	}
 	return b
 }

@@ -19,6 +19,14 @@ func asked(r *rig) url.Values {
 	}
 }
 
+// askedFor is a form that asks for another token: the same answers twice are one
+// request.
+func askedFor(r *rig, build string) url.Values {
+	fields := asked(r)
+	fields.Set("build", build)
+	return fields
+}
+
 // TestTheWholeJob is the main job over HTTP, with the tool's cookies never
 // coming back: ask, endorse, approve, collect, use, revoke.
 func TestTheWholeJob(t *testing.T) {
