@@ -1,0 +1,663 @@
+package workflow
+
+import (
+	"net/http"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+)
+
+// What the steps of a request's life write, to its decision.
+func TestWritesOfRequests(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	maya, ana, dana := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+	helen := r.helen()
+	var d access.Request
+	var err error
+	r.writes("keep", `
+new kept maya new request: data=typed form=request object=new person=maya updated_at=now`, func() {
+		_, err = r.Keep(ctx, maya, NewObject, FormRequest, []byte(`{"build":"x"}`))
+		r.must(err)
+	})
+	a := r.answers()
+	typed := func(step, id string, want access.Answers) {
+		t.Helper()
+		if got := r.request(id).Answers; !reflect.DeepEqual(got, want) {
+			t.Errorf("%s keeps %+v, want %+v", step, got, want)
+		}
+	}
+	r.writes("save a new draft", `
+log: maya request.create req1 >draft v1
+gone: kept maya new request
+new requests req1: ai=no answers=typed course_code=BIO 201 course_id=7318824 course_name=Cell Biology created_at=now maker=self purpose=coursework requester=maya search=typed state=draft updated_at=now version=1`, func() {
+		d, err = r.SaveDraft(ctx, maya, "", a)
+		r.must(err)
+	})
+	typed("a new draft", d.ID, a)
+	_, err = r.Keep(ctx, maya, d.ID, FormRequest, []byte(`{"build":"y"}`))
+	r.must(err)
+	r.clock.Advance(time.Minute)
+	r.writes("save it again", `
+gone: kept maya req1 request
+requests req1: ai=none answers=typed maker=none purpose=none search=typed updated_at=now`, func() {
+		_, err = r.SaveDraft(ctx, maya, d.ID, access.Answers{Build: "z"})
+		r.must(err)
+	})
+	typed("a draft", d.ID, access.Answers{Build: "z"})
+	_, err = r.Keep(ctx, maya, d.ID, FormRequest, []byte(`{"build":"y"}`))
+	r.must(err)
+	r.clock.Advance(time.Minute)
+	a = r.answers()
+	r.writes("submit it", `
+log: maya request.submit req1 draft>awaiting_sponsor v2
+gone: kept maya req1 request
+requests req1: affiliation=student ai=no answers=typed asked=+27d15h57m59s end_cause=course ends_at=+27d15h57m59s maker=self number=1 policy_version=1 purpose=coursework rules_version=1 search=typed sponsor=ana sponsor_due=+14d state=awaiting_sponsor submitted_at=now updated_at=now version=2
+tenants school: last_number=1
+job: tell ana asked_to_sponsor of req1, req1/v2`, func() {
+		d, err = r.Submit(ctx, maya, d.ID, a)
+		r.must(err)
+	})
+	typed("what was sent", d.ID, a)
+	r.writes("choose a sponsor", `
+log: maya request.choose_sponsor req1 awaiting_sponsor>awaiting_sponsor v3
+requests req1: sponsor=helen version=3
+job: tell helen asked_to_sponsor of req1, req1/v3`, func() {
+		_, err = r.ChooseSponsor(ctx, maya, d.Code(), r.w.User("helen").ID.String())
+		r.must(err)
+	})
+	r.writes("choose the same", ``, func() {
+		_, err = r.ChooseSponsor(ctx, maya, d.Code(), r.w.User("helen").ID.String())
+		r.must(err)
+	})
+	r.writes("decline", `
+log: helen request.decline req1 awaiting_sponsor>sponsor_declined v4 quote=Not this term.
+requests req1: closed_at=now reason=Not this term. state=sponsor_declined version=4
+job: tell maya sponsor_said_no of req1, req1/v4`, func() { r.act(helen, d.Code(), access.Decline, access.Move{Reason: "Not this term."}) })
+	var anew access.Request
+	r.writes("refile", `
+log: maya request.refile req2 >draft v1 of req1
+new requests req2: ai=no answers=typed course_code=BIO 201 course_id=7318824 course_name=Cell Biology created_at=now maker=self purpose=coursework refiled_from=req1 requester=maya search=typed state=draft updated_at=now version=1`, func() {
+		anew, err = r.Refile(ctx, maya, d.Code())
+		r.must(err)
+	})
+	a.SponsorKey, a.Accepted = "", false
+	typed("a request begun again", anew.ID, a)
+	r.writes("discard", `
+log: maya request.discard req2 draft>discarded v2
+requests req2: ai=none answers=none closed_at=now maker=none purpose=none search=typed state=discarded version=2`, func() { r.must(r.DiscardDraft(ctx, maya, anew.ID)) })
+	typed("a draft thrown away", anew.ID, access.Answers{})
+
+	q := r.submitted()
+	_, err = r.Keep(ctx, ana, q.ID, FormDecision, []byte(`{"note":"y"}`))
+	r.must(err)
+	end := q.End.AddDate(0, 0, -3)
+	r.writes("endorse", `
+log: ana request.endorse req3 awaiting_sponsor>awaiting_review v3 end=+24d15h57m59s quote=For the project.
+gone: kept ana req3 decision
+requests req3: endorsed_at=now endorsed_by=ana ends_at=+24d15h57m59s review_due=+7d review_since=now sponsor_note=For the project. state=awaiting_review version=3
+job: ground.owner ground.owner:school:req3:v3 {"owner":"maya"} at +1s
+job: notice.reviewers notice.reviewers:school:2026-11-23 at +1m0s
+job: tell maya sponsor_said_yes of req3, req3/v3`, func() { r.act(ana, q.Code(), access.Endorse, access.Move{Note: "For the project.", End: end}) })
+	r.writes("claim", `
+log: dana request.claim req3 awaiting_review>awaiting_review v4
+requests req3: claimed_at=now claimed_by=dana version=4`, func() { r.act(dana, q.Code(), access.Claim, access.Move{}) })
+	r.clock.Advance(time.Minute)
+	r.writes("release", `
+log: dana request.release req3 awaiting_review>awaiting_review v5
+requests req3: claimed_at=none claimed_by=none updated_at=now version=5`, func() { r.act(dana, q.Code(), access.Release, access.Move{}) })
+	r.writes("approve", `
+log: dana request.approve req3 awaiting_review>approved v6 conditions=Own data only. end=+23d15h56m59s
+requests req3: claimed_at=now claimed_by=dana collect_by=+14d conditions=Own data only. decided_at=now decided_by=dana ends_at=+23d15h56m59s state=approved version=6
+job: ground.owner ground.owner:school:req3:v6 {"owner":"maya"} at +1s
+job: tell ana approved of req3, req3/v6
+job: tell maya approved of req3, req3/v6`, func() {
+		r.act(dana, q.Code(), access.Approve, access.Move{Conditions: "Own data only.", End: end.AddDate(0, 0, -1)})
+	})
+	r.writes("rescind", `
+log: ana request.rescind req3 approved>rescinded v7 quote=She left the project.
+requests req3: closed_at=now decided_by=ana reason=She left the project. state=rescinded version=7
+job: tell ana rescinded of req3, req3/v7
+job: tell maya rescinded of req3, req3/v7`, func() { r.act(ana, q.Code(), access.Rescind, access.Move{Reason: "She left the project."}) })
+
+	q = r.submitted()
+	r.act(ana, q.Code(), access.Endorse, access.Move{})
+	r.clock.Advance(24 * time.Hour)
+	ana, dana = r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+	r.writes("deny", `
+log: dana request.deny req4 awaiting_review>denied v4 alternative=other alternative_text=Ask the registrar. quote=Another way.
+requests req4: alt_text=Ask the registrar. alternative=other closed_at=now decided_at=now decided_by=dana reason=Another way. state=denied updated_at=now version=4
+job: tell ana denied of req4, req4/v4
+job: tell maya denied of req4, req4/v4`, func() {
+		r.act(dana, q.Code(), access.Deny, access.Move{Reason: "Another way.", Alternative: "other", AltText: "Ask the registrar."})
+	})
+	q = r.submitted()
+	r.writes("withdraw", `
+log: maya request.withdraw req5 awaiting_sponsor>withdrawn v3
+requests req5: closed_at=now state=withdrawn version=3
+job: tell ana withdrawn of req5, req5/v3`, func() { r.act(maya, q.Code(), access.Withdraw, access.Move{}) })
+	a = r.answers()
+	a.SponsorKey = ""
+	r.writes("faculty submit", `
+log: ana request.create req6 >draft v1
+log: ana request.submit req6 draft>awaiting_review v2
+new requests req6: affiliation=faculty ai=no answers=typed asked=+26d15h56m59s course_code=BIO 201 course_id=7318824 course_name=Cell Biology created_at=now end_cause=role ends_at=+26d15h56m59s maker=self number=5 policy_version=1 purpose=coursework requester=ana review_due=+7d review_since=now rules_version=1 search=typed state=awaiting_review submitted_at=now updated_at=now version=2
+tenants school: last_number=5
+job: notice.reviewers notice.reviewers:school:2026-11-24 at +1m0s`, func() {
+		_, err = r.Submit(ctx, ana, "", a)
+		r.must(err)
+	})
+}
+
+// What a decision writes that comes too late: the request goes back.
+func TestWritesOfSendingBack(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	ready, q := r.approved(), r.submitted()
+	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+	dana, maya := r.as("dana", DoorAccount), r.as("maya", DoorCourse)
+	r.act(dana, q.Code(), access.Claim, access.Move{})
+	r.w.SetEnrollmentState("ana", "bio201", canvastest.StateCompleted)
+	r.clock.Advance(time.Minute)
+	r.writes("approve without the sponsor", `
+log: system request.return req2 awaiting_review>awaiting_sponsor v5 lost=Ana Ruiz
+log: dana refused REQ-0002 action=approve why=sponsor_changed
+requests req2: claimed_at=none claimed_by=none endorsed_at=none endorsed_by=none sponsor=none sponsor_due=+14d sponsor_lost=Ana Ruiz state=awaiting_sponsor updated_at=now version=5
+job: tell maya sponsor_needed of req2, req2/v5`, func() {
+		if _, err := r.Act(ctx, dana, q.Code(), access.Approve, access.Move{}); access.WhyOf(err) != access.WhySponsorChanged {
+			t.Errorf("approved: %v", err)
+		}
+	})
+	r.writes("collect without the sponsor", `
+log: system request.return req1 approved>awaiting_sponsor v5 lost=Ana Ruiz
+log: maya refused REQ-0001 action=collect why=sponsor_changed
+requests req1: claimed_at=none claimed_by=none collect_by=none decided_at=none decided_by=none endorsed_at=none endorsed_by=none sponsor=none sponsor_due=+14d sponsor_lost=Ana Ruiz state=awaiting_sponsor updated_at=now version=5
+job: tell maya sponsor_needed of req1, req1/v5`, func() {
+		if _, err := r.Collect(ctx, maya, ready.Code()); access.WhyOf(err) != access.WhySponsorChanged {
+			t.Errorf("collected: %v", err)
+		}
+	})
+	r.w.SetEnrollmentState("ana", "bio201", canvastest.StateActive)
+	r.clock.Advance(24 * time.Hour) // another day has another digest
+	maya = r.as("maya", DoorCourse)
+	next := r.approved()
+	r.clock.Advance(9*time.Hour + time.Minute)
+	maya = r.as("maya", DoorCourse)
+	r.w.AddAdmin("maya", "sciences", "account-admin")
+	r.writes("collect with an account role", `
+log: system request.return req3 approved>awaiting_review v5
+log: maya refused REQ-0003 action=collect why=sponsor_changed
+requests req3: claimed_at=none claimed_by=none collect_by=none decided_at=none decided_by=none review_due=+7d review_since=now state=awaiting_review updated_at=now version=5
+job: notice.reviewers notice.reviewers:school:2026-11-25 at +1m0s`, func() {
+		if _, err := r.Collect(ctx, maya, next.Code()); access.WhyOf(err) != access.WhySponsorChanged {
+			t.Errorf("collected: %v", err)
+		}
+	})
+}
+
+// What the steps of a collection write, to its replacement.
+func TestWritesOfACollection(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	code := r.approved().Code()
+	maya := r.as("maya", DoorCourse)
+	at := map[string]string{}
+	step := func(name, want string, press func() (Collection, error), stage CollectStage) Collection {
+		t.Helper()
+		var c Collection
+		r.writes(name, want, func() {
+			var err error
+			if c, err = press(); err != nil || c.Stage != stage {
+				t.Fatalf("%s: %s (%s), %v", name, c.Stage, c.Trouble, err)
+			}
+		})
+		return c
+	}
+	collect := func() (Collection, error) { return r.Collect(ctx, maya, code) }
+	r.AtStep = func(name string) {
+		if name == "intent committed" {
+			at[name] = r.namer(r.everything()).rowLine("intent", nil, r.everything().rows["grants "+r.grants()[0].ID])
+		}
+	}
+	c := step("collect", `
+log: maya request.collect req1 approved>collecting v5
+log: maya grant.create grt1 >minting v1 of req1
+log: system grant.shown grt1 minting>handed_over v2 of req1 canvas_token=token1 expires=+27d15h59m59s
+log: system request.hand_over req1 collecting>fulfilled v6
+new grants grt1: activate_by=+7d attempt=1 canvas_id=token1 canvas_user=maya's id checked_at=now created_at=now digest=set expires=+27d15h59m59s hint=set owner=maya request_id=req1 shown_at=now since=now sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+27d15h59m59s
+requests req1: closed_at=now state=fulfilled version=6
+job: grant.recover grant.recover:grt1:1:minting {"grant":"grt1","attempt":1} at +1m31s
+job: grant.sweep grant.sweep:grt1:1:handed_over:1 {"grant":"grt1","attempt":1} at +2m0s
+job: grant.sweep grant.sweep:grt1:1:handed_over:2 {"grant":"grt1","attempt":1} at +12m0s
+job: grant.watch grant.watch:grt1:1:handed_over {"grant":"grt1","attempt":1} at +1m0s
+job: ground.owner ground.owner:school:req1:v5 {"owner":"maya"} at +1s
+job: tell maya activate_reminder of req1 grt1, grt1/v2`, collect, StageSecret)
+	r.AtStep = nil
+	if want := "new intent: attempt=1 canvas_user=maya's id created_at=now lease_until=+1m30s owner=maya request_id=req1 since=now sponsor=ana state=minting title=Attendance helper updated_at=now version=1 wanted=+27d15h59m59s"; at["intent committed"] != want {
+		t.Errorf("before Canvas is asked:\n%s", at["intent committed"])
+	}
+	r.clock.Advance(time.Minute)
+	step("press again", `
+log: maya grant.shown_again grt1 of req1
+job: tell maya shared_again of req1 grt1, grt1/2026-11-23`, collect, StageShown)
+	step("press a third time", `
+log: maya grant.shown_again grt1 of req1`, collect, StageShown)
+	r.activate("maya", c.Grant.CanvasID)
+	step("the page sees it active", `
+log: system grant.seen_active grt1 handed_over>active v3 of req1
+grants grt1: activated_at=now checked_at=now state=active updated_at=now version=3`, func() (Collection, error) { return r.CollectPage(ctx, maya, code) }, StageActive)
+	r.clock.Advance(time.Minute)
+	step("lost", `
+log: maya grant.replace grt1 active>replacing v4 of req1
+grants grt1: activate_by=+7d replaced=1 state=replacing updated_at=now version=4
+job: grant.clear grant.clear:grt1:1:replacing {"grant":"grt1","attempt":1} at +1m0s
+job: tell maya shared_again of req1 grt1, grt1/v4`, func() (Collection, error) { return r.Replace(ctx, maya, code) }, StageReplacing)
+	step("lost, pressed twice", ``, func() (Collection, error) { return r.Replace(ctx, maya, code) }, StageReplacing)
+	r.clock.Advance(time.Minute)
+	step("the successor", `
+log: maya grant.mint grt1 replacing>minting v5 of req1
+log: system grant.shown grt1 minting>handed_over v6 of req1 canvas_token=token2 expires=+27d15h56m59s
+grants grt1: activate_by=+7d activated_at=none attempt=2 canvas_id=token2 checked_at=now digest=set hint=set shown_at=now state=handed_over updated_at=now version=6
+job: grant.recover grant.recover:grt1:2:minting {"grant":"grt1","attempt":2} at +1m31s
+job: grant.sweep grant.sweep:grt1:2:handed_over:1 {"grant":"grt1","attempt":2} at +2m0s
+job: grant.sweep grant.sweep:grt1:2:handed_over:2 {"grant":"grt1","attempt":2} at +12m0s
+job: grant.watch grant.watch:grt1:2:handed_over {"grant":"grt1","attempt":2} at +1m0s
+job: tell maya activate_reminder of req1 grt1, grt1/v6`, collect, StageSecret)
+}
+
+// What the second steps write after a lost answer: of the first attempt, and of
+// a later one.
+func TestWritesOfALostAnswer(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	code := r.approved().Code()
+	maya := r.as("maya", DoorCourse)
+	lose := func() { r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, DropAfter: true}) }
+	press := func(stage CollectStage) func() {
+		return func() {
+			t.Helper()
+			if c, err := r.Collect(ctx, maya, code); err != nil || c.Stage != stage {
+				t.Fatalf("%s (%s), %v", c.Stage, c.Trouble, err)
+			}
+		}
+	}
+	lose()
+	r.writes("the answer is lost", `
+log: maya request.collect req1 approved>collecting v5
+log: maya grant.create grt1 >minting v1 of req1
+log: system grant.doubt grt1 minting>recovering v2 of req1 trouble=mint.unclear
+new grants grt1: attempt=1 canvas_user=maya's id created_at=now lease_until=+1m30s owner=maya request_id=req1 since=now sponsor=ana state=recovering title=Attendance helper trouble=mint.unclear updated_at=now version=2 wanted=+27d15h59m59s
+requests req1: state=collecting version=5
+job: grant.recover grant.recover:grt1:1:minting {"grant":"grt1","attempt":1} at +1m31s
+job: grant.recover grant.recover:grt1:1:minting:doubt {"grant":"grt1","attempt":1} at +20s
+job: ground.owner ground.owner:school:req1:v5 {"owner":"maya"} at +1s`, press(StageRecovering))
+	r.clock.Advance(20 * time.Second)
+	r.writes("recovered by its job", `
+log: system grant.stray_deleted grt1 of req1 canvas_token=token1
+log: system grant.give_up grt1 recovering>void v3 of req1 trouble=mint.nothing_made
+log: system request.mint_failed req1 collecting>approved v6
+grants grt1: lease_until=none state=void trouble=mint.nothing_made updated_at=now version=3
+requests req1: collect_by=+14d state=approved updated_at=now version=6
+job: grant.sweep grant.sweep:grt1:1:void:void {"grant":"grt1","attempt":1} at +10m0s`, func() { r.must(r.run(jobRecover, ":1:minting:doubt")) })
+	r.writes("recovered twice", ``, func() { r.must(r.run(jobRecover, ":1:minting")) })
+	press(StageSecret)()
+	if _, err := r.Replace(ctx, maya, code); err != nil {
+		t.Fatal(err)
+	}
+	lose()
+	r.writes("the successor's answer is lost", `
+log: maya grant.mint grt2 replacing>minting v4 of req1
+log: system grant.doubt grt2 minting>recovering v5 of req1 trouble=mint.unclear
+grants grt2: attempt=2 canvas_id=none digest=none expires=none hint=none lease_until=+1m30s state=recovering trouble=mint.unclear version=5
+job: grant.recover grant.recover:grt2:2:minting {"grant":"grt2","attempt":2} at +1m31s
+job: grant.recover grant.recover:grt2:2:minting:doubt {"grant":"grt2","attempt":2} at +20s`, press(StageRecovering))
+	r.clock.Advance(20 * time.Second)
+	r.writes("the successor recovered", `
+log: system grant.stray_deleted grt2 of req1 canvas_token=token3
+log: system grant.step_back grt2 recovering>replacing v6 of req1 trouble=mint.nothing_made
+grants grt2: lease_until=none state=replacing trouble=mint.nothing_made updated_at=now version=6`, func() { r.must(r.run(jobRecover, ":2:minting:doubt")) })
+	r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, Status: 403, Body: denied})
+	r.writes("the successor is refused", `
+log: maya grant.mint grt2 replacing>minting v7 of req1
+log: system grant.step_back grt2 minting>replacing v8 of req1 trouble=mint.denied
+grants grt2: attempt=3 trouble=mint.denied version=8
+job: grant.recover grant.recover:grt2:3:minting {"grant":"grt2","attempt":3} at +1m31s`, press(StageReplacing))
+}
+
+// What the ends of tokens write, and the tries that prove nothing.
+func TestWritesOfEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	c, _ := r.collected()
+	d, _ := r.collected()
+	maya, ana, dana := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+	down := func() func() {
+		return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodDelete, Status: 500, Times: -1})
+	}
+	up := down()
+	r.writes("revoke, not proven", `
+log: ana grant.revoke grt1 handed_over>revoking v3 of req1 cause=sponsor quote=The project is over.
+grants grt1: cause=sponsor ended_by=ana next_try=+10s revoking_at=now state=revoking tries=1 trouble=mint.canvas_down version=3
+job: grant.end grant.end:grt1:1:revoking {"grant":"grt1","attempt":1} at +10s`, func() {
+		_, err := r.Revoke(ctx, ana, c.Grant.ID, "The project is over.")
+		r.must(err)
+	})
+	r.writes("pressed again", ``, func() {
+		_, err := r.Revoke(ctx, maya, c.Grant.ID, "")
+		r.must(err)
+	})
+	r.clock.Advance(time.Minute)
+	r.writes("tried again", `
+grants grt1: next_try=+20s tries=2`, func() {
+		if err := r.run(jobEnd, ""); again(err) != 20*time.Second {
+			t.Errorf("%v", err)
+		}
+	})
+	r.clock.Advance(access.StuckAfter)
+	r.writes("stuck", `
+grants grt1: next_try=+40s tries=3
+job: tell maya still_usable of req1 grt1, grt1/stuck`, func() {
+		if err := r.run(jobEnd, ""); again(err) != 40*time.Second {
+			t.Errorf("%v", err)
+		}
+	})
+	up()
+	r.writes("proven", `
+log: system grant.gone grt1 revoking>revoked v4 of req1 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt1: ended_at=now state=revoked trouble=none updated_at=now version=4
+job: grant.sweep grant.sweep:grt1:1:revoked:gone {"grant":"grt1","attempt":1} at +3m0s
+job: tell ana revoked of req1 grt1, grt1/v4
+job: tell maya revoked of req1 grt1, grt1/v4`, func() { r.must(r.run(jobEnd, "")) })
+	r.writes("proven twice", ``, func() { r.must(r.run(jobEnd, "")) })
+	r.writes("misuse", `
+log: ana grant.revoke grt2 handed_over>revoking v3 of req2 cause=misuse quote=It posts in the forum.
+log: system grant.gone grt2 revoking>revoked v4 of req2 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt2: cause=misuse ended_at=now ended_by=ana next_try=now revoking_at=now state=revoked updated_at=now version=4
+job: grant.end grant.end:grt2:1:revoking {"grant":"grt2","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt2:1:revoked:gone {"grant":"grt2","attempt":1} at +3m0s
+job: tell ana revoked of req2 grt2, grt2/v4
+job: tell maya revoked of req2 grt2, grt2/v4`, func() {
+		_, err := r.ReportMisuse(ctx, ana, d.Grant.ID, "It posts in the forum.")
+		r.must(err)
+	})
+	e, _ := r.collected()
+	r.writes("by a reviewer", `
+log: dana grant.revoke grt3 handed_over>revoking v3 of req3 cause=reviewer quote=Over.
+log: system grant.gone grt3 revoking>revoked v4 of req3 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt3: cause=reviewer ended_at=now ended_by=dana next_try=now revoking_at=now state=revoked version=4
+job: grant.end grant.end:grt3:1:revoking {"grant":"grt3","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt3:1:revoked:gone {"grant":"grt3","attempt":1} at +3m0s
+job: tell ana revoked of req3 grt3, grt3/v4
+job: tell maya revoked of req3 grt3, grt3/v4`, func() {
+		_, err := r.Revoke(ctx, dana, e.Grant.ID, "Over.")
+		r.must(err)
+	})
+	e, _ = r.collected()
+	r.writes("by its owner", `
+log: maya grant.revoke grt4 handed_over>revoking v3 of req4 cause=owner
+log: system grant.gone grt4 revoking>revoked v4 of req4 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt4: cause=owner ended_at=now ended_by=maya next_try=now revoking_at=now state=revoked version=4
+job: grant.end grant.end:grt4:1:revoking {"grant":"grt4","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt4:1:revoked:gone {"grant":"grt4","attempt":1} at +3m0s
+job: tell ana revoked of req4 grt4, grt4/v4
+job: tell maya revoked of req4 grt4, grt4/v4`, func() {
+		_, err := r.Revoke(ctx, maya, e.Grant.ID, "")
+		r.must(err)
+	})
+}
+
+// What a leak writes: reported, told more of, and cleared.
+func TestWritesOfLeaks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	c, value := r.collected()
+	maya, ana, dana := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+	r.writes("reported", `
+log: maya incident.open inc1 >open v1 of grt1 how=owner
+log: maya grant.report_leak grt1 handed_over>revoking v3 of req1 cause=leak how=owner
+log: system grant.gone grt1 revoking>revoked v4 of req1 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt1: cause=leak ended_at=now ended_by=maya next_try=now revoking_at=now state=revoked version=4
+new incidents inc1: grant_id=grt1 how=owner opened_at=now owner=maya reported_by=maya version=1
+job: grant.end grant.end:grt1:1:revoking:leak {"grant":"grt1","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt1:1:revoked:gone {"grant":"grt1","attempt":1} at +3m0s
+job: tell ana leak_deleted of req1 grt1, grt1/v4
+job: tell ana leak_reported of req1 grt1, grt1/inc1 at +10s
+job: tell maya leak_deleted of req1 grt1, grt1/v4
+job: tell maya leak_reported of req1 grt1, grt1/inc1 at +10s
+job: tell reviewers leak_deleted of req1 grt1, grt1/v4
+job: tell reviewers leak_reported of req1 grt1, grt1/inc1 at +10s`, func() {
+		_, err := r.ReportLeak(ctx, maya, c.Grant.ID)
+		r.must(err)
+	})
+	r.writes("reported again", ``, func() {
+		_, err := r.ReportLeak(ctx, ana, c.Grant.ID)
+		r.must(err)
+	})
+	r.writes("where it was seen", `
+log: maya incident.seen inc1 of grt1 seen=In a chat: [removed]`, func() {
+		_, err := r.TellSeen(ctx, maya, c.Grant.ID, "In a chat: "+value)
+		r.must(err)
+	})
+	r.writes("nowhere", ``, func() {
+		_, err := r.TellSeen(ctx, maya, c.Grant.ID, "")
+		r.must(err)
+	})
+	i := r.incidents(r.tenant)[0].ID
+	r.clock.Advance(time.Minute)
+	r.writes("cleared", `
+log: dana incident.clear inc1 open>cleared v2 of grt1 note=The chat was deleted; [removed] is dead.
+incidents inc1: cleared_at=now cleared_by=dana version=2
+job: tell maya leak_cleared of req1 grt1, grt1/inc1`, func() {
+		_, err := r.ClearLeak(ctx, dana, i, "The chat was deleted; "+value+" is dead.")
+		r.must(err)
+	})
+	r.writes("cleared twice", ``, func() {
+		_, err := r.ClearLeak(ctx, dana, i, "Again.")
+		r.must(err)
+	})
+	r.clock.Advance(time.Minute)
+	r.writes("pasted after its end", `
+log: dana leak.intake grt1 outcome=match
+log: dana incident.open inc2 >open v1 of grt1 ended=yes how=intake
+new incidents inc2: grant_id=grt1 how=intake opened_at=now owner=maya reported_by=dana version=1
+job: tell ana leak_of_ended of req1 grt1, grt1/inc2
+job: tell maya leak_of_ended of req1 grt1, grt1/inc2
+job: tell reviewers leak_of_ended of req1 grt1, grt1/inc2`, func() {
+		_, err := r.CheckLeak(ctx, dana, value)
+		r.must(err)
+	})
+	e, err := r.ClearLeak(ctx, dana, r.incidents(r.tenant)[0].ID, "Nothing new.")
+	if err != nil || e.Incident.Open() {
+		t.Fatalf("%+v, %v", e.Incident, err)
+	}
+	d, value := r.collected()
+	r.writes("pasted while it works", `
+log: dana leak.intake grt2 outcome=match
+log: dana incident.open inc3 >open v1 of grt2 how=intake
+log: dana grant.report_leak grt2 handed_over>revoking v3 of req2 cause=leak how=intake
+log: system grant.gone grt2 revoking>revoked v4 of req2 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt2: cause=leak ended_at=now ended_by=dana next_try=now revoking_at=now state=revoked version=4
+new incidents inc3: grant_id=grt2 how=intake opened_at=now owner=maya reported_by=dana version=1
+job: grant.end grant.end:grt2:1:revoking:leak {"grant":"grt2","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt2:1:revoked:gone {"grant":"grt2","attempt":1} at +3m0s
+job: tell ana leak_deleted of req2 grt2, grt2/v4
+job: tell ana leak_reported of req2 grt2, grt2/inc3 at +10s
+job: tell maya leak_deleted of req2 grt2, grt2/v4
+job: tell maya leak_reported of req2 grt2, grt2/inc3 at +10s
+job: tell reviewers leak_deleted of req2 grt2, grt2/v4
+job: tell reviewers leak_reported of req2 grt2, grt2/inc3 at +10s`, func() {
+		p, err := r.CheckLeak(ctx, dana, value)
+		if err != nil || p.Grant.ID != d.Grant.ID {
+			t.Fatal(err)
+		}
+	})
+}
+
+// What a freeze and a thaw write.
+func TestWritesOfAFreeze(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	g, _ := r.working()
+	dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
+	freeze := func() {
+		_, err := r.Freeze(ctx, dana, g.ID, "Odd traffic.")
+		r.must(err)
+	}
+	up := r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodPut, Status: 403, Body: denied, Times: -1})
+	r.writes("not allowed by Canvas", `
+log: dana grant.freeze grt1 active>freezing v4 of req1 quote=Odd traffic.
+log: system grant.stay_on grt1 freezing>active v5 of req1 trouble=freeze.denied
+grants grt1: trouble=freeze.denied version=5
+job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:02:00Z {"grant":"grt1","attempt":1} at +10s`, freeze)
+	up()
+	up = r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodPut, Status: 500, Times: -1})
+	r.clock.Advance(time.Minute)
+	r.writes("not proven", `
+log: dana grant.freeze grt1 active>freezing v6 of req1 quote=Odd traffic.
+grants grt1: frozen_at=now frozen_by=dana state=freezing tries=1 trouble=mint.canvas_down updated_at=now version=6
+job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:03:00Z {"grant":"grt1","attempt":1} at +10s`, freeze)
+	r.writes("pressed again", ``, freeze)
+	r.clock.Advance(time.Minute)
+	r.writes("tried again", `
+grants grt1: tries=2`, func() {
+		if err := r.run(jobFreeze, r.clock.Now().Add(-time.Minute).UTC().Format(time.RFC3339)); again(err) != 20*time.Second {
+			t.Errorf("%v", err)
+		}
+	})
+	up()
+	r.writes("frozen", `
+log: system grant.froze grt1 freezing>frozen v7 of req1
+grants grt1: frozen_at=now hint=set state=frozen trouble=none updated_at=now version=7
+job: tell ana frozen of req1 grt1, grt1/v7
+job: tell maya frozen of req1 grt1, grt1/v7`, func() { r.must(r.run(jobFreeze, r.clock.Now().Add(-time.Minute).UTC().Format(time.RFC3339))) })
+	r.clock.Advance(time.Minute)
+	r.writes("one agrees", `
+log: dana grant.thaw grt1 frozen>frozen v8 of req1
+grants grt1: thawed_by=dana updated_at=now version=8`, func() {
+		_, err := r.Thaw(ctx, dana, g.ID)
+		r.must(err)
+	})
+	r.writes("another agrees", `
+log: priya grant.thaw grt1 frozen>replacing v9 of req1
+grants grt1: activate_by=+7d frozen_at=none frozen_by=none state=replacing thawed_by=none version=9
+job: grant.clear grant.clear:grt1:1:replacing:thaw {"grant":"grt1","attempt":1} at +1m0s
+job: tell maya thawed of req1 grt1, grt1/v9`, func() {
+		_, err := r.Thaw(ctx, priya, g.ID)
+		r.must(err)
+	})
+	r.writes("its job afterwards", ``, func() { r.must(r.run(jobClear, "")) })
+}
+
+// What the moves of a token's sponsorship write.
+func TestWritesOfSponsorship(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	g, _ := r.working()
+	maya, ana, helen := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.helen()
+	name := func() {
+		_, err := r.NameSponsor(ctx, maya, g.ID, r.w.User("helen").ID.String())
+		r.must(err)
+	}
+	r.writes("ended", `
+log: ana grant.end_sponsorship grt1 active>active v4 of req1 quote=I teach another course.
+grants grt1: gap_until=+14d sponsor=none version=4
+job: tell maya sponsor_gone of req1 grt1, grt1/v4`, func() {
+		_, err := r.EndSponsorship(ctx, ana, g.ID, "I teach another course.")
+		r.must(err)
+	})
+	r.writes("asked", `
+log: maya grant.name_sponsor grt1 active>active v5 of req1
+grants grt1: sponsor_asked=helen version=5
+job: tell helen asked_to_take_over of req1 grt1, grt1/v5`, name)
+	r.writes("asked again", ``, name)
+	r.writes("turned down", `
+log: helen grant.turn_down grt1 active>active v6 of req1
+grants grt1: sponsor_asked=none version=6
+job: tell maya turned_down of req1 grt1, grt1/v6`, func() { r.must(r.TurnDown(ctx, helen, g.ID)) })
+	name()
+	takeOver := func() {
+		_, err := r.TakeOver(ctx, helen, g.ID)
+		r.must(err)
+	}
+	r.writes("taken over", `
+log: helen grant.take_over grt1 active>active v8 of req1
+grants grt1: gap_until=none sponsor=helen sponsor_asked=none version=8
+job: tell maya took_over of req1 grt1, grt1/v8`, takeOver)
+	r.writes("taken over twice", ``, takeOver)
+}
+
+// What a renewal writes, until the old token has given way.
+func TestWritesOfARenewal(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	old, _ := r.working()
+	maya := r.as("maya", DoorCourse)
+	var d access.Request
+	renew := func() {
+		var err error
+		d, err = r.Renew(ctx, maya, old.ID)
+		r.must(err)
+	}
+	r.writes("renew", `
+log: maya request.create req2 >draft v1 of grt1
+new requests req2: ai=no answers=typed course_code=BIO 201 course_id=7318824 course_name=Cell Biology created_at=now maker=self purpose=coursework renews=grt1 requester=maya search=typed since=-2m0s state=draft updated_at=now version=1`, renew)
+	r.writes("renew twice", ``, renew)
+	a := d.Answers
+	a.EndDate, a.Accepted = "2027-02-28", true
+	q, err := r.Submit(ctx, maya, d.ID, a)
+	r.must(err)
+	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+	r.act(r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{})
+	var next access.Grant
+	var value string
+	r.writes("collect it", `
+log: maya request.collect req2 approved>collecting v5
+log: maya grant.create grt2 >minting v1 of req2
+log: system grant.shown grt2 minting>handed_over v2 of req2 canvas_token=token2 expires=+97d15h57m59s
+log: system request.hand_over req2 collecting>fulfilled v6
+new grants grt2: activate_by=+7d attempt=1 canvas_id=token2 canvas_user=maya's id checked_at=now created_at=now digest=set expires=+97d15h57m59s hint=set owner=maya renews=grt1 request_id=req2 shown_at=now since=-2m0s sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+97d15h57m59s
+requests req2: closed_at=now state=fulfilled version=6
+job: grant.recover grant.recover:grt2:1:minting {"grant":"grt2","attempt":1} at +1m31s
+job: grant.sweep grant.sweep:grt2:1:handed_over:1 {"grant":"grt2","attempt":1} at +2m0s
+job: grant.sweep grant.sweep:grt2:1:handed_over:2 {"grant":"grt2","attempt":1} at +12m0s
+job: grant.watch grant.watch:grt2:1:handed_over {"grant":"grt2","attempt":1} at +1m0s
+job: ground.owner ground.owner:school:req2:v5 {"owner":"maya"} at +1s
+job: tell maya activate_reminder of req2 grt2, grt2/v2`, func() { next, value = r.collect(q.Code()) })
+	r.activate("maya", next.CanvasID)
+	r.clock.Advance(time.Minute)
+	look := func() {
+		f, err := r.far(ctx, r.tenant, "")
+		r.must(err)
+		r.must(r.observe(ctx, f, r.grant(next.ID)))
+	}
+	r.writes("it works", `
+log: system grant.seen_active grt2 handed_over>active v3 of req2
+log: system grant.retire grt1 active>active v4 of req1
+grants grt1: retire_at=+3d successor=grt2 updated_at=now version=4
+grants grt2: activated_at=now checked_at=now state=active updated_at=now version=3
+job: tell maya retiring of req1 grt1, grt1/v4`, look)
+	r.clock.Advance(20 * time.Minute) // Canvas writes a use down every ten minutes
+	r.use(value)
+	r.writes("it is used", `
+log: system grant.retire grt1 active>active v5 of req1
+grants grt1: retire_at=now updated_at=now version=5
+grants grt2: checked_at=now last_used_at=now`, look)
+	r.writes("it is seen again", ``, look)
+	r.writes("the old one's time is over", ``, func() {
+		tenants, err := r.tenants(ctx)
+		r.must(err)
+		r.must(r.tickGrants(ctx, tenants[0]))
+	})
+}
