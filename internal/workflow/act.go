@@ -222,7 +222,7 @@ func (s *Service) stillGood(ctx context.Context, f far, r access.Request) error 
 	if lost.to == "" {
 		return nil
 	}
-	return s.sendBack(ctx, r, lost)
+	return s.sendBack(ctx, f, r, lost)
 }
 
 // failure is the earliest stage that a request no longer passes.
@@ -289,7 +289,7 @@ func (s *Service) failing(ctx context.Context, f far, r access.Request) (failure
 
 // sendBack returns a request to the stage it fails, by the system, and answers
 // what the person who was about to go on is told.
-func (s *Service) sendBack(ctx context.Context, r access.Request, lost failure) error {
+func (s *Service) sendBack(ctx context.Context, f far, r access.Request, lost failure) error {
 	if r.State == lost.to {
 		return access.Refuse(lost.why)
 	}
@@ -298,7 +298,7 @@ func (s *Service) sendBack(ctx context.Context, r access.Request, lost failure) 
 		if err != nil {
 			return err
 		}
-		return s.move(tx, access.SystemActor, now, access.Return, access.Move{To: lost.to, LostName: lost.name})
+		return s.move(tx, access.SystemActor, now, access.Return, access.Move{To: lost.to, LostName: lost.name, Zone: zone(f.tenant)})
 	})
 	if err != nil {
 		return err

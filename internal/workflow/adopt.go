@@ -208,7 +208,7 @@ func (s *Service) adopt(ctx context.Context, f far, r access.Request, t access.F
 		return err
 	}
 	if lost.to != "" {
-		if err := s.sendBack(ctx, r, lost); access.WhyOf(err) == "" {
+		if err := s.sendBack(ctx, f, r, lost); access.WhyOf(err) == "" {
 			return err
 		}
 		return nil

@@ -259,7 +259,7 @@ func (s *Service) eligible(ctx context.Context, f far, sess Session, c Collectio
 			return time.Time{}, s.unasked(ctx, "whether the approval still stands", err)
 		}
 		if lost.to != "" {
-			return time.Time{}, s.sendBack(ctx, r, lost)
+			return time.Time{}, s.sendBack(ctx, f, r, lost)
 		}
 	}
 	aff, _, err := s.affiliation(ctx, f, sess.CanvasUser)

@@ -259,8 +259,8 @@ func (s *Service) noteRefusal(ctx context.Context, sess Session, object string, 
 	if why == "" || why == access.WhyCanvas || sess.Person == "" {
 		return err
 	}
-	if len(object) > 40 {
-		object = "" // typed into a URL; no object of ours
+	if object == "" || len(object) > 40 {
+		object = string(sess.Tenant) // nothing is made yet, or it was typed into a URL and is no object of ours
 	}
 	e := s.event(sess.Tenant, string(sess.Person), audit.Refused, object)
 	d := audit.NewDetail(map[string]string{"why": string(why), "action": string(do)})

@@ -96,7 +96,7 @@ type namer struct {
 	now   time.Time
 }
 
-var ourID = regexp.MustCompile(`(?:req|grt|inc|fnd|per|ten|plt)_[A-Za-z0-9]+`)
+var ourID = regexp.MustCompile(`(?:req|grt|inc|fnd|per|ten|plt)_[A-Za-z0-9]+|[0-9]{9,}`)
 
 func (r *rig) namer(e everything) namer {
 	n := namer{names: map[string]string{string(r.tenant): "school"}, now: r.clock.Now()}

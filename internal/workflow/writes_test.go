@@ -186,14 +186,14 @@ job: tell maya sponsor_needed of req1, req1/v5`, func() {
 	r.clock.Advance(24 * time.Hour) // another day has another digest
 	maya = r.as("maya", DoorCourse)
 	next := r.approved()
-	r.clock.Advance(9*time.Hour + time.Minute)
+	r.clock.Advance(time.Date(2026, 11, 28, 3, 0, 0, 0, time.UTC).Sub(r.clock.Now())) // still Friday at school
 	maya = r.as("maya", DoorCourse)
 	r.w.AddAdmin("maya", "sciences", "account-admin")
 	r.writes("collect with an account role", `
 log: system request.return req3 approved>awaiting_review v5
 log: maya refused REQ-0003 action=collect why=sponsor_changed
 requests req3: claimed_at=none claimed_by=none collect_by=none decided_at=none decided_by=none review_due=+7d review_since=now state=awaiting_review updated_at=now version=5
-job: notice.reviewers notice.reviewers:school:2026-11-25 at +1m0s`, func() {
+job: notice.reviewers notice.reviewers:school:2026-11-28 at +1m0s`, func() {
 		if _, err := r.Collect(ctx, maya, next.Code()); access.WhyOf(err) != access.WhySponsorChanged {
 			t.Errorf("collected: %v", err)
 		}
