@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -64,6 +65,9 @@ func TestSubmitRefuses(t *testing.T) {
 				}
 			case access.WhyOf(err) != tt.why:
 				t.Errorf("%v, want %s", err, tt.why)
+			}
+			if n := r.happened(audit.Refused); (n == 1) != (tt.why != "" && tt.why != access.WhyCanvas) {
+				t.Errorf("the refusal is recorded %d times", n)
 			}
 			r.none()
 		})

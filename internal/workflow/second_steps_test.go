@@ -331,3 +331,72 @@ log: system grant.stray_deleted grt1 of req1 canvas_token=token1 canvas_user=luc
 	}
 	r.stays("his, other", map[string]canvastest.Token{"his": foreign, "other": other})
 }
+
+// A stray that appeared while a token was made is gone with the hand-over.
+func TestStraysGoWithTheHandOver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	q := r.approved()
+	strays := map[string]canvastest.Token{}
+	r.AtStep = func(step string) {
+		if step == "canvas answered" {
+			strays["stray"] = r.seeded("maya", r.grants()[0], 1)
+		}
+	}
+	if c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), q.Code()); err != nil || c.Stage != StageSecret || len(strays) != 1 {
+		t.Fatalf("%s, %v", c.Stage, err)
+	}
+	r.stays("", strays)
+	if r.inCanvas("maya") != 1 {
+		t.Error("the token went with it")
+	}
+}
+
+// What ends in the middle of a collection gives its request back.
+func TestWritesOfAnEndInTheMiddle(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	q := r.approved()
+	r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, DropAfter: true})
+	c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), q.Code())
+	if err != nil || c.Stage != StageRecovering {
+		t.Fatalf("%s, %v", c.Stage, err)
+	}
+	r.writes("revoked in the middle", `
+log: maya grant.revoke grt1 recovering>revoking v3 of req1 cause=owner
+log: system grant.stray_deleted grt1 of req1 canvas_token=token1
+log: system grant.gone grt1 revoking>revoked v4 of req1 proof=Canvas lists no token of this grant
+log: system request.mint_failed req1 collecting>approved v6
+grants grt1: cause=owner ended_at=now ended_by=maya next_try=now revoking_at=now state=revoked trouble=none version=4
+requests req1: state=approved version=6
+job: grant.end grant.end:grt1:1:revoking {"grant":"grt1","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt1:1:revoked:gone {"grant":"grt1","attempt":1} at +3m0s
+job: tell ana revoked of req1 grt1, grt1/v4
+job: tell maya revoked of req1 grt1, grt1/v4`, func() {
+		_, err := r.Revoke(t.Context(), r.as("maya", DoorCourse), c.Grant.ID, "")
+		r.must(err)
+	})
+	if r.inCanvas("maya") != 0 {
+		t.Error("what was made is in Canvas")
+	}
+}
+
+// A Canvas of 2024 lets nobody read tokens: that it has one no more to delete is a
+// proof only where it knows the owner.
+func TestNoProofWithoutTheOwner(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	r.accept()
+	r.w.SetEra(canvastest.Era1b)
+	c, _ := r.collected()
+	maya := r.as("maya", DoorCourse)
+	up := r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/:id", Method: http.MethodGet, Status: 404, Body: `{"errors":[{"message":"The specified resource does not exist."}]}`, Times: -1})
+	if p, err := r.Revoke(t.Context(), maya, c.Grant.ID, ""); err != nil || p.Grant.State != access.Revoking {
+		t.Errorf("without the owner: %s, %v", p.Grant.State, err)
+	}
+	up()
+	r.must(r.run(jobEnd, ""))
+	if g := r.grant(c.Grant.ID); g.State != access.Revoked {
+		t.Errorf("with the owner: %s", g.State)
+	}
+}

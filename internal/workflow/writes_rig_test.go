@@ -356,3 +356,9 @@ func again(err error) time.Duration {
 	}
 	return 0
 }
+
+// permanent reports whether an error parks its job.
+func permanent(err error) bool {
+	var p *jobs.PermanentError
+	return errors.As(err, &p)
+}

@@ -507,15 +507,15 @@ func TestWritesOfAFreeze(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
-	g, _ := r.working()
+	g, value := r.working()
 	dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
 	freeze := func() {
-		_, err := r.Freeze(ctx, dana, g.ID, "Odd traffic.")
+		_, err := r.Freeze(ctx, dana, g.ID, "Odd traffic: "+value)
 		r.must(err)
 	}
 	up := r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodPut, Status: 403, Body: denied, Times: -1})
 	r.writes("not allowed by Canvas", `
-log: dana grant.freeze grt1 active>freezing v4 of req1 quote=Odd traffic.
+log: dana grant.freeze grt1 active>freezing v4 of req1 quote=Odd traffic: [removed]
 log: system grant.stay_on grt1 freezing>active v5 of req1 trouble=freeze.denied
 grants grt1: trouble=freeze.denied version=5
 job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:02:00Z {"grant":"grt1","attempt":1} at +10s`, freeze)
@@ -523,7 +523,7 @@ job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:02:00Z {"grant":"gr
 	up = r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodPut, Status: 500, Times: -1})
 	r.clock.Advance(time.Minute)
 	r.writes("not proven", `
-log: dana grant.freeze grt1 active>freezing v6 of req1 quote=Odd traffic.
+log: dana grant.freeze grt1 active>freezing v6 of req1 quote=Odd traffic: [removed]
 grants grt1: frozen_at=now frozen_by=dana state=freezing tries=1 trouble=mint.canvas_down updated_at=now version=6
 job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:03:00Z {"grant":"grt1","attempt":1} at +10s`, freeze)
 	r.writes("pressed again", ``, freeze)

@@ -1,0 +1,298 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/lti"
+)
+
+// meanwhile lets something happen once, while the tool waits for Canvas's answer
+// to a call whose path holds part.
+func (r *rig) meanwhile(method, part string, happen func()) {
+	var once atomic.Bool
+	line := func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		if req.Method == method && strings.Contains(req.URL.Path, part) && once.CompareAndSwap(false, true) {
+			happen()
+		}
+		return send(req)
+	}
+	r.line.Store(&line)
+}
+
+// What was read is what is decided: whatever moved while Canvas was asked, the
+// press is told so, and moves nothing, even where the move would still be one.
+func TestDecidedOnWhatWasRead(t *testing.T) {
+	t.Parallel()
+	const enrollments = "/enrollments"
+	t.Run("approve", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, sqlite(t))
+		q := r.submitted()
+		r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+		dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
+		var now access.Request
+		r.meanwhile(http.MethodGet, enrollments, func() {
+			r.act(priya, q.Code(), access.Claim, access.Move{})
+			now = r.act(priya, q.Code(), access.Release, access.Move{}).Request
+		})
+		var lost *Lost
+		_, err := r.Act(t.Context(), dana, q.Code(), access.Approve, access.Move{})
+		if !errors.As(err, &lost) || lost.Actor != "Priya Nair" || lost.Now.Version != now.Version || r.request(q.ID).Version != now.Version {
+			t.Errorf("%v; it is %s v%d", err, r.request(q.ID).State, r.request(q.ID).Version)
+		}
+	})
+	t.Run("endorse", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, sqlite(t))
+		q := r.submitted()
+		ana, maya := r.as("ana", DoorCourse), r.as("maya", DoorCourse)
+		r.helen()
+		var now access.Request
+		r.meanwhile(http.MethodGet, enrollments, func() {
+			for _, key := range []string{"helen", "ana"} {
+				c, err := r.ChooseSponsor(t.Context(), maya, q.Code(), r.w.User(key).ID.String())
+				r.must(err)
+				now = c.Request
+			}
+		})
+		_, err := r.Act(t.Context(), ana, q.Code(), access.Endorse, access.Move{})
+		if !errors.Is(err, access.ErrConflict) || r.request(q.ID).Version != now.Version {
+			t.Errorf("%v; it is %s v%d", err, r.request(q.ID).State, r.request(q.ID).Version)
+		}
+	})
+	t.Run("the successor of a lost token", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, sqlite(t))
+		c, _ := r.collected()
+		maya, ana := r.as("maya", DoorCourse), r.as("ana", DoorCourse)
+		_, err := r.Replace(t.Context(), maya, c.Request.Code())
+		r.must(err)
+		r.meanwhile(http.MethodGet, enrollments, func() {
+			_, err := r.EndSponsorship(t.Context(), ana, c.Grant.ID, "")
+			r.must(err)
+		})
+		page, err := r.Collect(t.Context(), maya, c.Request.Code())
+		if g := r.grant(c.Grant.ID); err != nil || page.Stage != StageReplacing || g.State != access.Replacing || g.Attempt != 1 || r.inCanvas("maya") != 0 {
+			t.Errorf("%s, %v; %s", page.Stage, err, g.State)
+		}
+	})
+	t.Run("leaving does not wait", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, sqlite(t))
+		q := r.submitted()
+		r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+		r.act(r.as("dana", DoorAccount), q.Code(), access.Claim, access.Move{})
+		if c := r.act(r.as("maya", DoorCourse), q.Code(), access.Withdraw, access.Move{}); c.Request.State != access.Withdrawn {
+			t.Errorf("it is %s", c.Request.State)
+		}
+	})
+}
+
+// That a session is the person it stands for is proven by Canvas at each decision
+// that is theirs: where Canvas knows the launch's subject no more, or as somebody
+// else, or cannot be asked, nothing is decided.
+func TestIdentityIsProvenAgain(t *testing.T) {
+	t.Parallel()
+	moves := map[string]struct {
+		key     string
+		prepare func(r *rig) (press func(ctx context.Context) error)
+	}{
+		"endorse": {"ana", func(r *rig) func(context.Context) error {
+			q, ana := r.submitted(), r.as("ana", DoorCourse)
+			return func(ctx context.Context) error {
+				_, err := r.Act(ctx, ana, q.Code(), access.Endorse, access.Move{})
+				return err
+			}
+		}},
+		"collect": {"maya", func(r *rig) func(context.Context) error {
+			q, maya := r.approved(), r.as("maya", DoorCourse)
+			return func(ctx context.Context) error { _, err := r.Collect(ctx, maya, q.Code()); return err }
+		}},
+		"take over": {"helen", func(r *rig) func(context.Context) error {
+			g, helen := r.asked()
+			return func(ctx context.Context) error { _, err := r.TakeOver(ctx, helen, g.ID); return err }
+		}},
+	}
+	changes := map[string]struct {
+		change func(r *rig, key string)
+		why    access.Why
+	}{
+		"unknown": {func(r *rig, key string) {
+			r.w.UpdateUser(key, func(u *canvastest.User) { u.LTIID = "11111111-0000-4000-8000-000000000000" })
+		}, access.WhyIdentity},
+		"another": {func(r *rig, key string) {
+			sub := r.w.User(key).LTIID
+			r.w.UpdateUser(key, func(u *canvastest.User) { u.LTIID = "11111111-0000-4000-8000-000000000000" })
+			r.w.UpdateUser("luca", func(u *canvastest.User) { u.LTIID = sub })
+		}, access.WhyIdentity},
+	}
+	for name, m := range moves {
+		for what, c := range changes {
+			t.Run(name+", "+what, func(t *testing.T) {
+				t.Parallel()
+				r := newRig(t, sqlite(t))
+				press := m.prepare(r)
+				c.change(r, m.key)
+				if err := press(t.Context()); access.WhyOf(err) != c.why {
+					t.Errorf("%v", err)
+				}
+				if r.inCanvas("maya") != 0 && name == "collect" {
+					t.Error("a token was made")
+				}
+				r.proven()
+			})
+		}
+	}
+}
+
+// A launch that names an administrator somewhere gets no token, though no account
+// role can be read.
+func TestLaunchAsAdministrator(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	q := r.approved()
+	maya := r.as("maya", DoorCourse, func(l *lti.Launch) { l.Roles = append(l.Roles, lti.RoleInstitutionAdministrator) })
+	r.refused("collect", access.WhyAccountRole, access.Collect, "maya", q.Code(), func() error { _, err := r.Collect(t.Context(), maya, q.Code()); return err })
+	r.refused("submit", access.WhyAccountRole, access.Submit, "maya", "school", func() error { _, err := r.Submit(t.Context(), maya, "", r.answers()); return err })
+	if h, err := r.Home(t.Context(), maya); err != nil || h.Refused != access.WhyAccountRole {
+		t.Errorf("home: %q, %v", h.Refused, err)
+	}
+}
+
+// Reviewers' pages are for reviewers by the account's door, and each try of
+// another is recorded.
+func TestReviewersPages(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	course, luca := r.as("dana", DoorCourse), r.as("luca", DoorAccount)
+	for name, open := range map[string]func(Session) error{
+		"the queue":      func(s Session) error { _, err := r.Queue(ctx, s, QueueFilter{}); return err },
+		"all tokens":     func(s Session) error { _, err := r.Tokens(ctx, s, TokenFilter{}); return err },
+		"the export":     func(s Session) error { return r.ExportTokens(ctx, s, TokenFilter{}, func(Case) error { return nil }) },
+		"the leaks":      func(s Session) error { _, err := r.Leaks(ctx, s, ""); return err },
+		"one leak":       func(s Session) error { _, err := r.Leak(ctx, s, store.NewID("inc")); return err },
+		"a pasted value": func(s Session) error { _, err := r.CheckLeak(ctx, s, "x"); return err },
+		"unmanaged ones": func(s Session) error { _, err := r.Unmanaged(ctx, s, FoundFilter{}); return err },
+	} {
+		r.refused(name+" in a course", access.WhyWrongDoor, access.Claim, "dana", "school", func() error { return open(course) })
+		r.refused(name+" for a student", access.WhyNotReviewer, access.Claim, "luca", "school", func() error { return open(luca) })
+		if err := open(r.as("dana", DoorAccount)); access.WhyOf(err) != "" {
+			t.Errorf("%s for a reviewer: %v", name, err)
+		}
+	}
+}
+
+// Who endorsed a request cannot thaw its token, also when another stands for it
+// by now; who approved it cannot stand for it.
+func TestDutiesStayApart(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	g, helen := r.asked()
+	_, err := r.TakeOver(ctx, helen, g.ID)
+	r.must(err)
+	_, err = r.Freeze(ctx, r.as("priya", DoorAccount), g.ID, "Odd traffic.")
+	r.must(err)
+	r.w.AddAdmin("ana", "root", "account-admin")
+	ana := r.as("ana", DoorAccount, adminClaims)
+	r.refused("thaw", access.WhySponsorDecides, access.Thaw, "ana", "grt1", func() error { _, err := r.Thaw(ctx, ana, g.ID); return err })
+	dana := r.as("dana", DoorCourse)
+	r.force(g.ID, func(g *access.Grant) { g.SponsorAsked = dana.Person })
+	r.refused("take over", access.WhySponsorDecides, access.TakeOver, "dana", "grt1", func() error { _, err := r.TakeOver(ctx, dana, g.ID); return err })
+}
+
+// A course ends with its own date only where it restricts participation to it,
+// else with its term.
+func TestCourseEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	f, err := r.far(t.Context(), r.tenant, r.plat)
+	r.must(err)
+	own, term := r.clock.Now().AddDate(0, 0, 10), r.clock.Now().AddDate(0, 0, 20)
+	r.w.UpdateTerm("current", func(t *canvastest.Term) { t.End = term })
+	for _, tt := range []struct {
+		end      time.Time
+		restrict bool
+		want     time.Time
+	}{{own, true, own}, {own, false, term}, {time.Time{}, true, term}, {time.Time{}, false, term}} {
+		r.w.UpdateCourse("bio201", func(c *canvastest.Course) { c.End, c.RestrictToCourseDates = tt.end, tt.restrict })
+		if got, err := r.courseEnd(t.Context(), f, r.w.Course("bio201").ID.String()); err != nil || !got.Equal(tt.want) {
+			t.Errorf("end %s, restricted %v: %s, %v", tt.end, tt.restrict, got, err)
+		}
+	}
+	if got, err := r.courseEnd(t.Context(), f, ""); err != nil || !got.IsZero() {
+		t.Errorf("without a course: %s, %v", got, err)
+	}
+}
+
+// A platform serves its own school, and none while it is switched off.
+func TestFar(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	if _, err := r.far(t.Context(), access.TenantID(store.NewID("ten")), r.plat); !errors.Is(err, access.ErrNotFound) {
+		t.Errorf("the platform of another school: %v", err)
+	}
+	sess := r.as("maya", DoorCourse)
+	r.must(r.Store.InTx(t.Context(), func(tx *store.Tx) error {
+		p, err := tx.Platform(r.plat)
+		if err != nil {
+			return err
+		}
+		p.Disabled = true
+		return tx.SavePlatform(p, audit.Event{At: r.clock.Now(), Actor: "operator:test", Action: audit.PlatformChange, Object: p.ID}, nil)
+	}))
+	for _, plat := range []string{r.plat, ""} {
+		if _, err := r.far(t.Context(), r.tenant, plat); access.WhyOf(err) != access.WhyTenantSuspended {
+			t.Errorf("switched off: %v", err)
+		}
+	}
+	if _, err := r.Submit(t.Context(), sess, "", r.answers()); access.WhyOf(err) != access.WhyTenantSuspended {
+		t.Errorf("a request there: %v", err)
+	}
+}
+
+// A draft that was begun outside a course belongs to the first course that it is
+// opened from, and stays there.
+func TestDraftFindsItsCourse(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	outside, inside := r.as("maya", DoorUser), r.as("maya", DoorCourse)
+	d, err := r.SaveDraft(t.Context(), outside, "", r.answers())
+	if err != nil || d.Course.ID != "" {
+		t.Fatalf("%+v, %v", d.Course, err)
+	}
+	for _, sess := range []Session{inside, outside} {
+		if d, err = r.SaveDraft(t.Context(), sess, d.ID, r.answers()); err != nil || d.Course != inside.Course || r.request(d.ID).Course != inside.Course {
+			t.Errorf("%+v, %v", d.Course, err)
+		}
+	}
+}
+
+// The old token of a renewal has no longer than its own end, also within the
+// overlap.
+func TestOverlapEndsWithTheToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	old, _ := r.working()
+	next, _ := r.collect(r.renewed(old.ID, "2027-02-28").Code())
+	end := r.clock.Now().Add(access.Overlap - time.Hour)
+	r.force(old.ID, func(g *access.Grant) { g.Expires = end })
+	r.activate("maya", next.CanvasID)
+	f, err := r.far(t.Context(), r.tenant, "")
+	r.must(err)
+	r.must(r.observe(t.Context(), f, r.grant(next.ID)))
+	if g := r.grant(old.ID); !g.RetireAt.Equal(end) || g.Successor != next.ID {
+		t.Errorf("it retires at %s, its end is %s", g.RetireAt, end)
+	}
+}

@@ -1,0 +1,205 @@
+package workflow
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// reminders are what time brings at each of these moments, without the digest.
+func (r *rig) reminders(from time.Time, at ...time.Duration) string {
+	r.t.Helper()
+	tenants, err := r.tenants(r.t.Context())
+	r.must(err)
+	var out []string
+	for _, d := range at {
+		r.clock.Advance(from.Add(d).Sub(r.clock.Now()))
+		for line := range strings.SplitSeq(r.wrote(func() { r.must(r.remind(r.t.Context(), tenants[0])) }), "\n") {
+			if line != "" && !strings.Contains(line, jobDigest) {
+				out = append(out, d.String()+" "+line)
+			}
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// Each reminder is due on its day, for a day, and goes out once.
+func TestRemindersInTime(t *testing.T) {
+	t.Parallel()
+	const day = 24 * time.Hour
+	days := func(of ...time.Duration) (out []time.Duration) {
+		for _, d := range of {
+			out = append(out, d*day-moment, d*day, d*day+moment, (d+1)*day-moment)
+		}
+		return out
+	}
+	tests := map[string]struct {
+		prepare func(r *rig) time.Time
+		at      []time.Duration
+		want    string
+	}{
+		"the sponsor's answer": {func(r *rig) time.Time { r.submitted(); return r.clock.Now() }, days(1, 3, 6, 7, 12, 13), `
+72h0m0s job: tell ana sponsor_reminder of req1, req1/day3:2026-12-07
+168h0m0s job: tell ana sponsor_reminder of req1, req1/day7:2026-12-07
+288h0m0s job: tell ana sponsor_reminder of req1, req1/day12:2026-12-07`},
+		"the collection": {func(r *rig) time.Time { r.approved(); return r.clock.Now() }, days(1, 3, 6, 7, 12, 13), `
+72h0m0s job: tell maya collect_reminder of req1, req1/day3:2026-11-23
+168h0m0s job: tell maya collect_reminder of req1, req1/day7:2026-11-23
+288h0m0s job: tell maya collect_reminder of req1, req1/day12:2026-11-23`},
+		"the activation": {func(r *rig) time.Time { r.collected(); return r.clock.Now() }, days(1, 3, 6, 7), `
+24h0m0s job: tell maya activate_reminder of req1 grt1, grt1/day1:1
+72h0m0s job: tell maya activate_reminder of req1 grt1, grt1/day3:1
+144h0m0s job: tell maya activate_reminder of req1 grt1, grt1/day6:1`},
+		"the end": {func(r *rig) time.Time { g, _ := r.working(); return g.Expires }, []time.Duration{-14*day - moment, -14 * day, -7*day - moment, -7 * day, -day - moment, -day, -moment}, `
+-336h0m0s job: tell ana ending_soon of req1 grt1, grt1/end14:2026-12-21
+-336h0m0s job: tell maya ending_soon of req1 grt1, grt1/end14:2026-12-21
+-168h0m0s job: tell ana ending_soon of req1 grt1, grt1/end7:2026-12-21
+-168h0m0s job: tell maya ending_soon of req1 grt1, grt1/end7:2026-12-21
+-24h0m0s job: tell ana ending_soon of req1 grt1, grt1/end1:2026-12-21
+-24h0m0s job: tell maya ending_soon of req1 grt1, grt1/end1:2026-12-21`},
+		"the end of a long life": {func(r *rig) time.Time {
+			g, _ := r.working()
+			r.force(g.ID, func(g *access.Grant) { g.Expires, g.Sponsor = r.clock.Now().Add(90*day), "" })
+			return r.clock.Now().Add(90 * day)
+		}, []time.Duration{-30 * day, -30*day + moment, -14 * day, -day}, `
+-719h59m59.999999s job: tell maya ending_soon of req1 grt1, grt1/end30:2027-02-21
+-336h0m0s job: tell maya ending_soon of req1 grt1, grt1/end14:2027-02-21
+-24h0m0s job: tell maya ending_soon of req1 grt1, grt1/end1:2027-02-21`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			if got := r.reminders(tt.prepare(r), tt.at...); got != strings.TrimSpace(tt.want) {
+				t.Errorf("%s: reminders\n%s\n\nwant\n%s", name, got, tt.want)
+			}
+		})
+	}
+}
+
+// A reminder that was missed is not sent on another day.
+func TestReached(t *testing.T) {
+	t.Parallel()
+	from := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+	const day = 24 * time.Hour
+	for at, want := range map[time.Duration]int{0: 0, 3*day - 1: 0, 3 * day: 3, 4*day - 1: 3, 4 * day: 0, 7*day - 1: 0, 7 * day: 7, 8 * day: 0, 12 * day: 12, 13 * day: 0} {
+		if d, ok := reached(from.Add(at), from, 3, 7, 12); ok != (want > 0) || ok && d != want {
+			t.Errorf("after %s: day %d, %v; want %d", at, d, ok, want)
+		}
+	}
+	if _, ok := reached(from, time.Time{}, 3); ok {
+		t.Error("a time that is not set was reached")
+	}
+}
+
+// The reviewers' digest is due from eight in the morning of the school.
+func TestDigestInTheMorning(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	tenants, err := r.tenants(t.Context())
+	r.must(err)
+	remind := func() { r.must(r.remind(t.Context(), tenants[0])) }
+	r.clock.Advance(24*time.Hour - moment)
+	r.writes("before eight", "", remind)
+	r.clock.Advance(moment)
+	r.writes("at eight", "job: notice.reviewers notice.reviewers:school:2026-11-24 at +1m0s", remind)
+	r.clock.Advance(8 * time.Hour)
+	r.writes("later that day", "", remind)
+	r.drain()
+	if got := r.subjects("dana"); len(got) != 0 {
+		t.Errorf("nothing waits, and it was said %q", got)
+	}
+}
+
+// A notice that comes too late to be true is not sent.
+func TestNoticesThatAreMoot(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	g, _ := r.working()
+	maya, helen := r.as("maya", DoorCourse), r.helen()
+	n := 0
+	told := func(when string, want bool, kind notify.Kind, key string, to Session) {
+		t.Helper()
+		n++
+		data, err := json.Marshal(noticeRef{Kind: kind, Request: g.RequestID, Grant: g.ID, To: to.Person, Occasion: strings.Repeat("x", n)})
+		r.must(err)
+		before := len(r.subjects(key))
+		r.must(r.noticeHandler(ctx, jobs.Job{Data: data, Tenant: string(r.tenant)}))
+		if got := len(r.subjects(key)) - before; (got == 1) != want || got > 1 {
+			t.Errorf("%s: %s sent to %s %d times", when, kind, key, got)
+		}
+	}
+	told("in use", false, notify.SponsorGone, "maya", maya)
+	told("in use", false, notify.TurnedDown, "maya", maya)
+	told("in use", false, notify.AskedToTakeOver, "helen", helen)
+	told("in use", false, notify.Retiring, "maya", maya)
+	told("in use", false, notify.Frozen, "maya", maya)
+	told("in use", false, notify.Thawed, "maya", maya)
+	told("in use", true, notify.TookOver, "maya", maya)
+	_, err := r.EndSponsorship(ctx, r.as("ana", DoorCourse), g.ID, "")
+	r.must(err)
+	told("without a sponsor", true, notify.SponsorGone, "maya", maya)
+	told("without a sponsor", false, notify.TookOver, "maya", maya)
+	told("without a sponsor", false, notify.AskedToTakeOver, "helen", helen)
+	_, err = r.NameSponsor(ctx, maya, g.ID, r.w.User("helen").ID.String())
+	r.must(err)
+	told("another is asked", true, notify.AskedToTakeOver, "helen", helen)
+	told("another is asked", false, notify.AskedToTakeOver, "ana", r.as("ana", DoorCourse))
+	told("another is asked", false, notify.SponsorGone, "maya", maya)
+	told("another is asked", false, notify.TurnedDown, "maya", maya)
+	r.must(r.TurnDown(ctx, helen, g.ID))
+	told("turned down", true, notify.TurnedDown, "maya", maya)
+	r.force(g.ID, func(g *access.Grant) { g.RetireAt = r.clock.Now().Add(time.Hour) })
+	told("giving way", true, notify.Retiring, "maya", maya)
+	_, err = r.Freeze(ctx, r.as("dana", DoorAccount), g.ID, "Odd traffic.")
+	r.must(err)
+	told("frozen", false, notify.Retiring, "maya", maya)
+	told("frozen", true, notify.Frozen, "maya", maya)
+	told("frozen", false, notify.Thawed, "maya", maya)
+	for _, key := range []string{"dana", "priya"} {
+		_, err = r.Thaw(ctx, r.as(key, DoorAccount), g.ID)
+		r.must(err)
+	}
+	told("thawed", false, notify.Frozen, "maya", maya)
+	told("thawed", true, notify.Thawed, "maya", maya)
+	_, err = r.ReportLeak(ctx, maya, g.ID)
+	r.must(err)
+	told("deleted", false, notify.LeakReported, "maya", maya)
+	told("deleted", true, notify.LeakDeleted, "maya", maya)
+	told("deleted", false, notify.CourseOver, "maya", maya)
+	told("deleted", false, notify.Thawed, "maya", maya)
+}
+
+// A notice whose person or token is not there parks for a person to look, instead
+// of being tried for ever.
+func TestNoticesAboutNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	q := r.submitted()
+	for name, ref := range map[string]noticeRef{
+		"no person":  {Kind: notify.Approved, Request: q.ID, To: access.PersonID(store.NewID("per"))},
+		"no request": {Kind: notify.Approved, Request: store.NewID("req"), To: q.Requester},
+		"no token":   {Kind: notify.Revoked, Request: q.ID, Grant: store.NewID("grt"), To: q.Requester},
+	} {
+		data, err := json.Marshal(ref)
+		r.must(err)
+		if err := r.noticeHandler(t.Context(), jobs.Job{Data: data, Tenant: string(r.tenant)}); !permanent(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for kind, handle := range r.Handlers() {
+		if kind == jobTick || kind == jobPurge || kind == jobGround || kind == jobNightly || kind == jobDigest {
+			continue // they carry nothing
+		}
+		if err := handle(t.Context(), jobs.Job{Data: []byte("{"), Tenant: string(r.tenant)}); !permanent(err) {
+			t.Errorf("%s with data that nobody can read: %v", kind, err)
+		}
+	}
+}
