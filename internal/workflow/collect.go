@@ -147,7 +147,7 @@ func (s *Service) CheckMint(ctx context.Context, sess Session, id string) (Colle
 // It returns StageShown, without a value, when the token was shown before.
 func (s *Service) Collect(ctx context.Context, sess Session, id string) (Collection, error) {
 	// Somebody closing the tab must not cut the attempt in the middle.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mintTime)
+	ctx, cancel := s.limit(context.WithoutCancel(ctx), mintTime)
 	defer cancel()
 	c, err := s.collect(ctx, sess, id)
 	if err != nil {

@@ -68,7 +68,7 @@ func (s *Service) freeze(ctx context.Context, sess Session, grantID, reason stri
 		return TokenPage{}, err
 	}
 	s.step("freeze committed")
-	quick, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	quick, cancel := s.limit(context.WithoutCancel(ctx), revokeTime)
 	defer cancel()
 	if err := s.finishFreeze(quick, f, g); err != nil {
 		s.Log.WarnContext(ctx, "a token is not proven frozen yet; a job goes on", "grant", g.ID, "err", err)
@@ -191,7 +191,7 @@ func (s *Service) frozenGone(ctx context.Context, f far, g access.Grant) error {
 
 // noteFreezeTry writes onto a grant that its freeze is not proven yet.
 func (s *Service) noteFreezeTry(ctx context.Context, g access.Grant) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := s.limit(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		now, err := tx.Grant(g.Tenant, g.ID)
@@ -307,7 +307,7 @@ func (s *Service) thaw(ctx context.Context, sess Session, grantID string) (Token
 		return TokenPage{}, err
 	}
 	if g.State == access.Replacing {
-		quick, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+		quick, cancel := s.limit(context.WithoutCancel(ctx), revokeTime)
 		defer cancel()
 		if err := s.clear(quick, f, g); err != nil {
 			s.Log.WarnContext(ctx, "the frozen token is not gone yet; a job goes on", "grant", g.ID, "err", err)

@@ -435,6 +435,7 @@ func (rd *reading) queue(ctx context.Context, least int) error {
 	}
 	rd.part += (len(rd.owners) + ownerBatch - 1) / ownerBatch
 	rd.owners = rd.owners[:0]
+	rd.s.step("owners queued")
 	return nil
 }
 

@@ -273,16 +273,23 @@ func TestVanishedTokens(t *testing.T) {
 // does nothing with them until it was read to its end; here it never is.
 func TestCutReportChangesNothing(t *testing.T) {
 	t.Parallel()
+	const parts = 4
 	each(t, func(r *rig) {
 		r.made("maya", "my own script")
 		maya := r.w.User("maya").ID.String()
 		other := &jobs.Runner{Queue: r.Store, Handlers: r.Handlers(), Owner: "other", Now: r.clock.Now, Workers: 1, Lease: 5 * time.Minute}
 		ran := 0
+		queued := make(chan struct{}, 100)
+		r.AtStep = func(step string) {
+			if step == "owners queued" {
+				queued <- struct{}{}
+			}
+		}
 		r.cv.StreamNextReport(func(w io.Writer) error {
 			if _, err := io.WriteString(w, "user id,user name,token hint,expiration,last used,dev key id,dev key name,status,creation\n"); err != nil {
 				return err
 			}
-			for n := range 4 * matchBatch {
+			for n := range parts * matchBatch {
 				user := fmt.Sprint(900_000_000 + n)
 				if n == 0 {
 					user = maya
@@ -294,17 +301,19 @@ func TestCutReportChangesNothing(t *testing.T) {
 			if f, ok := w.(http.Flusher); ok {
 				f.Flush()
 			}
-			for range 200 { // until a job for some owners was there to be taken
-				n, err := other.Drain(r.t.Context())
-				if err != nil {
-					return err
+			// All that was written was read, and its owners can be taken up.
+			for n := range parts {
+				select {
+				case <-queued:
+				case <-time.After(patience):
+					return fmt.Errorf("the owners of %d parts of the report were queued, of %d", n, parts)
 				}
-				if ran += n; ran > 0 {
-					break
-				}
-				time.Sleep(5 * time.Millisecond)
 			}
-			_, err := io.WriteString(w, "12,\"cut")
+			var err error
+			if ran, err = other.Drain(r.t.Context()); err != nil {
+				return err
+			}
+			_, err = io.WriteString(w, "12,\"cut")
 			return err
 		})
 		l := r.checked()

@@ -41,9 +41,9 @@ func TestChildCollects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := canvas.New(canvas.Config{BaseURL: o.Canvas, Now: func() time.Time { return o.Now },
+	client := canvas.New(canvas.Config{BaseURL: o.Canvas, Now: func() time.Time { return o.Now }, Timeout: patience,
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(o.Token), nil }})
-	s := &Service{Store: st, Box: secret.NewBox([32]byte{7}), Now: func() time.Time { return o.Now }, Log: slog.New(slog.DiscardHandler),
+	s := &Service{Store: st, Box: secret.NewBox([32]byte{7}), Now: func() time.Time { return o.Now }, Log: slog.New(slog.DiscardHandler), Limit: noLimit,
 		Canvas: func(store.Platform) (*canvas.Client, error) { return client, nil },
 		AtStep: func(step string) {
 			if step == o.Step {

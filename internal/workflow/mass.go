@@ -450,7 +450,7 @@ const (
 // massRate measures one call, and asks the client what calls have cost so far.
 func (s *Service) massRate(ctx context.Context, f far) massRate {
 	r := massRate{assumedCost, assumedLatency}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := s.limit(ctx, 5*time.Second)
 	defer cancel()
 	began := s.Now()
 	if _, err := f.Permissions(ctx, f.root(), canvas.PermissionDeleteTokens, canvas.PermissionViewTokens); s.heard(f.tenant.ID, err) != nil {

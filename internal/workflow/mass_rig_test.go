@@ -49,7 +49,7 @@ func (r *rig) inVirtualTime(cost float64, latency time.Duration) *slowCanvas {
 		slow.next = http.DefaultTransport
 	}
 	r.cv.SetRequestCost(cost)
-	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: slow}, Now: r.clock.Now, Timeout: time.Minute,
+	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: slow}, Now: r.clock.Now, Timeout: patience,
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(r.w.ServiceToken()), nil },
 		Sleep: func(ctx context.Context, d time.Duration) bool {
 			if ctx.Err() != nil {

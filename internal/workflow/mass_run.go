@@ -129,7 +129,7 @@ func (s *Service) workMass(ctx context.Context, tenant access.TenantID, id strin
 		return false, massAway, err
 	}
 	defer func() {
-		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		last, cancel := s.limit(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if e := s.Store.InTx(last, func(tx *store.Tx) error { return tx.ReleaseMass(tenant, id, w.holder, s.Now()) }); e != nil {
 			s.Log.WarnContext(last, "a lease could not be given back; it ends by itself", "mass", id, "err", e)
@@ -296,7 +296,7 @@ func (w *massWork) end(ctx context.Context, over time.Time) (did bool, err error
 
 // group deletes some tokens of one owner, proves what it can and stores that.
 func (w *massWork) group(ctx context.Context, all []store.MassWork) error {
-	ctx, cancel := context.WithTimeout(ctx, massGroup)
+	ctx, cancel := w.limit(ctx, massGroup)
 	defer cancel()
 	user := all[0].Grant.CanvasUser
 	var ids []string
@@ -399,7 +399,7 @@ const proofListed = "Canvas lists no token of this grant in its owner's full lis
 // when the rest is tried again. It returns how many are not proven.
 func (w *massWork) store(ctx context.Context, all []store.MassWork, found map[string]canvas.GoneEvidence, list []canvas.Token) (failed int, err error) {
 	// What Canvas said must not be lost to a turn that is over.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	ctx, cancel := w.limit(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
 	var stuck []access.Grant
 	err = w.Store.InTx(ctx, func(tx *store.Tx) error {

@@ -179,7 +179,7 @@ func (s *Service) refused(ctx context.Context, f far, g access.Grant, err error)
 // the grant waits to be checked.
 func (s *Service) ended(ctx context.Context, g access.Grant, sure bool, trouble string, cause error) (secret.Text, error) {
 	// The caller's deadline may be what ended it: storing that gets time of its own.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := s.limit(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	var err error
 	if sure && g.Attempt == 1 {
@@ -332,7 +332,7 @@ func (s *Service) sweep(ctx context.Context, f far, g access.Grant) error {
 
 // remove deletes a token that was never shown, as well as it can now.
 func (s *Service) remove(ctx context.Context, f far, g access.Grant, tokenID string) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	ctx, cancel := s.limit(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
 	if tokenID == "" {
 		return

@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -131,7 +130,6 @@ func newRandom(t *testing.T, seed uint64, happened *ledger) *randomRun {
 		t.Fatal(err)
 	}
 	r := &randomRun{rig: newRig(t, sqlite(t)), rng: rand.New(rand.NewPCG(seed, 42)), happened: happened}
-	r.wait = time.Minute // the line plays the time-outs; a busy machine plays none
 	st := r.Store
 	r.replicas[1] = r.service(st, cat)
 	r.Service = r.service(st, cat)
@@ -149,7 +147,6 @@ func (r *randomRun) lineFaults(req *http.Request, send func(*http.Request) (*htt
 		return send(req)
 	}
 	r.happened.note(*what)
-	timeout := &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
 	switch *what {
 	case elsewhere:
 		resp, err := send(r.toAnother(req))
@@ -159,7 +156,7 @@ func (r *randomRun) lineFaults(req *http.Request, send func(*http.Request) (*htt
 			_ = resp.Body.Close()
 		}
 	}
-	return nil, timeout
+	return nil, timedOut
 }
 
 // heardOf notes when the answer to a token made for another person is lost too.

@@ -60,7 +60,7 @@ func (s *Service) removeToken(ctx context.Context, sess Session, id, reason stri
 	if err != nil {
 		return err
 	}
-	quick, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	quick, cancel := s.limit(context.WithoutCancel(ctx), revokeTime)
 	defer cancel()
 	if err := s.finishRemove(quick, f, t); err != nil {
 		s.Log.WarnContext(ctx, "not proven gone yet; a job goes on", "found", t.ID, "err", err)
@@ -122,7 +122,7 @@ func (s *Service) RemoveTokens(ctx context.Context, sess Session, ids []string, 
 func (s *Service) finishRemove(ctx context.Context, f far, t access.Found) error {
 	proof, err := s.removeInCanvas(ctx, f, t)
 	if err != nil {
-		again, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		again, cancel := s.limit(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		return errors.Join(err, s.noteFound(again, t, func(t *access.Found) {
 			t.Tries, t.Trouble, t.NextTry = t.Tries+1, troubleDown, s.Now().Add(endDelay(t.Tries+1))

@@ -196,7 +196,7 @@ func (s *Service) goneUnread(ctx context.Context, f far, g access.Grant, ev canv
 
 // noteTry notes on the grant that a deletion was not proven, for its pages.
 func (s *Service) noteTry(ctx context.Context, g access.Grant) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := s.limit(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		now, err := tx.Grant(g.Tenant, g.ID)

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -40,7 +42,6 @@ type rig struct {
 	box    *secret.Box
 	runner *jobs.Runner
 	forms  atomic.Int32
-	wait   time.Duration // how long the tool waits for Canvas
 	// line, when set, is the network between the tool and Canvas.
 	line atomic.Pointer[func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error)]
 }
@@ -63,7 +64,7 @@ func newRig(t *testing.T, st *store.Store, client ...string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, cv: cv, w: cv.World(), clock: clock, tenant: access.TenantID(store.NewID("ten")), plat: store.NewID("plt"), client: append(client, "10000000000002")[0], logs: &logSink{}, box: secret.NewBox([32]byte{7}), wait: 2 * time.Second}
+	r := &rig{t: t, cv: cv, w: cv.World(), clock: clock, tenant: access.TenantID(store.NewID("ten")), plat: store.NewID("plt"), client: append(client, "10000000000002")[0], logs: &logSink{}, box: secret.NewBox([32]byte{7})}
 	r.Service = r.service(st, cat)
 	root := r.w.Account("root")
 	now := clock.Now()
@@ -85,9 +86,22 @@ func newRig(t *testing.T, st *store.Store, client ...string) *rig {
 	return r
 }
 
+// patience is how long the tool waits for a call of Canvas's: long enough for a
+// machine that is busy with something else. Where Canvas is to be late, the line
+// plays it (timedOut).
+const patience = 2 * time.Minute
+
+// noLimit is a context without a deadline of the real clock.
+func noLimit(ctx context.Context, _ time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithCancel(ctx)
+}
+
+// timedOut is what the line says when no answer came in time.
+var timedOut = &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
+
 // service is a replica: a Service of its own on the rig's store and Canvas.
 func (r *rig) service(st *store.Store, cat *text.Catalogue) *Service {
-	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: r}, Now: r.clock.Now, Timeout: r.wait, Sleep: r.sleep,
+	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: r}, Now: r.clock.Now, Timeout: patience, Sleep: r.sleep,
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(r.w.ServiceToken()), nil }})
 	composer, err := notify.NewComposer(cat)
 	if err != nil {
@@ -97,6 +111,7 @@ func (r *rig) service(st *store.Store, cat *text.Catalogue) *Service {
 		Log:      slog.New(slog.NewTextHandler(io.MultiWriter(r.logs), &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Canvas:   func(store.Platform) (*canvas.Client, error) { return client, nil },
 		Composer: composer,
+		Limit:    noLimit,
 		Ways:     func(store.Platform, *canvas.Client) []notify.Way { return []notify.Way{notify.Inbox{Client: client}} },
 	}
 	r.runner = &jobs.Runner{Queue: st, Handlers: s.Handlers(), Owner: "test", Now: r.clock.Now, Log: s.Log, Workers: 1, Lease: 5 * time.Minute}

@@ -124,28 +124,36 @@ func TestRevokeIsQuick(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	gs := r.crowd(n)
 	dana := r.as("dana", DoorAccount)
-	took := make([]time.Duration, n)
+	r.inVirtualTime(1, assumedLatency)
 	var wg sync.WaitGroup
 	for w := range 4 {
 		wg.Go(func() {
-			for i := w; i < n; i += 4 {
-				from := time.Now()
+			for i := w; i < n/2; i += 4 {
 				if _, err := r.Revoke(t.Context(), dana, gs[i].ID, "breach"); err != nil {
 					t.Error(err)
 				}
-				took[i] = time.Since(from)
 			}
 		})
 	}
 	wg.Wait()
+	// The time that counts is Canvas's: that of the calls of one press, each after
+	// the other. Those at once would count each other's on the one clock.
+	var took []time.Duration
+	for _, g := range gs[n/2:] {
+		from := r.clock.Now()
+		if _, err := r.Revoke(t.Context(), dana, g.ID, "breach"); err != nil {
+			t.Error(err)
+		}
+		took = append(took, r.clock.Now().Sub(from))
+	}
 	for _, g := range gs {
 		if now := r.grant(g.ID); now.State != access.Revoked || r.inCanvasOf(g).State != canvastest.StateDeleted {
 			t.Fatalf("%s (%s), in Canvas %s", now.State, now.Trouble, r.inCanvasOf(g).State)
 		}
 	}
 	slices.Sort(took)
-	at := func(percent int) time.Duration { return took[min(n-1, n*percent/100)] }
-	t.Logf("%d revocations, 4 at once: p50 %s, p95 %s, p99 %s, longest %s", n, at(50), at(95), at(99), took[n-1])
+	at := func(percent int) time.Duration { return took[min(len(took)-1, len(took)*percent/100)] }
+	t.Logf("%d revocations: p50 %s, p95 %s, p99 %s, longest %s", n, at(50), at(95), at(99), took[len(took)-1])
 	if at(95) > 5*time.Second || at(99) > time.Minute {
 		t.Errorf("p95 %s, p99 %s", at(95), at(99))
 	}

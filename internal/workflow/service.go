@@ -49,6 +49,9 @@ type Service struct {
 	// AtStep, when set, is called with the name of each step of Collect just
 	// before it: the crash tests end the process there.
 	AtStep func(step string)
+	// Limit, when set, stands for context.WithTimeout: tests whose clock only they
+	// move leave out deadlines of the real one.
+	Limit func(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc)
 
 	cache  cache
 	mu     sync.Mutex
@@ -60,6 +63,14 @@ func (s *Service) step(name string) {
 	if s.AtStep != nil {
 		s.AtStep(name)
 	}
+}
+
+// limit gives ctx a deadline.
+func (s *Service) limit(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	if s.Limit != nil {
+		return s.Limit(ctx, d)
+	}
+	return context.WithTimeout(ctx, d)
 }
 
 func (s *Service) nudge() {

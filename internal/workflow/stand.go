@@ -71,7 +71,7 @@ func (s *Service) endNow(ctx context.Context, f far, who access.Actor, g access.
 	if err != nil {
 		return err
 	}
-	quick, cancel := context.WithTimeout(context.WithoutCancel(ctx), revokeTime)
+	quick, cancel := s.limit(context.WithoutCancel(ctx), revokeTime)
 	defer cancel()
 	if err := s.finishEnd(quick, f, g); err != nil {
 		s.Log.WarnContext(ctx, "not proven gone yet; a job goes on", "grant", g.ID, "err", err)

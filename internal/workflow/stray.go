@@ -27,7 +27,7 @@ type strayRef struct {
 // value was in the answer and goes no further. The job is stored first: should
 // this process die, the token goes all the same.
 func (s *Service) misplaced(ctx context.Context, f far, g access.Grant, t canvas.Token) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 15*time.Second)
+	ctx, cancel := s.limit(context.WithoutCancel(ctx), 15*time.Second)
 	defer cancel()
 	s.Log.ErrorContext(ctx, "Canvas made a token for another person than asked", "grant", g.ID, "attempt", g.Attempt, "canvas_token", t.ID)
 	ref := strayRef{grantRef{g.ID, g.Attempt}, t.UserID, t.ID}
