@@ -1,9 +1,15 @@
 package workflow
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,6 +145,16 @@ func TestAdoptionRefused(t *testing.T) {
 		"the sponsor teaches no longer": {func(r *rig, _ canvastest.Token) {
 			r.w.SetEnrollmentState("ana", "bio201", canvastest.StateCompleted)
 		}, access.AwaitingSponsor, access.FoundNew, ""},
+		"the change is not kept":    {readBack(func(tok map[string]any, was string) { tok["purpose"], tok["expires_at"] = was, nil }), access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
+		"the marker is not kept":    {readBack(func(tok map[string]any, was string) { tok["purpose"] = was }), access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
+		"another's marker is there": {readBack(func(tok map[string]any, _ string) { tok["purpose"] = "x [grt_" + strings.Repeat("B", 26) + "/1]" }), access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
+		"no end is kept":            {readBack(func(tok map[string]any, _ string) { tok["expires_at"] = nil }), access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
+		"a later end is kept":       {readBack(laterBy(61 * time.Second)), access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
+		"an end a minute later":     {readBack(laterBy(time.Minute)), access.Fulfilled, access.FoundAdopted, ""},
+		"an earlier end is kept":    {readBack(laterBy(-24 * time.Hour)), access.Fulfilled, access.FoundAdopted, ""},
+		"the approved time is over": {func(r *rig, _ canvastest.Token) {
+			r.clock.Advance(r.the("my own script").Expires.Sub(r.clock.Now()) - leastLife - time.Hour)
+		}, access.AwaitingReview, access.FoundNew, stoppedAdoptOver},
 		"its owner has two others": {func(r *rig, _ canvastest.Token) { r.quotaFilled() }, access.AwaitingReview, access.FoundNew, stoppedAdoptQuota},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -155,11 +171,18 @@ func TestAdoptionRefused(t *testing.T) {
 				r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
 				tt.before(r, tok)
 			}
+			approved, was := r.request(req.ID), r.found(req.Adopts)
 			for range 3 {
 				r.drain()
 				r.clock.Advance(2 * time.Minute)
 			}
 			got, f := r.request(req.ID), r.found(req.Adopts)
+			if tt.trouble != "" {
+				want, _, err := access.Apply(approved, access.Return, access.SystemActor, access.Move{To: access.AwaitingReview}, got.UpdatedAt)
+				if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(f, was) {
+					t.Errorf("%v; the request is\n%+v, want\n%+v; the token\n%+v, was\n%+v", err, got, want, f, was)
+				}
+			}
 			if got.State != tt.state || f.State != tt.found {
 				t.Fatalf("the request is %s, the token %s\n%s", got.State, f.State, r.logs)
 			}
@@ -178,12 +201,63 @@ func TestAdoptionRefused(t *testing.T) {
 			if strings.HasPrefix(name, "its owner") {
 				return
 			}
-			if n, err := r.liveGrants("maya"); n != 0 || err != nil {
+			n, err := r.liveGrants("maya")
+			if adopted := tt.state == access.Fulfilled; adopted != (n == 1) || err != nil {
 				t.Errorf("%d grants, %v", n, err)
+			} else if adopted && !r.grant(f.GrantID).Expires.Equal(shownEnd(r, tok, name)) {
+				t.Errorf("it ends %s, Canvas says %s", r.grant(f.GrantID).Expires, shownEnd(r, tok, name))
 			}
 			r.proven()
 		})
 	}
+}
+
+// readBack changes what Canvas shows of the token once it was asked to change it;
+// was is its purpose before.
+func readBack(change func(tok map[string]any, was string)) func(*rig, canvastest.Token) {
+	return func(r *rig, tok canvastest.Token) {
+		var sent atomic.Bool
+		line := func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+			resp, err := send(req)
+			if err != nil || canvasPath(req) != tok.ID.String() {
+				return resp, err
+			}
+			if req.Method == http.MethodPut {
+				sent.Store(true)
+			}
+			if req.Method != http.MethodGet || !sent.Load() {
+				return resp, nil
+			}
+			var shown map[string]any
+			err = json.NewDecoder(resp.Body).Decode(&shown)
+			_ = resp.Body.Close()
+			if err != nil {
+				return nil, err
+			}
+			change(shown, tok.Purpose)
+			body, err := json.Marshal(shown)
+			resp.Body, resp.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+			return resp, err
+		}
+		r.line.Store(&line)
+	}
+}
+
+// laterBy moves the end that Canvas shows.
+func laterBy(d time.Duration) func(map[string]any, string) {
+	return func(tok map[string]any, _ string) {
+		end, err := time.Parse(time.RFC3339, fmt.Sprint(tok["expires_at"]))
+		if err != nil {
+			panic(err)
+		}
+		tok["expires_at"] = end.Add(d).Format(time.RFC3339)
+	}
+}
+
+// shownEnd is the end that a case of TestAdoptionRefused lets Canvas show.
+func shownEnd(r *rig, tok canvastest.Token, name string) time.Time {
+	by := map[string]time.Duration{"an end a minute later": time.Minute, "an earlier end is kept": -24 * time.Hour}[name]
+	return r.tokenOf("maya", tok.ID.String()).ExpiresAt.Add(by)
 }
 
 // quotaFilled gives Maya as many live tokens as she may have.

@@ -1,10 +1,15 @@
 package workflow
 
 import (
+	"errors"
+	"reflect"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -90,14 +95,19 @@ func TestMergesKeepDutiesApart(t *testing.T) {
 func TestMergesSendRequestsBack(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		pair  [2]string
-		state access.RequestState // when they are merged
-		want  access.RequestState
+		pair    [2]string
+		state   access.RequestState // when they are merged
+		want    access.RequestState
+		do      access.Action
+		to      access.RequestState
+		claimed string // by whom
 	}{
-		"requester and named sponsor":   {[2]string{"ana", "maya"}, access.AwaitingSponsor, access.AwaitingSponsor},
-		"requester and who endorsed":    {[2]string{"ana", "maya"}, access.AwaitingReview, access.AwaitingSponsor},
-		"requester and who approved":    {[2]string{"dana", "maya"}, access.Approved, access.AwaitingReview},
-		"who endorsed and who approved": {[2]string{"ana", "dana"}, access.Approved, access.AwaitingReview},
+		"requester and named sponsor":   {[2]string{"ana", "maya"}, access.AwaitingSponsor, access.AwaitingSponsor, access.LoseSponsor, "", ""},
+		"requester and who endorsed":    {[2]string{"ana", "maya"}, access.AwaitingReview, access.AwaitingSponsor, access.Return, access.AwaitingSponsor, ""},
+		"requester and who approved":    {[2]string{"dana", "maya"}, access.Approved, access.AwaitingReview, access.Return, access.AwaitingReview, ""},
+		"who endorsed and who approved": {[2]string{"ana", "dana"}, access.Approved, access.AwaitingReview, access.Return, access.AwaitingReview, ""},
+		"requester and who claimed":     {[2]string{"dana", "maya"}, access.AwaitingReview, access.AwaitingReview, access.Release, "", "dana"},
+		"who endorsed and who claimed":  {[2]string{"ana", "dana"}, access.AwaitingReview, access.AwaitingReview, access.Release, "", "dana"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -110,28 +120,265 @@ func TestMergesSendRequestsBack(t *testing.T) {
 				if tt.state == access.Approved {
 					r.act(r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{})
 				}
-				var p store.Person
-				f, err := r.far(r.t.Context(), r.tenant, "")
-				if err == nil {
-					err = r.Store.Read(r.t.Context(), func(tx *store.Tx) error {
-						p, err = tx.PersonByCanvas(r.tenant, r.w.User(tt.pair[0]).ID.String())
-						return err
-					})
+				if tt.claimed != "" {
+					r.act(r.as(tt.claimed, DoorAccount), q.Code(), access.Claim, access.Move{})
 				}
-				if err == nil {
-					err = r.w.MergeUsers(tt.pair[0], tt.pair[1])
+				before, left := r.request(q.ID), r.person(tt.pair[0])
+				if err := r.w.MergeUsers(tt.pair[0], tt.pair[1]); err != nil {
+					r.t.Fatal(err)
 				}
-				if err == nil {
-					err = r.followPerson(r.t.Context(), f, p, r.w.User(tt.pair[1]).ID.String())
+				if err := r.followed(left, tt.pair[1]); err != nil {
+					r.t.Fatal(err)
 				}
+				want, _, err := access.Apply(before, tt.do, access.SystemActor, access.Move{To: tt.to}, r.clock.Now())
 				if err != nil {
 					r.t.Fatal(err)
 				}
-				if now := r.request(q.ID); now.State != tt.want {
-					r.t.Errorf("it is %s", now.State)
+				// What the one person had is the other's.
+				stays := r.person(tt.pair[1]).ID
+				for _, p := range []*access.PersonID{&want.Requester, &want.Sponsor, &want.EndorsedBy, &want.DecidedBy, &want.ClaimedBy} {
+					if *p == left.ID {
+						*p = stays
+					}
+				}
+				if now := r.request(q.ID); now.State != tt.want || !reflect.DeepEqual(now, want) {
+					r.t.Errorf("it is\n%+v, want\n%+v", now, want)
 				}
 				r.proven()
 			})
 		})
 	}
+}
+
+// person is somebody of the tool's, by the key of their account in Canvas.
+func (r *rig) person(key string) store.Person {
+	r.t.Helper()
+	var p store.Person
+	if err := r.Store.Read(r.t.Context(), func(tx *store.Tx) error {
+		var err error
+		p, err = tx.PersonByCanvas(r.tenant, r.w.User(key).ID.String())
+		return err
+	}); err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+func (r *rig) personNow(id access.PersonID) store.Person {
+	r.t.Helper()
+	var p store.Person
+	if err := r.Store.Read(r.t.Context(), func(tx *store.Tx) error {
+		var err error
+		p, err = tx.Person(r.tenant, id)
+		return err
+	}); err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+// followed follows a merge of somebody, as a look at them does it.
+func (r *rig) followed(p store.Person, into string) error {
+	r.t.Helper()
+	f, err := r.far(r.t.Context(), r.tenant, "")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return r.followPerson(r.t.Context(), f, p, r.w.User(into).ID.String())
+}
+
+func canvasID(g access.Grant) canvastest.ID {
+	n, err := strconv.ParseInt(g.CanvasID, 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	return canvastest.ID(n)
+}
+
+// Canvas moves one token of two: each is known where Canvas shows it. The one that
+// was left is not proven gone by the list of an account where it never was.
+func TestMergeLeavesAToken(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		left, _ := r.active()
+		moved, _ := r.active()
+		left, moved = r.grant(left.ID), r.grant(moved.ID)
+		person := r.person("maya")
+		maya, noor := r.w.User("maya").ID.String(), r.w.User("noor").ID.String()
+		if err := r.w.MergeUsers("maya", "noor", canvasID(left)); err != nil {
+			r.t.Fatal(err)
+		}
+		if err := r.followed(person, "noor"); err != nil {
+			r.t.Fatal(err)
+		}
+		want, err := access.ApplyGrant(moved, access.Follow, access.SystemActor, access.GrantMove{CanvasUser: noor}, r.clock.Now())
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		if now := r.grant(moved.ID); !reflect.DeepEqual(now, want) {
+			r.t.Errorf("the token that was moved is\n%+v, want\n%+v", now, want)
+		}
+		if now := r.grant(left.ID); !reflect.DeepEqual(now, left) {
+			r.t.Errorf("the token that was left is\n%+v, was\n%+v", now, left)
+		}
+		told := r.details(string(audit.PersonMerge))
+		if len(told) != 1 || told[0]["canvas_user"] != maya || told[0]["into"] != noor {
+			r.t.Errorf("of the merge is told %v", told)
+		}
+		told = r.details("grant." + string(access.Follow))
+		if len(told) != 1 || told[0]["from"] != maya || told[0]["canvas_user"] != noor {
+			r.t.Errorf("of the tokens is told %v", told)
+		}
+		r.pass(24 * time.Hour) // with looks, watches and what they bring
+		if now := r.grant(left.ID); now.State != access.Active || now.CanvasUser != maya {
+			r.t.Errorf("a day later the token that was left is %s by %q, of user %s", now.State, now.Cause, now.CanvasUser)
+		}
+		if now := r.grant(moved.ID); now.State != access.Active || now.CanvasUser != noor {
+			r.t.Errorf("a day later the token that was moved is %s by %q, of user %s", now.State, now.Cause, now.CanvasUser)
+		}
+		r.proven()
+	})
+}
+
+// details are what is told of each event of an action.
+func (r *rig) details(do string) (out []map[string]string) {
+	r.t.Helper()
+	if err := r.Store.Read(r.t.Context(), func(tx *store.Tx) error {
+		out = nil
+		for seq := int64(0); ; {
+			page, err := tx.AuditAfter(r.tenant, seq, 500)
+			if err != nil || len(page) == 0 {
+				return err
+			}
+			for _, e := range page {
+				if seq = e.Event.Seq; string(e.Event.Action) == do {
+					d := map[string]string{}
+					if e.Detail != nil {
+						d = e.Detail.Data
+					}
+					out = append(out, d)
+				}
+			}
+		}
+	}); err != nil {
+		r.t.Fatal(err)
+	}
+	return out
+}
+
+// What cannot be told now is followed later, and as a whole.
+func TestMergeIsFollowedWhole(t *testing.T) {
+	t.Parallel()
+	fail := func(f canvastest.Fault) func(r *rig) func() {
+		return func(r *rig) func() { f.Times = -1; return r.cv.Fail(f) }
+	}
+	for name, tt := range map[string]struct {
+		stop func(r *rig) func() // and what lets it go on
+		busy bool
+	}{
+		"Canvas does not say where a token is": {stop: fail(canvastest.Fault{Route: createRoute + "/:id", Status: 503})},
+		"Canvas does not show whoever is left": {stop: fail(canvastest.Fault{Route: "/api/v1/users/:id", Status: 503})},
+		"a token is being made": {busy: true, stop: func(r *rig) func() {
+			q := r.approved()
+			if !r.die("canvas answered", func() { _, _ = r.Collect(r.t.Context(), r.as("maya", DoorCourse), q.Code()) }) {
+				r.t.Fatal("nothing is being made")
+			}
+			return func() {
+				r.clock.Advance(access.MintLease + time.Minute)
+				r.drain()
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			g, _ := r.active()
+			r.as("noor", DoorCourse)
+			goOn := tt.stop(r)
+			before, person := r.grant(g.ID), r.person("maya")
+			merge := func() {
+				if err := r.w.MergeUsers("maya", "noor"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if !tt.busy { // in the middle of a collection only the word of it has come
+				merge()
+			}
+			if err := r.followed(person, "noor"); err == nil || tt.busy != errors.Is(err, errBusy) {
+				t.Errorf("followed with %v", err)
+			}
+			if now := r.grant(g.ID); !reflect.DeepEqual(now, before) || r.personNow(person.ID) != person || r.happened(audit.PersonMerge) != 0 {
+				t.Errorf("a part of it was done: %+v, %+v", now, r.personNow(person.ID))
+			}
+			goOn()
+			if tt.busy {
+				merge()
+			}
+			if err := r.followed(person, "noor"); err != nil {
+				t.Fatal(err)
+			}
+			if now := r.grant(g.ID); now.CanvasUser != r.w.User("noor").ID.String() || now.Owner != r.person("noor").ID || r.happened(audit.PersonMerge) != 1 {
+				t.Errorf("after it: %+v", now)
+			}
+			if err := r.followed(person, "noor"); err != nil || r.happened(audit.PersonMerge) != 1 {
+				t.Errorf("again: %v, told %d times", err, r.happened(audit.PersonMerge))
+			}
+			r.proven()
+		})
+	}
+}
+
+// Who was asked to stand for a token and becomes its owner, or who decided on it,
+// is asked no longer.
+func TestMergeOfWhoWasAsked(t *testing.T) {
+	t.Parallel()
+	for name, pair := range map[string][2]string{"the owner": {"helen", "maya"}, "who decided": {"helen", "dana"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			g, helen := r.asked()
+			want, err := access.ApplyGrant(g, access.TurnDown, access.Actor{Person: helen.Person}, access.GrantMove{}, r.clock.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			left := r.person(pair[0])
+			if err := r.w.MergeUsers(pair[0], pair[1]); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.followed(left, pair[1]); err != nil {
+				t.Fatal(err)
+			}
+			if now := r.grant(g.ID); !reflect.DeepEqual(now, want) {
+				t.Errorf("it is\n%+v, want\n%+v", now, want)
+			}
+			r.proven()
+		})
+	}
+}
+
+// A chain of merges leads to whoever is left at its end; one that leads nowhere,
+// or back, is not followed.
+func TestMergesOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	g, _ := r.active()
+	person := r.person("maya")
+	if err := r.w.MergeUsers("maya", "noor"); err != nil {
+		t.Fatal(err)
+	}
+	r.w.UpdateUser("noor", func(u *canvastest.User) { u.State = canvastest.StateDeleted })
+	if err := r.followed(person, "noor"); err == nil || r.personNow(person.ID) != person {
+		t.Errorf("followed to nobody: %v", err)
+	}
+	r.w.UpdateUser("noor", func(u *canvastest.User) { u.State = "registered" })
+	if err := r.w.MergeUsers("noor", "rosa"); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.followed(person, "noor"); err != nil {
+		t.Fatal(err)
+	}
+	if now := r.grant(g.ID); now.CanvasUser != r.w.User("rosa").ID.String() || r.person("rosa").ID != person.ID {
+		t.Errorf("it is of user %s", now.CanvasUser)
+	}
+	r.proven()
 }

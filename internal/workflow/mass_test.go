@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -460,10 +461,17 @@ func TestMassOfAnAttemptUnderWay(t *testing.T) {
 		if r.inCanvas("maya") != 1 {
 			t.Fatalf("%d tokens", r.inCanvas("maya"))
 		}
+		collecting := r.request(req.ID)
 		p := r.startedMass(MassChoice{})
 		p = r.runMass(p.ID, time.Hour)
 		if p.Counts.Gone != 1 || r.inCanvas("maya") != 0 {
 			t.Errorf("%+v, %d in Canvas", p.Counts, r.inCanvas("maya"))
+		}
+		// The request does not stay in the middle of a collection.
+		now := r.request(req.ID)
+		want, _, err := access.Apply(collecting, access.MintFailed, access.SystemActor, access.Move{}, now.UpdatedAt)
+		if err != nil || !reflect.DeepEqual(now, want) {
+			t.Errorf("%v; the request is\n%+v, want\n%+v", err, now, want)
 		}
 		r.proven()
 	})

@@ -116,6 +116,21 @@ func TestMergedUserKeepsOldIdentityPerContext(t *testing.T) {
 	}
 }
 
+func TestMergeLeavesSomeTokens(t *testing.T) {
+	t.Parallel()
+	w := DefaultWorld(NewFixedClock(testDay))
+	stays, _ := w.SeedToken("maya", TokenSpec{Purpose: "stays"})
+	goes, _ := w.SeedToken("maya", TokenSpec{Purpose: "goes"})
+	if err := w.MergeUsers("maya", "noor", stays.ID); err != nil {
+		t.Fatal(err)
+	}
+	for id, key := range map[ID]string{stays.ID: "maya", goes.ID: "noor"} {
+		if tok, ok := w.TokenByID(id); !ok || tok.UserID != w.User(key).ID {
+			t.Errorf("%q is user %s's, not %s's", tok.Purpose, tok.UserID, key)
+		}
+	}
+}
+
 func TestClock(t *testing.T) {
 	t.Parallel()
 	fixed := NewFixedClock(testDay)

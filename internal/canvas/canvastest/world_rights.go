@@ -194,14 +194,15 @@ func (w *World) SetLoginState(user, state string) {
 // MergeUsers merges one user into another as Canvas does: the first is
 // deleted and points at the second, enrollments, admin rows, tokens and logins
 // move, and in the contexts of the first one's enrollments launches keep
-// showing the old LTI ids.
-func (w *World) MergeUsers(from, into string) error {
+// showing the old LTI ids. Tokens that are left stay with the first: nobody
+// promises that a merge moves every one.
+func (w *World) MergeUsers(from, into string, left ...ID) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.mergeLocked(w.userByKeyLocked(from), w.userByKeyLocked(into))
+	return w.mergeLocked(w.userByKeyLocked(from), w.userByKeyLocked(into), left)
 }
 
-func (w *World) mergeLocked(from, into *User) error {
+func (w *World) mergeLocked(from, into *User, left []ID) error {
 	if from == nil || into == nil || from == into || from.State == StateDeleted || into.State == StateDeleted {
 		return errors.New("merging needs two different, living users")
 	}
@@ -223,7 +224,7 @@ func (w *World) mergeLocked(from, into *User) error {
 		}
 	}
 	for t := range w.tokens.all {
-		if t.UserID == from.ID {
+		if t.UserID == from.ID && !slices.Contains(left, t.ID) {
 			t.UserID = into.ID
 		}
 	}
