@@ -115,6 +115,7 @@ func TestIncidentRefusals(t *testing.T) {
 				j.ID, j.Version = "inc_b", 1
 				return tx.CreateIncident(j, opened(j), nil)
 			}, "comes from no state, at version 1"},
+			"born with the event of another": {func(tx *store.Tx) error { return tx.CreateIncident(leak("inc_b", ""), opened(i), nil) }, "names the object \"inc_a\""},
 			"a way nobody knows": {func(tx *store.Tx) error {
 				j := leak("inc_b", "")
 				j.How = "rumour"
