@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 func TestWrongUsageIsRefused(t *testing.T) {
@@ -73,11 +74,13 @@ func (s *said) String() string {
 	return s.buf.String()
 }
 
-// await waits until the program has printed something that matches, however
-// long that takes.
+// await waits until the program has printed something that matches. Minutes
+// without it are a program that hangs.
 func (s *said) await(t *testing.T, ended <-chan error, pattern string) []string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
+	hung := time.NewTimer(2 * time.Minute)
+	defer hung.Stop()
 	for {
 		s.mu.Lock()
 		m := re.FindStringSubmatch(s.buf.String())
@@ -92,6 +95,8 @@ func (s *said) await(t *testing.T, ended <-chan error, pattern string) []string 
 		select {
 		case err := <-ended:
 			t.Fatalf("it ended with %v and never printed %s, only %s", err, pattern, s)
+		case <-hung.C:
+			t.Fatalf("it never printed %s, only %s", pattern, s)
 		case <-changed:
 		}
 	}

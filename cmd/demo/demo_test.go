@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // output is what a running demo has said so far.
@@ -60,6 +61,8 @@ func up(t *testing.T, environ []string, args ...string) (url string, stop func()
 		}
 	})
 	t.Cleanup(stop)
+	hung := time.NewTimer(5 * time.Minute)
+	defer hung.Stop()
 	for {
 		more := out.more()
 		if m := opens.FindStringSubmatch(out.String()); m != nil {
@@ -72,6 +75,8 @@ func up(t *testing.T, environ []string, args ...string) (url string, stop func()
 		case err := <-ended:
 			ended <- nil
 			t.Fatalf("the demo ended before it was up: %v\n%s", err, out)
+		case <-hung.C:
+			t.Fatalf("the demo is not up:\n%s", out)
 		case <-more:
 		}
 	}

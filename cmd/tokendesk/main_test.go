@@ -298,9 +298,11 @@ func (b *buffer) String() string {
 // entry is what tests read of a line of the log.
 type entry struct{ Msg, Listen, Kind string }
 
-// await waits for a line of the log, however long the program takes.
+// await waits for a line of the log. Minutes without it are a program that hangs.
 func (b *buffer) await(t *testing.T, ended <-chan int, is func(entry) bool) entry {
 	t.Helper()
+	hung := time.NewTimer(2 * time.Minute)
+	defer hung.Stop()
 	for {
 		b.mu.Lock()
 		said := b.b.String()
@@ -318,6 +320,8 @@ func (b *buffer) await(t *testing.T, ended <-chan int, is func(entry) bool) entr
 		select {
 		case code := <-ended:
 			t.Fatalf("the program ended with %d: %s", code, b)
+		case <-hung.C:
+			t.Fatalf("the program says nothing of it: %s", b)
 		case <-changed:
 		}
 	}

@@ -91,7 +91,7 @@ func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 // test that hangs.
 func (c *Clock) AwaitSleepers(t testing.TB, n int) {
 	t.Helper()
-	hung := time.NewTimer(5 * time.Minute)
+	hung := time.NewTimer(2 * time.Minute)
 	defer hung.Stop()
 	for {
 		c.mu.Lock()

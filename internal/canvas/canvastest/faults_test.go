@@ -118,7 +118,7 @@ func TestAHeldRequestIsWorkedAfterTheCallerLeft(t *testing.T) {
 // nobody. The end is for a test that hangs, however loaded the machine is.
 func eventually(t *testing.T, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(5 * time.Minute)
+	deadline := time.Now().Add(2 * time.Minute)
 	for !holds() {
 		if time.Now().After(deadline) {
 			t.Fatal("it never happened")
