@@ -1,12 +1,16 @@
 package canvas_test
 
 import (
+	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/secret"
 )
 
 func TestErasAreToldApartByReadingAlone(t *testing.T) {
@@ -85,6 +89,54 @@ func TestOwnTokens(t *testing.T) {
 	w.SetEra(canvastest.Era1)
 	_, err := clientOf(s, value).OwnTokens(t.Context())
 	wantKind(t, "a Canvas without a list", err, canvas.NotFound)
+}
+
+// Of tokens whose hint is the credential's, only a usable one can be it.
+func TestOnlyAUsableTokenIsOwn(t *testing.T) {
+	t.Parallel()
+	var rows []string
+	row := func(id, state, hint string, ends any) {
+		rows = append(rows, tokenBody(map[string]any{"id": id, "user_id": "9", "workflow_state": state, "visible_token": hint, "expires_at": ends}))
+	}
+	hint := credential[:5] + "..."
+	row("1", "active", hint, nil)
+	row("2", "active", hint, now.Add(time.Second).Format(time.RFC3339))
+	row("3", "active", hint, now.Add(-time.Second).Format(time.RFC3339))
+	row("4", "pending", hint, nil)
+	row("5", "deleted", hint, nil)
+	row("6", "active", "zzzzz...", nil)
+	s := start(t, map[string]http.Handler{"GET /api/v1/users/self/user_generated_tokens": jsonList("[" + strings.Join(rows, ",") + "]")})
+	own, err := s.client().OwnTokens(t.Context())
+	var ids []string
+	for _, o := range own {
+		ids = append(ids, o.ID)
+	}
+	if err != nil || strings.Join(ids, " ") != "1 2" {
+		t.Errorf("own: %v, %v; want 1 and 2", ids, err)
+	}
+}
+
+// What Canvas is, is asked once a day.
+func TestAnEraIsKeptForADay(t *testing.T) {
+	t.Parallel()
+	s := canvastest.Start(t, canvastest.Options{})
+	at := now
+	c := canvas.New(canvas.Config{BaseURL: s.InstitutionURL(), HTTP: s.Client(), Now: func() time.Time { return at },
+		Credential: func(context.Context) (secret.Text, error) { return secret.New(s.World().ServiceToken()), nil }})
+	before := 0
+	for i, step := range []struct {
+		later time.Duration
+		asks  bool
+	}{{0, true}, {24*time.Hour - 1, false}, {1, true}, {time.Hour, false}} {
+		at = at.Add(step.later)
+		if _, err := c.Era(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(s.Requests()); (n > before) != step.asks {
+			t.Errorf("step %d: %d calls", i, n-before)
+		}
+		before = len(s.Requests())
+	}
 }
 
 func TestHasTokenReport(t *testing.T) {
