@@ -54,6 +54,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	followed := 0
 	for _, page := range pages {
 		src, err := os.ReadFile(page)
 		if err != nil {
@@ -69,10 +70,14 @@ func TestLinksLeadSomewhere(t *testing.T) {
 			if u.Scheme != "" || u.Path == "" {
 				continue
 			}
+			followed++
 			if _, err := os.Stat(filepath.Join(filepath.Dir(page), u.Path)); err != nil {
 				t.Errorf("%s links to %s, which is not there", page, m[1])
 			}
 		}
+	}
+	if followed < 20 {
+		t.Errorf("only %d links lead from page to page", followed)
 	}
 }
 
@@ -130,11 +135,13 @@ func TestEveryDriftNamesItsTest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rows := 0
 	for line := range strings.Lines(string(page)) {
 		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
 		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|-") || strings.HasPrefix(line, "| what ") {
 			continue
 		}
+		rows++
 		if len(cells) != 6 {
 			t.Errorf("a row has %d cells: %s", len(cells), line)
 			continue
@@ -142,5 +149,8 @@ func TestEveryDriftNamesItsTest(t *testing.T) {
 		if last := cells[5]; !goTest.MatchString(last) && !browser.MatchString(last) {
 			t.Errorf("a row names no test: %s", line)
 		}
+	}
+	if rows < 30 {
+		t.Errorf("drift.md has %d rows", rows)
 	}
 }

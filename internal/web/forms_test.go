@@ -144,6 +144,17 @@ func TestRetryFieldsLeaveTheHandleOut(t *testing.T) {
 	}
 }
 
+// Before a launch, the language is the first that the browser asks for.
+func TestLanguageBeforeALaunch(t *testing.T) {
+	for asked, want := range map[string]string{"es-ES, en;q=0.8": "es-ES", " de;q=0.9,en": "de", "fr": "fr", "": "", ",": "", "*": "*"} {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept-Language", asked)
+		if got := preferred(r); got != want {
+			t.Errorf("%q asks for %q, want %q", asked, got, want)
+		}
+	}
+}
+
 func FuzzReadForm(f *testing.F) {
 	for _, s := range []string{"a=1", "data=x&data=y", "%", "a=%00&b=%ff", "tool_session=A;x=1", strings.Repeat("data=a&", 500)} {
 		f.Add(s)

@@ -82,12 +82,13 @@ func TestRenderWritesNothingOnAnError(t *testing.T) {
 	for name, c := range map[string]struct {
 		page string
 		view any
+		says string
 	}{
-		"no such page":          {"nothing", HomePage{}},
-		"another page's view":   {PageHome, NewQueuePage(s, workflow.Queue{}, workflow.QueueFilter{})},
-		"a pointer to the view": {PageHome, &HomePage{}},
-		"no view":               {PageHome, nil},
-		"a view that fails":     {PageHome, HomePage{frame: frame{Shell: Shell{}}}}, // no printer
+		"no such page":          {"nothing", HomePage{}, "no page \"nothing\""},
+		"another page's view":   {PageHome, NewQueuePage(s, workflow.Queue{}, workflow.QueueFilter{}), "not from web.QueuePage"},
+		"a pointer to the view": {PageHome, &HomePage{}, "not from *web.HomePage"},
+		"no view":               {PageHome, nil, "not from %!s(<nil>)"},
+		"a view that fails":     {PageHome, HomePage{frame: frame{Shell: Shell{}}}, "nil pointer"}, // no printer
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -99,8 +100,8 @@ func TestRenderWritesNothingOnAnError(t *testing.T) {
 				}()
 				return r.Render(&b, c.page, c.view)
 			}()
-			if err == nil || b.Len() != 0 {
-				t.Fatalf("%v, %d bytes written", err, b.Len())
+			if err == nil || b.Len() != 0 || !strings.Contains(err.Error(), c.says) {
+				t.Fatalf("%v, %d bytes written; want %q", err, b.Len(), c.says)
 			}
 		})
 	}
