@@ -74,7 +74,7 @@ func TestQuestionsThatAreNotAsked(t *testing.T) {
 		dana.get(token+"/"+do).want(http.StatusOK, ofToken)
 		dana.post(token+"/"+do, url.Values{"reason": {"Late."}}).want(http.StatusOK, ofToken)
 	}
-	leak := linkOn(t, dana.get("/leaks?after=nothing+of+ours").want(http.StatusOK, "Leaks").says("Open (1)").body, "/leaks/")
+	leak := linkOn(t, dana.get("/leaks?after=25~nonsense").want(http.StatusOK, "Leaks").says("Open (1)").body, "/leaks/")
 	dana.post(leak+"/clear", url.Values{"reason": {tooLong}}).want(unprocessable, "Leak of "+aHelper).says("Shorten this").keeps("reason", tooLong)
 	ghost.post(leak+"/clear", url.Values{"reason": {"Nothing was found."}}).want(http.StatusForbidden, "Leak of "+aHelper).says(actingAs)
 	dana.post(leak+"/clear", url.Values{"reason": {"Nothing was found."}}).want(http.StatusOK, "Leak of "+aHelper)
@@ -135,7 +135,9 @@ func TestReplaceAndTurnDownAnswer(t *testing.T) {
 	t.Parallel()
 	r, maya, token := working(t)
 	maya.get("/requests/REQ-0001/replace").want(http.StatusOK, "Replace "+aHelper+"?")
-	r.launch("ana", r.course("bio201")).post(token+"/end-sponsorship", nil).want(http.StatusOK, "Token "+aHelper)
+	ana := r.launch("ana", r.course("bio201"))
+	ana.post(token+"/end-sponsorship", nil).want(http.StatusOK, "Token "+aHelper)
+	ana.get(token+"/leak").want(http.StatusOK, "Token "+aHelper) // who no longer stands for it
 	r.cv.World().Enroll("helen", "bio201", canvastest.TeacherEnrollment)
 	maya.post(token+"/sponsor", url.Values{"sponsor": {r.cv.World().User("helen").ID.String()}}).says("is asked to take over")
 	undo := acting(r, "4711")
@@ -163,10 +165,10 @@ func TestFiltersOfTheLists(t *testing.T) {
 	for path, says := range map[string]string{
 		"/queue": "REQ-0001", "/queue?ai=no": "REQ-0001", "/queue?ai=yes": "Nothing matches.", "/queue?maker=self": "REQ-0001", "/queue?maker=company": "Nothing matches.",
 		"/queue?role=student": "REQ-0001", "/queue?role=faculty": "Nothing matches.", "/queue?q=helper": "REQ-0001", "/queue?q=nobody": "Nothing matches.",
-		"/queue?status=denied": "Nothing matches.", "/queue?after=nothing+of+ours": "REQ-0001", "/queue?status=nothing": "REQ-0001",
-		"/tokens?ends_before=2026-12-01": "Nothing matches.", "/tokens?ends_before=2026-12-23": "1 token", "/tokens?after=nothing+of+ours": "2 tokens",
+		"/queue?status=denied": "Nothing matches.", "/queue?after=25~nonsense": "REQ-0001", "/queue?status=nothing": "REQ-0001",
+		"/tokens?ends_before=2026-12-01": "Nothing matches.", "/tokens?ends_before=2026-12-23": "1 token", "/tokens?after=25~nonsense": "2 tokens",
 		"/unmanaged": "2 tokens", "/unmanaged?ends=never": "an endless script", "/unmanaged?who=admins": "Nothing matches.", "/unmanaged?q=own": "my own script",
-		"/unmanaged?status=told": "Nothing matches.", "/unmanaged?after=nothing+of+ours": "2 tokens", "/leaks?after=nothing+of+ours": "No leak is open.",
+		"/unmanaged?status=told": "Nothing matches.", "/unmanaged?after=25~nonsense": "2 tokens", "/leaks?after=25~nonsense": "No leak is open.",
 	} {
 		dana.body = page
 		dana.get(path)
@@ -218,4 +220,36 @@ func TestFiltersOfTheLists(t *testing.T) {
 	dana.post("/revocations", url.Values{"do": {"matching"}}).want(http.StatusOK, "Revoke 2 tokens?")
 	dana.post("/revocations/"+massAddress.FindStringSubmatch(dana.body)[1], url.Values{"count": {"2"}, "reason": {tooLong}}).want(unprocessable, "Revoke 2 tokens?").
 		says("Shorten this").keeps("reason", tooLong).keeps("count", "2")
+}
+
+// Where a course has many teachers, the list is found by a part of a name, and
+// the rest of the form stays.
+func TestSponsorsAreFoundByName(t *testing.T) {
+	t.Parallel()
+	r, maya, token := working(t)
+	w := r.cv.World()
+	for _, name := range []string{"Abel", "Bea", "Cem", "Dora", "Emil", "Fay", "Gus", "Hope", "Ivo", "Jana", "Kurt", "Lise", "Milo"} {
+		w.AddUser(canvastest.User{Key: "teacher-" + name, Name: name + " Teaching"}, "teacher-"+name, "")
+		w.Enroll("teacher-"+name, "bio201", canvastest.TeacherEnrollment)
+	}
+	r.clock.Advance(6 * time.Minute) // until Canvas is asked again who teaches
+	find := askedFor(r, "A second helper, which colours my calendar by course.")
+	find.Set("do", "find")
+	find.Set("sponsor_q", "dora")
+	find.Del("sponsor")
+	found := func(field string) {
+		t.Helper()
+		maya.says("Dora Teaching").keeps(field, "dora")
+		if strings.Contains(maya.body, "Emil Teaching") {
+			t.Errorf("%s lists others too", maya.path)
+		}
+	}
+	maya.post("/requests", find).want(http.StatusOK, "Request an API token").keeps("build", find.Get("build"))
+	found("sponsor_q")
+	maya.post("/requests", askedFor(r, find.Get("build"))).want(http.StatusOK, "Request REQ-0002")
+	maya.get("/requests/REQ-0002/sponsor?q=dora").want(http.StatusOK, "Choose a sponsor")
+	found("q")
+	r.launch("ana", r.course("bio201")).post(token+"/end-sponsorship", nil).want(http.StatusOK, "Token "+aHelper)
+	maya.get(token+"/sponsor?q=dora").want(http.StatusOK, "Choose a sponsor")
+	found("q")
 }

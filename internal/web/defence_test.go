@@ -2,8 +2,10 @@ package web_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -11,7 +13,10 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/web"
@@ -546,6 +551,45 @@ func TestWhatWasTypedStandsOnThePageOfAnError(t *testing.T) {
 		}
 		if said := strings.Contains(r.logs.String()[logged:], "could not answer"); said != (tc.status == http.StatusInternalServerError) {
 			t.Errorf("%s: the log tells of a fault: %v", name, said)
+		}
+	}
+}
+
+// The address of who came is what a trusted proxy tells, and nobody else; and
+// questions about health do not fill the log.
+func TestTheLogTellsWhoCame(t *testing.T) {
+	t.Parallel()
+	logs := &logs{}
+	cfg := config.Default()
+	cfg.Database = secret.New("sqlite:" + t.TempDir() + "/web.db")
+	cfg.PublicURL = "https://tokens.example.edu"
+	cfg.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	a, err := app.New(t.Context(), cfg, app.Options{Migrate: true, Log: slog.New(slog.NewJSONHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = a.Close() })
+	for _, tc := range []struct{ path, from, route, level, client string }{
+		{"/queue", "192.0.2.7:1", "/queue", "INFO", "203.0.113.9"},
+		{"/queue", "198.51.100.7:1", "/queue", "INFO", "198.51.100.7"},
+		{"/healthz", "192.0.2.7:1", "/healthz", "DEBUG", "203.0.113.9"},
+		{"/readyz", "192.0.2.7:1", "/readyz", "DEBUG", "203.0.113.9"},
+		{"/static/x.css", "192.0.2.7:1", "/static/*file", "DEBUG", "203.0.113.9"},
+		{"/a/name/that/nobody/has?q=secret", "192.0.2.7:1", "none", "INFO", "203.0.113.9"},
+	} {
+		before := len(logs.String())
+		q := httptest.NewRequest(http.MethodGet, tc.path, nil)
+		q.RemoteAddr = tc.from
+		q.Header.Set("X-Forwarded-For", "203.0.113.9")
+		a.Handler().ServeHTTP(httptest.NewRecorder(), q)
+		line := logs.String()[before:]
+		for _, want := range []string{`"level":"` + tc.level + `","msg":"request"`, `"route":"` + tc.route + `"`, `"client":"` + tc.client + `"`} {
+			if !strings.Contains(line, want) {
+				t.Errorf("%s from %s: the log lacks %s: %s", tc.path, tc.from, want, line)
+			}
+		}
+		if strings.Contains(line, "secret") || strings.Contains(line, "nobody") {
+			t.Errorf("the log holds an address: %s", line)
 		}
 	}
 }
