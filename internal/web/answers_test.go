@@ -253,3 +253,21 @@ func TestSponsorsAreFoundByName(t *testing.T) {
 	maya.get(token+"/sponsor?q=dora").want(http.StatusOK, "Choose a sponsor")
 	found("q")
 }
+
+// A long list goes on where its page ends.
+func TestListsGoOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	r.tokens(27)
+	dana := r.launch("dana", r.account("root"))
+	for _, path := range []string{"/tokens", "/tokens?vendor=acme", "/queue?status=fulfilled"} {
+		dana.get(path).says("Showing 1–25 of 27")
+		next := ""
+		for n := range parse(t, dana.body).Descendants() {
+			if n.Data == "a" && strings.Contains(attr(n, "href"), "after=") {
+				next = attr(n, "href")
+			}
+		}
+		dana.get(next).says("Showing 26–27 of 27")
+	}
+}
