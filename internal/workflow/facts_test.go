@@ -3,7 +3,10 @@ package workflow
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -295,4 +298,166 @@ func TestOverlapEndsWithTheToken(t *testing.T) {
 	if g := r.grant(old.ID); !g.RetireAt.Equal(end) || g.Successor != next.ID {
 		t.Errorf("it retires at %s, its end is %s", g.RetireAt, end)
 	}
+}
+
+// Of what Canvas lists as somebody's enrolments only active ones of this very
+// person count.
+func TestEnrollmentsThatCount(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	f, err := r.far(t.Context(), r.tenant, r.plat)
+	r.must(err)
+	maya, bio := r.w.User("maya").ID.String(), r.w.Course("bio201").ID.String()
+	row := func(n int, user, state string) string {
+		return fmt.Sprintf(`{"id":"%d","course_id":"%s","user_id":"%s","type":"StudentEnrollment","role":"StudentEnrollment","enrollment_state":"%s"}`, n, bio, user, state)
+	}
+	body := "[" + strings.Join([]string{row(1, maya, "active"), row(2, maya, "completed"), row(3, maya, "invited"), row(4, r.w.User("luca").ID.String(), "active")}, ",") + "]"
+	line := func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		resp, err := send(req)
+		if err == nil && strings.HasSuffix(req.URL.Path, "/enrollments") {
+			err = resp.Body.Close()
+			resp.Body, resp.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
+		}
+		return resp, err
+	}
+	r.line.Store(&line)
+	got, err := r.enrollments(t.Context(), f, maya)
+	if want := []access.Enrollment{{CourseID: bio, UserID: maya, Type: "StudentEnrollment", Academic: true}}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Where there are very many sub-accounts, they are not asked one by one.
+func TestManySubAccounts(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	f, err := r.far(t.Context(), r.tenant, r.plat)
+	r.must(err)
+	victor := r.w.User("victor").ID.String()
+	if yes, err := r.accountRole(t.Context(), f, victor); err != nil || !yes {
+		t.Errorf("the admin of a sub-account: %v, %v", yes, err)
+	}
+	for i := range maxSubAccounts {
+		r.w.AddAccount("root", canvastest.Account{Key: fmt.Sprintf("sub%d", i), Name: fmt.Sprintf("Sub %d", i)})
+	}
+	r.clock.Advance(cacheLife)
+	r.cv.ClearRequests()
+	const admins = "/api/v1/accounts/:account_id/admins"
+	if yes, err := r.accountRole(t.Context(), f, victor); err != nil || yes || r.cv.Count(http.MethodGet, admins) != 1 {
+		t.Errorf("among many: %v, %v, %d questions", yes, err, r.cv.Count(http.MethodGet, admins))
+	}
+}
+
+// A test student is no teacher, whatever else a roster calls them.
+func TestRosterOfTestStudents(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	r.withRoster()
+	body := fmt.Sprintf(`{"members":[{"status":"Active","user_id":%q,"roles":[%q,%q]}]}`, r.w.User("ana").LTIID, lti.RoleInstructor, lti.RoleTestUser)
+	r.cv.Fail(canvastest.Fault{Route: rosterRoute, Times: -1, Status: http.StatusOK, Body: body, ContentType: canvastest.RosterType})
+	if got := r.sponsorCode(r.as("maya", DoorCourse, r.roster("bio201"))); got != "sponsor.not_teaching" {
+		t.Errorf("a sponsor whom the roster knows as a test student: %q", got)
+	}
+}
+
+// Who reported a leak is named to its owner; who pasted a value that was found is not.
+func TestWhoIsNamedInALeak(t *testing.T) {
+	t.Parallel()
+	for name, report := range map[string]func(r *rig, g access.Grant, value string) error{
+		"reported": func(r *rig, g access.Grant, _ string) error {
+			_, err := r.ReportLeak(r.t.Context(), r.as("dana", DoorAccount), g.ID)
+			return err
+		},
+		"pasted": func(r *rig, _ access.Grant, value string) error {
+			_, err := r.CheckLeak(r.t.Context(), r.as("dana", DoorAccount), value)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			g, value := r.working()
+			r.drain()
+			r.must(report(r, g, value))
+			r.drain()
+			told := 0
+			for _, m := range r.w.Inbox("maya") {
+				if !strings.Contains(m.Subject, "token deleted") {
+					continue
+				}
+				told++
+				if strings.Contains(m.Body, "Dana Ortiz") != (name == "reported") {
+					t.Errorf("her message says\n%s", m.Body)
+				}
+			}
+			if told != 1 {
+				t.Errorf("%d messages: %q", told, r.subjects("maya"))
+			}
+		})
+	}
+}
+
+// Of a token that has ended only who stands for it may say that it leaked, not who
+// did once; where nothing was handed over nothing can have leaked.
+func TestWhoMayReportAnEndedToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	g, helen := r.asked()
+	maya, ana := r.as("maya", DoorCourse), r.as("ana", DoorCourse)
+	report := func(sess Session, id string) func() error {
+		return func() error { _, err := r.ReportLeak(ctx, sess, id); return err }
+	}
+	r.refused("the former sponsor", access.WhyNotYours, access.ReportLeak, "ana", "grt1", report(ana, g.ID))
+	r.refused("who is asked to be one", access.WhyNotYours, access.ReportLeak, "helen", "grt1", report(helen, g.ID))
+	_, err := r.Revoke(ctx, maya, g.ID, "")
+	r.must(err)
+	r.refused("the former sponsor, ended", access.WhyNotYours, access.ReportLeak, "ana", "grt1", report(ana, g.ID))
+	q := r.approved()
+	r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, Status: 403, Body: denied})
+	c, err := r.Collect(ctx, maya, q.Code())
+	if err != nil || c.Grant == nil || c.Grant.State != access.Void {
+		t.Fatalf("%+v, %v", c.Grant, err)
+	}
+	if got := r.wrote(func() {
+		if err := report(maya, c.Grant.ID)(); !errors.Is(err, access.ErrConflict) {
+			t.Errorf("nothing was handed over: %v", err)
+		}
+	}); got != "" {
+		t.Errorf("it wrote\n%s", got)
+	}
+	if p, err := r.Token(ctx, maya, c.Grant.ID); err != nil || p.Can[access.ReportLeak] {
+		t.Errorf("the page offers it: %v", err)
+	}
+}
+
+// The form shows what was typed last: kept text before the draft only where it is
+// newer.
+func TestFormShowsTheNewest(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	maya := r.as("maya", DoorCourse)
+	d, err := r.SaveDraft(ctx, maya, "", access.Answers{Build: "saved"})
+	r.must(err)
+	keep := func(at time.Time, text string) {
+		r.must(r.Store.InTx(ctx, func(tx *store.Tx) error {
+			return tx.Keep(store.Kept{Tenant: r.tenant, Person: maya.Person, Object: d.ID, Form: FormRequest, Data: []byte(text), UpdatedAt: at})
+		}))
+	}
+	shows := func(want string, keptAt time.Time) {
+		t.Helper()
+		if f, err := r.Form(ctx, maya, d.ID); err != nil || f.Answers.Build != want || !f.KeptAt.Equal(keptAt) {
+			t.Errorf("it shows %q kept at %s, %v; want %q", f.Answers.Build, f.KeptAt, err, want)
+		}
+	}
+	shows("saved", time.Time{})
+	keep(d.UpdatedAt.Add(-time.Second), `{"build":"older"}`)
+	shows("saved", time.Time{})
+	keep(d.UpdatedAt, `{"build":"as old"}`)
+	shows("saved", time.Time{})
+	keep(d.UpdatedAt.Add(time.Second), `{"build":"newer"}`)
+	shows("newer", d.UpdatedAt.Add(time.Second))
+	keep(d.UpdatedAt.Add(time.Second), `[]`)
+	shows("saved", time.Time{})
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
@@ -76,7 +77,13 @@ func TestRemindersInTime(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
-			if got := r.reminders(tt.prepare(r), tt.at...); got != strings.TrimSpace(tt.want) {
+			from := tt.prepare(r)
+			for key := range r.everything().rows {
+				if strings.Contains(key, string(notify.EndingSoon)) {
+					t.Errorf("told of before: %s", key)
+				}
+			}
+			if got := r.reminders(from, tt.at...); got != strings.TrimSpace(tt.want) {
 				t.Errorf("%s: reminders\n%s\n\nwant\n%s", name, got, tt.want)
 			}
 		})
@@ -201,5 +208,37 @@ func TestNoticesAboutNothing(t *testing.T) {
 		if err := handle(t.Context(), jobs.Job{Data: []byte("{"), Tenant: string(r.tenant)}); !permanent(err) {
 			t.Errorf("%s with data that nobody can read: %v", kind, err)
 		}
+	}
+}
+
+// Reviewers are those who hold, on the root account, a role that may create
+// tokens; the tool's own account is none.
+func TestReviewers(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	f, err := r.far(t.Context(), r.tenant, "")
+	r.must(err)
+	names := func() string {
+		people, err := r.reviewers(t.Context(), f)
+		r.must(err)
+		var out []string
+		for _, p := range people {
+			if p.CanvasUser == "" {
+				t.Errorf("%q cannot be written to", p.Name)
+			}
+			out = append(out, p.Name)
+		}
+		return strings.Join(sorted(out), ", ")
+	}
+	if got := names(); got != "Dana Ortiz, Priya Nair" {
+		t.Errorf("they are %s", got)
+	}
+	r.w.RemoveAdmin("priya", "root")
+	if got := names(); got != "Dana Ortiz" {
+		t.Errorf("they are %s", got)
+	}
+	r.w.SetPermission("account-admin", canvastest.PermCreateTokens, false)
+	if got := names(); got != "" {
+		t.Errorf("they are %s", got)
 	}
 }

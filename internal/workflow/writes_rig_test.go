@@ -362,3 +362,11 @@ func permanent(err error) bool {
 	var p *jobs.PermanentError
 	return errors.As(err, &p)
 }
+
+// submittedBy is a student's request, waiting for Ana.
+func (r *rig) submittedBy(key string) access.Request {
+	r.t.Helper()
+	q, err := r.Submit(r.t.Context(), r.as(key, DoorCourse), "", r.answers())
+	r.must(err)
+	return q
+}

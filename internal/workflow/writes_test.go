@@ -198,6 +198,19 @@ job: notice.reviewers notice.reviewers:school:2026-11-28 at +1m0s`, func() {
 			t.Errorf("collected: %v", err)
 		}
 	})
+	waits := r.submittedBy("luca")
+	ana := r.as("ana", DoorCourse)
+	r.writes("endorse on Friday evening", `
+log: ana request.endorse req4 awaiting_sponsor>awaiting_review v3
+requests req4: endorsed_at=now endorsed_by=ana review_due=+7d review_since=now state=awaiting_review version=3
+job: ground.owner ground.owner:school:req4:v3 {"owner":"luca"} at +1s
+job: tell luca sponsor_said_yes of req4, req4/v3`, func() { r.act(ana, waits.Code(), access.Endorse, access.Move{}) })
+	a := r.answers()
+	a.SponsorKey = ""
+	own, err := r.Submit(ctx, ana, "", a)
+	if err != nil || !own.ReviewDue.Equal(r.clock.Now().AddDate(0, 0, 7)) {
+		t.Errorf("sent on Friday evening, it is due %s, %v", own.ReviewDue, err)
+	}
 }
 
 // What the steps of a collection write, to its replacement.
@@ -288,47 +301,60 @@ func TestWritesOfALostAnswer(t *testing.T) {
 			}
 		}
 	}
-	lose()
-	r.writes("the answer is lost", `
+	r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, Status: 403, Body: denied})
+	r.writes("refused", `
 log: maya request.collect req1 approved>collecting v5
 log: maya grant.create grt1 >minting v1 of req1
-log: system grant.doubt grt1 minting>recovering v2 of req1 trouble=mint.unclear
-new grants grt1: attempt=1 canvas_user=maya's id created_at=now lease_until=+1m30s owner=maya request_id=req1 since=now sponsor=ana state=recovering title=Attendance helper trouble=mint.unclear updated_at=now version=2 wanted=+27d15h59m59s
-requests req1: state=collecting version=5
+log: system grant.give_up grt1 minting>void v2 of req1 trouble=mint.denied
+log: system request.mint_failed req1 collecting>approved v6
+new grants grt1: attempt=1 canvas_user=maya's id created_at=now owner=maya request_id=req1 since=now sponsor=ana state=void title=Attendance helper trouble=mint.denied updated_at=now version=2 wanted=+27d15h59m59s
+requests req1: version=6
 job: grant.recover grant.recover:grt1:1:minting {"grant":"grt1","attempt":1} at +1m31s
-job: grant.recover grant.recover:grt1:1:minting:doubt {"grant":"grt1","attempt":1} at +20s
-job: ground.owner ground.owner:school:req1:v5 {"owner":"maya"} at +1s`, press(StageRecovering))
+job: grant.sweep grant.sweep:grt1:1:void:void {"grant":"grt1","attempt":1} at +10m0s
+job: ground.owner ground.owner:school:req1:v5 {"owner":"maya"} at +1s`, press(StageReady))
+	lose()
+	r.writes("the answer is lost", `
+log: maya request.collect req1 approved>collecting v7
+log: maya grant.create grt2 >minting v1 of req1
+log: system grant.doubt grt2 minting>recovering v2 of req1 trouble=mint.unclear
+new grants grt2: attempt=1 canvas_user=maya's id created_at=now lease_until=+1m30s owner=maya request_id=req1 since=now sponsor=ana state=recovering title=Attendance helper trouble=mint.unclear updated_at=now version=2 wanted=+27d15h59m59s
+requests req1: state=collecting version=7
+job: grant.recover grant.recover:grt2:1:minting {"grant":"grt2","attempt":1} at +1m31s
+job: grant.recover grant.recover:grt2:1:minting:doubt {"grant":"grt2","attempt":1} at +20s
+job: ground.owner ground.owner:school:req1:v7 {"owner":"maya"} at +1s`, press(StageRecovering))
+	page, err := r.CollectPage(ctx, maya, code)
+	r.must(err)
 	r.clock.Advance(20 * time.Second)
 	r.writes("recovered by its job", `
-log: system grant.stray_deleted grt1 of req1 canvas_token=token1
-log: system grant.give_up grt1 recovering>void v3 of req1 trouble=mint.nothing_made
-log: system request.mint_failed req1 collecting>approved v6
-grants grt1: lease_until=none state=void trouble=mint.nothing_made updated_at=now version=3
-requests req1: collect_by=+14d state=approved updated_at=now version=6
-job: grant.sweep grant.sweep:grt1:1:void:void {"grant":"grt1","attempt":1} at +10m0s`, func() { r.must(r.run(jobRecover, ":1:minting:doubt")) })
-	r.writes("recovered twice", ``, func() { r.must(r.run(jobRecover, ":1:minting")) })
+log: system grant.stray_deleted grt2 of req1 canvas_token=token1
+log: system grant.give_up grt2 recovering>void v3 of req1 trouble=mint.nothing_made
+log: system request.mint_failed req1 collecting>approved v8
+grants grt2: lease_until=none state=void trouble=mint.nothing_made updated_at=now version=3
+requests req1: collect_by=+14d state=approved updated_at=now version=8
+job: grant.sweep grant.sweep:grt2:1:void:void {"grant":"grt2","attempt":1} at +10m0s`, func() { r.must(r.run(jobRecover, ":1:minting:doubt")) })
+	r.writes("recovered twice", ``, func() { r.must(r.run(jobRecover, page.Grant.ID+":1:minting")) })
 	press(StageSecret)()
 	if _, err := r.Replace(ctx, maya, code); err != nil {
 		t.Fatal(err)
 	}
 	lose()
 	r.writes("the successor's answer is lost", `
-log: maya grant.mint grt2 replacing>minting v4 of req1
-log: system grant.doubt grt2 minting>recovering v5 of req1 trouble=mint.unclear
-grants grt2: attempt=2 canvas_id=none digest=none expires=none hint=none lease_until=+1m30s state=recovering trouble=mint.unclear version=5
-job: grant.recover grant.recover:grt2:2:minting {"grant":"grt2","attempt":2} at +1m31s
-job: grant.recover grant.recover:grt2:2:minting:doubt {"grant":"grt2","attempt":2} at +20s`, press(StageRecovering))
+log: maya grant.mint grt3 replacing>minting v4 of req1
+log: system grant.doubt grt3 minting>recovering v5 of req1 trouble=mint.unclear
+grants grt3: attempt=2 canvas_id=none digest=none expires=none hint=none lease_until=+1m30s state=recovering trouble=mint.unclear version=5
+job: grant.recover grant.recover:grt3:2:minting {"grant":"grt3","attempt":2} at +1m31s
+job: grant.recover grant.recover:grt3:2:minting:doubt {"grant":"grt3","attempt":2} at +20s`, press(StageRecovering))
 	r.clock.Advance(20 * time.Second)
 	r.writes("the successor recovered", `
-log: system grant.stray_deleted grt2 of req1 canvas_token=token3
-log: system grant.step_back grt2 recovering>replacing v6 of req1 trouble=mint.nothing_made
-grants grt2: lease_until=none state=replacing trouble=mint.nothing_made updated_at=now version=6`, func() { r.must(r.run(jobRecover, ":2:minting:doubt")) })
+log: system grant.stray_deleted grt3 of req1 canvas_token=token3
+log: system grant.step_back grt3 recovering>replacing v6 of req1 trouble=mint.nothing_made
+grants grt3: lease_until=none state=replacing trouble=mint.nothing_made updated_at=now version=6`, func() { r.must(r.run(jobRecover, ":2:minting:doubt")) })
 	r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, Status: 403, Body: denied})
 	r.writes("the successor is refused", `
-log: maya grant.mint grt2 replacing>minting v7 of req1
-log: system grant.step_back grt2 minting>replacing v8 of req1 trouble=mint.denied
-grants grt2: attempt=3 trouble=mint.denied version=8
-job: grant.recover grant.recover:grt2:3:minting {"grant":"grt2","attempt":3} at +1m31s`, press(StageReplacing))
+log: maya grant.mint grt3 replacing>minting v7 of req1
+log: system grant.step_back grt3 minting>replacing v8 of req1 trouble=mint.denied
+grants grt3: attempt=3 trouble=mint.denied version=8
+job: grant.recover grant.recover:grt3:3:minting {"grant":"grt3","attempt":3} at +1m31s`, press(StageReplacing))
 }
 
 // What the ends of tokens write, and the tries that prove nothing.
