@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -292,26 +293,28 @@ func (r *rig) waits(kind string) int {
 // Open requests stand on the same ground.
 func TestTheGroundMovesUnderRequests(t *testing.T) {
 	t.Parallel()
+	anaLeaves := func(r *rig) { r.w.SetEnrollmentState("ana", "bio201", "completed") }
+	mayaLeaves := func(r *rig) { r.w.SetEnrollmentState("maya", "bio201", "deleted") }
+	// One after the other: what is done with a request that has lost its sponsor, or
+	// its requester.
+	type step struct {
+		do access.Action
+		to access.RequestState
+	}
 	tests := map[string]struct {
 		move  func(r *rig)
 		until string // sponsor, review, approved
-		want  func(q access.Request) bool
+		lost  string // the sponsor's name
+		want  access.RequestState
+		steps []step
 	}{
-		"the sponsor leaves before answering": {func(r *rig) { r.w.SetEnrollmentState("ana", "bio201", "completed") }, "sponsor",
-			func(q access.Request) bool {
-				return q.State == access.AwaitingSponsor && q.Sponsor == "" && q.SponsorLost == "Ana Ruiz"
-			}},
-		"the sponsor leaves in review": {func(r *rig) { r.w.SetEnrollmentState("ana", "bio201", "completed") }, "review",
-			func(q access.Request) bool { return q.State == access.AwaitingSponsor && q.SponsorLost == "Ana Ruiz" }},
-		"the sponsor leaves after the approval": {func(r *rig) { r.w.SetEnrollmentState("ana", "bio201", "completed") }, "approved",
-			func(q access.Request) bool { return q.State == access.AwaitingSponsor }},
-		"the requester leaves before the answer": {func(r *rig) { r.w.SetEnrollmentState("maya", "bio201", "deleted") }, "sponsor",
-			func(q access.Request) bool { return q.State == access.Lapsed }},
-		"the requester leaves in review": {func(r *rig) { r.w.SetEnrollmentState("maya", "bio201", "deleted") }, "review",
-			func(q access.Request) bool { return q.State == access.Lapsed }},
+		"the sponsor leaves before answering":    {anaLeaves, "sponsor", "Ana Ruiz", access.AwaitingSponsor, []step{{access.LoseSponsor, ""}}},
+		"the sponsor leaves in review":           {anaLeaves, "review", "Ana Ruiz", access.AwaitingSponsor, []step{{access.Return, access.AwaitingSponsor}}},
+		"the sponsor leaves after the approval":  {anaLeaves, "approved", "Ana Ruiz", access.AwaitingSponsor, []step{{access.Return, access.AwaitingSponsor}}},
+		"the requester leaves before the answer": {mayaLeaves, "sponsor", "", access.Lapsed, []step{{access.Lapse, ""}}},
+		"the requester leaves in review":         {mayaLeaves, "review", "", access.Lapsed, []step{{access.Return, access.AwaitingSponsor}, {access.Lapse, ""}}},
 		"the requester is deleted after the approval": {
-			func(r *rig) { r.w.UpdateUser("maya", func(u *canvastest.User) { u.State = canvastest.StateDeleted }) }, "approved",
-			func(q access.Request) bool { return q.State == access.Lapsed },
+			func(r *rig) { r.w.UpdateUser("maya", func(u *canvastest.User) { u.State = canvastest.StateDeleted }) }, "approved", "", access.Lapsed, []step{{access.Lapse, ""}},
 		},
 	}
 	for name, tt := range tests {
@@ -325,10 +328,18 @@ func TestTheGroundMovesUnderRequests(t *testing.T) {
 			if tt.until == "approved" {
 				r.act(r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{})
 			}
+			want := r.request(q.ID)
 			tt.move(r)
 			r.pass(14 * time.Hour)
-			if now := r.request(q.ID); !tt.want(now) {
-				t.Errorf("after a day it is %s, sponsor %q, lost %q", now.State, now.Sponsor, now.SponsorLost)
+			now := r.request(q.ID)
+			for _, step := range tt.steps {
+				var err error
+				if want, _, err = access.Apply(want, step.do, access.SystemActor, access.Move{To: step.to, LostName: tt.lost}, now.UpdatedAt); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if now.State != tt.want || !reflect.DeepEqual(now, want) {
+				t.Errorf("after a day it is\n%+v, want\n%+v", now, want)
 			}
 			r.proven()
 		})
