@@ -396,3 +396,53 @@ func TestGoneWhileAsked(t *testing.T) {
 		})
 	}
 }
+
+// A token that was taken over is watched from then on, as any other.
+func TestAdoptedIsWatched(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	r.made("maya", "my own script")
+	r.checked()
+	req := r.approvedKeep(r.keeps("maya", "my own script"))
+	g := r.grant(r.found(req.Adopts).GrantID)
+	at := r.clock.Now().Add(time.Minute)
+	if early := r.due(jobWatch, at.Add(-time.Second)); len(early) != 0 {
+		t.Errorf("watched too early: %+v", early)
+	}
+	if js := r.due(jobWatch, at); len(js) != 1 || string(js[0].Data) != string(jobData(g)) {
+		t.Errorf("watched by %+v", js)
+	}
+}
+
+// While one of its owner's tokens leaked and nobody has cleared that, no token is
+// taken over; then it is.
+func TestNoAdoptionBesideALeak(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	c, _ := r.collected()
+	r.made("maya", "my own script")
+	r.checked()
+	req := r.keeps("maya", "my own script")
+	r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+	r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
+	if _, err := r.ReportLeak(t.Context(), r.as("maya", DoorCourse), c.Grant.ID); err != nil {
+		t.Fatal(err)
+	}
+	was := r.request(req.ID)
+	for range 3 {
+		r.drain()
+		r.clock.Advance(2 * time.Minute)
+	}
+	if now := r.request(req.ID); !reflect.DeepEqual(now, was) || r.found(req.Adopts).State != access.FoundNew {
+		t.Fatalf("it is %s, the token %s", now.State, r.found(req.Adopts).State)
+	}
+	if _, err := r.ClearLeak(t.Context(), r.as("dana", DoorAccount), r.incidents(r.tenant)[0].ID, "The chat was deleted."); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Advance(2 * time.Minute)
+	r.drain()
+	if now := r.request(req.ID); now.State != access.Fulfilled || r.found(req.Adopts).State != access.FoundAdopted {
+		t.Errorf("cleared, it is %s, the token %s\n%s", now.State, r.found(req.Adopts).State, r.logs)
+	}
+	r.proven()
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -401,6 +402,95 @@ func TestALossMeetsAnotherMove(t *testing.T) {
 				t.Errorf("%d things happened", n)
 			}
 			r.proven()
+		})
+	}
+}
+
+// A sponsor is lost who no longer teaches and is none of the school's supervisors,
+// or is gone. Who is not found by id, but by the identity that they launch with, is
+// not gone: then nothing is known.
+func TestWhoseSponsorIsLost(t *testing.T) {
+	t.Parallel()
+	supervises := func(r *rig) {
+		r.school(func(s *store.School) { s.Supervisors = []string{r.w.User("ana").ID.String()} })
+	}
+	leaves := func(r *rig) { r.w.SetEnrollmentState("ana", "bio201", canvastest.StateDeleted) }
+	gone := func(r *rig) {
+		r.w.UpdateUser("ana", func(u *canvastest.User) { u.State = canvastest.StateDeleted })
+	}
+	hidden := func(r *rig) {
+		id := r.w.User("ana").ID.String()
+		line := func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+			if req.URL.Path == "/api/v1/users/"+id {
+				req = req.Clone(req.Context())
+				req.URL.Path += "000000"
+			}
+			return send(req)
+		}
+		r.line.Store(&line)
+	}
+	for name, tt := range map[string]struct {
+		do   []func(r *rig)
+		lost bool
+		fail bool
+	}{
+		"she teaches":                            {},
+		"she left":                               {do: []func(*rig){leaves}, lost: true},
+		"she left, and supervises":               {do: []func(*rig){leaves, supervises}},
+		"she teaches elsewhere, and supervises":  {do: []func(*rig){leaves, supervises, func(r *rig) { r.w.Enroll("ana", "chem110", canvastest.TeacherEnrollment) }}},
+		"she teaches elsewhere":                  {do: []func(*rig){leaves, func(r *rig) { r.w.Enroll("ana", "chem110", canvastest.TeacherEnrollment) }}, lost: true},
+		"she is deleted":                         {do: []func(*rig){gone}, lost: true},
+		"a supervisor is deleted":                {do: []func(*rig){supervises, gone}, lost: true},
+		"she is found by her launch identity":    {do: []func(*rig){leaves, hidden}, fail: true},
+		"she supervises, and is found by launch": {do: []func(*rig){leaves, supervises, hidden}, fail: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			g, _ := r.active()
+			q := r.submitted()
+			for _, do := range tt.do {
+				do(r)
+			}
+			got, err := r.looked(g.Owner)
+			var want []finding
+			if tt.lost {
+				want = []finding{{Object: g.ID, What: lostSponsor, Of: g.Sponsor}, {Object: q.ID, What: lostSponsor, Of: q.Sponsor}}
+			}
+			if (err != nil) != tt.fail || !slices.Equal(got, want) {
+				t.Errorf("a look found %+v, want %+v, %v", got, want, err)
+			}
+		})
+	}
+}
+
+// An absence counts only for a credential that may see everybody: either right alone
+// is not enough, and no answer is none.
+func TestWhoIsTrustedWithAnAbsence(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		do  func(r *rig)
+		yes bool
+	}{
+		"both rights":            {func(*rig) {}, true},
+		"no right to see people": {func(r *rig) { r.w.SetPermission("account-admin", canvastest.PermReadRoster, false) }, false},
+		"no right to see tokens": {func(r *rig) { r.w.SetPermission("account-admin", canvastest.PermViewTokens, false) }, false},
+		"no answer":              {func(r *rig) { r.cv.Fail(canvastest.Fault{Status: 503, Times: -1}) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			f, err := r.far(t.Context(), r.tenant, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.do(r)
+			v := r.newView(t.Context(), f)
+			for range 2 { // the second time by what is known
+				if err := v.trusted(); (err == nil) != tt.yes {
+					t.Errorf("trusted: %v", err)
+				}
+			}
 		})
 	}
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"errors"
+	"net/http"
 	"reflect"
 	"strconv"
 	"testing"
@@ -288,6 +289,42 @@ func TestMergeIsFollowedWhole(t *testing.T) {
 				r.drain()
 			}
 		}},
+		"a token that was being made is revoked": {busy: true, stop: func(r *rig) func() {
+			q := r.approved()
+			if !r.die("canvas answered", func() { _, _ = r.Collect(r.t.Context(), r.as("maya", DoorCourse), q.Code()) }) {
+				r.t.Fatal("nothing is being made")
+			}
+			var g access.Grant
+			if err := r.Store.Read(r.t.Context(), func(tx *store.Tx) (err error) {
+				g, err = tx.GrantOfRequest(r.tenant, q.ID)
+				return err
+			}); err != nil {
+				r.t.Fatal(err)
+			}
+			withdraw := r.cv.Fail(canvastest.Fault{Route: createRoute + "/:id", Method: http.MethodDelete, Status: 500, Times: -1})
+			if p, err := r.Revoke(r.t.Context(), r.as("dana", DoorAccount), g.ID, "not yet"); err != nil || p.Grant.State != access.Revoking {
+				r.t.Fatalf("it is %s, %v", p.Grant.State, err)
+			}
+			return func() {
+				withdraw()
+				r.clock.Advance(10 * time.Minute)
+				r.drain()
+			}
+		}},
+		"a lost token's successor is being made": {busy: true, stop: func(r *rig) func() {
+			c, _ := r.collected()
+			maya := r.as("maya", DoorCourse)
+			if _, err := r.Replace(r.t.Context(), maya, c.Request.Code()); err != nil {
+				r.t.Fatal(err)
+			}
+			if !r.die("canvas answered", func() { _, _ = r.Collect(r.t.Context(), maya, c.Request.Code()) }) {
+				r.t.Fatal("nothing is being made")
+			}
+			return func() {
+				r.clock.Advance(access.MintLease + time.Minute)
+				r.drain()
+			}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -379,6 +416,39 @@ func TestMergesOneAfterTheOther(t *testing.T) {
 	}
 	if now := r.grant(g.ID); now.CanvasUser != r.w.User("rosa").ID.String() || r.person("rosa").ID != person.ID {
 		t.Errorf("it is of user %s", now.CanvasUser)
+	}
+	r.proven()
+}
+
+// A token that comes to its end while its account is followed is left as it is, and
+// holds up nothing.
+func TestMergeWhileATokenEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	g, _ := r.active()
+	g = r.grant(g.ID)
+	if err := r.w.MergeUsers("maya", "noor"); err != nil {
+		t.Fatal(err)
+	}
+	noor := r.w.User("noor").ID.String()
+	var ended access.Grant
+	line := func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		if ended.ID == "" && canvasPath(req) == g.CanvasID {
+			ended = r.moveGrant(g, access.Revoke, access.SystemActor, access.GrantMove{Cause: access.ByOwnerLeft})
+			ended = r.moveGrant(ended, access.Gone, access.SystemActor, access.GrantMove{})
+			ended = r.grant(g.ID)
+		}
+		return send(req)
+	}
+	r.line.Store(&line)
+	if err := r.followed(r.person("maya"), "noor"); err != nil {
+		t.Fatal(err)
+	}
+	if now := r.grant(g.ID); !ended.State.Final() || !reflect.DeepEqual(now, ended) {
+		t.Errorf("it is\n%+v, was\n%+v", now, ended)
+	}
+	if p := r.personNow(g.Owner); p.CanvasUser != noor {
+		t.Errorf("its owner is user %s", p.CanvasUser)
 	}
 	r.proven()
 }
