@@ -7,18 +7,21 @@ import path from 'node:path';
 import { chromium } from '@playwright/test';
 
 // Playwright's own list of disabled features without ThirdPartyStoragePartitioning,
-// and with the check that keeps a framed page from loopback addresses. The last
-// --disable-features on the command line is the one that counts.
+// and with the check that keeps a framed page from loopback addresses, and the one
+// that lets a context of Playwright's go by no setting for third-party cookies. The
+// last --disable-features on the command line is the one that counts.
 //
 // Frames of other sites stay in the page's process: a launch moves the frame
 // between sites several times within a second, and Playwright now and then loses
 // sight of a frame that changes its process. Cookies and storage go by site and
 // not by process, so nothing that is tested depends on it.
 const disabled = [
-  'AimEnabled', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync',
+  'AimEnabled', 'AlwaysBlock3pcsIncognito', 'AvoidCorsURLLoaderRestartOnRedirect', 'AvoidUnnecessaryBeforeUnloadCheckSync',
   'DestroyProfileOnBrowserClose', 'HttpsFirstBalancedModeAutoEnable', 'HttpsUpgrades', 'IsolateOrigins', 'LensOverlay',
   'LocalNetworkAccessChecks', 'MediaRouter', 'NetworkTimeServiceQuerying', 'OptimizationHints', 'PaintHolding',
   'PreconnectToSearch', 'site-per-process',
+  // The address bar's suggestions: two hidden pages for every window, and half of its cost.
+  'WebUIOmniboxAimPopup', 'WebUIOmniboxFullPopup', 'WebUIOmniboxPopup', 'PreloadTopChromeWebUI',
 ];
 
 export const launchOptions = {
@@ -41,26 +44,31 @@ const preferences = {
   none: { content_settings: { exceptions: { cookies: { 'http://localhost:*,*': { setting: 2 } } } } },
 };
 
-// A person's own browser profile. Third-party cookies are a setting of the
-// profile, and a context made later does not have it: so another setting than
-// the default takes a browser of one's own.
-export async function profile(browser, thirdPartyCookies) {
-  if (thirdPartyCookies === 'blocked') {
-    const context = await browser.newContext(view);
-    return { context, close: () => context.close() };
+// The browsers of one worker, one for each of these settings: it is one of the
+// profile, and a person's context has it from there, with cookies and storage of
+// its own.
+export class Browsers {
+  #started = new Map();
+
+  async context(thirdPartyCookies) {
+    if (!this.#started.has(thirdPartyCookies)) this.#started.set(thirdPartyCookies, start(preferences[thirdPartyCookies]));
+    const { browser } = await this.#started.get(thirdPartyCookies);
+    return browser.newContext(view);
   }
+
+  async close() {
+    for (const { browser, dir } of await Promise.all(this.#started.values())) {
+      await browser.close();
+      if (dir) await fs.rm(dir, { recursive: true, force: true, maxRetries: 5 });
+    }
+  }
+}
+
+async function start(preferences) {
+  if (!preferences) return { browser: await chromium.launch(launchOptions) };
   const dir = await fs.mkdtemp(path.join(os.tmpdir(), 'tokendesk-profile-'));
   await fs.mkdir(path.join(dir, 'Default'));
-  await fs.writeFile(
-    path.join(dir, 'Default', 'Preferences'),
-    JSON.stringify({ profile: preferences[thirdPartyCookies] }),
-  );
-  const context = await chromium.launchPersistentContext(dir, { ...launchOptions, ...view });
-  return {
-    context,
-    async close() {
-      await context.close();
-      await fs.rm(dir, { recursive: true, force: true, maxRetries: 5 });
-    },
-  };
+  await fs.writeFile(path.join(dir, 'Default', 'Preferences'), JSON.stringify({ profile: preferences }));
+  const first = await chromium.launchPersistentContext(dir, launchOptions);
+  return { browser: first.browser(), dir };
 }

@@ -1,10 +1,9 @@
 import { test, expect } from './test.mjs';
-import { activate, approve, approved, ask, collect, endorse, go, openFrom } from './story.mjs';
+import { approve, asked, claim, endorsed, go, openFrom, working } from './story.mjs';
 import { choices, problems } from './form.mjs';
 
-test('a sponsor declines with a reason, and the student may ask another teacher', async ({ cast }) => {
-  const maya = await cast.enter('maya', 'bio201');
-  const code = await ask(maya);
+test('a sponsor declines with a reason, and the student may ask another teacher', async ({ cast, demo }) => {
+  const code = await asked(demo);
   const ana = await cast.enter('ana', 'bio201');
   await openFrom(ana, 'Sponsorships', code);
   await ana.button('Decline').click();
@@ -13,19 +12,17 @@ test('a sponsor declines with a reason, and the student may ask another teacher'
   await ana.button('Decline').click();
   await expect(ana.tool.getByText('Not sponsored').first()).toBeVisible();
 
-  await maya.enter('bio201');
+  const maya = await cast.enter('maya', 'bio201');
   await maya.tool.getByText('Ended').first().click();
   await maya.tool.getByRole('link', { name: /Attendance helper/ }).first().click();
   await expect(maya.tool.getByText('Use the course calendar for this.').first()).toBeVisible();
 });
 
-test('an admin denies with a reason and another way', async ({ cast }) => {
-  const maya = await cast.enter('maya', 'bio201');
-  const code = await ask(maya);
-  await endorse(await cast.enter('ana', 'bio201'), code);
+test('an admin denies with a reason and another way', async ({ cast, demo }) => {
+  const code = await endorsed(demo);
   const dana = await cast.enter('dana', 'root');
   await openFrom(dana, 'Review queue', code);
-  await dana.button('Claim').click();
+  await claim(dana);
   await dana.button('Deny').click();
   expect((await problems(dana.tool)).length, 'reason and alternative are needed').toBe(2);
   await dana.tool.getByRole('textbox', { name: /^Reason/ }).fill('The export gives you the same.');
@@ -33,17 +30,19 @@ test('an admin denies with a reason and another way', async ({ cast }) => {
   await dana.button('Deny').click();
   await expect(dana.tool.getByText('told why and what to do instead.').first()).toBeVisible();
 
-  await maya.enter('bio201');
+  const maya = await cast.enter('maya', 'bio201');
   await maya.tool.getByText('Ended').first().click();
   await maya.tool.getByRole('link', { name: new RegExp(`${code}|Attendance helper`) }).first().click();
   await expect(maya.tool.getByText('The export gives you the same.').first()).toBeVisible();
   await expect(maya.tool.getByText('Denied').first()).toBeVisible();
 });
 
-test('a student withdraws, after one question', async ({ cast }) => {
+test('a student withdraws, after one question', async ({ cast, demo }) => {
+  const code = await asked(demo);
   const maya = await cast.enter('maya', 'bio201');
-  const code = await ask(maya);
-  await maya.act('Withdraw').first().click();
+  await maya.tool.locator(`main a[href="/requests/${code}"]`).first().click();
+  await maya.h1(`Request ${code}`);
+  await maya.turn(() => maya.act('Withdraw').first().click());
   await maya.button('Withdraw').click();
   await expect(maya.tool.getByText('Withdrawn').first()).toBeVisible();
   const ana = await cast.enter('ana', 'bio201');
@@ -52,13 +51,15 @@ test('a student withdraws, after one question', async ({ cast }) => {
 });
 
 test('an approval is taken back before it is collected', async ({ cast, demo }) => {
-  const code = await approved(cast);
-  const dana = await cast.person('dana');
-  await dana.act('Take back approval').or(dana.act('Rescind')).first().click();
+  const code = await endorsed(demo);
+  const dana = await cast.enter('dana', 'root');
+  await approve(dana, code);
+  await dana.turn(() => dana.act('Take back approval').or(dana.act('Rescind')).first().click());
   await dana.tool.getByRole('textbox', { name: /Reason/ }).fill('The project was moved to next term.');
   await dana.button('Take back approval').or(dana.button('Rescind')).first().click();
   await expect(dana.tool.getByText('Approval ended').first()).toBeVisible();
   const maya = await cast.enter('maya', 'bio201');
+  await maya.h1('My API tokens');
   await expect(maya.act('Collect token')).toHaveCount(0);
   await maya.send('POST', `/requests/${code}/collect`);
   const state = await demo.order('GET', '/state');
@@ -66,19 +67,11 @@ test('an approval is taken back before it is collected', async ({ cast, demo }) 
 });
 
 test.describe('a token that works is ended by', () => {
-  async function working(cast, demo) {
-    const code = await approved(cast);
-    const maya = await cast.enter('maya', 'bio201');
-    const value = await collect(maya, code);
-    await activate(maya);
-    expect((await demo.call(value)).status).toBe(200);
-    return { code, maya, value };
-  }
-
   test('its owner', async ({ cast, demo }) => {
-    const { maya, value } = await working(cast, demo);
-    await maya.enter('bio201');
-    await maya.act('Revoke').first().click();
+    const { value } = await working(demo);
+    expect((await demo.call(value)).status).toBe(200);
+    const maya = await cast.enter('maya', 'bio201');
+    await maya.turn(() => maya.act('Revoke').first().click());
     await maya.button('Revoke').click();
     await expect(maya.tool.getByText('Revoked').first()).toBeVisible();
     expect((await demo.call(value)).status).toBe(401);
@@ -86,11 +79,12 @@ test.describe('a token that works is ended by', () => {
 
   for (const [who, key, place, list] of [['its sponsor', 'ana', 'bio201', 'Sponsorships'], ['an admin', 'priya', 'root', 'Tokens']]) {
     test(`${who}, who says why`, async ({ cast, demo }) => {
-      const { maya, value } = await working(cast, demo);
+      const { value } = await working(demo);
+      expect((await demo.call(value)).status).toBe(200);
       const person = await cast.enter(key, place);
       await go(person, list);
       const row = person.tool.getByRole('row').filter({ hasText: 'Attendance helper' });
-      await person.act('Revoke', row).click();
+      await person.turn(() => person.act('Revoke', row).click());
       await person.button('Revoke').click();
       expect(await problems(person.tool), 'a reason is needed').toHaveLength(1);
       await person.tool.getByRole('textbox', { name: /^Reason/ }).fill('The project is over.');
@@ -98,8 +92,7 @@ test.describe('a token that works is ended by', () => {
       await expect(person.tool.getByText('Confirmed in Canvas').first()).toBeVisible();
       expect((await demo.call(value)).status).toBe(401);
 
-      await maya.enter('bio201');
-      await maya.home();
+      const maya = await cast.enter('maya', 'bio201');
       await maya.tool.getByText('Ended').first().click();
       await expect(maya.tool.getByText('Revoked', { exact: true }).first()).toBeVisible();
     });
@@ -107,41 +100,36 @@ test.describe('a token that works is ended by', () => {
 });
 
 test('while Canvas does not delete, the page says that the token may still work, and later that it is gone', async ({ cast, demo }) => {
-  const code = await approved(cast);
+  const { value } = await working(demo);
+  await demo.order('POST', '/faults', { method: 'DELETE', route: '/api/v1/users/{user_id}/tokens/{id}', status: 503, times: -1 });
   const maya = await cast.enter('maya', 'bio201');
-  const value = await collect(maya, code);
-  await activate(maya);
-  await demo.order('POST', '/faults', { method: 'DELETE', route: '/api/v1/users/{user_id}/tokens/{id}', status: 503, times: 3 });
-  await maya.enter('bio201');
-  await maya.act('Revoke').first().click();
+  await maya.turn(() => maya.act('Revoke').first().click());
   await maya.button('Revoke').click();
   await expect(maya.tool.getByText('may still work').first()).toBeVisible();
   await expect(maya.tool.getByText('Confirmed in Canvas')).toHaveCount(0);
   expect((await demo.call(value)).status, 'and so it does').toBe(200);
   await demo.order('DELETE', '/faults');
   await expect(async () => {
-    await demo.order('POST', '/clock/advance', { by: '2m' });
+    await demo.pass('2m');
     expect((await demo.call(value)).status).toBe(401);
-  }).toPass({ timeout: 30_000 });
-  await maya.enter('bio201');
+  }).toPass();
+  await maya.again();
   await maya.tool.getByText('Ended').first().click();
   await expect(maya.tool.getByText('Confirmed in Canvas').first()).toBeVisible();
 });
 
 test('an approval needs a launch of the last 15 minutes, and the text survives the wait', async ({ cast, demo }) => {
-  const code = await ask(await cast.enter('maya', 'bio201'));
-  await endorse(await cast.enter('ana', 'bio201'), code);
+  const code = await endorsed(demo);
   const dana = await cast.enter('dana', 'root');
   await openFrom(dana, 'Review queue', code);
-  await dana.button('Claim').click();
-  await demo.order('POST', '/clock/advance', { by: '16m' });
+  await claim(dana);
+  await demo.pass('16m');
   await dana.tool.getByRole('textbox', { name: /^Reason/ }).fill('Only her own data.');
   await dana.button('Approve').click();
   await expect(dana.tool.getByText('To decide, open Tokendesk again from the Canvas menu.').first()).toBeVisible();
   await expect(dana.tool.getByRole('textbox', { name: /^Reason/ })).toHaveValue('Only her own data.');
   await dana.enter('root');
-  await approve(dana, code).catch(async () => {
-    await dana.button('Approve').click();
-  });
+  await openFrom(dana, 'Review queue', code);
+  await dana.button('Approve').click();
   await expect(dana.tool.getByText(/^Approved until/).first()).toBeVisible();
 });

@@ -1,6 +1,6 @@
 import { test, expect } from './test.mjs';
 import { answers, fill, group, inDays, problems, questions } from './form.mjs';
-import { approve, ask, openFrom } from './story.mjs';
+import { approve, asked, openFrom } from './story.mjs';
 
 async function openForm(cast, key = 'maya', place = 'bio201') {
   const person = await cast.enter(key, place);
@@ -50,25 +50,27 @@ test('an end date beyond the latest one is refused with the date that is allowed
 // Replaces the value of the chosen sponsor, as a forged form would.
 const forge = (person, value) => person.tool.locator('input[name="sponsor"]:checked').evaluate((e, v) => { e.value = v; }, value);
 
-for (const [who, key, said] of [
-  ['a teacher who does not teach the student', 'helen', 'Choose a sponsor who teaches you now.'],
-  ['a TA of the course', 'tom', 'Choose a sponsor who teaches you now.'],
-  ['a student of the course who teaches a sandbox course', 'noor', 'Choose a sponsor who teaches you now.'],
-  ['the student themselves', 'maya', /yourself|another person|somebody else/i],
-]) {
-  test(`a forged form cannot name ${who} as sponsor`, async ({ cast, demo }) => {
-    const maya = await openForm(cast);
-    await expect(maya.tool.getByRole('radio', { name: 'Helen Park' }), 'who does not teach her is not offered').toHaveCount(0);
-    await expect(maya.tool.getByRole('radio', { name: 'Tom Becker' })).toHaveCount(0);
-    await fill(maya.tool, answers());
-    const state = await demo.order('GET', '/state');
-    await forge(maya, String(state.users.find((u) => u.key === key).id));
-    await maya.button('Submit request').click();
-    const lines = await problems(maya.tool);
-    expect(lines).toHaveLength(1);
-    expect(lines[0]).toMatch(said);
-  });
-}
+test('a forged form cannot name as sponsor who does not teach the student', async ({ cast, demo }) => {
+  const maya = await openForm(cast);
+  await expect(maya.tool.getByRole('radio', { name: 'Helen Park' }), 'who does not teach her is not offered').toHaveCount(0);
+  await expect(maya.tool.getByRole('radio', { name: 'Tom Becker' })).toHaveCount(0);
+  await fill(maya.tool, answers());
+  for (const [who, key, said] of [
+    ['a teacher who does not teach the student', 'helen', 'Choose a sponsor who teaches you now.'],
+    ['a TA of the course', 'tom', 'Choose a sponsor who teaches you now.'],
+    ['a student of the course who teaches a sandbox course', 'noor', 'Choose a sponsor who teaches you now.'],
+    ['the student themselves', 'maya', /yourself|another person|somebody else/i],
+  ]) {
+    await test.step(who, async () => {
+      await fill(maya.tool, { sponsor: 'Ana Ruiz', accepted: true });
+      await forge(maya, demo.user(key).id);
+      await maya.turn(() => maya.button('Submit request').click());
+      const lines = await problems(maya.tool);
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toMatch(said);
+    });
+  }
+});
 
 test('a place where a token leaks is refused with the reason', async ({ cast }) => {
   const maya = await openForm(cast);
@@ -83,7 +85,7 @@ test('a draft is kept, found again and submitted', async ({ cast }) => {
   await fill(maya.tool, { build: 'Attendance helper, to be described later on.', purpose: 'coursework' });
   await maya.button('Save draft').click();
   await expect(maya.tool.getByText(/^Draft saved \d/)).toBeVisible();
-  await maya.enter('bio201');
+  await maya.again();
   await maya.link('Continue').click();
   await maya.h1('Request an API token');
   await expect(maya.tool.getByRole('textbox', { name: questions.build })).toHaveValue('Attendance helper, to be described later on.');
@@ -97,7 +99,7 @@ test('a double click on Submit makes one request', async ({ cast }) => {
   await fill(maya.tool, answers({ build: 'Pressed twice: a request that must exist only once, whatever the mouse does.' }));
   await maya.button('Submit request').dblclick();
   await maya.h1(/^Request REQ-/);
-  await maya.enter('bio201');
+  await maya.again();
   await expect(maya.tool.getByRole('link', { name: /Pressed twice/ })).toHaveCount(1);
 });
 
@@ -111,8 +113,8 @@ test('a professor asks without a sponsor, and an admin decides', async ({ cast }
   await approve(await cast.enter('dana', 'root'), code);
 });
 
-test('a sponsor may shorten the end, never lengthen it', async ({ cast }) => {
-  const code = await ask(await cast.enter('maya', 'bio201'));
+test('a sponsor may shorten the end, never lengthen it', async ({ cast, demo }) => {
+  const code = await asked(demo);
   const ana = await cast.enter('ana', 'bio201');
   await openFrom(ana, 'Sponsorships', code);
   const end = ana.tool.getByLabel(/Shorten the end date|End date/);

@@ -1,18 +1,12 @@
 import { test, expect } from './test.mjs';
-import { activate, approved, collect, go } from './story.mjs';
+import { collect, go, seenActive, switchOn, working } from './story.mjs';
 import { look } from './look.mjs';
-
-// Several people walk a long way here, and machines are slow at times.
-test.describe.configure({ timeout: 240_000 });
 
 const question = (person, name) => person.tool.getByRole('textbox', { name });
 
 test('an owner reports a leak and is walked through; a reviewer sees and clears it', async ({ cast, demo }) => {
-  const code = await approved(cast);
+  const { value } = await working(demo);
   const maya = await cast.enter('maya', 'bio201');
-  const value = await collect(maya, code);
-  await activate(maya);
-  await maya.enter('bio201');
   await maya.act('Report a leak').first().click();
   await maya.h1('Report a leak');
   await expect(maya.tool.getByText('We delete the token')).toBeVisible();
@@ -41,10 +35,7 @@ test('an owner reports a leak and is walked through; a reviewer sees and clears 
 });
 
 test('a pasted token is recognised, ended, and shown nowhere', async ({ cast, demo }) => {
-  const code = await approved(cast);
-  const maya = await cast.enter('maya', 'bio201');
-  const value = await collect(maya, code);
-  await activate(maya);
+  const { value } = await working(demo);
   const dana = await cast.enter('dana', 'root');
   await go(dana, 'Leaks');
   const box = question(dana, 'Suspected token');
@@ -67,15 +58,8 @@ test('a pasted token is recognised, ended, and shown nowhere', async ({ cast, de
 });
 
 test('an admin freezes a token, and two thaw it', async ({ cast, demo }) => {
-  const code = await approved(cast);
-  const maya = await cast.enter('maya', 'bio201');
-  const value = await collect(maya, code);
-  await activate(maya);
-  await expect(async () => { // the watch sees the activation
-    await demo.order('POST', '/clock/advance', { by: '1m' });
-    await maya.enter('bio201');
-    await expect(maya.tool.getByText('Active', { exact: true }).first()).toBeVisible({ timeout: 1_000 });
-  }).toPass();
+  const { code, value } = await working(demo);
+  await seenActive(demo, code);
   expect((await demo.call(value)).status).toBe(200);
 
   const dana = await cast.enter('dana', 'root');
@@ -88,23 +72,24 @@ test('an admin freezes a token, and two thaw it', async ({ cast, demo }) => {
   await expect(dana.tool.getByText('Frozen since')).toBeVisible();
   expect((await demo.call(value)).status, 'the frozen token').toBe(401);
   await look(dana, 'token-frozen');
-  await maya.enter('bio201');
+  const maya = await cast.enter('maya', 'bio201');
   await expect(maya.tool.getByText('Your software gets errors now.').first()).toBeVisible();
   await look(maya, 'home-frozen');
 
-  await dana.act('Thaw').first().click();
+  await dana.turn(() => dana.act('Thaw').first().click());
   await dana.button('Thaw').click();
   await expect(dana.tool.getByText('Your voice is recorded.')).toBeVisible();
   const priya = await cast.enter('priya', 'root');
   await go(priya, 'Tokens');
   await priya.tool.getByRole('row').filter({ hasText: code }).getByRole('link', { name: 'Attendance helper' }).or(priya.tool.getByRole('row').filter({ hasText: code }).getByRole('link').first()).first().click();
-  await priya.act('Thaw').first().click();
+  await priya.h1(/^Token/);
+  await priya.turn(() => priya.act('Thaw').first().click());
   await expect(priya.tool.getByText('yours is the second voice')).toBeVisible();
   await priya.button('Thaw').click();
   await expect(priya.tool.getByText('can make the new token.')).toBeVisible();
-  await maya.enter('bio201');
+  await maya.again();
   const next = await collect(maya, code);
   expect(next).not.toBe(value);
-  await activate(maya);
+  await switchOn(demo, 'maya');
   expect((await demo.call(next)).status).toBe(200);
 });

@@ -3,27 +3,58 @@
 import path from 'node:path';
 import { test, expect } from './test.mjs';
 import { violations } from './axe.mjs';
-import { activate, ask, collect, go, openFrom } from './story.mjs';
+import { activate, active, ask, asked, claim, collect, go, openFrom } from './story.mjs';
 import { answers, fill } from './form.mjs';
 import { look, shots } from './look.mjs';
 
-test('the start page', async ({ cast, demo }) => {
-  const anybody = await cast.person('maya');
-  await anybody.page.goto(demo.url);
-  expect(await violations(anybody.page.mainFrame())).toEqual([]);
-  await expect(anybody.page.getByRole('heading', { level: 1 })).toHaveCount(1);
-  for (const width of [1280, 400]) {
-    await anybody.page.setViewportSize({ width, height: 900 });
-    expect(await anybody.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
-    if (shots) await anybody.page.screenshot({ path: path.join(shots, `start-${width}.png`), fullPage: true });
-  }
-  await anybody.page.setViewportSize({ width: 1280, height: 900 });
-  await anybody.page.getByRole('link', { name: 'Go on as Maya Chen' }).first().click();
-  await anybody.h1('My API tokens');
+test.describe('where nothing changes', () => {
+  test.use({ school: 'shared' });
+
+  test('the start page', async ({ cast, demo }) => {
+    const anybody = await cast.person('maya');
+    await anybody.page.goto(demo.url);
+    expect(await violations(anybody.page.mainFrame())).toEqual([]);
+    await expect(anybody.page.getByRole('heading', { level: 1 })).toHaveCount(1);
+    for (const width of [1280, 400]) {
+      await anybody.page.setViewportSize({ width, height: 900 });
+      expect(await anybody.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+      if (shots) await anybody.page.screenshot({ path: path.join(shots, `start-${width}.png`), fullPage: true });
+    }
+    await anybody.page.setViewportSize({ width: 1280, height: 900 });
+    await anybody.page.getByRole('link', { name: 'Go on as Maya Chen' }).first().click();
+    await anybody.h1('My API tokens');
+  });
+
+  test('people for whom there is little here', async ({ cast }) => {
+    for (const [key, place, name] of [['sam', 'own', 'home-no-rights'], ['tom', 'bio201', 'home-ta'], ['victor', 'chem110', 'home-account-role'], ['luca', 'bio201', 'home-full']]) {
+      const person = await cast.enter(key, place);
+      await look(person, name);
+    }
+    const luca = await cast.person('luca');
+    await luca.turn(() => luca.tool.locator('main').getByRole('link').first().click());
+    const lost = await luca.send('GET', '/requests/REQ-9999');
+    expect(lost.status).toBe(404);
+    expect(lost.text).toContain('We cannot find that');
+  });
+
+  test('home and form with high contrast, forced colours and less motion', async ({ cast }) => {
+    const luca = await cast.enter('luca', 'bio201');
+    const looks = async (page) => {
+      for (const [name, preferences] of [['high-contrast', { contrast: 'more' }], ['forced-colours', { forcedColors: 'active' }], ['less-motion', { reducedMotion: 'reduce' }]]) {
+        await luca.page.emulateMedia({ contrast: null, forcedColors: null, reducedMotion: null, ...preferences });
+        await look(luca, `${page}-${name}`);
+      }
+    };
+    await looks('home');
+    await luca.act('Request a token').first().click();
+    await luca.h1('Request an API token');
+    await looks('form');
+  });
 });
 
+test.use({ school: 'samples' });
+
 test('a student\'s way, from an empty home to a revoked token', async ({ cast }) => {
-  test.setTimeout(240_000);
   const maya = await cast.enter('maya', 'bio201');
   await look(maya, 'home-empty');
   await maya.act('Request a token').first().click();
@@ -34,10 +65,10 @@ test('a student\'s way, from an empty home to a revoked token', async ({ cast })
   await look(maya, 'form-errors');
   await fill(maya.tool, answers({ maker: 'company', ai: 'yes', purpose: 'own_data' }));
   await look(maya, 'form-filled');
-  await maya.enter('bio201');
+  await maya.again();
   const code = await ask(maya);
   await look(maya, 'request-sent');
-  await maya.enter('bio201');
+  await maya.again();
   await look(maya, 'home-with-sponsor');
 
   const ana = await cast.enter('ana', 'bio201');
@@ -55,45 +86,42 @@ test('a student\'s way, from an empty home to a revoked token', async ({ cast })
   await look(dana, 'queue');
   await openFrom(dana, 'Review queue', code);
   await look(dana, 'request-for-reviewer');
-  await dana.button('Claim').click();
-  await expect(dana.button('Release')).toBeVisible();
+  await claim(dana);
   await look(dana, 'request-claimed');
   await dana.button('Approve').click();
   await expect(dana.tool.getByText(/^Approved until/).first()).toBeVisible();
   await look(dana, 'request-approved-for-reviewer');
 
-  await maya.enter('bio201');
+  await maya.again();
   await look(maya, 'home-ready-to-collect');
   await maya.act('Collect token').first().click();
   await maya.h1('Collect your token');
   await look(maya, 'collect-before');
-  await maya.enter('bio201');
+  await maya.again();
   await collect(maya, code);
   await look(maya, 'collect-secret');
-  await maya.enter('bio201');
+  await maya.again();
   await look(maya, 'home-not-activated');
   await openCollect(maya, code);
   await look(maya, 'collect-shown');
   await activate(maya);
-  await expect(maya.tool.getByText(/^Active since/)).toBeVisible({ timeout: 30_000 });
+  await active(maya);
   await look(maya, 'collect-active');
-  await maya.enter('bio201');
+  await maya.again();
   await look(maya, 'home-active');
   await maya.tool.getByRole('link', { name: /Attendance helper/ }).first().click();
   await expect(maya.tool.getByRole('heading', { level: 1 })).not.toHaveText('My API tokens');
   await look(maya, 'request-issued');
-  await maya.home().catch(() => {});
-  await maya.enter('bio201');
-  await maya.act('Revoke').first().click();
+  await maya.again();
+  await maya.turn(() => maya.act('Revoke').first().click());
   await look(maya, 'revoke-asked');
   await maya.button('Revoke').click();
   await expect(maya.tool.getByText('Confirmed in Canvas').first()).toBeVisible();
   await look(maya, 'revoked');
-  await maya.enter('bio201');
+  await maya.again();
   await maya.tool.getByText('Ended').first().click();
   await look(maya, 'home-ended');
 
-  await dana.enter('root');
   await go(dana, 'Tokens');
   await look(dana, 'tokens');
   await dana.tool.locator('main a[href^="/tokens/"]').first().click();
@@ -107,9 +135,10 @@ async function openCollect(person, code) {
 }
 
 test('questions before something that cannot be undone, and what ends badly', async ({ cast, demo }) => {
-  test.setTimeout(240_000);
+  const first = await asked(demo);
   const maya = await cast.enter('maya', 'bio201');
-  const first = await ask(maya);
+  await maya.tool.locator(`a[href="/requests/${first}"]`).first().click();
+  await maya.h1(`Request ${first}`);
   await maya.act('Withdraw').first().click();
   await expect(maya.tool.getByRole('link', { name: /^Keep/ })).toBeVisible();
   await look(maya, 'withdraw-asked');
@@ -117,17 +146,16 @@ test('questions before something that cannot be undone, and what ends badly', as
   await expect(maya.tool.getByText('Withdrawn').first()).toBeVisible();
   await look(maya, 'request-withdrawn');
 
-  await maya.enter('bio201');
-  const second = await ask(maya, { build: 'Second try: a reminder for the meetings of my study group.' });
+  const second = await asked(demo, { change: { build: 'Second try: a reminder for the meetings of my study group.' } });
   const ana = await cast.enter('ana', 'bio201');
   await openFrom(ana, 'Sponsorships', second);
   await ana.button('Decline').click();
   await expect(ana.tool.getByRole('heading', { name: 'There is a problem' })).toBeVisible();
   await look(ana, 'decline-errors');
   await ana.tool.getByRole('textbox', { name: /Reason or note/ }).fill('Use the calendar.');
-  await ana.button('Decline').click();
+  await ana.turn(() => ana.button('Decline').click());
   await look(ana, 'request-declined-for-sponsor');
-  await maya.enter('bio201');
+  await maya.again();
   await maya.tool.getByText('Ended').first().click();
   await maya.tool.locator(`a[href="/requests/${second}"]`).first().click();
   await maya.h1(`Request ${second}`);
@@ -144,11 +172,11 @@ test('questions before something that cannot be undone, and what ends badly', as
   await expect(dana.tool.getByRole('heading', { name: 'There is a problem' })).toBeVisible();
   await look(dana, 'deny-errors');
 
-  await demo.order('POST', '/clock/advance', { by: '16m' });
+  await demo.pass('16m');
   await dana.button('Approve').click();
   await expect(dana.tool.getByText('To decide, open Tokendesk again').first()).toBeVisible();
   await look(dana, 'launch-too-old');
-  await demo.order('POST', '/clock/advance', { by: '31m' });
+  await demo.pass('31m');
   await dana.button('Approve').click();
   await dana.h1('Open Tokendesk again');
   await expect(dana.tool.getByRole('heading', { level: 1 })).toHaveCount(1);
@@ -156,39 +184,14 @@ test('questions before something that cannot be undone, and what ends badly', as
   expect(first).not.toBe(second);
 });
 
-test('people for whom there is little here', async ({ cast }) => {
-  for (const [key, place, name] of [['sam', 'own', 'home-no-rights'], ['tom', 'bio201', 'home-ta'], ['victor', 'chem110', 'home-account-role'], ['luca', 'bio201', 'home-full']]) {
-    const person = await cast.enter(key, place);
-    await look(person, name);
-  }
-  const luca = await cast.person('luca');
-  await luca.enter('bio201');
-  await luca.tool.locator('main').getByRole('link').first().click();
-  const lost = await luca.send('GET', '/requests/REQ-9999');
-  expect(lost.status).toBe(404);
-  expect(lost.text).toContain('We cannot find that');
-});
-
 test('while Canvas does not answer, pages say so and stay usable', async ({ cast, demo }) => {
   const luca = await cast.enter('luca', 'bio201');
   await demo.order('POST', '/faults', { route: '/api/v1/*', status: 503, times: -1 });
-  await demo.order('POST', '/clock/advance', { by: '6m' }); // nothing is taken from a cache
+  await demo.pass('6m'); // nothing is taken from a cache
   await luca.act('Request a token').first().click();
   await luca.h1('Request an API token');
   await look(luca, 'form-canvas-down');
-  await luca.tool.getByRole('navigation').getByRole('link', { name: 'My API tokens' }).or(luca.tool.getByRole('link', { name: 'My API tokens' })).first().click({ timeout: 3_000 }).catch(() => {});
-  expect((await luca.send('GET', '/')).status).toBe(200);
+  await luca.again();
+  await luca.h1('My API tokens');
   await demo.order('DELETE', '/faults');
 });
-
-for (const [name, preferences] of [['high contrast', { contrast: 'more' }], ['forced colours', { forcedColors: 'active' }], ['less motion', { reducedMotion: 'reduce' }]]) {
-  test(`home and form with ${name}`, async ({ cast }) => {
-    const luca = await cast.person('luca');
-    await luca.page.emulateMedia(preferences);
-    await luca.enter('bio201');
-    await look(luca, `home-${name.replace(' ', '-')}`);
-    await luca.act('Request a token').first().click();
-    await luca.h1('Request an API token');
-    await look(luca, `form-${name.replace(' ', '-')}`);
-  });
-}

@@ -1,39 +1,38 @@
 // People of the stand-in Canvas, each in a browser profile of their own, and the
 // places where they open the tool.
 import { expect } from '@playwright/test';
-import { profile } from './browser.mjs';
 
 export class Cast {
-  constructor(browser, demo, thirdPartyCookies = 'blocked') {
-    Object.assign(this, { browser, demo, thirdPartyCookies, people: new Map() });
+  // context makes a profile for one person.
+  constructor(demo, context) {
+    Object.assign(this, { demo, context, people: new Map() });
     // Every address that any of these browsers asked for, for searching.
     this.addresses = [];
   }
 
   async person(key) {
     if (!this.people.has(key)) {
-      const own = await profile(this.browser, this.thirdPartyCookies);
+      const context = await this.context();
       const traffic = [];
       const note = (what, r) => traffic.push(`${new Date().toISOString().slice(14, 23)} ${what} ${r.url()}`);
-      own.context.on('request', (r) => {
+      context.on('request', (r) => {
         this.addresses.push(r.url());
         const from = r.headers().referer;
         if (from) this.addresses.push(from);
         note(`→ ${r.method()}${r.headers()['x-tool-session'] ? ' with handle' : ''}`, r);
       });
-      own.context.on('response', (r) => note(`← ${r.status()}`, r));
-      own.context.on('requestfailed', (r) => note(`✗ ${r.failure()?.errorText}`, r));
-      own.context.on('console', (m) => traffic.push(`${new Date().toISOString().slice(14, 23)} console ${m.type()}: ${m.text()}`));
-      own.context.on('weberror', (e) => traffic.push(`${new Date().toISOString().slice(14, 23)} error ${e.error().stack}`));
-      const page = own.context.pages()[0] ?? (await own.context.newPage());
-      this.people.set(key, new Person(this.demo, key, own, page, traffic));
+      context.on('response', (r) => note(`← ${r.status()}`, r));
+      context.on('requestfailed', (r) => note(`✗ ${r.failure()?.errorText}`, r));
+      context.on('console', (m) => traffic.push(`${new Date().toISOString().slice(14, 23)} console ${m.type()}: ${m.text()}`));
+      context.on('weberror', (e) => traffic.push(`${new Date().toISOString().slice(14, 23)} error ${e.error().stack}`));
+      const page = await context.newPage();
+      this.people.set(key, new Person(this.demo, key, page, traffic));
     }
     return this.people.get(key);
   }
 
-  // Opens the tool as somebody, at a place: the key of a course, 'root' or another
-  // account's key, or 'own' for the person's own settings. placement is what
-  // somebody typed into the address to choose another one than the place's own.
+  // Opens the tool as somebody, at a place. placement is what somebody typed into
+  // the address to choose another one than the place's own.
   async enter(key, place, placement) {
     const person = await this.person(key);
     await person.enter(place, placement);
@@ -41,13 +40,13 @@ export class Cast {
   }
 
   async close() {
-    for (const p of this.people.values()) await p.profile.close();
+    for (const p of this.people.values()) await p.context.close();
   }
 }
 
 export class Person {
-  constructor(demo, key, own, page, traffic) {
-    Object.assign(this, { demo, key, profile: own, page, traffic, context: own.context });
+  constructor(demo, key, page, traffic) {
+    Object.assign(this, { demo, key, page, traffic, context: page.context() });
   }
 
   // The tool's page in its frame.
@@ -63,20 +62,43 @@ export class Person {
 
   // Signs in and opens the tool. Which page answers is for the caller to expect.
   async enter(place, placement) {
-    await this.page.goto(await this.address(place, placement));
+    await this.page.goto(this.address(place, placement));
     await this.opened();
   }
 
-  async address(place, placement) {
-    const start = await (await fetch(this.demo.url)).text();
-    const [, tool] = /external_tools%2F(\d+)/.exec(start);
-    const state = await this.demo.order('GET', '/state');
-    const path = pathOf(state, this.key, place, tool) + (placement ? `?placement=${placement}` : '');
-    return `${this.demo.canvas}/standin/act-as/${this.key}?next=${encodeURIComponent(path)}`;
+  address(place, placement) {
+    return this.demo.actAs(this.key, this.demo.pathOf(this.key, place) + (placement ? `?placement=${placement}` : ''));
   }
 
+  // The tool's page once its script has taken hold of it: of one that is still
+  // arriving, links and buttons do not do yet what they will.
+  get settled() {
+    return this.tool.locator('#page:not(.htmx-added, .htmx-swapping, .htmx-settling) > .td-inner');
+  }
+
+  // Waits for the page of this heading.
   h1(name) {
-    return expect(this.tool.getByRole('heading', { level: 1, name })).toBeVisible();
+    return expect(this.settled.getByRole('heading', { level: 1, name, exact: true })).toBeVisible();
+  }
+
+  // Does something that brings another page, and waits until that is there: what
+  // is read then is not of the page that is just going, however like it looks.
+  async turn(act) {
+    await this.settled.evaluate((e) => { e.dataset.left = ''; });
+    await act();
+    await expect(this.settled.and(this.tool.locator(':not([data-left])'))).toBeAttached();
+  }
+
+  // Opens the tool's first page anew in the frame that is open, without a launch.
+  async again() {
+    await (await this.frame()).goto(new URL('/', this.demo.toolURL).href);
+    await this.opened();
+  }
+
+  // The forms that the page has sent until now to paths that end so.
+  async sent(ending) {
+    await (await this.frame()).evaluate(() => fetch('/healthz')); // asked after them
+    return this.traffic.filter((line) => line.includes('→ POST') && line.endsWith(ending));
   }
 
   button(name, within = this.tool) {
@@ -91,14 +113,15 @@ export class Person {
   // no navigation, and the person is there already.
   async home() {
     const entry = this.tool.getByRole('navigation').getByRole('link', { name: 'My API tokens', exact: true });
-    await this.opened();
-    if (await entry.count()) await entry.click();
+    await expect(this.settled).toBeAttached();
+    if (await entry.count()) await this.turn(() => entry.click());
     await this.h1('My API tokens');
   }
 
   // Waits until the launch is over and a page of the tool is there.
-  opened() {
-    return expect(this.tool.locator('meta[name="tool-session"]')).toBeAttached();
+  async opened() {
+    await expect(this.tool.locator('meta[name="tool-session"]')).toBeAttached();
+    await (await this.frame()).waitForLoadState(); // its script has run
   }
 
   // What the page's own script would send: a request with the session's handle.
@@ -126,13 +149,4 @@ export class Person {
   act(name, within = this.tool) {
     return this.button(name, within).or(this.link(name, within));
   }
-}
-
-function pathOf(state, key, place, tool) {
-  const course = state.courses.find((c) => c.key === place);
-  if (course) return `/courses/${course.id}/external_tools/${tool}`;
-  const account = state.accounts.find((a) => a.key === place);
-  if (account) return `/accounts/${account.id}/external_tools/${tool}`;
-  if (place === 'own') return `/users/${state.users.find((u) => u.key === key).id}/external_tools/${tool}`;
-  throw new Error(`no such place: ${place}`);
 }

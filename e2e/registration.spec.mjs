@@ -8,12 +8,10 @@ import { test, expect } from './test.mjs';
 const run = promisify(execFile);
 
 async function operator(demo, ...args) {
-  const start = await (await fetch(demo.url)).text();
-  const [, tool] = /The tool, framed by it<\/dt><dd><bdi[^>]*>([^<]+)</.exec(start);
   const { stdout } = await run(path.join(process.env.TOKENDESK_E2E_BIN, 'tokendesk'), args, {
     env: {
       PATH: process.env.PATH, HOME: demo.data,
-      TOKENDESK_DATABASE_URL: `sqlite:${path.join(demo.data, 'tokendesk.db')}`, TOKENDESK_PUBLIC_URL: tool,
+      TOKENDESK_DATABASE_URL: `sqlite:${path.join(demo.data, 'tokendesk.db')}`, TOKENDESK_PUBLIC_URL: demo.toolURL,
     },
   });
   return stdout;
@@ -24,10 +22,10 @@ test('an admin registers the app with a one-time link, and Canvas goes on when t
   const link = said.split('\n')[0];
   const dana = await cast.person('dana');
   const { page } = dana;
-  const root = (await demo.order('GET', '/state')).accounts.find((a) => a.name === 'Northfield University');
+  const root = demo.begun.accounts.find((a) => a.name === 'Northfield University');
   const keys = `/accounts/${root.id}/developer_keys`;
   const register = async (url) => {
-    await page.goto(`${demo.canvas}/standin/act-as/dana?next=${encodeURIComponent(keys)}`);
+    await page.goto(demo.actAs('dana', keys));
     await page.getByLabel('Registration URL').fill(url);
     await page.getByRole('button', { name: 'Continue' }).click();
     return page.frameLocator('iframe[data-registration]');
@@ -71,8 +69,8 @@ test('a link that was never made says so inside the Canvas that opened it', asyn
   const link = new URL(made.split('\n')[0]);
   link.searchParams.set('invite', 'A'.repeat(26));
   const dana = await cast.person('dana');
-  const root = (await demo.order('GET', '/state')).accounts.find((a) => a.name === 'Northfield University');
-  await dana.page.goto(`${demo.canvas}/standin/act-as/dana?next=${encodeURIComponent(`/accounts/${root.id}/developer_keys`)}`);
+  const root = demo.begun.accounts.find((a) => a.name === 'Northfield University');
+  await dana.page.goto(demo.actAs('dana', `/accounts/${root.id}/developer_keys`));
   await dana.page.getByLabel('Registration URL').fill(link.href);
   await dana.page.getByRole('button', { name: 'Continue' }).click();
   const frame = dana.page.frameLocator('iframe[data-registration]');

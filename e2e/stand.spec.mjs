@@ -2,26 +2,19 @@
 // sponsor.
 import { test, expect } from './test.mjs';
 import { fill, inDays } from './form.mjs';
-import { activate, approve, approved, collect, endorse, go, openFrom } from './story.mjs';
+import { approve, collect, go, openFrom, seenActive, switchOn, working } from './story.mjs';
 import { look } from './look.mjs';
 
-// Several people walk a long way here, and machines are slow at times.
-test.describe.configure({ timeout: 240_000 });
-
-// Maya's token, active, ending in 25 days, and its value.
-async function working(cast) {
-  const code = await approved(cast, { change: { end: inDays(25) } });
-  const maya = await cast.enter('maya', 'bio201');
-  const value = await collect(maya, code);
-  await activate(maya);
-  await expect(maya.tool.getByText(/^Active since/).first()).toBeVisible({ timeout: 20_000 });
-  return { maya, code, value };
+// Maya's token, active, ending in 25 days.
+async function ending(demo) {
+  const made = await working(demo, { change: { end: inDays(25) } });
+  await seenActive(demo, made.code);
+  return made;
 }
 
 test('a token is renewed, and gives way to the new one once that is used', async ({ cast, demo }) => {
-  const { maya, value } = await working(cast);
-  await maya.enter('bio201');
-  await maya.home();
+  const { value } = await ending(demo);
+  const maya = await cast.enter('maya', 'bio201');
   await look(maya, 'renew-home');
   await maya.act('Renew').first().click();
   await maya.h1('Request an API token');
@@ -32,44 +25,43 @@ test('a token is renewed, and gives way to the new one once that is used', async
   await maya.button('Submit request').click();
   await maya.h1(/^Request REQ-\d{4}$/);
   const code = /REQ-\d{4}/.exec(await maya.tool.getByRole('heading', { level: 1 }).innerText())[0];
-  await maya.enter('bio201');
-  await maya.home();
+  await maya.again();
   await expect(maya.tool.getByText('Keeps working while the renewal is in review.')).toBeVisible();
   await look(maya, 'renew-in-review');
 
   const ana = await cast.enter('ana', 'bio201');
   await openFrom(ana, 'Sponsorships', code);
   await expect(ana.tool.getByRole('heading', { name: 'The token so far' })).toBeVisible();
-  await endorse(ana, code);
+  await ana.button('Endorse').click();
+  await expect(ana.tool.getByText('Thank you.')).toBeVisible();
   const dana = await cast.enter('dana', 'root');
   await openFrom(dana, 'Review queue', code);
   await expect(dana.tool.getByText('Still teaches the requester')).toBeVisible();
   await look(dana, 'renew-evidence');
   await approve(dana, code);
 
-  await maya.enter('bio201');
+  await maya.again();
   const next = await collect(maya, code);
   expect(next).not.toBe(value);
-  await activate(maya);
-  await expect(maya.tool.getByText(/^Active since/).first()).toBeVisible({ timeout: 20_000 });
-  await maya.enter('bio201');
-  await maya.home();
+  await switchOn(demo, 'maya');
+  await seenActive(demo, code);
+  await maya.again();
   await expect(maya.tool.getByText('Being replaced').first()).toBeVisible();
   await look(maya, 'renew-overlap');
   expect((await demo.call(value)).status, 'both work while the software moves').toBe(200);
 
-  await demo.order('POST', '/clock/advance', { by: '11m' }); // Canvas writes a use down every ten minutes
+  await demo.pass('11m'); // Canvas writes a use down every ten minutes
   expect((await demo.call(next)).status).toBe(200);
   await expect(async () => {
-    await demo.order('POST', '/clock/advance', { by: '31m' });
+    await demo.pass('31m');
     expect((await demo.call(value)).status, 'the old one has stopped').toBe(401);
-  }).toPass({ timeout: 30_000 });
+  }).toPass();
   expect((await demo.call(next)).status, 'the new one works').toBe(200);
 });
 
 test('a sponsorship ends, and another teacher takes over', async ({ cast, demo }) => {
   await demo.order('POST', '/enrollments', { user: 'helen', course: 'bio201', role: 'teacher' });
-  const { maya, code, value } = await working(cast);
+  const { code, value } = await ending(demo);
   const ana = await cast.enter('ana', 'bio201');
   await go(ana, 'Sponsorships');
   const row = ana.tool.getByRole('row').filter({ hasText: code });
@@ -80,8 +72,7 @@ test('a sponsorship ends, and another teacher takes over', async ({ cast, demo }
   await expect(ana.tool.getByText('You no longer stand for it.')).toBeVisible();
   expect((await demo.call(value)).status, 'it works on').toBe(200);
 
-  await maya.enter('bio201');
-  await maya.home();
+  const maya = await cast.enter('maya', 'bio201');
   await expect(maya.tool.getByText('Sponsor needed').first()).toBeVisible();
   await look(maya, 'sponsor-needed');
   await maya.act('Choose a sponsor').first().click();
@@ -102,8 +93,8 @@ test('a sponsorship ends, and another teacher takes over', async ({ cast, demo }
   await helen.button('Take over').click();
   await expect(helen.tool.getByText('You stand for this token now.')).toBeVisible();
 
-  await maya.enter('bio201');
-  await maya.home();
+  await maya.again();
+  await maya.h1('My API tokens');
   await expect(maya.tool.getByText('Helen Park').first()).toBeVisible();
   await expect(maya.tool.getByText('Sponsor needed')).toHaveCount(0);
 });

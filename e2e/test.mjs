@@ -1,8 +1,11 @@
 // test with a demo and a cast of its own. thirdPartyCookies is 'blocked', as in
 // Debian's Chromium, unless a file says test.use({ thirdPartyCookies: 'allowed' }).
+// school is 'empty', where nobody has asked for anything yet, 'samples', with the
+// sample people's requests and tokens, or 'shared', one with samples for all those
+// tests of a worker that change nothing in it.
 import fs from 'node:fs/promises';
-import { test as base, expect, chromium } from '@playwright/test';
-import { launchOptions } from './browser.mjs';
+import { test as base, expect } from '@playwright/test';
+import { Browsers } from './browser.mjs';
 import { Cast } from './people.mjs';
 import { Demo } from './demo.mjs';
 
@@ -10,22 +13,31 @@ export { expect };
 
 export const test = base.extend({
   thirdPartyCookies: ['blocked', { option: true }],
-  chromiumBrowser: [
+  school: ['empty', { option: true }],
+  browsers: [
     async ({}, use) => {
-      const browser = await chromium.launch(launchOptions);
-      await use(browser);
-      await browser.close();
+      const browsers = new Browsers();
+      await use(browsers);
+      await browsers.close();
     },
     { scope: 'worker' },
   ],
-  demo: async ({}, use, info) => {
-    const demo = await Demo.start();
+  shared: [
+    async ({}, use) => {
+      let demo;
+      await use(() => (demo ??= Demo.start({ samples: true })));
+      await (await demo)?.stop();
+    },
+    { scope: 'worker' },
+  ],
+  demo: async ({ school, shared }, use, info) => {
+    const demo = school === 'shared' ? await shared() : await Demo.start({ samples: school === 'samples' });
     await use(demo);
     if (info.status !== info.expectedStatus) await info.attach('demo', { body: demo.output, contentType: 'text/plain' });
-    await demo.stop();
+    if (school !== 'shared') await demo.stop();
   },
-  cast: async ({ chromiumBrowser, demo, thirdPartyCookies }, use, info) => {
-    const cast = new Cast(chromiumBrowser, demo, thirdPartyCookies);
+  cast: async ({ browsers, demo, thirdPartyCookies }, use, info) => {
+    const cast = new Cast(demo, () => browsers.context(thirdPartyCookies));
     await use(cast);
     if (info.status !== info.expectedStatus) {
       for (const [key, p] of cast.people) {
