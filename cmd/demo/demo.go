@@ -135,7 +135,7 @@ func (d *demo) start(ctx context.Context) <-chan error {
 	for _, part := range []struct {
 		handler http.Handler
 		address address
-	}{{d.tool.Handler(), d.listeners}, {d.canvas.ManageHandler(), d.manageListeners}} {
+	}{{d.tool.Handler(), d.listeners}, {d.manageHandler(), d.manageListeners}} {
 		for _, l := range part.address.listeners {
 			srv := &http.Server{
 				Handler: part.handler, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute,
@@ -161,6 +161,18 @@ func (d *demo) start(ctx context.Context) <-chan error {
 		ended <- failed
 	}()
 	return ended
+}
+
+// manageHandler takes the orders of the management port. Where one moved the
+// clock, the tool looks at once for what is due by now.
+func (d *demo) manageHandler() http.Handler {
+	orders := d.canvas.ManageHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		orders.ServeHTTP(w, r)
+		if r.URL.Path == "/clock/advance" {
+			d.tool.Nudge()
+		}
+	})
 }
 
 // until serves until ctx ends, then gives what is being answered a moment.

@@ -157,6 +157,9 @@ func (a *App) wire(ctx context.Context, o Options) error {
 // Handler is the web server's, for tests that bring their own listener.
 func (a *App) Handler() http.Handler { return a.web }
 
+// Nudge lets Run look at once for what is due, after a clock of Options.Now was moved.
+func (a *App) Nudge() { a.runner.Nudge() }
+
 // PublicURL is the tool's origin as browsers see it.
 func (a *App) PublicURL() string { return a.cfg.PublicURL }
 
