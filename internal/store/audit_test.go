@@ -526,3 +526,53 @@ func TestAuditRefuses(t *testing.T) {
 		t.Errorf("%d entries", n)
 	}
 }
+
+// Whatever has a state is made, and moves, with the event that tells just that:
+// its own object, the state it goes to, and its version.
+func TestAMoveIsToldAsItIs(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t)
+	seed(t, s)
+	request, grant, token, incident := draft("req_a"), access.Grant{ID: "grt_a", Tenant: north, Version: 1, State: access.Minting}, found("fnd_a", "1"), leak("inc_a", "")
+	inventory := store.Inventory{ID: "inv_a", Tenant: north, Version: 1, State: store.InventoryRunning}
+	plan, _ := massPlan("mas_a")
+	for name, tt := range map[string]struct {
+		object, state string
+		do            func(tx *store.Tx, e audit.Event) error
+	}{
+		"CreateRequest": {request.ID, string(request.State), func(tx *store.Tx, e audit.Event) error { return tx.CreateRequest(request, e, nil) }},
+		"MoveRequest":   {request.ID, string(request.State), func(tx *store.Tx, e audit.Event) error { return tx.MoveRequest(request, e, nil) }},
+		"CreateGrant":   {grant.ID, string(grant.State), func(tx *store.Tx, e audit.Event) error { return tx.CreateGrant(grant, e, nil) }},
+		"MoveGrant":     {grant.ID, string(grant.State), func(tx *store.Tx, e audit.Event) error { return tx.MoveGrant(grant, e, nil) }},
+		"CreateFound":   {token.ID, string(token.State), func(tx *store.Tx, e audit.Event) error { return tx.CreateFound(token, e, nil) }},
+		"MoveFound":     {token.ID, string(token.State), func(tx *store.Tx, e audit.Event) error { return tx.MoveFound(token, e, nil) }},
+		"CreateIncident": {incident.ID, "open", func(tx *store.Tx, e audit.Event) error {
+			return tx.CreateIncident(incident, e, nil)
+		}},
+		"SaveIncident": {incident.ID, "open", func(tx *store.Tx, e audit.Event) error { return tx.SaveIncident(incident, e, nil) }},
+		"CreateInventory": {inventory.ID, string(inventory.State), func(tx *store.Tx, e audit.Event) error {
+			return tx.CreateInventory(inventory, e)
+		}},
+		"EndInventory": {inventory.ID, string(inventory.State), func(tx *store.Tx, e audit.Event) error { return tx.EndInventory(inventory, e, nil) }},
+		"PlanMass": {plan.ID, string(plan.State), func(tx *store.Tx, e audit.Event) error {
+			_, err := tx.PlanMass(plan, store.MassQuery(north, plan.Filter, at(10)), e, nil)
+			return err
+		}},
+		"SaveMass": {plan.ID, string(plan.State), func(tx *store.Tx, e audit.Event) error { return tx.SaveMass(plan, e, nil) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			right := told(audit.RequestCreate, tt.object, "", tt.state, 1)
+			for what, change := range map[string]func(e *audit.Event){
+				"names the object": func(e *audit.Event) { e.Object = "req_z" },
+				"tells of \"x\"":   func(e *audit.Event) { e.To = "x" },
+				"at version 7; it": func(e *audit.Event) { e.Version = 7 },
+			} {
+				e := right
+				change(&e)
+				if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tt.do(tx, e) }); !refused(err, what) {
+					t.Errorf("%v, want %q", err, what)
+				}
+			}
+		})
+	}
+}
