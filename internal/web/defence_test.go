@@ -410,6 +410,9 @@ func TestALaunchThroughAResourceLinkSeesItsHomeOnly(t *testing.T) {
 			t.Errorf("the home of a resource link has %q", bad)
 		}
 	}
+	if ana := r.launch("ana", r.course("bio201")).want(http.StatusOK, "My API tokens").says(fromLink); strings.Contains(ana.body, `href="/sponsorships"`) {
+		t.Error("a sponsor is led on from the home of a resource link")
+	}
 	before := r.rows()
 	gets, posts := routes(r)
 	for _, path := range gets {
