@@ -178,6 +178,10 @@ func TestWhoMayDecide(t *testing.T) {
 		"a student with the account launch":         {who: func(r *rig) Session { return r.as("luca", DoorAccount) }, err: access.ErrNotFound},
 		"the requester with the account launch":     {who: func(r *rig) Session { return r.as("maya", DoorAccount) }, why: access.WhyNotReviewer},
 		"the sponsor":                               {who: func(r *rig) Session { return r.as("ana", DoorCourse) }, why: access.WhyWrongDoor},
+		"an admin whose launch does not say so": {who: func(r *rig) Session {
+			r.w.AddAdmin("ana", "root", "account-admin")
+			return r.as("ana", DoorAccount)
+		}, why: access.WhyNotReviewer},
 		"an admin acted as by another":              {who: func(r *rig) Session { return r.as("dana", DoorAccount, actingBy("1")) }, why: access.WhyActing},
 		"an admin whose launch is old":              {who: func(r *rig) Session { s := r.as("dana", DoorAccount); r.clock.Advance(16 * time.Minute); return s }, why: access.WhyStale},
 		"an admin demoted since the launch":         {before: func(r *rig) { r.w.RemoveAdmin("dana", "root") }, err: access.ErrNotFound},
@@ -280,17 +284,27 @@ func TestSubmittingTwiceIsHarmless(t *testing.T) {
 
 func TestPressingTwiceIsHarmless(t *testing.T) {
 	t.Parallel()
-	r := newRig(t, sqlite(t))
-	req := r.submitted()
-	ana, dana, maya := r.as("ana", DoorCourse), r.as("dana", DoorAccount), r.as("maya", DoorCourse)
-	for _, step := range []struct {
-		sess Session
-		do   access.Action
-	}{{ana, access.Endorse}, {dana, access.Claim}, {dana, access.Approve}, {maya, access.Withdraw}} {
-		first := r.act(step.sess, req.Code(), step.do, access.Move{}).Request
-		second := r.act(step.sess, req.Code(), step.do, access.Move{}).Request
-		if first.Version != second.Version {
-			t.Errorf("%s twice made version %d of %d", step.do, second.Version, first.Version)
+	type step struct {
+		who string
+		do  access.Action
+	}
+	for _, story := range [][]step{
+		{{"ana", access.Endorse}, {"dana", access.Claim}, {"dana", access.Release}, {"dana", access.Claim}, {"dana", access.Approve}, {"maya", access.Withdraw}},
+		{{"ana", access.Decline}},
+		{{"ana", access.Endorse}, {"dana", access.Deny}},
+		{{"ana", access.Endorse}, {"dana", access.Approve}, {"ana", access.Rescind}},
+	} {
+		r := newRig(t, sqlite(t))
+		req := r.submitted()
+		sess := map[string]Session{"ana": r.as("ana", DoorCourse), "dana": r.as("dana", DoorAccount), "maya": r.as("maya", DoorCourse)}
+		m := access.Move{Reason: "because", Alternative: "lti"}
+		for _, s := range story {
+			first := r.act(sess[s.who], req.Code(), s.do, m).Request
+			r.writes(string(s.do)+" twice", "", func() {
+				if second := r.act(sess[s.who], req.Code(), s.do, m).Request; second.Version != first.Version {
+					t.Errorf("%s twice made version %d of %d", s.do, second.Version, first.Version)
+				}
+			})
 		}
 	}
 }

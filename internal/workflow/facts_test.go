@@ -42,11 +42,15 @@ func TestDecidedOnWhatWasRead(t *testing.T) {
 		r := newRig(t, sqlite(t))
 		q := r.submitted()
 		r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
-		dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
+		dana, priya, maya := r.as("dana", DoorAccount), r.as("priya", DoorAccount), r.as("maya", DoorCourse)
 		var now access.Request
 		r.meanwhile(http.MethodGet, enrollments, func() {
 			r.act(priya, q.Code(), access.Claim, access.Move{})
 			now = r.act(priya, q.Code(), access.Release, access.Move{}).Request
+			// What somebody was refused meanwhile moved nothing.
+			if _, err := r.Act(t.Context(), maya, q.ID, access.Approve, access.Move{}); access.WhyOf(err) != access.WhyWrongDoor {
+				t.Errorf("the requester approves: %v", err)
+			}
 		})
 		var lost *Lost
 		_, err := r.Act(t.Context(), dana, q.Code(), access.Approve, access.Move{})
@@ -89,6 +93,44 @@ func TestDecidedOnWhatWasRead(t *testing.T) {
 			t.Errorf("%s, %v; %s", page.Stage, err, g.State)
 		}
 	})
+	t.Run("a collection that another press tried", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, sqlite(t))
+		q, maya := r.approved(), r.as("maya", DoorCourse)
+		r.meanwhile(http.MethodGet, enrollments, func() {
+			r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, Status: 403, Body: denied})
+			c, err := r.Collect(t.Context(), maya, q.Code())
+			if err != nil || c.Stage != StageReady || c.Trouble != troubleDenied {
+				t.Errorf("the other press: %s (%s), %v", c.Stage, c.Trouble, err)
+			}
+		})
+		c, err := r.Collect(t.Context(), maya, q.Code())
+		if err != nil || c.Stage != StageReady || c.Trouble != troubleDenied || r.inCanvas("maya") != 0 {
+			t.Errorf("%s (%s), %v", c.Stage, c.Trouble, err)
+		}
+	})
+	for _, replacing := range []bool{false, true} {
+		t.Run(fmt.Sprintf("a leak becomes known, replacing: %v", replacing), func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			maya := r.as("maya", DoorCourse)
+			q := r.approved()
+			if replacing {
+				r.collect(q.Code())
+				_, err := r.Replace(t.Context(), maya, q.Code())
+				r.must(err)
+			}
+			made := r.cv.Count(http.MethodPost, createRoute)
+			r.meanwhile(http.MethodGet, "/courses/", func() { r.openLeak(maya.Person) })
+			if _, err := r.Collect(t.Context(), maya, q.Code()); access.WhyOf(err) != access.WhyIncident || r.cv.Count(http.MethodPost, createRoute) != made {
+				t.Errorf("%v", err)
+			}
+			if g := r.grants(); replacing && (len(g) != 1 || g[0].State != access.Replacing) || !replacing && len(g) != 0 {
+				t.Errorf("grants %+v", g)
+			}
+			r.proven()
+		})
+	}
 	t.Run("leaving does not wait", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, sqlite(t))
@@ -197,7 +239,7 @@ func TestReviewersPages(t *testing.T) {
 }
 
 // Who endorsed a request cannot thaw its token, also when another stands for it
-// by now; who approved it cannot stand for it.
+// by now, nor clear its leak.
 func TestDutiesStayApart(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
@@ -210,6 +252,20 @@ func TestDutiesStayApart(t *testing.T) {
 	r.w.AddAdmin("ana", "root", "account-admin")
 	ana := r.as("ana", DoorAccount, adminClaims)
 	r.refused("thaw", access.WhySponsorDecides, access.Thaw, "ana", "grt1", func() error { _, err := r.Thaw(ctx, ana, g.ID); return err })
+	_, err = r.ReportLeak(ctx, r.as("maya", DoorCourse), g.ID)
+	r.must(err)
+	r.refused("clear a leak", access.WhySponsorDecides, access.ClearIncident, "ana", "inc1", func() error {
+		_, err := r.ClearLeak(ctx, ana, r.incidents(r.tenant)[0].ID, "Nothing found.")
+		return err
+	})
+}
+
+// Who approved a request cannot stand for its token, however they came to be asked.
+func TestApproverDoesNotTakeOver(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	g, _ := r.asked()
 	dana := r.as("dana", DoorCourse)
 	r.force(g.ID, func(g *access.Grant) { g.SponsorAsked = dana.Person })
 	r.refused("take over", access.WhySponsorDecides, access.TakeOver, "dana", "grt1", func() error { _, err := r.TakeOver(ctx, dana, g.ID); return err })
@@ -460,4 +516,46 @@ func TestFormShowsTheNewest(t *testing.T) {
 	shows("newer", d.UpdatedAt.Add(time.Second))
 	keep(d.UpdatedAt.Add(time.Second), `[]`)
 	shows("saved", time.Time{})
+}
+
+// A successor takes nothing from a token that somebody stopped meanwhile.
+func TestNoRotationOfAStoppedToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	old, _ := r.working()
+	next, _ := r.collect(r.renewed(old.ID, "2027-02-28").Code())
+	_, err := r.Freeze(t.Context(), r.as("dana", DoorAccount), old.ID, "Odd traffic.")
+	r.must(err)
+	was := r.grant(old.ID)
+	r.activate("maya", next.CanvasID)
+	f, err := r.far(t.Context(), r.tenant, "")
+	r.must(err)
+	r.must(r.observe(t.Context(), f, r.grant(next.ID)))
+	if now := r.grant(old.ID); now.Version != was.Version || r.grant(next.ID).State != access.Active {
+		t.Errorf("the old one is %s v%d, the new one %s", now.State, now.Version, r.grant(next.ID).State)
+	}
+}
+
+// Once Canvas has said at a decision that somebody is no reviewer, no page shows
+// them as one.
+func TestFormerReviewerIsForgotten(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	q := r.submitted()
+	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+	dana := r.as("dana", DoorAccount)
+	if !r.Nav(t.Context(), dana).Reviewer {
+		t.Fatal("she is no reviewer")
+	}
+	r.w.RemoveAdmin("dana", "root")
+	if !r.Nav(t.Context(), dana).Reviewer {
+		t.Error("what was shown is asked anew at every page")
+	}
+	r.refused("decide", access.WhyNotReviewer, access.Approve, "dana", "req1", func() error {
+		_, err := r.Act(t.Context(), dana, q.ID, access.Approve, access.Move{})
+		return err
+	})
+	if r.Nav(t.Context(), dana).Reviewer {
+		t.Error("she is shown as a reviewer still")
+	}
 }

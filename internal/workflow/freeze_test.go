@@ -203,11 +203,21 @@ func TestFreezeNotAllowed(t *testing.T) {
 	if p, err := r.AskFreeze(t.Context(), r.as("dana", DoorAccount), g.ID); err != nil || !p.Can[access.Freeze] {
 		t.Errorf("asked with the right: %v", err)
 	}
+	r.clock.Advance(10 * time.Minute)
+	up := r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:account_id/permissions", Status: 200, Body: `{"create_access_tokens":false}`, Times: -1})
+	if _, err := r.AskFreeze(t.Context(), r.as("dana", DoorAccount), g.ID); access.WhyOf(err) != access.WhyNoFreeze {
+		t.Errorf("asked where the tool has no right: %v", err)
+	}
+	up()
+	r.clock.Advance(10 * time.Minute)
+	r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:account_id/permissions", Status: 503, Times: -1})
+	if p, err := r.AskFreeze(t.Context(), r.as("dana", DoorAccount), g.ID); err != nil || !p.Can[access.Freeze] {
+		t.Errorf("asked where it cannot be read: %v", err)
+	}
 	r.w.SetPermission("account-admin", canvastest.PermCreateTokens, false)
 	r.clock.Advance(10 * time.Minute)
-	sess := r.as("dana", DoorAccount)
-	if _, err := r.AskFreeze(t.Context(), sess, g.ID); access.WhyOf(err) != access.WhyNoFreeze && !errors.Is(err, access.ErrNotFound) {
-		t.Errorf("asked without the right: %v", err)
+	if _, err := r.AskFreeze(t.Context(), r.as("dana", DoorAccount), g.ID); !errors.Is(err, access.ErrNotFound) {
+		t.Errorf("asked by one who is no reviewer any more: %v", err)
 	}
 }
 
@@ -224,6 +234,43 @@ func TestFreezeOfADeletedToken(t *testing.T) {
 		t.Errorf("%+v, %v", p.Grant, err)
 	}
 	r.proven()
+}
+
+// What Canvas does not show as changed is not frozen, and what it does not show is
+// not gone for that.
+func TestFreezeNeedsProof(t *testing.T) {
+	t.Parallel()
+	for name, lie := range map[string]func(r *rig, g access.Grant) (withdraw func()){
+		"nothing changed": func(r *rig, g access.Grant) func() {
+			was := r.token(g)
+			r.AtStep = func(step string) {
+				if step == "freeze: canvas answered" {
+					r.changed(g, func(tok *canvastest.Token) { tok.State, tok.Hint = was.State, was.Hint })
+				}
+			}
+			return func() { r.AtStep = nil }
+		},
+		"it is not found, but listed": func(r *rig, _ access.Grant) func() {
+			return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodGet, Status: 404, Body: `{"errors":[{"message":"The specified resource does not exist."}]}`, Times: -1})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			g, _ := r.working()
+			withdraw := lie(r, g)
+			p, err := r.Freeze(t.Context(), r.as("dana", DoorAccount), g.ID, "Odd traffic.")
+			if err != nil || p.Grant.State != access.Freezing || p.Grant.Trouble == "" || r.inCanvas("maya") != 1 {
+				t.Errorf("%s (%s), %v", p.Grant.State, p.Grant.Trouble, err)
+			}
+			withdraw()
+			r.must(r.run(jobFreeze, ""))
+			if now := r.grant(g.ID); now.State != access.Frozen {
+				t.Errorf("with Canvas well: %s", now.State)
+			}
+			r.proven()
+		})
+	}
 }
 
 func TestFreezeSurvivesDeath(t *testing.T) {

@@ -54,6 +54,9 @@ func TestNothingIsMintedWhileALeakIsOpen(t *testing.T) {
 					r.t.Errorf("refused with %v", err)
 				}
 				r.AtStep = nil
+				if n := r.inCanvas("maya"); n != 0 {
+					r.t.Errorf("%d tokens that nobody saw are left to the jobs", n)
+				}
 				r.tick(access.MintLease + 5*time.Second)
 				r.tick(15 * time.Minute)
 				if n := r.inCanvas("maya"); n != 0 {

@@ -220,6 +220,10 @@ func TestLeakWhileCanvasIsDown(t *testing.T) {
 	if err != nil || p.Grant.State != access.Revoking || p.Grant.Cause != access.ByLeak {
 		t.Fatalf("%+v, %v", p.Grant, err)
 	}
+	before := r.grant(c.Grant.ID)
+	if _, err := r.ReportLeak(t.Context(), sess, c.Grant.ID); err != nil || r.grant(c.Grant.ID).Version != before.Version {
+		t.Errorf("reported twice: %v", err)
+	}
 	if _, err := r.ClearLeak(t.Context(), r.as("dana", DoorAccount), r.incidents(r.tenant)[0].ID, "Too early."); !errors.Is(err, access.ErrConflict) {
 		t.Errorf("cleared while it may still work: %v", err)
 	}

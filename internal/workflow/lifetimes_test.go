@@ -456,3 +456,13 @@ func TestResting(t *testing.T) {
 }
 
 func sorted(s []string) []string { return slices.Sorted(slices.Values(s)) }
+
+// A deletion is tried again quickly at first, then every five minutes.
+func TestEndDelay(t *testing.T) {
+	t.Parallel()
+	for tries, want := range map[int]time.Duration{0: 5 * time.Second, 1: 10 * time.Second, 5: 160 * time.Second, 6: 5 * time.Minute, 7: 5 * time.Minute, 1000: 5 * time.Minute} {
+		if got := endDelay(tries); got != want {
+			t.Errorf("after %d tries: %s, want %s", tries, got, want)
+		}
+	}
+}

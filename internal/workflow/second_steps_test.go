@@ -2,11 +2,15 @@ package workflow
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -334,6 +338,17 @@ func TestStraysGoWithTheHandOver(t *testing.T) {
 	}
 }
 
+// And so are strays with the end of the token.
+func TestStraysGoWithTheEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	c, _ := r.collected()
+	strays := map[string]canvastest.Token{"stray": r.seeded("maya", *c.Grant, 1)}
+	_, err := r.Revoke(t.Context(), r.as("maya", DoorCourse), c.Grant.ID, "")
+	r.must(err)
+	r.stays("", strays)
+}
+
 // What ends in the middle of a collection gives its request back.
 func TestWritesOfAnEndInTheMiddle(t *testing.T) {
 	t.Parallel()
@@ -380,5 +395,91 @@ func TestNoProofWithoutTheOwner(t *testing.T) {
 	r.must(r.run(jobEnd, ""))
 	if g := r.grant(c.Grant.ID); g.State != access.Revoked {
 		t.Errorf("with the owner: %s", g.State)
+	}
+}
+
+// An answer that comes when its attempt was given up and another is under way is
+// nobody's: what it brings is not taken for the other's token.
+func TestAnswerBehindItsLease(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	c, _ := r.collected()
+	maya, code := r.as("maya", DoorCourse), c.Request.Code()
+	_, err := r.Replace(ctx, maya, code)
+	r.must(err)
+	var late atomic.Bool
+	under, goOn := make(chan struct{}), make(chan struct{})
+	other := make(chan Collection, 1)
+	r.AtStep = func(step string) {
+		switch {
+		case step == "canvas answered" && late.CompareAndSwap(false, true):
+			r.clock.Advance(access.MintLease)
+			if c, err := r.CheckMint(ctx, maya, code); err != nil || c.Stage != StageReplacing {
+				t.Errorf("its lease is over: %s, %v", c.Stage, err)
+			}
+			go func() {
+				c, err := r.Collect(ctx, maya, code)
+				if err != nil {
+					t.Error(err)
+				}
+				other <- c
+			}()
+			<-under
+		case step == "intent committed" && late.Load():
+			close(under)
+			<-goOn
+		}
+	}
+	if c, err := r.Collect(ctx, maya, code); err != nil || c.Stage != StageCreating || !c.Value.IsZero() {
+		t.Errorf("the late answer: %s, %v", c.Stage, err)
+	}
+	if g := r.grant(c.Grant.ID); g.State != access.Minting || g.Attempt != 3 || g.CanvasID != "" {
+		t.Errorf("%s, attempt %d, token %q", g.State, g.Attempt, g.CanvasID)
+	}
+	close(goOn)
+	if c := <-other; c.Stage != StageSecret || r.inCanvas("maya") != 1 {
+		t.Errorf("the other press: %s (%s), %d tokens", c.Stage, c.Trouble, r.inCanvas("maya"))
+	}
+	r.proven()
+}
+
+// Where the call never went out, nothing was made, and there is nothing to check.
+func TestCanvasIsNotThere(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	q := r.approved()
+	nowhere := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}}
+	line := func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
+		if req.Method == http.MethodPost {
+			return nowhere.RoundTrip(req)
+		}
+		return send(req)
+	}
+	r.line.Store(&line)
+	if c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), q.Code()); err != nil || c.Stage != StageReady || c.Trouble != troubleDown {
+		t.Errorf("%s (%s), %v", c.Stage, c.Trouble, err)
+	}
+	r.proven()
+}
+
+// A lost token that Canvas does not find and lists all the same, under another name
+// too, has no successor yet.
+func TestNoSuccessorOnA404(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	c, _ := r.collected()
+	r.changed(*c.Grant, func(tok *canvastest.Token) { tok.Purpose = "renamed" })
+	r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Status: 404, Body: `{"errors":[{"message":"The specified resource does not exist."}]}`, Times: -1})
+	maya := r.as("maya", DoorCourse)
+	_, err := r.Replace(t.Context(), maya, c.Request.Code())
+	r.must(err)
+	if next, err := r.Collect(t.Context(), maya, c.Request.Code()); access.WhyOf(err) != access.WhyCanvas || r.inCanvas("maya") != 1 {
+		t.Errorf("%s, %v, %d tokens", next.Stage, err, r.inCanvas("maya"))
+	}
+	if err := r.run(jobClear, ""); again(err) != time.Minute {
+		t.Errorf("its job says %v", err)
 	}
 }
