@@ -174,10 +174,10 @@ func TestWhoMayDecide(t *testing.T) {
 		why    access.Why
 		err    error
 	}{
-		"an admin from a course":                    {who: func(r *rig) Session { return r.as("dana", DoorCourse) }, err: access.ErrNotFound},
-		"a student with the account launch":         {who: func(r *rig) Session { return r.as("luca", DoorAccount) }, err: access.ErrNotFound},
-		"the requester with the account launch":     {who: func(r *rig) Session { return r.as("maya", DoorAccount) }, why: access.WhyNotReviewer},
-		"the sponsor":                               {who: func(r *rig) Session { return r.as("ana", DoorCourse) }, why: access.WhyWrongDoor},
+		"an admin from a course":                {who: func(r *rig) Session { return r.as("dana", DoorCourse) }, err: access.ErrNotFound},
+		"a student with the account launch":     {who: func(r *rig) Session { return r.as("luca", DoorAccount) }, err: access.ErrNotFound},
+		"the requester with the account launch": {who: func(r *rig) Session { return r.as("maya", DoorAccount) }, why: access.WhyNotReviewer},
+		"the sponsor":                           {who: func(r *rig) Session { return r.as("ana", DoorCourse) }, why: access.WhyWrongDoor},
 		"an admin whose launch does not say so": {who: func(r *rig) Session {
 			r.w.AddAdmin("ana", "root", "account-admin")
 			return r.as("ana", DoorAccount)

@@ -468,6 +468,9 @@ func TestWhoMayReportAnEndedToken(t *testing.T) {
 	r.refused("who is asked to be one", access.WhyNotYours, access.ReportLeak, "helen", "grt1", report(helen, g.ID))
 	_, err := r.Revoke(ctx, maya, g.ID, "")
 	r.must(err)
+	if p, err := r.Token(ctx, maya, g.ID); err != nil || !p.Can[access.ReportLeak] {
+		t.Errorf("its owner is not offered it: %v", err)
+	}
 	r.refused("the former sponsor, ended", access.WhyNotYours, access.ReportLeak, "ana", "grt1", report(ana, g.ID))
 	q := r.approved()
 	r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, Status: 403, Body: denied})
@@ -557,5 +560,22 @@ func TestFormerReviewerIsForgotten(t *testing.T) {
 	})
 	if r.Nav(t.Context(), dana).Reviewer {
 		t.Error("she is shown as a reviewer still")
+	}
+}
+
+// Where the teacher stays and the student has left, the choice is corrected at its
+// field, as for one who does not teach.
+func TestChoiceOfWhoHasLeft(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	q, maya := r.submitted(), r.as("maya", DoorCourse)
+	r.helen()
+	r.w.SetEnrollmentState("maya", "bio201", canvastest.StateCompleted)
+	var form *access.FormError
+	if _, err := r.ChooseSponsor(t.Context(), maya, q.Code(), r.w.User("helen").ID.String()); !errors.As(err, &form) || form.Fields[0].Code != "sponsor.not_teaching" {
+		t.Errorf("%v", err)
+	}
+	if now := r.request(q.ID); now.Version != q.Version {
+		t.Errorf("its sponsor is %s", now.Sponsor)
 	}
 }

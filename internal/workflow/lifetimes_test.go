@@ -14,6 +14,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/lti"
 )
 
 // moment is the least time that a database tells apart.
@@ -188,13 +189,14 @@ func TestPurge(t *testing.T) {
 			tx.SaveSession(store.Session{Hash: []byte(idle), Tenant: r.tenant, Person: maya.Person, Platform: r.plat, CreatedAt: start, SeenAt: start, LaunchedAt: start, IdleUntil: start.Add(30 * time.Minute), EndsAt: start.AddDate(1, 0, 0)}),
 			tx.SaveSession(store.Session{Hash: []byte(over), Tenant: r.tenant, Person: maya.Person, Platform: r.plat, CreatedAt: start, SeenAt: start, LaunchedAt: start, IdleUntil: start.AddDate(1, 0, 0), EndsAt: start.Add(8 * time.Hour)}))
 	}))
+	r.must(r.Store.HoldLaunch(ctx, lti.Held{Hash: "held", BinderHash: "b", ExpiresAt: start.Add(10 * time.Minute)}))
 	left := func(at time.Duration, want ...string) {
 		t.Helper()
 		r.clock.Advance(start.Add(at).Sub(r.clock.Now()))
 		purge()
 		var got []string
 		rows := r.everything().rows
-		for key, there := range map[string]string{"sessions " + idle: "idle", "sessions " + over: "over", "kept " + string(maya.Person) + " new first": "first text",
+		for key, there := range map[string]string{"sessions " + idle: "idle", "sessions " + over: "over", "lti_held held": "launch", "kept " + string(maya.Person) + " new first": "first text",
 			"kept " + string(maya.Person) + " new second": "second text", "jobs tick first": "job", "jobs tick waits": "waiting job"} {
 			if rows[key] != nil {
 				got = append(got, there)
@@ -204,6 +206,8 @@ func TestPurge(t *testing.T) {
 			t.Errorf("after %s there is %q, want %q", at, got, want)
 		}
 	}
+	left(10*time.Minute, "launch", "idle", "over", "first text", "job", "waiting job")
+	left(10*time.Minute+moment, "idle", "over", "first text", "job", "waiting job")
 	left(30*time.Minute-moment, "idle", "over", "first text", "job", "waiting job")
 	left(30*time.Minute, "over", "first text", "job", "waiting job")
 	left(8*time.Hour-moment, "over", "first text", "job", "waiting job")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
@@ -240,5 +241,33 @@ func TestReviewers(t *testing.T) {
 	r.w.SetPermission("account-admin", canvastest.PermCreateTokens, false)
 	if got := names(); got != "" {
 		t.Errorf("they are %s", got)
+	}
+}
+
+// A notice whose job is run twice goes out once, and to who the person is by now.
+func TestNoticeRunTwice(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	q := r.approved()
+	luca := r.as("luca", DoorCourse).Person
+	send := func() {
+		data, err := json.Marshal(noticeRef{Kind: notify.Approved, Request: q.ID, To: q.Requester, Occasion: "once"})
+		r.must(err)
+		r.must(r.noticeHandler(ctx, jobs.Job{Data: data, Tenant: string(r.tenant), Claim: 1}))
+	}
+	send()
+	send()
+	if got := r.subjects("maya"); len(got) != 1 {
+		t.Errorf("it was sent as %q", got)
+	}
+	r.must(r.Store.InTx(ctx, func(tx *store.Tx) error {
+		return tx.MergePerson(r.tenant, q.Requester, luca, r.event(r.tenant, bySystem, audit.PersonMerge, string(luca)), nil)
+	}))
+	data, err := json.Marshal(noticeRef{Kind: notify.Approved, Request: q.ID, To: q.Requester, Occasion: "merged"})
+	r.must(err)
+	r.must(r.noticeHandler(ctx, jobs.Job{Data: data, Tenant: string(r.tenant), Claim: 1}))
+	if got := r.subjects("luca"); len(got) != 1 || len(r.subjects("maya")) != 1 {
+		t.Errorf("who she is by now got %q", got)
 	}
 }
