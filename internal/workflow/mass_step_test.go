@@ -585,3 +585,120 @@ func TestMassTellsOfAStuckToken(t *testing.T) {
 		}
 	}
 }
+
+// tellings are the messages of a mass revocation that wait to be sent by then.
+func (r *rig) tellings(by time.Time) (out []massTelling) {
+	r.t.Helper()
+	for _, j := range r.due(jobMassNotice, by) {
+		var m massTelling
+		if err := json.Unmarshal(j.Data, &m); err != nil {
+			r.t.Fatal(err)
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
+// Nobody is told while tokens are still to be tried; at the end each owner, each
+// sponsor and the reviewers are, once. In a turn that only tries again an owner is
+// told as soon as theirs are gone.
+func TestMassTells(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]bool{"a first turn": false, "a turn that tries again": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			g, _ := r.active()
+			gs := r.crowd(3) // of two people
+			p := r.startedMass(MassChoice{})
+			w := r.worker(p.Mass)
+			w.late = late
+			if did, err := w.begin(t.Context()); !did || err != nil {
+				t.Fatalf("%v, %v", did, err)
+			}
+			by := r.clock.Now().Add(time.Hour)
+			r.due("", by)
+			if did, err := w.end(t.Context(), by); !did || err != nil {
+				t.Fatalf("%v, %v", did, err)
+			}
+			owners := map[access.PersonID]int{g.Owner: 1, gs[0].Owner: 2, gs[2].Owner: 1}
+			told := r.tellings(by)
+			if !late && len(told) != 0 || late && len(told) != len(owners) {
+				t.Errorf("on the way told: %+v", told)
+			}
+			if err := w.finish(t.Context(), r.massNow(p.ID).Counts); err != nil {
+				t.Fatal(err)
+			}
+			told = append(told, r.tellings(by)...)
+			want := []massTelling{{p.ID, g.Sponsor, notify.AsSponsor, 1}, {p.ID, toReviewers, notify.AsReviewer, 0}}
+			for to, n := range owners {
+				want = append(want, massTelling{p.ID, to, notify.AsRequester, n})
+			}
+			for _, m := range want {
+				if n := len(slices.DeleteFunc(slices.Clone(told), func(x massTelling) bool { return x != m })); n != 1 {
+					t.Errorf("told %d times: %+v", n, m)
+				}
+			}
+			if len(told) != len(want) {
+				t.Errorf("told are %+v, want %+v", told, want)
+			}
+		})
+	}
+}
+
+// What somebody began to end alone is told of as that, when it is proven here.
+func TestMassProvesAnothersEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	gs := r.crowd(1)
+	p := r.startedMass(MassChoice{})
+	withdraw := r.cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Status: 500, Times: 1})
+	if _, err := r.Revoke(t.Context(), r.as("dana", DoorAccount), gs[0].ID, "mine"); err != nil {
+		t.Fatal(err)
+	}
+	withdraw()
+	w := r.worker(p.Mass)
+	if did, err := w.begin(t.Context()); !did || err != nil {
+		t.Fatalf("%v, %v", did, err)
+	}
+	by := r.clock.Now().Add(time.Hour)
+	r.due("", by)
+	if did, err := w.end(t.Context(), by); !did || err != nil {
+		t.Fatalf("%v, %v", did, err)
+	}
+	if g := r.grant(gs[0].ID); g.State != access.Revoked || g.Cause != access.ByReviewer {
+		t.Fatalf("it is %s by %s", g.State, g.Cause)
+	}
+	told := 0
+	for _, j := range r.due(jobNotice, by) {
+		var n noticeRef
+		if err := json.Unmarshal(j.Data, &n); err != nil {
+			t.Fatal(err)
+		}
+		if n.To == gs[0].Owner && n.Grant == gs[0].ID {
+			told++
+		}
+	}
+	if told != 1 {
+		t.Errorf("its owner is told %d times", told)
+	}
+}
+
+// A plan that was made anew since it was shown is not started by what was typed for
+// the old one.
+func TestMassOfAnOldPlan(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	gs := r.crowd(2)
+	_, p := r.plannedMass(MassChoice{})
+	f, err := r.far(t.Context(), r.tenant, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := p.Mass
+	old.Version--
+	wrongField(t, r.startMass(t.Context(), f, old, "breach", "operator:root", 0), "count", "mass.changed")
+	if now := r.massNow(p.ID); !reflect.DeepEqual(now.Mass, p.Mass) || r.happened(audit.MassStart) != 0 || r.usableOf(gs) != 2 {
+		t.Errorf("it is %+v", now.Mass)
+	}
+}
