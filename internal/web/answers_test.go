@@ -196,6 +196,17 @@ func TestFiltersOfTheLists(t *testing.T) {
 	if own == "" || endless == "" {
 		t.Fatalf("the list has %v", ids)
 	}
+	// Which one never ends is said wherever somebody decides about it.
+	for id, never := range map[string]bool{own: false, endless: true} {
+		if dana.get("/found/" + id); strings.Contains(text(dana.body), "Never ends") != never {
+			t.Errorf("the page of %s, which never ends: %v, says\n%s", id, never, text(dana.body))
+		}
+		dana.body = page
+		dana.get("/unmanaged").post("/unmanaged/pick", url.Values{"do": {"allow"}, "pick": {id}}).want(http.StatusOK, "Allow-list")
+		if strings.Contains(text(dana.body), "· never ends") != never {
+			t.Errorf("the question about %s, which never ends: %v, says\n%s", id, never, text(dana.body))
+		}
+	}
 	// A question that is to be corrected comes back as it was answered.
 	dana.post("/unmanaged/allow", url.Values{"pick": {own, endless}, "reason": {"Needed."}, "review_at": {"2029-01-01"}}).want(unprocessable, "Allow-list").
 		keeps("review_at", "2029-01-01").keeps("reason", "Needed.")
