@@ -14,7 +14,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/jobs"
-	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -432,79 +431,6 @@ func TestMassReport(t *testing.T) {
 	}
 }
 
-// By command: planned, held against what was typed, left to the command for a
-// moment, found again, and worked on until it is done.
-func TestMassByAnOperator(t *testing.T) {
-	t.Parallel()
-	each(t, func(r *rig) {
-		t, ctx := r.t, r.t.Context()
-		gs := r.crowd(3)
-		all := access.MassFilter{All: true}
-		const op = "operator:root"
-		if _, err := r.PlanMassFor(ctx, r.tenant, access.MassFilter{Role: access.Staff}, op); err == nil {
-			t.Error("a plan of nothing")
-		} else {
-			wrongField(t, err, "count", "mass.nothing")
-		}
-		p, err := r.PlanMassFor(ctx, r.tenant, all, op)
-		if err != nil || p.Tokens != 3 || p.By != op || p.State != access.MassPlanned || p.Filter != all || r.usableOf(gs) != 3 {
-			t.Fatalf("%+v, %v", p, err)
-		}
-		if _, ok, err := r.UnfinishedMass(ctx, r.tenant, all); ok || err != nil {
-			t.Errorf("a plan runs already, %v", err)
-		}
-		_, err = r.StartMassFor(ctx, r.tenant, p.ID, "2", "breach", op)
-		wrongField(t, err, "count", "mass.count")
-		_, err = r.StartMassFor(ctx, r.tenant, p.ID, "3", " ", op)
-		wrongField(t, err, "reason", "reason.revoke")
-		if p, err = r.StartMassFor(ctx, r.tenant, p.ID, "3", "breach", op); err != nil || p.State != access.MassRunning || p.Reason != "breach" || p.By != op {
-			t.Fatalf("%+v, %v", p, err)
-		}
-		if again, err := r.StartMassFor(ctx, r.tenant, p.ID, "", "", op); err != nil || again.State != access.MassRunning || r.happened(audit.MassStart) != 1 {
-			t.Errorf("started again: %+v, %v", again, err)
-		}
-		r.clock.Advance(operatorHead - time.Second)
-		r.drain()
-		if r.usableOf(gs) != 3 {
-			t.Error("a server took it from the command")
-		}
-		if _, ok, err := r.UnfinishedMass(ctx, r.tenant, access.MassFilter{Role: access.Student}); ok || err != nil {
-			t.Errorf("another filter's is found, %v", err)
-		}
-		if found, ok, err := r.UnfinishedMass(ctx, r.tenant, all); !ok || err != nil || found.ID != p.ID {
-			t.Errorf("it is not found again: %v, %v", found.ID, err)
-		}
-		withdraw := r.cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Throttle: true, Times: -1})
-		var troubles []error
-		var left []int
-		p, err = r.FinishMass(ctx, r.tenant, p.ID, func(p MassPage, trouble error) {
-			troubles, left = append(troubles, trouble), append(left, p.Counts.Left())
-			withdraw()
-			r.clock.Advance(time.Hour) // nobody waits for the real clock
-		})
-		if err != nil || p.State != access.MassDone || r.usableOf(gs) != 0 || p.Counts.Gone != 3 {
-			t.Fatalf("%+v, %v", p, err)
-		}
-		if len(troubles) < 2 || troubles[0] == nil || troubles[len(troubles)-1] != nil || left[0] != 3 || left[len(left)-1] != 0 {
-			t.Errorf("on the way: %v, %v left", troubles, left)
-		}
-		if _, ok, err := r.UnfinishedMass(ctx, r.tenant, all); ok || err != nil {
-			t.Errorf("it runs for ever, %v", err)
-		}
-		for _, g := range gs {
-			if g = r.grant(g.ID); g.Cause != access.ByMass || g.EndedBy != "" {
-				t.Errorf("ended by %q, %s", g.EndedBy, g.Cause)
-			}
-		}
-		for _, e := range r.events("grant.revoke") {
-			if e.Event.Actor != op {
-				t.Errorf("told as by %q", e.Event.Actor)
-			}
-		}
-		r.proven()
-	})
-}
-
 // What a handler of a mass revocation does with what it cannot work on.
 func TestMassHandlerComesBack(t *testing.T) {
 	t.Parallel()
@@ -547,102 +473,6 @@ func TestMassHandlerComesBack(t *testing.T) {
 	var parked *jobs.PermanentError
 	if err := r.massHandler(t.Context(), jobs.Job{Kind: jobMass, Tenant: string(r.tenant), Data: mustJSON(t, massRef{"mas_none"})}); !errors.As(err, &parked) {
 		t.Errorf("of none: %v", err)
-	}
-}
-
-// A token that is not proven gone for too long is told of to its owner.
-func TestMassTellsOfAStuckToken(t *testing.T) {
-	t.Parallel()
-	r := newRig(t, sqlite(t))
-	gs := r.crowd(1)
-	p := r.startedMass(MassChoice{})
-	w := r.worker(p.Mass)
-	if did, err := w.begin(t.Context()); !did || err != nil {
-		t.Fatalf("%v, %v", did, err)
-	}
-	r.cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Status: 500, Times: -1})
-	for i, after := range []time.Duration{0, access.StuckAfter} {
-		r.clock.Advance(after)
-		r.due("", r.clock.Now().Add(time.Minute))
-		if err := w.lease(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if did, err := w.end(t.Context(), r.clock.Now().Add(time.Minute)); !did || err != nil {
-			t.Fatalf("%v, %v", did, err)
-		}
-		told := 0
-		for _, j := range r.due(jobNotice, r.clock.Now().Add(time.Minute)) {
-			var n noticeRef
-			if err := json.Unmarshal(j.Data, &n); err != nil {
-				t.Fatal(err)
-			}
-			if n.Kind == notify.StillUsable && n.To == gs[0].Owner {
-				told++
-			}
-		}
-		if told != i {
-			t.Errorf("after %s told %d times", after, told)
-		}
-	}
-}
-
-// tellings are the messages of a mass revocation that wait to be sent by then.
-func (r *rig) tellings(by time.Time) (out []massTelling) {
-	r.t.Helper()
-	for _, j := range r.due(jobMassNotice, by) {
-		var m massTelling
-		if err := json.Unmarshal(j.Data, &m); err != nil {
-			r.t.Fatal(err)
-		}
-		out = append(out, m)
-	}
-	return out
-}
-
-// Nobody is told while tokens are still to be tried; at the end each owner, each
-// sponsor and the reviewers are, once. In a turn that only tries again an owner is
-// told as soon as theirs are gone.
-func TestMassTells(t *testing.T) {
-	t.Parallel()
-	for name, late := range map[string]bool{"a first turn": false, "a turn that tries again": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			r := newRig(t, sqlite(t))
-			g, _ := r.active()
-			gs := r.crowd(3) // of two people
-			p := r.startedMass(MassChoice{})
-			w := r.worker(p.Mass)
-			w.late = late
-			if did, err := w.begin(t.Context()); !did || err != nil {
-				t.Fatalf("%v, %v", did, err)
-			}
-			by := r.clock.Now().Add(time.Hour)
-			r.due("", by)
-			if did, err := w.end(t.Context(), by); !did || err != nil {
-				t.Fatalf("%v, %v", did, err)
-			}
-			owners := map[access.PersonID]int{g.Owner: 1, gs[0].Owner: 2, gs[2].Owner: 1}
-			told := r.tellings(by)
-			if !late && len(told) != 0 || late && len(told) != len(owners) {
-				t.Errorf("on the way told: %+v", told)
-			}
-			if err := w.finish(t.Context(), r.massNow(p.ID).Counts); err != nil {
-				t.Fatal(err)
-			}
-			told = append(told, r.tellings(by)...)
-			want := []massTelling{{p.ID, g.Sponsor, notify.AsSponsor, 1}, {p.ID, toReviewers, notify.AsReviewer, 0}}
-			for to, n := range owners {
-				want = append(want, massTelling{p.ID, to, notify.AsRequester, n})
-			}
-			for _, m := range want {
-				if n := len(slices.DeleteFunc(slices.Clone(told), func(x massTelling) bool { return x != m })); n != 1 {
-					t.Errorf("told %d times: %+v", n, m)
-				}
-			}
-			if len(told) != len(want) {
-				t.Errorf("told are %+v, want %+v", told, want)
-			}
-		})
 	}
 }
 

@@ -1,0 +1,185 @@
+package access
+
+import (
+	"testing"
+	"time"
+)
+
+var (
+	made  = []GrantState{HandedOver, Active, Freezing, Frozen, Replacing}
+	lives = append([]GrantState{Minting, Recovering}, made...)
+	all   = []Part{AsRequester, AsSponsor, AsReviewer, AsSystem}
+)
+
+type grantMove = move[Grant, GrantState, GrantMove]
+
+var grantLife = life[Grant, GrantState, GrantMove]{
+	states: GrantStates,
+	m: GrantMove{Cause: ByMisuse, CanvasID: "7001", Hint: "hint", Digest: []byte{9}, Expires: t0.Add(20 * day), Wanted: t0.Add(25 * day), Reason: "trouble",
+		Sponsor: next, CanvasUser: "4712", Drift: DriftShortened, Successor: "grt_next", RetireAt: t0.Add(3 * day)},
+	whole: func(s GrantState) Grant {
+		g := full[Grant]()
+		g.State, g.Owner, g.Sponsor, g.SponsorAsked, g.Attempt, g.Cause = s, maya, ana, evan, 2, ByOwner
+		return g
+	},
+	nobody: func(g *Grant) { g.Sponsor, g.SponsorAsked, g.ThawedBy = "", "", "" },
+	end: func(g *Grant, to GrantState) {
+		g.State, g.UpdatedAt = to, t0
+		g.Version++
+	},
+	apply: func(g Grant, do Action, who Actor, m GrantMove) (Grant, Effect, error) {
+		g, err := ApplyGrant(g, do, who, m, t0)
+		return g, NoEffect, err
+	},
+	can:    func(g Grant, do Action, who Actor) bool { return CanGrant(g, do, who, t0) },
+	actors: everybody(),
+	moves: []grantMove{
+		{do: Mint, from: []GrantState{Recovering, Replacing}, as: []Part{AsRequester}, to: Minting, fresh: true,
+			then: func(g *Grant, _ PersonID, m GrantMove) {
+				g.Attempt, g.LeaseUntil, g.Wanted, g.Trouble = g.Attempt+1, t0.Add(90*time.Second), m.Wanted, ""
+				g.CanvasID, g.Hint, g.Digest, g.Expires = "", "", nil, time.Time{}
+			}},
+		{do: Doubt, from: []GrantState{Minting}, as: []Part{AsSystem}, to: Recovering,
+			then: func(g *Grant, _ PersonID, m GrantMove) { g.Trouble = m.Reason }},
+		{do: Shown, from: []GrantState{Minting}, as: []Part{AsSystem}, to: HandedOver,
+			then: func(g *Grant, _ PersonID, m GrantMove) {
+				g.CanvasID, g.Hint, g.Digest, g.Expires = m.CanvasID, m.Hint, m.Digest, m.Expires
+				g.ShownAt, g.ActivateBy, g.CheckedAt = t0, t0.Add(7*day), t0
+				g.ActivatedAt, g.LeaseUntil, g.Trouble = time.Time{}, time.Time{}, ""
+			}},
+		{do: GiveUp, from: []GrantState{Minting, Recovering}, as: []Part{AsSystem}, to: Void, then: gaveUp},
+		{do: StepBack, from: []GrantState{Minting, Recovering}, as: []Part{AsSystem}, to: Replacing, then: gaveUp},
+		{do: SeenActive, from: []GrantState{HandedOver}, as: []Part{AsSystem}, to: Active,
+			then: func(g *Grant, _ PersonID, _ GrantMove) { g.ActivatedAt = t0 }},
+		{do: Replace, from: []GrantState{HandedOver, Active}, as: []Part{AsRequester}, to: Replacing, fresh: true,
+			given: func(g *Grant) { g.Replaced, g.ShownAt, g.FoundID = 0, t0.Add(-day), "" },
+			then: func(g *Grant, _ PersonID, _ GrantMove) {
+				g.Replaced, g.LeaseUntil, g.ActivateBy = 1, time.Time{}, t0.Add(7*day)
+			}},
+		{do: Freeze, from: []GrantState{Active}, as: []Part{AsReviewer}, to: Freezing,
+			then: func(g *Grant, who PersonID, _ GrantMove) {
+				g.FrozenBy, g.FrozenAt, g.ThawedBy, g.Tries, g.Trouble = who, t0, "", 0, ""
+			}},
+		{do: Froze, from: []GrantState{Freezing}, as: []Part{AsSystem}, to: Frozen,
+			then: func(g *Grant, _ PersonID, m GrantMove) { g.Hint, g.FrozenAt, g.Trouble = m.Hint, t0, "" }},
+		{do: StayOn, from: []GrantState{Freezing}, as: []Part{AsSystem}, to: Active,
+			then: func(g *Grant, _ PersonID, m GrantMove) {
+				g.FrozenBy, g.FrozenAt, g.Trouble = "", time.Time{}, m.Reason
+			}},
+		{do: Thaw, from: []GrantState{Frozen}, as: []Part{AsReviewer}, fresh: true,
+			given: func(g *Grant) { g.ThawedBy, g.FoundID = "", "" },
+			then:  func(g *Grant, who PersonID, _ GrantMove) { g.ThawedBy = who }},
+		{do: Thaw, from: []GrantState{Frozen}, as: []Part{AsReviewer}, to: Replacing, fresh: true,
+			given: func(g *Grant) { g.FoundID = "" },
+			then: func(g *Grant, _ PersonID, _ GrantMove) {
+				g.ThawedBy, g.FrozenAt, g.FrozenBy, g.LeaseUntil, g.ActivateBy = "", time.Time{}, "", time.Time{}, t0.Add(7*day)
+			}},
+		{do: Retire, from: []GrantState{Active}, as: []Part{AsSystem},
+			given: func(g *Grant) { g.RetireAt = time.Time{} },
+			then:  func(g *Grant, _ PersonID, m GrantMove) { g.Successor, g.RetireAt = m.Successor, m.RetireAt }},
+		{do: Retire, from: []GrantState{Active}, as: []Part{AsSystem}, // sooner than it would
+			given: func(g *Grant) { g.RetireAt = t0.Add(4 * day) },
+			then:  func(g *Grant, _ PersonID, m GrantMove) { g.Successor, g.RetireAt = m.Successor, m.RetireAt }},
+		{do: Retire, from: []GrantState{Active}, as: []Part{AsSystem}, // never later
+			given: func(g *Grant) { g.RetireAt = t0.Add(2 * day) },
+			then:  func(g *Grant, _ PersonID, m GrantMove) { g.Successor = m.Successor }},
+		{do: Drifted, from: made[:4], as: []Part{AsSystem},
+			then: func(g *Grant, _ PersonID, m GrantMove) { g.Drift, g.DriftAt, g.Expires = m.Drift, t0, m.Expires }},
+		{do: Drifted, from: made[:4], as: []Part{AsSystem}, // its end was set back
+			with: func(m *GrantMove) { m.Expires = time.Time{} },
+			then: func(g *Grant, _ PersonID, m GrantMove) { g.Drift, g.DriftAt = m.Drift, t0 }},
+		{do: Follow, from: append([]GrantState{Revoking}, made...), as: []Part{AsSystem},
+			then: func(g *Grant, _ PersonID, m GrantMove) { g.CanvasUser = m.CanvasUser }},
+		{do: LoseSponsor, from: made, as: []Part{AsSystem}, then: unsponsored},
+		{do: EndSponsor, from: made, as: []Part{AsSponsor}, then: unsponsored},
+		{do: NameNext, from: made, as: []Part{AsRequester},
+			then: func(g *Grant, _ PersonID, m GrantMove) { g.SponsorAsked = m.Sponsor }},
+		{do: TakeOver, from: made, as: []Part{AsAsked}, fresh: true,
+			then: func(g *Grant, who PersonID, _ GrantMove) {
+				g.Sponsor, g.SponsorAsked, g.GapUntil = who, "", time.Time{}
+			}},
+		{do: TurnDown, from: made, as: []Part{AsAsked},
+			then: func(g *Grant, _ PersonID, _ GrantMove) { g.SponsorAsked = "" }},
+		{do: Revoke, from: lives, as: all, to: Revoking,
+			then: func(g *Grant, who PersonID, m GrantMove) {
+				g.Cause, g.EndedBy, g.RevokingAt, g.NextTry, g.Tries, g.Trouble = m.Cause, who, t0, t0, 0, ""
+			}},
+		{do: ReportLeak, from: lives, as: all, to: Revoking,
+			then: func(g *Grant, who PersonID, _ GrantMove) {
+				g.Cause, g.EndedBy, g.RevokingAt, g.NextTry, g.Tries, g.Trouble = ByLeak, who, t0, t0, 0, ""
+			}},
+		{do: ReportLeak, from: []GrantState{Revoking}, as: all,
+			then: func(g *Grant, _ PersonID, _ GrantMove) { g.Cause, g.NextTry = ByLeak, t0 }},
+		{do: Gone, from: []GrantState{Revoking}, as: []Part{AsSystem}, to: Revoked, then: gone},
+		{do: Gone, from: []GrantState{Revoking}, as: []Part{AsSystem}, to: Expired, given: func(g *Grant) { g.Cause = ByEnd }, then: gone},
+		{do: Gone, from: []GrantState{Revoking}, as: []Part{AsSystem}, to: Unclaimed, given: func(g *Grant) { g.Cause = ByUnclaimed }, then: gone},
+	},
+}
+
+func gaveUp(g *Grant, _ PersonID, m GrantMove) { g.LeaseUntil, g.Trouble = time.Time{}, m.Reason }
+func gone(g *Grant, _ PersonID, _ GrantMove)   { g.EndedAt, g.Trouble = t0, "" }
+func unsponsored(g *Grant, _ PersonID, _ GrantMove) {
+	g.Sponsor, g.SponsorAsked, g.GapUntil = "", "", t0.Add(14*day)
+}
+
+func TestGrantMoves(t *testing.T) {
+	t.Parallel()
+	grantLife.test(t)
+}
+
+var foundLife = life[Found, FoundState, FoundMove]{
+	states: FoundStates,
+	m:      FoundMove{Campaign: "cmp_2", DueAt: t0.Add(time.Second), RequestID: "req_2", GrantID: "grt_2", ReviewAt: t0.Add(365 * day), Reason: "nightly export"},
+	whole: func(s FoundState) Found {
+		f := full[Found]()
+		f.State, f.Owner = s, maya
+		return f
+	},
+	nobody: func(f *Found) { f.Owner = "" },
+	end: func(f *Found, to FoundState) {
+		f.State, f.UpdatedAt = to, t0
+		f.Version++
+	},
+	apply: func(f Found, do Action, who Actor, m FoundMove) (Found, Effect, error) {
+		f, err := ApplyFound(f, do, who, m, t0)
+		return f, NoEffect, err
+	},
+	can:    CanFound,
+	actors: everybody(),
+	moves: []move[Found, FoundState, FoundMove]{
+		{do: TellOwner, from: []FoundState{FoundNew, FoundTold}, as: []Part{AsReviewer}, to: FoundTold, fresh: true,
+			then: func(f *Found, _ PersonID, m FoundMove) { f.Campaign, f.ToldAt, f.DueAt = m.Campaign, t0, m.DueAt }},
+		{do: AskToKeep, from: []FoundState{FoundNew, FoundTold}, as: []Part{AsRequester},
+			then: func(f *Found, _ PersonID, m FoundMove) { f.RequestID = m.RequestID }},
+		{do: AskToKeep, from: []FoundState{FoundNew, FoundTold}, as: []Part{AsReviewer}, fresh: true,
+			then: func(f *Found, _ PersonID, m FoundMove) { f.RequestID = m.RequestID }},
+		{do: Adopt, from: []FoundState{FoundNew, FoundTold}, as: []Part{AsSystem}, to: FoundAdopted,
+			then: func(f *Found, _ PersonID, m FoundMove) { f.GrantID, f.EndedAt = m.GrantID, t0 }},
+		{do: Allow, from: []FoundState{FoundNew, FoundTold}, as: []Part{AsReviewer}, to: FoundAllowing, fresh: true,
+			then: func(f *Found, who PersonID, m FoundMove) {
+				f.AllowedBy, f.AllowedAt, f.ConfirmedBy, f.ReviewAt, f.Reason = who, t0, "", m.ReviewAt, m.Reason
+			}},
+		{do: Allow, from: []FoundState{FoundAllowing}, as: []Part{AsReviewer}, to: FoundAllowed, fresh: true,
+			then: func(f *Found, who PersonID, _ FoundMove) { f.ConfirmedBy = who }},
+		{do: Disallow, from: []FoundState{FoundAllowing, FoundAllowed}, as: []Part{AsReviewer}, to: FoundNew, then: disallowed},
+		{do: Reopen, from: []FoundState{FoundAllowed}, as: []Part{AsSystem}, to: FoundNew, then: disallowed},
+		{do: Remove, from: []FoundState{FoundNew, FoundTold, FoundAllowing}, as: []Part{AsRequester, AsReviewer}, to: FoundRemoving, then: removing},
+		{do: Remove, from: []FoundState{FoundAllowed}, as: []Part{AsReviewer}, to: FoundRemoving, then: removing},
+		{do: Gone, from: []FoundState{FoundRemoving}, as: []Part{AsSystem}, to: FoundRemoved, then: vanished},
+		{do: Vanish, from: []FoundState{FoundNew, FoundTold, FoundAllowing, FoundAllowed}, as: []Part{AsSystem}, to: FoundGone, then: vanished},
+	},
+}
+
+func disallowed(f *Found, _ PersonID, _ FoundMove) {
+	f.AllowedBy, f.AllowedAt, f.ConfirmedBy, f.ReviewAt, f.Reason = "", time.Time{}, "", time.Time{}, ""
+}
+
+func removing(f *Found, who PersonID, _ FoundMove) {
+	f.EndedBy, f.RemovingAt, f.NextTry, f.Tries, f.Trouble = who, t0, t0, 0, ""
+}
+func vanished(f *Found, _ PersonID, _ FoundMove) { f.EndedAt, f.Trouble = t0, "" }
+
+func TestFoundMoves(t *testing.T) {
+	t.Parallel()
+	foundLife.test(t)
+}

@@ -1,0 +1,341 @@
+package workflow
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+)
+
+// What the ends of tokens write, and the tries that prove nothing.
+func TestWritesOfEnds(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	c, _ := r.collected()
+	d, _ := r.collected()
+	maya, ana, dana := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+	down := func() func() {
+		return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodDelete, Status: 500, Times: -1})
+	}
+	up := down()
+	r.writes("revoke, not proven", `
+log: ana grant.revoke grt1 handed_over>revoking v3 of req1 cause=sponsor quote=The project is over.
+grants grt1: cause=sponsor ended_by=ana next_try=+10s revoking_at=now state=revoking tries=1 trouble=mint.canvas_down version=3
+job: grant.end grant.end:grt1:1:revoking {"grant":"grt1","attempt":1} at +10s`, func() {
+		_, err := r.Revoke(ctx, ana, c.Grant.ID, "The project is over.")
+		r.must(err)
+	})
+	r.writes("pressed again", ``, func() {
+		_, err := r.Revoke(ctx, maya, c.Grant.ID, "")
+		r.must(err)
+	})
+	r.clock.Advance(time.Minute)
+	r.writes("tried again", `
+grants grt1: next_try=+20s tries=2`, func() {
+		if err := r.run(jobEnd, ""); again(err) != 20*time.Second {
+			t.Errorf("%v", err)
+		}
+	})
+	r.clock.Advance(access.StuckAfter)
+	r.writes("stuck", `
+grants grt1: next_try=+40s tries=3
+job: tell maya still_usable of req1 grt1, grt1/stuck`, func() {
+		if err := r.run(jobEnd, ""); again(err) != 40*time.Second {
+			t.Errorf("%v", err)
+		}
+	})
+	up()
+	r.writes("proven", `
+log: system grant.gone grt1 revoking>revoked v4 of req1 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt1: ended_at=now state=revoked trouble=none updated_at=now version=4
+job: grant.sweep grant.sweep:grt1:1:revoked:gone {"grant":"grt1","attempt":1} at +3m0s
+job: tell ana revoked of req1 grt1, grt1/v4
+job: tell maya revoked of req1 grt1, grt1/v4`, func() { r.must(r.run(jobEnd, "")) })
+	r.writes("proven twice", ``, func() { r.must(r.run(jobEnd, "")) })
+	r.writes("misuse", `
+log: ana grant.revoke grt2 handed_over>revoking v3 of req2 cause=misuse quote=It posts in the forum.
+log: system grant.gone grt2 revoking>revoked v4 of req2 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt2: cause=misuse ended_at=now ended_by=ana next_try=now revoking_at=now state=revoked updated_at=now version=4
+job: grant.end grant.end:grt2:1:revoking {"grant":"grt2","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt2:1:revoked:gone {"grant":"grt2","attempt":1} at +3m0s
+job: tell ana revoked of req2 grt2, grt2/v4
+job: tell maya revoked of req2 grt2, grt2/v4`, func() {
+		_, err := r.ReportMisuse(ctx, ana, d.Grant.ID, "It posts in the forum.")
+		r.must(err)
+	})
+	e, _ := r.collected()
+	r.writes("by a reviewer", `
+log: dana grant.revoke grt3 handed_over>revoking v3 of req3 cause=reviewer quote=Over.
+log: system grant.gone grt3 revoking>revoked v4 of req3 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt3: cause=reviewer ended_at=now ended_by=dana next_try=now revoking_at=now state=revoked version=4
+job: grant.end grant.end:grt3:1:revoking {"grant":"grt3","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt3:1:revoked:gone {"grant":"grt3","attempt":1} at +3m0s
+job: tell ana revoked of req3 grt3, grt3/v4
+job: tell maya revoked of req3 grt3, grt3/v4`, func() {
+		_, err := r.Revoke(ctx, dana, e.Grant.ID, "Over.")
+		r.must(err)
+	})
+	e, _ = r.collected()
+	r.writes("by its owner", `
+log: maya grant.revoke grt4 handed_over>revoking v3 of req4 cause=owner
+log: system grant.gone grt4 revoking>revoked v4 of req4 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt4: cause=owner ended_at=now ended_by=maya next_try=now revoking_at=now state=revoked version=4
+job: grant.end grant.end:grt4:1:revoking {"grant":"grt4","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt4:1:revoked:gone {"grant":"grt4","attempt":1} at +3m0s
+job: tell ana revoked of req4 grt4, grt4/v4
+job: tell maya revoked of req4 grt4, grt4/v4`, func() {
+		_, err := r.Revoke(ctx, maya, e.Grant.ID, "")
+		r.must(err)
+	})
+}
+
+// What a leak writes: reported, told more of, and cleared.
+func TestWritesOfLeaks(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	c, value := r.collected()
+	maya, ana, dana := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+	r.writes("reported", `
+log: maya incident.open inc1 >open v1 of grt1 how=owner
+log: maya grant.report_leak grt1 handed_over>revoking v3 of req1 cause=leak how=owner
+log: system grant.gone grt1 revoking>revoked v4 of req1 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt1: cause=leak ended_at=now ended_by=maya next_try=now revoking_at=now state=revoked version=4
+new incidents inc1: grant_id=grt1 how=owner opened_at=now owner=maya reported_by=maya version=1
+job: grant.end grant.end:grt1:1:revoking:leak {"grant":"grt1","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt1:1:revoked:gone {"grant":"grt1","attempt":1} at +3m0s
+job: tell ana leak_deleted of req1 grt1, grt1/v4
+job: tell ana leak_reported of req1 grt1, grt1/inc1 at +10s
+job: tell maya leak_deleted of req1 grt1, grt1/v4
+job: tell maya leak_reported of req1 grt1, grt1/inc1 at +10s
+job: tell reviewers leak_deleted of req1 grt1, grt1/v4
+job: tell reviewers leak_reported of req1 grt1, grt1/inc1 at +10s`, func() {
+		_, err := r.ReportLeak(ctx, maya, c.Grant.ID)
+		r.must(err)
+	})
+	r.writes("reported again", ``, func() {
+		_, err := r.ReportLeak(ctx, ana, c.Grant.ID)
+		r.must(err)
+	})
+	r.writes("where it was seen", `
+log: maya incident.seen inc1 of grt1 seen=In a chat: [removed]`, func() {
+		_, err := r.TellSeen(ctx, maya, c.Grant.ID, "In a chat: "+value)
+		r.must(err)
+	})
+	r.writes("nowhere", ``, func() {
+		_, err := r.TellSeen(ctx, maya, c.Grant.ID, "")
+		r.must(err)
+	})
+	i := r.incidents(r.tenant)[0].ID
+	r.clock.Advance(time.Minute)
+	r.writes("cleared", `
+log: dana incident.clear inc1 open>cleared v2 of grt1 note=The chat was deleted; [removed] is dead.
+incidents inc1: cleared_at=now cleared_by=dana version=2
+job: tell maya leak_cleared of req1 grt1, grt1/inc1`, func() {
+		_, err := r.ClearLeak(ctx, dana, i, "The chat was deleted; "+value+" is dead.")
+		r.must(err)
+	})
+	r.writes("cleared twice", ``, func() {
+		_, err := r.ClearLeak(ctx, dana, i, "Again.")
+		r.must(err)
+	})
+	r.clock.Advance(time.Minute)
+	r.writes("pasted after its end", `
+log: dana leak.intake grt1 outcome=match
+log: dana incident.open inc2 >open v1 of grt1 ended=yes how=intake
+new incidents inc2: grant_id=grt1 how=intake opened_at=now owner=maya reported_by=dana version=1
+job: tell ana leak_of_ended of req1 grt1, grt1/inc2
+job: tell maya leak_of_ended of req1 grt1, grt1/inc2
+job: tell reviewers leak_of_ended of req1 grt1, grt1/inc2`, func() {
+		_, err := r.CheckLeak(ctx, dana, value)
+		r.must(err)
+	})
+	e, err := r.ClearLeak(ctx, dana, r.incidents(r.tenant)[0].ID, "Nothing new.")
+	if err != nil || e.Incident.Open() {
+		t.Fatalf("%+v, %v", e.Incident, err)
+	}
+	d, value := r.collected()
+	r.writes("pasted while it works", `
+log: dana leak.intake grt2 outcome=match
+log: dana incident.open inc3 >open v1 of grt2 how=intake
+log: dana grant.report_leak grt2 handed_over>revoking v3 of req2 cause=leak how=intake
+log: system grant.gone grt2 revoking>revoked v4 of req2 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
+grants grt2: cause=leak ended_at=now ended_by=dana next_try=now revoking_at=now state=revoked version=4
+new incidents inc3: grant_id=grt2 how=intake opened_at=now owner=maya reported_by=dana version=1
+job: grant.end grant.end:grt2:1:revoking:leak {"grant":"grt2","attempt":1} at +10s
+job: grant.sweep grant.sweep:grt2:1:revoked:gone {"grant":"grt2","attempt":1} at +3m0s
+job: tell ana leak_deleted of req2 grt2, grt2/v4
+job: tell ana leak_reported of req2 grt2, grt2/inc3 at +10s
+job: tell maya leak_deleted of req2 grt2, grt2/v4
+job: tell maya leak_reported of req2 grt2, grt2/inc3 at +10s
+job: tell reviewers leak_deleted of req2 grt2, grt2/v4
+job: tell reviewers leak_reported of req2 grt2, grt2/inc3 at +10s`, func() {
+		p, err := r.CheckLeak(ctx, dana, value)
+		if err != nil || p.Grant.ID != d.Grant.ID {
+			t.Fatal(err)
+		}
+	})
+}
+
+// What a freeze and a thaw write.
+func TestWritesOfAFreeze(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	g, value := r.working()
+	dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
+	freeze := func() {
+		_, err := r.Freeze(ctx, dana, g.ID, "Odd traffic: "+value)
+		r.must(err)
+	}
+	up := r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodPut, Status: 403, Body: denied, Times: -1})
+	r.writes("not allowed by Canvas", `
+log: dana grant.freeze grt1 active>freezing v4 of req1 quote=Odd traffic: [removed]
+log: system grant.stay_on grt1 freezing>active v5 of req1 trouble=freeze.denied
+grants grt1: trouble=freeze.denied version=5
+job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:02:00Z {"grant":"grt1","attempt":1} at +10s`, freeze)
+	up()
+	up = r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodPut, Status: 500, Times: -1})
+	r.clock.Advance(time.Minute)
+	r.writes("not proven", `
+log: dana grant.freeze grt1 active>freezing v6 of req1 quote=Odd traffic: [removed]
+grants grt1: frozen_at=now frozen_by=dana state=freezing tries=1 trouble=mint.canvas_down updated_at=now version=6
+job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:03:00Z {"grant":"grt1","attempt":1} at +10s`, freeze)
+	r.writes("pressed again", ``, freeze)
+	r.clock.Advance(time.Minute)
+	r.writes("tried again", `
+grants grt1: tries=2`, func() {
+		if err := r.run(jobFreeze, r.clock.Now().Add(-time.Minute).UTC().Format(time.RFC3339)); again(err) != 20*time.Second {
+			t.Errorf("%v", err)
+		}
+	})
+	up()
+	r.writes("frozen", `
+log: system grant.froze grt1 freezing>frozen v7 of req1
+grants grt1: frozen_at=now hint=set state=frozen trouble=none updated_at=now version=7
+job: tell ana frozen of req1 grt1, grt1/v7
+job: tell maya frozen of req1 grt1, grt1/v7`, func() { r.must(r.run(jobFreeze, r.clock.Now().Add(-time.Minute).UTC().Format(time.RFC3339))) })
+	r.clock.Advance(time.Minute)
+	r.writes("one agrees", `
+log: dana grant.thaw grt1 frozen>frozen v8 of req1
+grants grt1: thawed_by=dana updated_at=now version=8`, func() {
+		_, err := r.Thaw(ctx, dana, g.ID)
+		r.must(err)
+	})
+	r.writes("another agrees", `
+log: priya grant.thaw grt1 frozen>replacing v9 of req1
+grants grt1: activate_by=+7d frozen_at=none frozen_by=none state=replacing thawed_by=none version=9
+job: grant.clear grant.clear:grt1:1:replacing:thaw {"grant":"grt1","attempt":1} at +1m0s
+job: tell maya thawed of req1 grt1, grt1/v9`, func() {
+		_, err := r.Thaw(ctx, priya, g.ID)
+		r.must(err)
+	})
+	r.writes("its job afterwards", ``, func() { r.must(r.run(jobClear, "")) })
+}
+
+// What the moves of a token's sponsorship write.
+func TestWritesOfSponsorship(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	g, _ := r.working()
+	maya, ana, helen := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.helen()
+	name := func() {
+		_, err := r.NameSponsor(ctx, maya, g.ID, r.w.User("helen").ID.String())
+		r.must(err)
+	}
+	r.writes("ended", `
+log: ana grant.end_sponsorship grt1 active>active v4 of req1 quote=I teach another course.
+grants grt1: gap_until=+14d sponsor=none version=4
+job: tell maya sponsor_gone of req1 grt1, grt1/v4`, func() {
+		_, err := r.EndSponsorship(ctx, ana, g.ID, "I teach another course.")
+		r.must(err)
+	})
+	r.writes("asked", `
+log: maya grant.name_sponsor grt1 active>active v5 of req1
+grants grt1: sponsor_asked=helen version=5
+job: tell helen asked_to_take_over of req1 grt1, grt1/v5`, name)
+	r.writes("asked again", ``, name)
+	r.writes("turned down", `
+log: helen grant.turn_down grt1 active>active v6 of req1
+grants grt1: sponsor_asked=none version=6
+job: tell maya turned_down of req1 grt1, grt1/v6`, func() { r.must(r.TurnDown(ctx, helen, g.ID)) })
+	name()
+	takeOver := func() {
+		_, err := r.TakeOver(ctx, helen, g.ID)
+		r.must(err)
+	}
+	r.writes("taken over", `
+log: helen grant.take_over grt1 active>active v8 of req1
+grants grt1: gap_until=none sponsor=helen sponsor_asked=none version=8
+job: tell maya took_over of req1 grt1, grt1/v8`, takeOver)
+	r.writes("taken over twice", ``, takeOver)
+}
+
+// What a renewal writes, until the old token has given way.
+func TestWritesOfARenewal(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ctx := t.Context()
+	old, _ := r.working()
+	maya := r.as("maya", DoorCourse)
+	var d access.Request
+	renew := func() {
+		var err error
+		d, err = r.Renew(ctx, maya, old.ID)
+		r.must(err)
+	}
+	r.writes("renew", `
+log: maya request.create req2 >draft v1 of grt1
+new requests req2: ai=no answers=typed course_code=BIO 201 course_id=7318824 course_name=Cell Biology created_at=now maker=self purpose=coursework renews=grt1 requester=maya search=typed since=-2m0s state=draft updated_at=now version=1`, renew)
+	r.writes("renew twice", ``, renew)
+	a := d.Answers
+	a.EndDate, a.Accepted = "2027-02-28", true
+	q, err := r.Submit(ctx, maya, d.ID, a)
+	r.must(err)
+	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+	r.act(r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{})
+	var next access.Grant
+	var value string
+	r.writes("collect it", `
+log: maya request.collect req2 approved>collecting v5
+log: maya grant.create grt2 >minting v1 of req2
+log: system grant.shown grt2 minting>handed_over v2 of req2 canvas_token=token2 expires=+97d15h57m59s
+log: system request.hand_over req2 collecting>fulfilled v6
+new grants grt2: activate_by=+7d attempt=1 canvas_id=token2 canvas_user=maya's id checked_at=now created_at=now digest=set expires=+97d15h57m59s hint=set owner=maya renews=grt1 request_id=req2 shown_at=now since=-2m0s sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+97d15h57m59s
+requests req2: closed_at=now state=fulfilled version=6
+job: grant.recover grant.recover:grt2:1:minting {"grant":"grt2","attempt":1} at +1m31s
+job: grant.sweep grant.sweep:grt2:1:handed_over:1 {"grant":"grt2","attempt":1} at +2m0s
+job: grant.sweep grant.sweep:grt2:1:handed_over:2 {"grant":"grt2","attempt":1} at +12m0s
+job: grant.watch grant.watch:grt2:1:handed_over {"grant":"grt2","attempt":1} at +1m0s
+job: ground.owner ground.owner:school:req2:v5 {"owner":"maya"} at +1s
+job: tell maya activate_reminder of req2 grt2, grt2/v2`, func() { next, value = r.collect(q.Code()) })
+	r.activate("maya", next.CanvasID)
+	r.clock.Advance(time.Minute)
+	look := func() {
+		f, err := r.far(ctx, r.tenant, "")
+		r.must(err)
+		r.must(r.observe(ctx, f, r.grant(next.ID)))
+	}
+	r.writes("it works", `
+log: system grant.seen_active grt2 handed_over>active v3 of req2
+log: system grant.retire grt1 active>active v4 of req1
+grants grt1: retire_at=+3d successor=grt2 updated_at=now version=4
+grants grt2: activated_at=now checked_at=now state=active updated_at=now version=3
+job: tell maya retiring of req1 grt1, grt1/v4`, look)
+	r.clock.Advance(20 * time.Minute) // Canvas writes a use down every ten minutes
+	r.use(value)
+	r.writes("it is used", `
+log: system grant.retire grt1 active>active v5 of req1
+grants grt1: retire_at=now updated_at=now version=5
+grants grt2: checked_at=now last_used_at=now`, look)
+	r.writes("it is seen again", ``, look)
+	r.writes("the old one's time is over", ``, func() {
+		tenants, err := r.tenants(ctx)
+		r.must(err)
+		r.must(r.tickGrants(ctx, tenants[0]))
+	})
+}
