@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -399,4 +400,30 @@ func TestFormOffersTeachers(t *testing.T) {
 	if err != nil || own.Rule != access.RuleOpen || len(own.Teachers) != 0 {
 		t.Errorf("faculty: rule %s, teachers %+v, %v", own.Rule, own.Teachers, err)
 	}
+}
+
+// Who has claimed a request is offered to release it, nobody else anything.
+func TestButtonsOfAClaim(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	q := r.submitted()
+	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+	dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
+	offered := func(sess Session, why access.Why, want ...access.Action) {
+		t.Helper()
+		p, err := r.Open(t.Context(), sess, q.Code())
+		r.must(err)
+		for _, do := range []access.Action{access.Claim, access.Release, access.Approve, access.Deny} {
+			if p.Can[do] != slices.Contains(want, do) {
+				t.Errorf("%s is offered %s: %v", sess.Name, do, p.Can[do])
+			}
+		}
+		if p.Why != why {
+			t.Errorf("%s is told %q", sess.Name, p.Why)
+		}
+	}
+	offered(dana, "", access.Claim, access.Approve, access.Deny)
+	r.act(dana, q.Code(), access.Claim, access.Move{})
+	offered(dana, "", access.Release, access.Approve, access.Deny)
+	offered(priya, access.WhyOtherPerson)
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -433,6 +434,62 @@ func TestCampaignOverdue(t *testing.T) {
 			}
 			if r.inCanvas("tom") != map[bool]int{false: 1, true: 0}[tt.answer] {
 				t.Error("the deadline moved a token")
+			}
+		})
+	}
+}
+
+// Whose token it is is known from when its owner is: a later check says so, and takes
+// nothing from what is known.
+func TestOwnerOfAFoundToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	r.made("tom", "Tom's bot")
+	r.checked()
+	first := r.found(r.the("Tom's bot").ID)
+	if first.Owner != "" {
+		t.Fatalf("it is %s's already", first.Owner)
+	}
+	tom := r.as("tom", DoorCourse).Person
+	for range 2 {
+		r.clock.Advance(25 * time.Hour)
+		r.checked()
+		if now := r.found(first.ID); now.Owner != tom || now.Version != first.Version || !now.FoundAt.Equal(first.FoundAt) || !now.SeenAt.After(first.SeenAt) {
+			t.Errorf("it is %+v", now)
+		}
+	}
+}
+
+// A message says what is still to be answered when it is sent; where all is, none is
+// sent.
+func TestCampaignMessageOfWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		removed []string
+		subject string
+	}{
+		"one of two was answered": {[]string{"first script"}, "Your token in Canvas: answer by"},
+		"both were":               {[]string{"first script", "second script"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			r.made("maya", "first script")
+			r.made("maya", "second script")
+			r.checked()
+			ids := []string{r.the("first script").ID, r.the("second script").ID}
+			if _, err := r.TellOwners(t.Context(), r.as("dana", DoorAccount), ids, r.clock.Now().Add(access.CampaignWindow), ""); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range tt.removed {
+				if _, err := r.RemoveToken(t.Context(), r.as("maya", DoorCourse), r.the(p).ID, ""); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.drain()
+			got := slices.DeleteFunc(r.subjects("maya"), func(s string) bool { return !strings.Contains(s, "answer by") })
+			if tt.subject == "" && len(got) != 0 || tt.subject != "" && (len(got) != 1 || !strings.HasPrefix(got[0], tt.subject)) {
+				t.Errorf("she got %q", got)
 			}
 		})
 	}

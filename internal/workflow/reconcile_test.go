@@ -146,6 +146,9 @@ func TestNightWithoutReport(t *testing.T) {
 			r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/:user_id/user_generated_tokens", Status: 404, Times: 1,
 				Body: `{"errors":[{"message":"The specified resource does not exist."}]}`})
 		}, cause: access.ByAltered},
+		"the list denied, token by token": {era: func(r *rig) {
+			r.cv.Fail(canvastest.Fault{Route: listRoute, Status: 403, Body: denied, Times: 1})
+		}, cause: access.ByAltered},
 		"a Canvas of 2024, which answers only changes": {era: func(r *rig) { r.w.SetEra(canvastest.Era1b) }, cause: access.ByAltered},
 		"a credential that may not look": {era: func(r *rig) {
 			r.w.SetPermission("account-admin", canvastest.PermViewTokens, false)
@@ -206,11 +209,17 @@ func TestNightByTheInventory(t *testing.T) {
 			t.Parallel()
 			each(t, func(r *rig) {
 				g := r.inUse()
+				r.clock.Advance(watchClosely) // its watch comes back in an hour only
+				r.drain()
 				r.changed(g, func(tok *canvastest.Token) { tok.ExpiresAt = time.Time{} })
 				r.w.SetPermission("account-admin", canvastest.PermReadReports, reports)
+				from := r.clock.Now()
 				l := r.checked()
 				if failed := l.Trouble != ""; failed == reports {
 					r.t.Errorf("the inventory says %q", l.Trouble)
+				}
+				if r.clock.Now().Sub(from) > watchLater/2 {
+					r.t.Fatal("the watch may have seen it")
 				}
 				if now := r.grant(g.ID); now.Drift != access.DriftExtended || !r.token(g).ExpiresAt.Equal(g.Expires) {
 					r.t.Errorf("drift %q, ends %s in Canvas", now.Drift, r.token(g).ExpiresAt)
@@ -219,4 +228,25 @@ func TestNightByTheInventory(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A token of ours that was proven gone and is there again, as after a restored
+// backup of Canvas, goes again.
+func TestLookFindsAnEndedToken(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	ended := r.inUse()
+	if _, err := r.Revoke(t.Context(), r.as("maya", DoorCourse), ended.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	r.inUse() // so that she has something to look at
+	r.changed(ended, func(tok *canvastest.Token) { tok.State = canvastest.StateActive })
+	if n, err := r.lookAtAll(t.Context(), r.tenant, "night"); err != nil || n != 1 {
+		t.Fatalf("%d, %v", n, err)
+	}
+	r.drain()
+	if tok := r.token(ended); tok.State != canvastest.StateDeleted || r.inCanvas("maya") != 1 {
+		t.Errorf("it is %s, and %d are in Canvas", tok.State, r.inCanvas("maya"))
+	}
+	r.proven()
 }
