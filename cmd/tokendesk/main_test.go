@@ -375,14 +375,24 @@ func TestServe(t *testing.T) {
 		if part == "" {
 			errs.await(t, ended, failedProbe)
 		}
-		for _, path := range []string{"/healthz", "/readyz", "/lti/jwks.json", "/lti/config.json"} {
+		get := func(path string) int {
 			res, err := http.Get("http://" + at + path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			_ = res.Body.Close()
-			if res.StatusCode != http.StatusOK {
-				t.Errorf("%s answers %d", path, res.StatusCode)
+			return res.StatusCode
+		}
+		// Making the first key may take longer than the question of readiness
+		// waits: whoever asks asks again.
+		for hung := time.Now().Add(2 * time.Minute); get("/readyz") != http.StatusOK; {
+			if time.Now().After(hung) {
+				t.Fatalf("it is never ready: %s", errs)
+			}
+		}
+		for _, path := range []string{"/healthz", "/lti/jwks.json", "/lti/config.json"} {
+			if code := get(path); code != http.StatusOK {
+				t.Errorf("%s answers %d", path, code)
 			}
 		}
 		stop()

@@ -89,8 +89,16 @@ func TestServeStopsGracefully(t *testing.T) {
 		body, _ := io.ReadAll(res.Body)
 		return res.StatusCode, string(body)
 	}
-	if code, body := get("/readyz"); code != http.StatusOK {
-		t.Errorf("ready answers %d %s", code, body)
+	// Making the first key may take longer than the question of readiness waits:
+	// whoever asks asks again.
+	for hung := time.Now().Add(2 * time.Minute); ; {
+		code, body := get("/readyz")
+		if code == http.StatusOK {
+			break
+		}
+		if time.Now().After(hung) {
+			t.Fatalf("ready answers %d %s", code, body)
+		}
 	}
 	code, keys := get("/lti/jwks.json")
 	if code != http.StatusOK || strings.Count(keys, `"kid"`) != 1 || strings.Contains(keys, `"d"`) {

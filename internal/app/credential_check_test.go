@@ -51,12 +51,16 @@ func TestCredentialsAreLookedAfter(t *testing.T) {
 		clock.Advance(time.Hour)
 		return asked(cv) - before
 	}
-	day := 0
-	for range 48 {
+	day, times := 0, []int{}
+	for range 49 {
 		day += hour()
+		times = append(times, day)
 	}
-	if got := state(); day != 2 || !got.EndsAt.Equal(ends) || !got.RefusedAt.IsZero() {
-		t.Errorf("asked %d times in two days: %+v", day, got)
+	if times[0] != 1 || times[23] != 1 || times[24] != 2 || times[47] != 2 {
+		t.Errorf("asked by the hour: %v, want once at the first, the 25th and the 49th", times)
+	}
+	if got := state(); day != 3 || !got.EndsAt.Equal(ends) || !got.RefusedAt.IsZero() {
+		t.Errorf("asked %d times in two days and an hour: %+v", day, got)
 	}
 
 	// Canvas deletes it: the first call that fails tells everybody.

@@ -117,6 +117,31 @@ func raw(answer string) http.Handler {
 	})
 }
 
+// Only a credential that Canvas does not know is reported as refused; a right
+// that is missing says nothing about it.
+func TestWhoIsToldOfARefusedCredential(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		answer reply
+		told   int
+	}{
+		"not known":   {reply{status: 401, body: `{"errors":[{"message":"Invalid access token."}]}`}, 1},
+		"denied":      {reply{status: 403, body: `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`}, 0},
+		"throttled":   {reply{status: 403, header: plainText, body: "403 Forbidden (Rate Limit Exceeded)\n"}, 0},
+		"not found":   {reply{status: 404, body: `{"errors":[{"message":"The specified resource does not exist."}]}`}, 0},
+		"it worked":   {reply{body: `{"id":"42","name":"Maya"}`}, 0},
+		"Canvas fell": {reply{status: 500}, 0},
+	} {
+		var told []string
+		c := canvas.New(canvas.Config{BaseURL: always(t, tc.answer).URL, Credential: good, Sleep: func(context.Context, time.Duration) bool { return false },
+			Refused: func(_ context.Context, refused secret.Text) { told = append(told, refused.Reveal()) }})
+		_, _ = c.User(t.Context(), "42")
+		if len(told) != tc.told || tc.told > 0 && told[0] != credential {
+			t.Errorf("%s: told %d times, want %d", name, len(told), tc.told)
+		}
+	}
+}
+
 func TestUnclearAnswers(t *testing.T) {
 	t.Parallel()
 	whole := tokenBody(map[string]any{"workflow_state": "deleted"})

@@ -1,0 +1,65 @@
+package app
+
+import (
+	"log/slog"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+)
+
+// Only the hosts of registrations that an operator made with -allow-private, and
+// that are switched on, may have private addresses. A process reads them every
+// minute, and at once where it changed them itself.
+func TestWhoseAddressesMayBePrivate(t *testing.T) {
+	t.Parallel()
+	st, c := storetest.Open(t), newHandClock()
+	box := secret.NewBox([32]byte{1})
+	p := &privateHosts{store: st, now: c.now, log: slog.New(slog.DiscardHandler)}
+	add := func(name string, private bool) {
+		t.Helper()
+		host := "https://canvas." + name + ".test"
+		_, err := AddPlatform(t.Context(), st, box, PlatformSpec{
+			Name: name, Issuer: host, ClientID: "1", Deployments: []string{"1:a"}, AuthURL: host + "/auth", KeySetURL: "https://keys." + name + ".test/jwks",
+			TokenURL: "https://token." + name + ".test/token", CanvasURLs: []string{host, "https://more." + name + ".test"}, AllowPrivate: private,
+			Credential: TokenCredential("1~abcdefgh"), Actor: "operator:kim", Reason: "first term",
+		}, c.now())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := func(when, name string, want bool) {
+		t.Helper()
+		for _, host := range []string{"canvas.", "more.", "keys.", "token.", "CANVAS."} {
+			if got := p.has(host + name + ".test"); got != want {
+				t.Errorf("%s: %s%s: %v, want %v", when, host, name, got, want)
+			}
+		}
+	}
+	add("inside", true)
+	add("outside", false)
+	want("as registered", "inside", true)
+	want("as registered", "outside", false)
+	want("as registered", "elsewhere", false)
+
+	add("late", true)
+	c.advance(time.Minute - time.Microsecond)
+	want("within a minute", "late", false)
+	c.advance(time.Microsecond)
+	want("after a minute", "late", true)
+
+	if err := DisablePlatform(t.Context(), st, "inside", "operator:kim", "closing", c.now()); err != nil {
+		t.Fatal(err)
+	}
+	want("before it is read", "inside", true)
+	p.forget()
+	want("switched off", "inside", false)
+	want("beside it", "late", true)
+
+	c.advance(time.Minute)
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	want("a database that does not answer", "late", false)
+}
