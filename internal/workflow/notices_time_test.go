@@ -35,9 +35,10 @@ func (r *rig) reminders(from time.Time, at ...time.Duration) string {
 func TestRemindersInTime(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
-	days := func(of ...time.Duration) (out []time.Duration) {
-		for _, d := range of {
-			out = append(out, d*day-moment, d*day, d*day+moment, (d+1)*day-moment)
+	days := func(of ...int) (out []time.Duration) {
+		for _, n := range of {
+			begins := time.Duration(n) * day
+			out = append(out, begins-moment, begins, begins+moment, begins+day-moment)
 		}
 		return out
 	}

@@ -155,8 +155,9 @@ func (n namer) span(at time.Time) string {
 	if d < 0 {
 		sign, d = "-", -d
 	}
-	days := d / (24 * time.Hour)
-	if d -= days * 24 * time.Hour; days == 0 {
+	const day = 24 * time.Hour
+	days := int(d / day)
+	if d %= day; days == 0 {
 		return sign + d.String()
 	} else if d == 0 {
 		return fmt.Sprintf("%s%dd", sign, days)

@@ -63,7 +63,7 @@ func takeDatabase(tb testing.TB, admin string) string {
 func key(template string) int32 {
 	h := fnv.New32a()
 	h.Write([]byte(template))
-	return int32(h.Sum32() >> 1) //nolint:gosec // 31 bits
+	return int32(h.Sum32() >> 1)
 }
 
 func take(admin, template string) (int32, *pgx.Conn, error) {
