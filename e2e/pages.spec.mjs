@@ -3,7 +3,7 @@
 import path from 'node:path';
 import { test, expect } from './test.mjs';
 import { violations } from './axe.mjs';
-import { activate, active, ask, asked, claim, collect, go, openFrom } from './story.mjs';
+import { activate, active, approved, ask, asked, claim, collect, go, openFrom } from './story.mjs';
 import { answers, fill } from './form.mjs';
 import { look, shots } from './look.mjs';
 
@@ -54,7 +54,7 @@ test.describe('where nothing changes', () => {
 
 test.use({ school: 'samples' });
 
-test('a student\'s way, from an empty home to a revoked token', async ({ cast }) => {
+test('a request\'s way, from an empty home to its approval', async ({ cast }) => {
   const maya = await cast.enter('maya', 'bio201');
   await look(maya, 'home-empty');
   await maya.act('Request a token').first().click();
@@ -91,8 +91,11 @@ test('a student\'s way, from an empty home to a revoked token', async ({ cast })
   await dana.button('Approve').click();
   await expect(dana.tool.getByText(/^Approved until/).first()).toBeVisible();
   await look(dana, 'request-approved-for-reviewer');
+});
 
-  await maya.again();
+test('a token\'s way, from the approval to its end', async ({ cast, demo }) => {
+  const code = await approved(demo);
+  const maya = await cast.enter('maya', 'bio201');
   await look(maya, 'home-ready-to-collect');
   await maya.act('Collect token').first().click();
   await maya.h1('Collect your token');
@@ -122,6 +125,7 @@ test('a student\'s way, from an empty home to a revoked token', async ({ cast })
   await maya.tool.getByText('Ended').first().click();
   await look(maya, 'home-ended');
 
+  const dana = await cast.enter('dana', 'root');
   await go(dana, 'Tokens');
   await look(dana, 'tokens');
   await dana.tool.locator('main a[href^="/tokens/"]').first().click();

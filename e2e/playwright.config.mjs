@@ -11,7 +11,7 @@ export default defineConfig({
   retries: 1, // the report names a test that passed only then
   workers: 2,
   // These end what hangs, on a machine that does much else besides. They assert nothing.
-  timeout: 240_000,
+  timeout: 600_000,
   expect: { timeout: 45_000, toPass: { timeout: 120_000 } },
   use: { actionTimeout: 60_000 },
   reporter: report ? [['list'], ['json', { outputFile: report }]] : 'list',
