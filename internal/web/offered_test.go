@@ -101,3 +101,25 @@ func TestButtonsAreOfWhoeverMayPressThem(t *testing.T) {
 		}
 	}
 }
+
+// A token's page offers just what whoever reads it may do to the token.
+func TestATokensPageOffersWhatMayBeDone(t *testing.T) {
+	cat := testCatalogue(t)
+	r := testRenderer(t, cat)
+	s := galleryShell(cat, "en", true)
+	offers := map[access.Action]string{
+		access.Revoke: "/revoke ", access.Freeze: "/freeze ", access.Thaw: "/thaw ", access.EndSponsor: "/end-sponsorship ",
+		access.Renew: "/renew ", access.NameNext: "/sponsor ", access.ReportLeak: "/leak ",
+	}
+	for _, v := range []viewer{asRequester, asSponsor, asReviewer} {
+		for may := range offers {
+			c := seenBy(galleryCase(access.Fulfilled, access.Active, may), v)
+			addresses := offered(t, r, PageToken, NewTokenPage(s, workflow.TokenPage{Case: c}))
+			for do, path := range offers {
+				if got := strings.Contains(addresses, "/tokens/"+c.Grant.ID+path); got != (do == may) {
+					t.Errorf("to viewer %v, who may %s, %s is offered: %v", v, may, do, got)
+				}
+			}
+		}
+	}
+}
