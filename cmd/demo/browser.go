@@ -43,7 +43,7 @@ func newBrowser() *browser {
 	return &browser{
 		cookies: map[string]map[string]string{},
 		client: &http.Client{
-			Timeout: 20 * time.Second,
+			Timeout: 2 * time.Minute, // both ends are here: on a machine that is busy otherwise a page takes its time
 			Transport: &http.Transport{
 				// As browsers do, *.localhost is this machine without a look-up (RFC 6761).
 				DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
