@@ -266,3 +266,42 @@ func TestRemembering(t *testing.T) {
 		t.Error("another platform's session is given this one's")
 	}
 }
+
+// What a launch tells of its reader's settings is used; what is wrong, or comes
+// through a resource link that anybody may write, is not.
+func TestSettingsOfTheReader(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	type settings struct {
+		name, zone, locale string
+		contrast, dyslexic bool
+	}
+	own := func(l *lti.Launch) {
+		l.Custom[customTimeZone], l.Custom[customLocale] = val("Europe/Athens"), val("el")
+		l.Custom[customContrast], l.Custom[customDyslexic] = val("true"), val("true")
+	}
+	unset := func(l *lti.Launch) {
+		for _, name := range []string{customTimeZone, customLocale, customContrast, customDyslexic} {
+			l.Custom[name] = lti.CustomValue{Kind: lti.CustomLiteral, Text: "$Something"}
+		}
+	}
+	for name, tt := range map[string]struct {
+		change func(*lti.Launch)
+		want   settings
+	}{
+		"all told":                 {own, settings{"Maya Chen", "Europe/Athens", "el", true, true}},
+		"none told":                {unset, settings{name: "Maya Chen", zone: "America/Denver"}},
+		"the standard's language":  {func(l *lti.Launch) { unset(l); l.Locale = "de" }, settings{name: "Maya Chen", zone: "America/Denver", locale: "de"}},
+		"a zone nobody knows":      {func(l *lti.Launch) { own(l); l.Custom[customTimeZone] = val("Mars/Olympus") }, settings{"Maya Chen", "America/Denver", "el", true, true}},
+		"a name known from before": {func(l *lti.Launch) { own(l); l.Name = "" }, settings{"Maya Chen", "Europe/Athens", "el", true, true}},
+		"another name":             {func(l *lti.Launch) { own(l); l.Name = "M. Chen" }, settings{"M. Chen", "Europe/Athens", "el", true, true}},
+		"through a resource link":  {func(l *lti.Launch) { own(l); l.ResourceLinkID, l.CustomTrusted = "uuid", false }, settings{name: "Maya Chen", zone: "America/Denver"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := r.as("maya", DoorCourse, tt.change)
+			if got := (settings{s.Name, s.TimeZone, s.Locale, s.HighContrast, s.Dyslexic}); got != tt.want {
+				t.Errorf("%+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
