@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -64,6 +65,12 @@ func TestAdoption(t *testing.T) {
 		now := r.tokenOf("maya", tok.ID.String())
 		if f.State != access.FoundAdopted || g.State != access.Active || g.CanvasID != tok.ID.String() || g.FoundID != f.ID || g.Sponsor == "" {
 			r.t.Errorf("found %s, grant %+v", f.State, g)
+		}
+		// The log leads from the token to what was made of it.
+		for do, want := range map[audit.Action]string{audit.FoundTellOwner: f.Campaign, audit.FoundAskToKeep: req.ID, audit.FoundAdopt: g.ID} {
+			if told := r.events(do); len(told) != 1 || want == "" || told[0].Event.Object != f.ID || told[0].Event.Related != want {
+				r.t.Errorf("%s is told as %+v, with %q", do, told, want)
+			}
 		}
 		if !strings.HasSuffix(now.Purpose, g.Marker()) || now.ExpiresAt.IsZero() || !now.ExpiresAt.Equal(g.Expires) || now.State != canvastest.StateActive || !r.w.Authenticates(value) {
 			r.t.Errorf("in Canvas: %+v", now)
