@@ -1,8 +1,10 @@
 package workflow
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"reflect"
 	"sync"
 	"testing"
 	"time"
@@ -382,6 +384,23 @@ func TestFrozenEnds(t *testing.T) {
 		g, _ := r.stopped()
 		if p, err := r.Revoke(t.Context(), older(r.as(key, door)), g.ID, "Over."); err != nil || p.Grant.State != access.Revoked || r.inCanvas("maya") != 0 {
 			t.Errorf("revoked by %s: %v", key, err)
+		}
+	}
+}
+
+// That Canvas did not prove something is noted only on a grant that still waits
+// for the proof.
+func TestATryIsNotedOnWhatStillWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	g := r.inUse()
+	for name, note := range map[string]func(context.Context, access.Grant) error{"of a freeze": r.noteFreezeTry, "of an end": r.noteTry} {
+		before := r.grant(g.ID)
+		if err := note(t.Context(), g); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if after := r.grant(g.ID); !reflect.DeepEqual(after, before) {
+			t.Errorf("%s: it was %+v and is %+v", name, before, after)
 		}
 	}
 }

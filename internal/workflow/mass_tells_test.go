@@ -107,3 +107,33 @@ func TestMassTells(t *testing.T) {
 		})
 	}
 }
+
+// Where all had ended by the time, nothing was revoked, and reviewers are not told
+// that something was.
+func TestMassOfWhatHadEnded(t *testing.T) {
+	t.Parallel()
+	for name, ended := range map[string]bool{"all had ended": true, "none had": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			gs := r.crowd(2)
+			p := r.startedMass(MassChoice{})
+			if !ended {
+				gs = nil
+			}
+			for _, g := range gs {
+				if _, err := r.Revoke(t.Context(), r.as("priya", DoorAccount), g.ID, "It was in a mail."); err != nil {
+					t.Fatal(err)
+				}
+			}
+			r.drain()
+			now := r.massNow(p.ID)
+			if now.State != access.MassDone || (now.Counts.Gone == 0) != ended {
+				t.Fatalf("it is %s with %+v", now.State, now.Counts)
+			}
+			if got := r.subjects("priya"); has(got, "Mass revocation finished") == ended {
+				t.Errorf("a reviewer got %q", got)
+			}
+		})
+	}
+}
