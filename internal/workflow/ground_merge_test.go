@@ -244,25 +244,12 @@ func TestMergeLeavesAToken(t *testing.T) {
 // details are what is told of each event of an action.
 func (r *rig) details(do string) (out []map[string]string) {
 	r.t.Helper()
-	if err := r.Store.Read(r.t.Context(), func(tx *store.Tx) error {
-		out = nil
-		for seq := int64(0); ; {
-			page, err := tx.AuditAfter(r.tenant, seq, 500)
-			if err != nil || len(page) == 0 {
-				return err
-			}
-			for _, e := range page {
-				if seq = e.Event.Seq; string(e.Event.Action) == do {
-					d := map[string]string{}
-					if e.Detail != nil {
-						d = e.Detail.Data
-					}
-					out = append(out, d)
-				}
-			}
+	for _, e := range r.events(audit.Action(do)) {
+		d := map[string]string{}
+		if e.Detail != nil {
+			d = e.Detail.Data
 		}
-	}); err != nil {
-		r.t.Fatal(err)
+		out = append(out, d)
 	}
 	return out
 }
