@@ -49,6 +49,12 @@ export class Wire {
   }
 
   async #granted(method, route, fields) {
+    // A form that decides carries what its page shows: the page is opened for it.
+    const about = method === 'POST' && /^(\/requests\/[^/]+)\/(?:endorse|decline|approve|deny)$|^(\/tokens\/[^/]+\/thaw)$|^(\/leaks\/[^/]+)\/clear$|^(\/revocations\/[^/]+)$/.exec(route);
+    if (about) {
+      const { terms } = inputs((await this.ask('GET', about.slice(1).find(Boolean))).text);
+      fields = { terms, ...fields };
+    }
     const page = await this.ask(method, route, fields);
     if (page.status !== 200) throw new Error(`${this.key}: ${method} ${route} answered ${page.status}\n${page.text}`);
     return page;

@@ -121,6 +121,18 @@ func (b *browser) post(ctx context.Context, address string, fields url.Values) e
 	return nil
 }
 
+// decide opens an object's page and posts one of its forms, which carries what
+// the page shows.
+func (b *browser) decide(ctx context.Context, object, do string, form url.Values) error {
+	if err := b.send(ctx, http.MethodGet, object, nil); err != nil {
+		return err
+	}
+	if read := inputs(b.page.body)["terms"]; read != nil {
+		form["terms"] = read[:1]
+	}
+	return b.post(ctx, object+do, form)
+}
+
 // send makes one request and follows redirects, which are all GET here.
 func (b *browser) send(ctx context.Context, method, address string, form url.Values) error {
 	for range maxSteps {

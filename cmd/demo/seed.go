@@ -229,7 +229,7 @@ func (s *seeder) press(ctx context.Context, key, place, list, prefix, do string,
 	if m == nil {
 		return fmt.Errorf("%s finds nothing on %s", key, list)
 	}
-	return b.post(ctx, s.tool+m[1]+do, a.fields())
+	return b.decide(ctx, s.tool+m[1], do, a.fields())
 }
 
 // at sets the shared clock to a time of day, so many working days ago.
@@ -314,7 +314,7 @@ func (s *seeder) move(ctx context.Context, key, place, request, do string, a ans
 		return err
 	}
 	defer b.close()
-	if err := b.post(ctx, s.tool+"/requests/"+request+"/"+do, a.fields()); err != nil {
+	if err := b.decide(ctx, s.tool+"/requests/"+request, "/"+do, a.fields()); err != nil {
 		return fmt.Errorf("%s would %s %s: %w", key, do, request, err)
 	}
 	return nil

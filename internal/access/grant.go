@@ -116,6 +116,8 @@ type Grant struct {
 	FrozenAt time.Time
 	FrozenBy PersonID
 	ThawedBy PersonID // the first of the two who thaw
+	// FreezeReason is what who froze it wrote, until it goes on.
+	FreezeReason string
 
 	Drift   Drift // the last thing somebody changed in Canvas
 	DriftAt time.Time

@@ -367,18 +367,18 @@ func changeGrant(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) 
 func changeStanding(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) Grant {
 	switch row.Do {
 	case Freeze:
-		g.FrozenBy, g.FrozenAt, g.ThawedBy = who.Person, now, ""
+		g.FrozenBy, g.FrozenAt, g.FreezeReason, g.ThawedBy = who.Person, now, m.Reason, ""
 		g.Tries, g.Trouble = 0, ""
 	case Froze:
 		g.Hint, g.FrozenAt, g.Trouble = m.Hint, now, ""
 	case StayOn:
-		g.FrozenBy, g.FrozenAt, g.Trouble = "", time.Time{}, m.Reason
+		g.FrozenBy, g.FrozenAt, g.FreezeReason, g.Trouble = "", time.Time{}, "", m.Reason
 	case Thaw:
 		if row.To == Frozen {
 			g.ThawedBy = who.Person
 			break
 		}
-		g.ThawedBy, g.FrozenAt, g.FrozenBy = "", time.Time{}, ""
+		g.ThawedBy, g.FrozenAt, g.FrozenBy, g.FreezeReason = "", time.Time{}, "", ""
 		g.LeaseUntil, g.ActivateBy = time.Time{}, now.Add(ActivateWindow)
 	case Drifted:
 		g.Drift, g.DriftAt = m.Drift, now

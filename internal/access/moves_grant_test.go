@@ -57,14 +57,14 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 				g.Replaced, g.LeaseUntil, g.ActivateBy = 1, time.Time{}, t0.Add(7*day)
 			}},
 		{do: Freeze, from: []GrantState{Active}, as: []Part{AsReviewer}, to: Freezing,
-			then: func(g *Grant, who PersonID, _ GrantMove) {
-				g.FrozenBy, g.FrozenAt, g.ThawedBy, g.Tries, g.Trouble = who, t0, "", 0, ""
+			then: func(g *Grant, who PersonID, m GrantMove) {
+				g.FrozenBy, g.FrozenAt, g.FreezeReason, g.ThawedBy, g.Tries, g.Trouble = who, t0, m.Reason, "", 0, ""
 			}},
 		{do: Froze, from: []GrantState{Freezing}, as: []Part{AsSystem}, to: Frozen,
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.Hint, g.FrozenAt, g.Trouble = m.Hint, t0, "" }},
 		{do: StayOn, from: []GrantState{Freezing}, as: []Part{AsSystem}, to: Active,
 			then: func(g *Grant, _ PersonID, m GrantMove) {
-				g.FrozenBy, g.FrozenAt, g.Trouble = "", time.Time{}, m.Reason
+				g.FrozenBy, g.FrozenAt, g.FreezeReason, g.Trouble = "", time.Time{}, "", m.Reason
 			}},
 		{do: Thaw, from: []GrantState{Frozen}, as: []Part{AsReviewer}, fresh: true,
 			given: func(g *Grant) { g.ThawedBy, g.FoundID = "", "" },
@@ -72,7 +72,7 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 		{do: Thaw, from: []GrantState{Frozen}, as: []Part{AsReviewer}, to: Replacing, fresh: true,
 			given: func(g *Grant) { g.FoundID = "" },
 			then: func(g *Grant, _ PersonID, _ GrantMove) {
-				g.ThawedBy, g.FrozenAt, g.FrozenBy, g.LeaseUntil, g.ActivateBy = "", time.Time{}, "", time.Time{}, t0.Add(7*day)
+				g.ThawedBy, g.FrozenAt, g.FrozenBy, g.FreezeReason, g.LeaseUntil, g.ActivateBy = "", time.Time{}, "", "", time.Time{}, t0.Add(7*day)
 			}},
 		{do: Retire, from: []GrantState{Active}, as: []Part{AsSystem},
 			given: func(g *Grant) { g.RetireAt = time.Time{} },

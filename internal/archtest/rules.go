@@ -70,8 +70,10 @@ var Table = map[string]Rule{
 		},
 		Third: []string{gorm, goose, pgx, sqlite, gosqlite, modernc},
 	},
-	"internal/launchtest":      {TestsOnly: true}, // tests and benchmarks only
-	"internal/store/storetest": {Own: []string{"internal/store", "migrations"}, Third: []string{pgx, sqlite}, TestsOnly: true},
+	"internal/launchtest": {TestsOnly: true}, // tests and benchmarks only
+	"internal/store/storetest": {
+		Own: []string{"internal/access", "internal/audit", "internal/store", "migrations"}, Third: []string{pgx, sqlite}, TestsOnly: true,
+	},
 	"internal/workflow": {
 		Own: []string{
 			"internal/access", "internal/audit", "internal/canvas", "internal/jobs", "internal/notify",

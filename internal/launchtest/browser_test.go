@@ -1,14 +1,19 @@
 package launchtest
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"regexp"
 	"strings"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -173,10 +178,42 @@ func (b *browser) get(on *page, path string) *page {
 func (b *browser) post(on *page, path string, fields url.Values) *page {
 	b.t.Helper()
 	all := url.Values{session.Field: {on.handle()}}
+	if of := deciding.FindStringSubmatch(path); of != nil {
+		all.Set("terms", b.termsOf(of[1]))
+	}
 	for k, v := range fields {
 		all[k] = v
 	}
 	return b.fromTool(b.url+path, all)
+}
+
+// deciding are the forms that carry what their page showed.
+var deciding = regexp.MustCompile(`^/requests/([\w-]+)/(?:endorse|decline|approve|deny)$`)
+
+// termsOf is what the form of a request carries, also for who cannot open its
+// page: it is not for want of these that a forged post is refused. Another
+// school's request has them from there.
+func (b *browser) termsOf(request string) string {
+	b.t.Helper()
+	ctx, st := context.Background(), b.apps[0].Store
+	tenants := []access.TenantID{b.platform.Tenant}
+	if err := st.Read(ctx, func(tx *store.Tx) error {
+		all, err := tx.Tenants()
+		for _, t := range all {
+			tenants = append(tenants, t.ID)
+		}
+		return err
+	}); err != nil {
+		b.t.Fatal(err)
+	}
+	for _, id := range tenants {
+		if read, err := storetest.Terms(ctx, st, id, request); err != nil {
+			b.t.Fatal(err)
+		} else if read != "" {
+			return read
+		}
+	}
+	return ""
 }
 
 // launching is a launch under way.

@@ -50,6 +50,7 @@ type grantRow struct {
 	FrozenAt     moment
 	FrozenBy     ref
 	ThawedBy     ref
+	FreezeReason string
 	Drift        string
 	DriftAt      moment
 	FoundID      ref
@@ -69,7 +70,7 @@ func rowOfGrant(g access.Grant) grantRow {
 		EndedAt: stamp(g.EndedAt),
 		Sponsor: ref(g.Sponsor), SponsorAsked: ref(g.SponsorAsked), GapUntil: stamp(g.GapUntil), Since: stamp(g.Since),
 		Renews: ref(g.Renews), Successor: ref(g.Successor), RetireAt: stamp(g.RetireAt), FrozenAt: stamp(g.FrozenAt),
-		FrozenBy: ref(g.FrozenBy), ThawedBy: ref(g.ThawedBy), Drift: string(g.Drift), DriftAt: stamp(g.DriftAt), FoundID: ref(g.FoundID),
+		FrozenBy: ref(g.FrozenBy), ThawedBy: ref(g.ThawedBy), FreezeReason: g.FreezeReason, Drift: string(g.Drift), DriftAt: stamp(g.DriftAt), FoundID: ref(g.FoundID),
 		MarkedAt: stamp(g.MarkedAt),
 	}
 }
@@ -86,7 +87,8 @@ func (r grantRow) grant() access.Grant {
 		Sponsor: access.PersonID(r.Sponsor), SponsorAsked: access.PersonID(r.SponsorAsked), GapUntil: r.GapUntil.time(),
 		Since: r.Since.time(), Renews: string(r.Renews), Successor: string(r.Successor), RetireAt: r.RetireAt.time(),
 		FrozenAt: r.FrozenAt.time(), FrozenBy: access.PersonID(r.FrozenBy), ThawedBy: access.PersonID(r.ThawedBy),
-		Drift: access.Drift(r.Drift), DriftAt: r.DriftAt.time(), FoundID: string(r.FoundID),
+		FreezeReason: r.FreezeReason,
+		Drift:        access.Drift(r.Drift), DriftAt: r.DriftAt.time(), FoundID: string(r.FoundID),
 		MarkedAt: r.MarkedAt.time(),
 	}
 }

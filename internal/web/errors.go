@@ -71,6 +71,11 @@ func isFormError(err error) bool {
 	return errors.As(err, &e)
 }
 
+func isTermsError(err error) bool {
+	var e *access.TermsError
+	return errors.As(err, &e)
+}
+
 func judge(err error) verdict {
 	for _, v := range verdicts {
 		if v.is(err) {

@@ -221,6 +221,10 @@ func caseExhibits() []exhibit {
 			asDana(s)
 			s.Banner = LostBanner(*s, &workflow.Lost{Now: galleryRequest(access.Approved), Actor: "Dana Ortiz"}, galleryReason)
 		}, "Your text is kept below."),
+		one("review-changed", mine, PanelInput{Do: access.Approve, Conditions: galleryReason}, func(s *Shell) {
+			asDana(s)
+			s.Banner = termsBanner(&access.TermsError{Changed: []access.TermsPart{access.TermsSponsor, access.TermsEnd}}, true)
+		}, "This changed after you opened it", "The end date"),
 		exhibit{name: "case-review-others", page: PageCase, shell: asDana, want: []string{"1 token:", "Canvas did not tell us the courses"},
 			view: func(s Shell) any { return NewCasePage(s, withOthers, PanelInput{}) }},
 		exhibit{name: "case-long-story", page: PageCase, shell: asMaya, want: []string{"Show", "earlier events"},

@@ -48,14 +48,14 @@ func leakExhibits() []exhibit {
 		{At: days(-0.1), Actor: "Maya Chen", Action: audit.GrantReportLeak}, {At: days(-0.09), Action: audit.GrantGone, To: "revoked"},
 	}
 	seen := []workflow.StoryStep{{At: days(-0.08), Actor: "Maya Chen", Action: audit.IncidentSeen, Data: map[string]string{"seen": galleryNote}}}
-	page := workflow.LeakPage{LeakRow: gone, Story: story, Seen: seen, Can: true}
+	page := workflow.LeakPage{LeakRow: gone, Story: story, Seen: seen, Can: true, Terms: access.LeakTerms(gone.Incident, []string{"aud_1"}, access.Revoked)}
 	waiting := workflow.LeakPage{LeakRow: waits, Story: story[1:2], Waits: true}
 	self := workflow.LeakPage{LeakRow: gone, Story: story, Why: access.WhySelf}
 	over := workflow.LeakPage{LeakRow: cleared(gone), Story: append(story, workflow.StoryStep{At: days(-0.05), Actor: "Dana Ortiz", Action: audit.IncidentClear}), Seen: seen, Note: galleryReason}
 	frozen := galleryCase(access.Fulfilled, access.Frozen, access.Revoke, access.ReportLeak)
-	frozen.Grant.FrozenBy, frozen.Grant.FrozenAt, frozen.FreezeReason = dana, days(-0.1), galleryReason
+	frozen.Grant.FrozenBy, frozen.Grant.FrozenAt, frozen.Grant.FreezeReason = dana, days(-0.1), galleryReason
 	half := seenBy(galleryCase(access.Fulfilled, access.Frozen, access.Revoke, access.ReportLeak, access.Thaw), asReviewer)
-	half.Grant.FrozenBy, half.Grant.FrozenAt, half.Grant.ThawedBy, half.FreezeReason = dana, days(-0.1), ana, galleryReason
+	half.Grant.FrozenBy, half.Grant.FrozenAt, half.Grant.ThawedBy, half.Grant.FreezeReason = dana, days(-0.1), ana, galleryReason
 	freezing := seenBy(galleryCase(access.Fulfilled, access.Freezing, access.Revoke), asReviewer)
 	active := seenBy(galleryCase(access.Fulfilled, access.Active, access.Revoke, access.ReportLeak, access.Freeze), asReviewer)
 	stayed := active
@@ -76,7 +76,7 @@ func leakExhibits() []exhibit {
 		open("self", LeakInput{Page: self}, "somebody else must clear this"),
 		open("wrong", LeakInput{Page: page, Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.clear"}}}}, "Write what was found and done, in a sentence."),
 		open("cleared", LeakInput{Page: over}, "Cleared by Dana Ortiz", galleryReason),
-		open("unknown", LeakInput{Page: workflow.LeakPage{LeakRow: unknown, Can: true}}, "Leak of a token"),
+		open("unknown", LeakInput{Page: workflow.LeakPage{LeakRow: unknown, Can: true, Terms: access.LeakTerms(unknown.Incident, nil, "")}}, "Leak of a token"),
 		done("gone", gone, asRequester, ReportedInput{}, asMaya, "Deleted in Canvas by", "You are not in trouble for reporting.", "Where was it seen?"),
 		done("waits", waits, asRequester, ReportedInput{}, asMaya, "It may still work; we keep trying every few minutes and tell you."),
 		done("ended", func() workflow.LeakRow {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -251,14 +252,30 @@ func checkElement(t *testing.T, n *html.Node, ids map[string]int, labels map[str
 	}
 }
 
+// deciding are the addresses of forms that decide, agree or confirm: they carry
+// what their page shows.
+var deciding = regexp.MustCompile(`^/(?:requests/[^/]+/(?:endorse|decline|approve|deny)|tokens/[^/]+/(?:thaw|take-over)|leaks/[^/]+/clear|revocations/[^/]+|unmanaged/allow)$`)
+
 func checkForm(t *testing.T, form *html.Node) {
 	t.Helper()
-	handles := 0
+	handles, terms, decides := 0, 0, ""
 	walk(form, func(n *html.Node) {
-		if attr(n, "name") == "tool_session" && n.DataAtom == atom.Input {
+		name := attr(n, "name")
+		switch {
+		case n.DataAtom == atom.Input && name == "tool_session":
 			handles++
+		case n.DataAtom == atom.Input && (name == termsField || strings.HasPrefix(name, termsField+"_")) && attr(n, "value") != "":
+			terms++
+		}
+		for _, address := range []string{attr(n, "action"), attr(n, "formaction")} {
+			if deciding.MatchString(address) {
+				decides = address
+			}
 		}
 	})
+	if decides != "" && terms == 0 {
+		t.Errorf("the form to %s does not carry what its page shows", decides)
+	}
 	post := strings.EqualFold(attr(form, "method"), "post")
 	if post && handles != 1 {
 		t.Errorf("the form to %s has %d session fields", attr(form, "action"), handles)

@@ -85,7 +85,7 @@ func move(do access.Action) handler {
 	return func(v *visit) error {
 		in, m, err := v.panel(do)
 		if err == nil {
-			_, err = v.s.work.Act(v.ctx(), v.sess, v.id, do, m)
+			_, err = v.s.work.Act(v.ctx(), v.sess, v.id, do, m, v.read(termsField))
 		}
 		if err != nil {
 			return v.moveRefused(do, in, err)
@@ -116,8 +116,13 @@ func (v *visit) moveRefused(do access.Action, in PanelInput, err error) error {
 		banner = func(sh Shell, _ workflow.Case) *Banner { return LostBanner(sh, lost, typed) }
 	case why != "":
 		banner = func(sh Shell, c workflow.Case) *Banner { return RefusedBanner(sh, why, &c) }
+	case isTermsError(err):
+		banner = func(Shell, workflow.Case) *Banner { return termsBanner(err, in.typedAnything()) }
 	default:
 		return err
+	}
+	if lost == nil && v.r.PostForm.Has(termsField) {
+		banner = v.changedFirst(do, banner, func(c workflow.Case) access.Terms { return c.Terms() }, in.typedAnything())
 	}
 	if in.typedAnything() {
 		v.keep(v.id, workflow.FormDecision, keptDecision{do, in.End, in.Reason, in.Conditions, in.Alternative, in.AltText})

@@ -34,6 +34,11 @@ func (v *visit) confirmGrant(status int, do access.Action, t workflow.TokenPage,
 		if why := access.WhyOf(refused); why != "" {
 			sh.Banner = RefusedBanner(sh, why, &t.Case)
 		}
+		if do == access.Thaw && refused != nil {
+			if b := termsBanner(access.ThawTerms(*t.Grant).Check(v.read(termsField)), false); b != nil {
+				sh.Banner = b
+			}
+		}
 		return NewConfirmPage(sh, ConfirmInput{Do: do, Case: t.Case, Reason: reason, Errors: wrong})
 	})
 }
@@ -152,7 +157,7 @@ func clearLeak(v *visit) error {
 	if tooLong != nil {
 		err = tooLong
 	} else {
-		_, err = v.s.work.ClearLeak(v.ctx(), v.sess, v.id, note)
+		_, err = v.s.work.ClearLeak(v.ctx(), v.sess, v.id, note, v.read(termsField))
 	}
 	var wrong *access.FormError
 	switch {
@@ -162,6 +167,9 @@ func clearLeak(v *visit) error {
 		})
 	case errors.As(err, &wrong), access.WhyOf(err) != "", errors.Is(err, access.ErrConflict):
 		if v.leak(statusOf(err), LeakInput{Note: note, Errors: wrong}, func(sh Shell, l workflow.LeakPage) *Banner {
+			if b := termsBanner(l.Terms.Check(v.read(termsField)), note != ""); b != nil && l.Can {
+				return b
+			}
 			if why := access.WhyOf(err); why != "" {
 				return RefusedBanner(sh, why, &l.Case)
 			}
@@ -215,7 +223,7 @@ func askThaw(v *visit) error {
 
 // thaw records one of the two voices.
 func thaw(v *visit) error {
-	t, err := v.s.work.Thaw(v.ctx(), v.sess, v.id)
+	t, err := v.s.work.Thaw(v.ctx(), v.sess, v.id, v.read(termsField))
 	return v.grantMoved(access.Thaw, t, "", err)
 }
 
@@ -225,10 +233,13 @@ func (v *visit) grantMoved(do access.Action, t workflow.TokenPage, reason string
 	switch {
 	case err == nil:
 		return v.token(http.StatusOK, t, func(sh Shell) *Banner { return ResultBanner(sh, do, t.Case) })
-	case isFormError(err), access.WhyOf(err) != "":
+	case isFormError(err), access.WhyOf(err) != "", isTermsError(err):
 		t, again := v.s.work.Token(v.ctx(), v.sess, v.id)
 		if again != nil {
 			return err
+		}
+		if !t.Can[do] && isTermsError(err) {
+			return v.token(statusOf(err), t, func(Shell) *Banner { return termsBanner(err, false) })
 		}
 		if !t.Can[do] { // what stands in the way belongs above how it stands
 			return v.token(statusOf(err), t, func(sh Shell) *Banner { return RefusedBanner(sh, access.WhyOf(err), &t.Case) })

@@ -135,12 +135,12 @@ func startMass(v *visit) error {
 	if tooLong != nil {
 		err = tooLong
 	} else {
-		in.Mass, err = v.s.work.StartMass(v.ctx(), v.sess, v.id, in.Count, in.Reason)
+		in.Mass, err = v.s.work.StartMass(v.ctx(), v.sess, v.id, in.Count, in.Reason, v.read(termsField))
 	}
 	if err == nil {
 		return v.mass(http.StatusOK, in, func(Shell) *Banner { return &Banner{Kind: BannerInfo, ID: "mass.begun"} })
 	}
-	if !errors.As(err, &in.Errors) && access.WhyOf(err) == "" {
+	if !errors.As(err, &in.Errors) && access.WhyOf(err) == "" && !isTermsError(err) {
 		return err
 	}
 	p, readErr := v.s.work.Mass(v.ctx(), v.sess, v.id)
@@ -149,6 +149,9 @@ func startMass(v *visit) error {
 	}
 	in.Mass = p
 	return v.mass(statusOf(err), in, func(sh Shell) *Banner {
+		if b := termsBanner(access.MassTerms(p.Mass).Check(v.read(termsField)), in.Reason != ""); b != nil && p.State == access.MassPlanned {
+			return b
+		}
 		if why := access.WhyOf(err); why != "" {
 			return RefusedBanner(sh, why, nil)
 		}

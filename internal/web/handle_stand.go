@@ -146,7 +146,7 @@ func nameSponsor(v *visit) error {
 
 // takeOver makes who was asked the sponsor of a token.
 func takeOver(v *visit) error {
-	t, err := v.s.work.TakeOver(v.ctx(), v.sess, v.id)
+	t, err := v.s.work.TakeOver(v.ctx(), v.sess, v.id, v.read(termsField))
 	if err == nil {
 		return v.token(http.StatusOK, t, func(sh Shell) *Banner { return ResultBanner(sh, access.TakeOver, t.Case) })
 	}
@@ -157,14 +157,23 @@ func takeOver(v *visit) error {
 // would stand for, with the reason above it.
 func (v *visit) askedRefused(err error) error {
 	why := access.WhyOf(err)
-	if why == "" {
+	if why == "" && !isTermsError(err) {
 		return v.tokenRefused(err)
 	}
 	t, openErr := v.s.work.Token(v.ctx(), v.sess, v.id)
 	if openErr != nil {
 		return err
 	}
-	if v.opened(statusOf(err), t.Request.ID, access.TakeOver, PanelInput{}, func(sh Shell, c workflow.Case) *Banner { return RefusedBanner(sh, why, &c) }) != nil {
+	banner := func(sh Shell, c workflow.Case) *Banner {
+		if b := termsBanner(err, false); b != nil {
+			return b
+		}
+		return RefusedBanner(sh, why, &c)
+	}
+	if v.r.PostForm.Has(termsField) {
+		banner = v.changedFirst(access.TakeOver, banner, func(c workflow.Case) access.Terms { return access.TakeOverTerms(c.Request, *c.Grant) }, false)
+	}
+	if v.opened(statusOf(err), t.Request.ID, access.TakeOver, PanelInput{}, banner) != nil {
 		return err
 	}
 	return nil

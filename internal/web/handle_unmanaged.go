@@ -115,7 +115,11 @@ func (v *visit) doPicked(in PickInput, ids []string, date typedDate) (*Banner, e
 		c, err := work.TellOwners(v.ctx(), v.sess, ids, at, in.Text)
 		return &Banner{Kind: BannerGood, ID: "result.tell_owner", Args: map[string]any{"Count": c.Told, "By": until(c.DueAt)}}, err
 	case access.Allow:
-		fs, err := work.AllowTokens(v.ctx(), v.sess, ids, in.Text, at)
+		read := map[string]string{}
+		for _, id := range ids {
+			read[id] = v.read(termsOf(id))
+		}
+		fs, err := work.AllowTokens(v.ctx(), v.sess, ids, read, in.Text, at)
 		id := "result.allow"
 		if len(fs) > 0 && fs[0].State == access.FoundAllowing {
 			id = "result.allow_first"
@@ -133,9 +137,12 @@ func (v *visit) doPicked(in PickInput, ids []string, date typedDate) (*Banner, e
 // way, or gives err to the table of errors.
 func (v *visit) pickRefused(in PickInput, err error) error {
 	var wrong *access.FormError
+	var changed *access.TermsError
 	switch {
 	case errors.As(err, &wrong):
 		in.Errors = wrong
+	case errors.As(err, &changed):
+		in.Changed = err
 	case access.WhyOf(err) != "":
 		in.Refused = access.WhyOf(err)
 	case errors.Is(err, access.ErrConflict):
@@ -158,6 +165,12 @@ func (v *visit) pickRefused(in PickInput, err error) error {
 		return err
 	}
 	in.Rows = rows
+	if in.Do == access.Allow {
+		// What is shown now is what the next press will have read.
+		for _, c := range rows {
+			in.Changed = errors.Join(in.Changed, access.FoundTerms(c.Found).Check(v.read(termsOf(c.ID))))
+		}
+	}
 	return v.pickPage(statusOf(err), in)
 }
 

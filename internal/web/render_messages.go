@@ -87,6 +87,9 @@ func closedMessages() []string {
 		add(refusedKey(w))
 	}
 	add("refused.general")
+	for _, p := range access.TermsParts {
+		add(termsKey(p))
+	}
 	for _, w := range []access.Why{access.WhyActing, access.WhyUnknownActing, access.WhyTestStudent, access.WhyWrongDoor, ""} {
 		add(noWritesKey(w))
 	}

@@ -2,12 +2,14 @@ package web_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -15,12 +17,14 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/config"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
 )
 
 // rig is the whole program on a fresh database, over real HTTP, with a stand-in
@@ -265,10 +269,21 @@ func (b *browser) get(path string) *browser {
 	return b.send(http.MethodGet, path, nil, h)
 }
 
-// post sends a form of the page.
+// deciding are the forms that carry what their page showed.
+var deciding = regexp.MustCompile(`^/(?:requests|tokens|leaks|revocations)/([\w-]+)(?:/(?:endorse|decline|approve|deny|thaw|take-over|clear))?$`)
+
+// post sends a form of the page, as it is when the page was opened just now.
 func (b *browser) post(path string, fields url.Values) *browser {
 	b.r.t.Helper()
 	all := url.Values{session.Field: {b.handle()}}
+	if of := deciding.FindStringSubmatch(path); of != nil {
+		all.Set("terms", b.r.terms(of[1]))
+	}
+	if path == "/unmanaged/allow" {
+		for _, id := range fields["pick"] {
+			all.Set("terms_"+id, b.r.terms(id))
+		}
+	}
 	for k, v := range fields {
 		all[k] = v
 	}
@@ -419,6 +434,27 @@ func linkOn(t *testing.T, page, prefix string) string {
 	}
 	t.Fatalf("no link to %s in:\n%s", prefix, text(page))
 	return ""
+}
+
+// terms is what a form of an object's page carries of what it shows; nothing
+// where there is no such page.
+func (r *rig) terms(id string) string {
+	ctx := context.Background()
+	var tenant access.TenantID
+	if err := r.app.Store.Read(ctx, func(tx *store.Tx) error {
+		all, err := tx.Tenants()
+		if err == nil {
+			tenant = all[0].ID
+		}
+		return err
+	}); err != nil {
+		return ""
+	}
+	read, err := storetest.Terms(ctx, r.app.Store, tenant, id)
+	if err != nil {
+		return ""
+	}
+	return read
 }
 
 // requests is every request with its state, as the database has them.

@@ -78,7 +78,7 @@ func (s Shell) frozenStatus(c workflow.Case, own bool) status {
 	if own {
 		id = "now.frozen"
 	}
-	now := s.H(id, "Name", who(s.name(c, g.FrozenBy)), "When", moment(g.FrozenAt), "Reason", c.FreezeReason)
+	now := s.H(id, "Name", who(s.name(c, g.FrozenBy)), "When", moment(g.FrozenAt), "Reason", g.FreezeReason)
 	if g.ThawedBy != "" {
 		now += " " + s.H("now.frozen_half", "Name", who(s.name(c, g.ThawedBy)))
 	}

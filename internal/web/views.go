@@ -76,6 +76,8 @@ type Banner struct {
 	// Text, when not empty, stands under the sentence in quotes, exactly as
 	// somebody typed it (text kept after a lost race).
 	Text string
+	// ItemIDs are message keys of a list under the sentence.
+	ItemIDs []string
 	// Href and LinkID add one link; both or neither.
 	Href, LinkID string
 }

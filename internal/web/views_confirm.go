@@ -11,6 +11,8 @@ import (
 type ConfirmPage struct {
 	frame
 	What   []template.HTML
+	Facts  []fact // what two people agree about
+	Terms  string // what the form agrees to
 	Reason *field
 	Do     action
 	Keep   action
@@ -56,6 +58,9 @@ func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
 			look = dangerFill
 		}
 		p.Action, p.Keep = grantPath(c.Grant, "/"+string(in.Do)), s.goTo(secondary, "confirm.keep_as_is", grantPath(c.Grant, ""))
+		if in.Do == access.Thaw {
+			p.Facts, p.Terms = s.frozenFacts(c), access.ThawTerms(*c.Grant).Digest()
+		}
 	case access.Replace:
 		look = dangerFill
 		p.Keep = s.goTo(secondary, "confirm.keep_token", casePath(r, "/collect"))
@@ -129,6 +134,20 @@ func newRemove(s Shell, c workflow.FoundPage, reason string, wrong *access.FormE
 		p.Reason = &r
 	}
 	return p
+}
+
+// frozenFacts are what two people agree about when they thaw a token.
+func (s Shell) frozenFacts(c workflow.Case) []fact {
+	g := c.Grant
+	out := []fact{
+		s.fact("fact.frozen_by", s.H("fact.frozen_by_value", "Name", who(s.name(c, g.FrozenBy)), "When", moment(g.FrozenAt))),
+		s.fact("fact.frozen_why", s.value(g.FreezeReason, "")),
+		s.fact("fact.ends", s.dayTag(g.EndsAt())),
+	}
+	if g.ThawedBy != "" {
+		out = append(out, s.fact("fact.thawed_by", s.value(s.name(c, g.ThawedBy), "")))
+	}
+	return out
 }
 
 // SponsorPage lets a requester name another sponsor.

@@ -278,6 +278,7 @@ type bannerView struct {
 	Prefix     string // said before the sentence, for who does not see the colour
 	Body       template.HTML
 	More       template.HTML // a second paragraph; the first is bold then
+	Items      []string
 	Quote      string
 	Href, Link string
 	Result     bool // focused on arrival
@@ -288,6 +289,9 @@ func (s Shell) bannerView(b Banner, result bool) bannerView {
 		Body: s.H(b.ID, b.Args), Quote: b.Text, Result: result}
 	if more := b.ID + "_more"; s.P.Has(more) {
 		v.More = s.H(more, b.Args)
+	}
+	for _, id := range b.ItemIDs {
+		v.Items = append(v.Items, s.T(id))
 	}
 	if b.Href != "" {
 		v.Href, v.Link = b.Href, s.T(b.LinkID)

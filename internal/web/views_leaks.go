@@ -154,6 +154,7 @@ type seenView struct {
 
 type clearForm struct {
 	Lead   template.HTML
+	Terms  string
 	Action string
 	Note   field
 	Do     action
@@ -190,7 +191,7 @@ func NewLeakPage(s Shell, in LeakInput) LeakPage {
 	case l.Can:
 		f := s.panelArea("reason", "leak.clear_note", in.Note, s.errorsOf(in.Errors))
 		f.Hint, f.Required = s.H("leak.clear_note_hint"), true
-		p.Clear = &clearForm{Lead: s.H("leak.clear_text", "Requester", s.name(l.Case, l.Incident.Owner)), Action: leakPath(l.Incident, "/clear"),
+		p.Clear = &clearForm{Lead: s.H("leak.clear_text", "Requester", s.name(l.Case, l.Incident.Owner)), Action: leakPath(l.Incident, "/clear"), Terms: l.Terms.Digest(),
 			Note: f, Do: s.submit(primary, "leak.clear", "", "")}
 	case l.Waits && l.Why == "":
 		p.Blocked = s.T("leak.clear_waits")

@@ -40,6 +40,7 @@ type MassView struct {
 	Count   *field
 	Reason  *field
 	Action  string
+	Terms   string
 	Do      action
 	Keep    action
 	Status  MassStatus
@@ -112,7 +113,7 @@ func (v *MassView) plan(s Shell, in MassInput) {
 	r := s.panelArea("reason", "confirm.reason", in.Reason, errs)
 	r.Hint, r.Required = s.H("mass.reason_hint"), true
 	v.Reason = &r
-	v.Action = massPath(m.ID, "")
+	v.Action, v.Terms = massPath(m.ID, ""), access.MassTerms(m.Mass).Digest()
 	v.Do, v.Keep = s.submit(dangerFill, "mass.do", "", ""), s.goTo(secondary, "mass.keep", "/tokens")
 }
 

@@ -23,6 +23,7 @@ type panel struct {
 	Claim   *action
 	Action  string // address of the form; its buttons have their own
 	Handle  string
+	Terms   string // what the form decides on
 	Fields  []field
 	Deny    *choice
 	Buttons []action
@@ -69,7 +70,7 @@ func (s Shell) sponsorPanel(c workflow.CasePage, in PanelInput) *panel {
 		}
 		return &panel{Title: s.T("sponsor.title_after"), Other: []action{s.goTo(secondary, "act.rescind", casePath(r, "/rescind"))}}
 	}
-	p := &panel{Title: s.T("sponsor.title"), Action: casePath(r, "/endorse"), Handle: s.Handle}
+	p := &panel{Title: s.T("sponsor.title"), Action: casePath(r, "/endorse"), Handle: s.Handle, Terms: c.Terms().Digest()}
 	p.Confirm = s.attests(c.Case)
 	p.Not = s.H("sponsor.not_responsible", "Not", who(s.T("sponsor.not")))
 	errs := s.errorsOf(in.Errors)
@@ -116,7 +117,7 @@ func (s Shell) reviewerPanel(c workflow.CasePage, in PanelInput) *panel {
 	if !c.Can[access.Approve] && !c.Can[access.Deny] {
 		return nil
 	}
-	p := &panel{Title: s.T("review.title"), Action: casePath(r, "/approve"), Handle: s.Handle}
+	p := &panel{Title: s.T("review.title"), Action: casePath(r, "/approve"), Handle: s.Handle, Terms: c.Terms().Digest()}
 	if r.ClaimedBy == "" && c.Can[access.Claim] {
 		a := s.postTo(secondary, "act.claim", casePath(r, "/claim"))
 		p.Claim, p.Held = &a, s.H("review.free")

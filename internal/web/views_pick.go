@@ -19,11 +19,13 @@ type PickInput struct {
 	Number  string
 	Errors  *access.FormError
 	Refused access.Why
+	Changed error // what was read is no longer what would be decided
 }
 
 // PickPage lists each token of a press with its own tick.
 type PickPage struct {
 	frame
+	Terms   []hidden // what was read of each token, where that is decided on
 	What    []template.HTML
 	Choice  choice
 	Left    string // how many were chosen that this cannot be done with
@@ -33,6 +35,9 @@ type PickPage struct {
 	Do      action
 	Keep    action
 }
+
+// hidden is a field that nobody types.
+type hidden struct{ Name, Value string }
 
 // pickDate and pickText name the fields of each question.
 var (
@@ -49,6 +54,9 @@ func newPick(s Shell, in PickInput) PickPage {
 	if in.Refused != "" {
 		s.Banner = RefusedBanner(s, in.Refused, nil)
 	}
+	if b := termsBanner(in.Changed, in.Text != ""); b != nil {
+		s.Banner = b
+	}
 	id := "pick." + string(in.Do)
 	p := PickPage{frame: newFrame(s, PageUnmanaged, s.T(id+".h1"), unmanagedPath), Action: pickAddress[in.Do]}
 	p.setErrors(in.Errors)
@@ -56,6 +64,11 @@ func newPick(s Shell, in PickInput) PickPage {
 	people := map[string]bool{}
 	p.Choice = choice{ID: "f-pick", Name: "pick", Legend: s.T("pick.legend"), Multi: true, Error: errs["pick"], ErrorWord: s.T("words.error")}
 	left, agree := 0, 0
+	if in.Do == access.Allow {
+		for _, c := range in.Rows {
+			p.Terms = append(p.Terms, hidden{termsOf(c.ID), access.FoundTerms(c.Found).Digest()})
+		}
+	}
 	for _, c := range in.Rows {
 		if !c.Can[pickMove(in.Do)] {
 			left++

@@ -50,7 +50,7 @@ func (s Shell) sponsorName(c workflow.Case) template.HTML {
 func (s Shell) askedPanel(c workflow.CasePage) *panel {
 	r, g := c.Request, c.Grant
 	requester := s.name(c.Case, r.Requester)
-	p := &panel{Title: s.T("sponsor.title"), Action: grantPath(g, "/take-over"), Handle: s.Handle,
+	p := &panel{Title: s.T("sponsor.title"), Action: grantPath(g, "/take-over"), Handle: s.Handle, Terms: access.TakeOverTerms(r, *g).Digest(),
 		Held: s.H("sponsor.asked", "Requester", who(requester), "End", day(g.EndsAt()))}
 	p.Confirm = s.attests(c.Case)
 	p.Not = s.H("sponsor.not_responsible", "Not", who(s.T("sponsor.not")))

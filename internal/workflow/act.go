@@ -13,12 +13,17 @@ import (
 // that an endorsing sponsor teaches the requester, that a reviewer is one.
 // Leaving (withdraw, decline, rescind) never waits for Canvas.
 //
+// read is the digest of the terms that the person read (Case.Terms). Endorse,
+// decline, approve and deny decide on these terms and on nothing else; the other
+// moves decide nothing and take none.
+//
 // It returns access.ErrNotFound when the request is none of theirs, a
-// *access.Refusal, a *access.FormError, or a *Lost when somebody else was
-// quicker. Repeating a move that this person has made already returns the
-// request as it is, without error.
-func (s *Service) Act(ctx context.Context, sess Session, id string, do access.Action, m access.Move) (Case, error) {
-	c, err := s.act(ctx, sess, id, do, m)
+// *access.Refusal, a *access.FormError, a *access.TermsError when the terms are
+// not those that were read, or a *Lost when somebody else was quicker. Repeating
+// a move that this person has made already returns the request as it is, without
+// error.
+func (s *Service) Act(ctx context.Context, sess Session, id string, do access.Action, m access.Move, read string) (Case, error) {
+	c, err := s.act(ctx, sess, id, do, m, read)
 	if err != nil {
 		return Case{}, s.noteRefusal(ctx, sess, id, do, err)
 	}
@@ -31,7 +36,12 @@ func reviewVerb(do access.Action) bool {
 	return do == access.Claim || do == access.Release || do == access.Approve || do == access.Deny
 }
 
-func (s *Service) act(ctx context.Context, sess Session, id string, do access.Action, m access.Move) (Case, error) {
+// decides reports whether a move of a request decides on what its person read.
+func decides(do access.Action) bool {
+	return do == access.Endorse || do == access.Decline || do == access.Approve || do == access.Deny
+}
+
+func (s *Service) act(ctx context.Context, sess Session, id string, do access.Action, m access.Move, read string) (Case, error) {
 	f, err := s.far(ctx, sess.Tenant, sess.Platform)
 	if err != nil {
 		return Case{}, err
@@ -62,6 +72,11 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		if _, _, err := access.Apply(r, do, who, m, s.Now()); err != nil && who.Reviewer {
 			return Case{}, s.lost(ctx, sess, r, err)
 		}
+		if decides(do) {
+			if err := seen.Terms().Check(read); err != nil {
+				return Case{}, err
+			}
+		}
 		if who, err = s.decider(ctx, f, sess); err != nil {
 			return Case{}, err
 		}
@@ -74,25 +89,41 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		if _, _, err := access.Apply(r, do, who, m, s.Now()); err != nil {
 			return Case{}, s.lost(ctx, sess, r, err)
 		}
+		if err := seen.Terms().Check(read); err != nil {
+			return Case{}, err
+		}
 		if err := s.mayEndorse(ctx, f, sess, r); err != nil {
 			return Case{}, err
 		}
-	case do != access.Withdraw && do != access.Decline && do != access.Rescind:
+	case do == access.Decline:
+		if _, _, err := access.Apply(r, do, who, m, s.Now()); err != nil {
+			return Case{}, s.lost(ctx, sess, r, err)
+		}
+		if err := seen.Terms().Check(read); err != nil {
+			return Case{}, err
+		}
+	case do != access.Withdraw && do != access.Rescind:
 		return Case{}, &access.TransitionError{From: string(r.State), Action: do}
 	}
 	m.Zone = zone(f.tenant)
-	version := r.Version
+	asked := seen.Terms().Digest() // what was read, and what Canvas was asked about
 	var out Case
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 		if r, err = tx.Request(sess.Tenant, r.ID); err != nil {
 			return err
 		}
-		if r.Version != version && do != access.Withdraw && do != access.Decline && do != access.Rescind {
-			return access.ErrConflict // it is no longer what was read and decided on
-		}
 		after, err := s.moved(tx, who, r, do, m)
 		if err != nil {
 			return err
+		}
+		if decides(do) {
+			now, err := requestTerms(tx, r)
+			if err != nil {
+				return err
+			}
+			if err := now.Check(asked); err != nil {
+				return err
+			}
 		}
 		if err := tx.DropKept(sess.Tenant, sess.Person, r.ID, FormDecision); err != nil {
 			return err
@@ -136,7 +167,8 @@ func repeated(r access.Request, do access.Action, who access.PersonID) bool {
 // lost turns a conflict into what a person is told: where the request stands
 // now and who brought it there.
 func (s *Service) lost(ctx context.Context, sess Session, r access.Request, err error) error {
-	if !errors.Is(err, access.ErrConflict) {
+	var terms *access.TermsError
+	if !errors.Is(err, access.ErrConflict) || errors.As(err, &terms) {
 		return err
 	}
 	l := &Lost{Now: r}

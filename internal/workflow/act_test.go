@@ -156,7 +156,7 @@ func TestWhoMayEndorse(t *testing.T) {
 			if tt.before != nil {
 				tt.before(r)
 			}
-			_, err := r.Act(t.Context(), sess, req.Code(), access.Endorse, access.Move{})
+			_, err := r.Act(t.Context(), sess, req.Code(), access.Endorse, access.Move{}, r.termsOf(req.Code()))
 			if access.WhyOf(err) != tt.why || (tt.err != nil && !errors.Is(err, tt.err)) || err == nil {
 				t.Errorf("%v, want %s %v", err, tt.why, tt.err)
 			}
@@ -203,7 +203,7 @@ func TestWhoMayDecide(t *testing.T) {
 			if tt.before != nil {
 				tt.before(r)
 			}
-			_, err := r.Act(t.Context(), sess, req.Code(), access.Approve, access.Move{})
+			_, err := r.Act(t.Context(), sess, req.Code(), access.Approve, access.Move{}, r.termsOf(req.Code()))
 			if access.WhyOf(err) != tt.why || (tt.err != nil && !errors.Is(err, tt.err)) || err == nil {
 				t.Errorf("%v, want %s %v", err, tt.why, tt.err)
 			}
@@ -226,7 +226,7 @@ func TestDecidersAtOnce(t *testing.T) {
 			sess := r.as(key, DoorAccount)
 			for _, do := range []access.Action{access.Approve, access.Deny} {
 				wg.Go(func() {
-					_, err := r.Act(r.t.Context(), sess, req.Code(), do, access.Move{Reason: "because", Alternative: "lti"})
+					_, err := r.Act(r.t.Context(), sess, req.Code(), do, access.Move{Reason: "because", Alternative: "lti"}, r.termsOf(req.Code()))
 					var l *Lost
 					switch {
 					case err == nil:
@@ -323,7 +323,7 @@ func TestOwnRequestOfAReviewer(t *testing.T) {
 	r.w.AddAdmin("ana", "root", "account-admin") // made an admin after asking
 	sess := r.as("ana", DoorAccount, adminClaims)
 	for _, do := range []access.Action{access.Claim, access.Approve, access.Deny} {
-		if _, err := r.Act(t.Context(), sess, req.Code(), do, access.Move{Reason: "x", Alternative: "lti"}); access.WhyOf(err) != access.WhySelf {
+		if _, err := r.Act(t.Context(), sess, req.Code(), do, access.Move{Reason: "x", Alternative: "lti"}, r.termsOf(req.Code())); access.WhyOf(err) != access.WhySelf {
 			t.Errorf("%s: %v", do, err)
 		}
 	}

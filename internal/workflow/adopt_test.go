@@ -141,7 +141,7 @@ func TestAdoptionRefused(t *testing.T) {
 		"it was put on the allow-list": {func(r *rig, tok canvastest.Token) {
 			id := []string{r.the("my own script").ID}
 			for _, key := range []string{"dana", "priya"} {
-				if _, err := r.AllowTokens(r.t.Context(), r.as(key, DoorAccount), id, "Needed.", r.clock.Now().AddDate(0, 1, 0)); err != nil {
+				if _, err := r.AllowTokens(r.t.Context(), r.as(key, DoorAccount), id, r.termsOfEach(id), "Needed.", r.clock.Now().AddDate(0, 1, 0)); err != nil {
 					r.t.Fatal(err)
 				}
 			}
@@ -443,7 +443,7 @@ func TestNoAdoptionBesideALeak(t *testing.T) {
 	if now := r.request(req.ID); !reflect.DeepEqual(now, was) || r.found(req.Adopts).State != access.FoundNew {
 		t.Fatalf("it is %s, the token %s", now.State, r.found(req.Adopts).State)
 	}
-	if _, err := r.ClearLeak(t.Context(), r.as("dana", DoorAccount), r.incidents(r.tenant)[0].ID, "The chat was deleted."); err != nil {
+	if _, err := r.ClearLeak(t.Context(), r.as("dana", DoorAccount), r.incidents(r.tenant)[0].ID, "The chat was deleted.", r.termsOf(r.incidents(r.tenant)[0].ID)); err != nil {
 		t.Fatal(err)
 	}
 	r.clock.Advance(2 * time.Minute)

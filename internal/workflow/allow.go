@@ -55,7 +55,10 @@ func pickedForMove(tx *store.Tx, sess Session, ids []string) ([]access.Found, er
 // AllowTokens puts found tokens on the allow-list, or agrees to what somebody
 // else proposed: it takes two reviewers. The first gives the reason and a
 // review date at most a year away; the second agrees to both.
-func (s *Service) AllowTokens(ctx context.Context, sess Session, ids []string, reason string, review time.Time) ([]access.Found, error) {
+//
+// read has, for each id, the digest of the access.FoundTerms that the person
+// read. One that changed since refuses the whole press (*access.TermsError).
+func (s *Service) AllowTokens(ctx context.Context, sess Session, ids []string, read map[string]string, reason string, review time.Time) ([]access.Found, error) {
 	var out []access.Found
 	_, who, err := s.deciding(ctx, sess)
 	if err == nil {
@@ -75,6 +78,9 @@ func (s *Service) AllowTokens(ctx context.Context, sess Session, ids []string, r
 					m = access.FoundMove{}
 				}
 				after, err := s.movedFound(tx, who, f, access.Allow, m, nil)
+				if err == nil {
+					err = access.FoundTerms(f).Check(read[f.ID])
+				}
 				if err != nil {
 					return err
 				}

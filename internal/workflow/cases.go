@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -52,22 +51,14 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 		case err == nil:
 			ids = append(ids, g.EndedBy, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.ThawedBy)
 			grants = append(grants, g.ID)
-			if c.FreezeReason, err = s.freezeReason(tx, g); err != nil {
-				return nil, err
-			}
 			if err := s.setRenewal(tx, &c); err != nil {
 				return nil, err
 			}
 		case !errors.Is(err, access.ErrNotFound):
 			return nil, err
 		}
-		if r.Adopts != "" {
-			switch f, err := tx.Found(r.Tenant, r.Adopts); {
-			case err == nil:
-				c.Found = &f
-			case !errors.Is(err, access.ErrNotFound):
-				return nil, err
-			}
+		if c.Found, err = keeps(tx, r); err != nil {
+			return nil, err
 		}
 		ids = append(ids, r.Requester, r.Sponsor, r.EndorsedBy, r.ClaimedBy, r.DecidedBy)
 		out = append(out, c)
@@ -101,6 +92,25 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 	return out, nil
 }
 
+// keeps is the found token that a request asks to keep; nil where it asks for a
+// new one, or where the token is known no longer.
+func keeps(tx *store.Tx, r access.Request) (*access.Found, error) {
+	if r.Adopts == "" {
+		return nil, nil
+	}
+	f, err := tx.Found(r.Tenant, r.Adopts)
+	if errors.Is(err, access.ErrNotFound) {
+		return nil, nil
+	}
+	return &f, err
+}
+
+// requestTerms are the terms of a request as they stand in the transaction.
+func requestTerms(tx *store.Tx, r access.Request) (access.Terms, error) {
+	f, err := keeps(tx, r)
+	return access.RequestTerms(r, f), err
+}
+
 // sponsorOf reports whether p stands or stood for a request or its token, or was
 // asked to.
 func sponsorOf(r access.Request, g *access.Grant, p access.PersonID) bool {
@@ -108,24 +118,6 @@ func sponsorOf(r access.Request, g *access.Grant, p access.PersonID) bool {
 		return false
 	}
 	return r.Sponsor == p || r.EndorsedBy == p || (g != nil && (g.Sponsor == p || g.SponsorAsked == p))
-}
-
-// freezeReason is what was written when a frozen grant was frozen.
-func (s *Service) freezeReason(tx *store.Tx, g access.Grant) (string, error) {
-	if g.State != access.Freezing && g.State != access.Frozen {
-		return "", nil
-	}
-	entries, err := tx.AuditOf(g.Tenant, g.ID)
-	if err != nil {
-		return "", err
-	}
-	reason := ""
-	for _, e := range entries {
-		if e.Event.Action == audit.GrantFreeze && e.Detail != nil {
-			reason = e.Detail.Data["quote"]
-		}
-	}
-	return reason, nil
 }
 
 // grantVerbs are the moves of a grant whose buttons a page may show.

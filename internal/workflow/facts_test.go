@@ -32,51 +32,11 @@ func (r *rig) meanwhile(method, part string, happen func()) {
 	r.line.Store(&line)
 }
 
-// What was read is what is decided: whatever moved while Canvas was asked, the
-// press is told so, and moves nothing, even where the move would still be one.
-func TestDecidedOnWhatWasRead(t *testing.T) {
+// Whatever moved while Canvas was asked, a press for a token is told so, and
+// moves nothing, even where the move would still be one.
+func TestCollectedOnWhatWasRead(t *testing.T) {
 	t.Parallel()
 	const enrollments = "/enrollments"
-	t.Run("approve", func(t *testing.T) {
-		t.Parallel()
-		r := newRig(t, sqlite(t))
-		q := r.submitted()
-		r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
-		dana, priya, maya := r.as("dana", DoorAccount), r.as("priya", DoorAccount), r.as("maya", DoorCourse)
-		var now access.Request
-		r.meanwhile(http.MethodGet, enrollments, func() {
-			r.act(priya, q.Code(), access.Claim, access.Move{})
-			now = r.act(priya, q.Code(), access.Release, access.Move{}).Request
-			// What somebody was refused meanwhile moved nothing.
-			if _, err := r.Act(t.Context(), maya, q.ID, access.Approve, access.Move{}); access.WhyOf(err) != access.WhyWrongDoor {
-				t.Errorf("the requester approves: %v", err)
-			}
-		})
-		var lost *Lost
-		_, err := r.Act(t.Context(), dana, q.Code(), access.Approve, access.Move{})
-		if !errors.As(err, &lost) || lost.Actor != "Priya Nair" || lost.Now.Version != now.Version || r.request(q.ID).Version != now.Version {
-			t.Errorf("%v; it is %s v%d", err, r.request(q.ID).State, r.request(q.ID).Version)
-		}
-	})
-	t.Run("endorse", func(t *testing.T) {
-		t.Parallel()
-		r := newRig(t, sqlite(t))
-		q := r.submitted()
-		ana, maya := r.as("ana", DoorCourse), r.as("maya", DoorCourse)
-		r.helen()
-		var now access.Request
-		r.meanwhile(http.MethodGet, enrollments, func() {
-			for _, key := range []string{"helen", "ana"} {
-				c, err := r.ChooseSponsor(t.Context(), maya, q.Code(), r.w.User(key).ID.String())
-				r.must(err)
-				now = c.Request
-			}
-		})
-		_, err := r.Act(t.Context(), ana, q.Code(), access.Endorse, access.Move{})
-		if !errors.Is(err, access.ErrConflict) || r.request(q.ID).Version != now.Version {
-			t.Errorf("%v; it is %s v%d", err, r.request(q.ID).State, r.request(q.ID).Version)
-		}
-	})
 	t.Run("the successor of a lost token", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, sqlite(t))
@@ -155,7 +115,7 @@ func TestIdentityIsProvenAgain(t *testing.T) {
 		"endorse": {"ana", func(r *rig) func(context.Context) error {
 			q, ana := r.submitted(), r.as("ana", DoorCourse)
 			return func(ctx context.Context) error {
-				_, err := r.Act(ctx, ana, q.Code(), access.Endorse, access.Move{})
+				_, err := r.Act(ctx, ana, q.Code(), access.Endorse, access.Move{}, r.termsOf(q.Code()))
 				return err
 			}
 		}},
@@ -165,7 +125,7 @@ func TestIdentityIsProvenAgain(t *testing.T) {
 		}},
 		"take over": {"helen", func(r *rig) func(context.Context) error {
 			g, helen := r.asked()
-			return func(ctx context.Context) error { _, err := r.TakeOver(ctx, helen, g.ID); return err }
+			return func(ctx context.Context) error { _, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID)); return err }
 		}},
 	}
 	changes := map[string]struct {
@@ -245,17 +205,17 @@ func TestDutiesStayApart(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	g, helen := r.asked()
-	_, err := r.TakeOver(ctx, helen, g.ID)
+	_, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID))
 	r.must(err)
 	_, err = r.Freeze(ctx, r.as("priya", DoorAccount), g.ID, "Odd traffic.")
 	r.must(err)
 	r.w.AddAdmin("ana", "root", "account-admin")
 	ana := r.as("ana", DoorAccount, adminClaims)
-	r.refused("thaw", access.WhySponsorDecides, access.Thaw, "ana", "grt1", func() error { _, err := r.Thaw(ctx, ana, g.ID); return err })
+	r.refused("thaw", access.WhySponsorDecides, access.Thaw, "ana", "grt1", func() error { _, err := r.Thaw(ctx, ana, g.ID, r.termsOf(g.ID)); return err })
 	_, err = r.ReportLeak(ctx, r.as("maya", DoorCourse), g.ID)
 	r.must(err)
 	r.refused("clear a leak", access.WhySponsorDecides, access.ClearIncident, "ana", "inc1", func() error {
-		_, err := r.ClearLeak(ctx, ana, r.incidents(r.tenant)[0].ID, "Nothing found.")
+		_, err := r.ClearLeak(ctx, ana, r.incidents(r.tenant)[0].ID, "Nothing found.", r.termsOf(r.incidents(r.tenant)[0].ID))
 		return err
 	})
 }
@@ -268,7 +228,7 @@ func TestApproverDoesNotTakeOver(t *testing.T) {
 	g, _ := r.asked()
 	dana := r.as("dana", DoorCourse)
 	r.force(g.ID, func(g *access.Grant) { g.SponsorAsked = dana.Person })
-	r.refused("take over", access.WhySponsorDecides, access.TakeOver, "dana", "grt1", func() error { _, err := r.TakeOver(ctx, dana, g.ID); return err })
+	r.refused("take over", access.WhySponsorDecides, access.TakeOver, "dana", "grt1", func() error { _, err := r.TakeOver(ctx, dana, g.ID, r.termsOf(g.ID)); return err })
 }
 
 // A course ends with its own date only where it restricts participation to it,
@@ -555,7 +515,7 @@ func TestFormerReviewerIsForgotten(t *testing.T) {
 		t.Error("what was shown is asked anew at every page")
 	}
 	r.refused("decide", access.WhyNotReviewer, access.Approve, "dana", "req1", func() error {
-		_, err := r.Act(t.Context(), dana, q.ID, access.Approve, access.Move{})
+		_, err := r.Act(t.Context(), dana, q.ID, access.Approve, access.Move{}, r.termsOf(q.ID))
 		return err
 	})
 	if r.Nav(t.Context(), dana).Reviewer {

@@ -109,7 +109,7 @@ func TestWhoMayDecideOnFoundTokens(t *testing.T) {
 		return err
 	}
 	allow := func(r *rig, sess Session, id string) error {
-		_, err := r.AllowTokens(r.t.Context(), sess, []string{id}, "A service needs it.", r.clock.Now().AddDate(0, 6, 0))
+		_, err := r.AllowTokens(r.t.Context(), sess, []string{id}, r.termsOfEach([]string{id}), "A service needs it.", r.clock.Now().AddDate(0, 6, 0))
 		return err
 	}
 	propose := func(r *rig, sess Session, id string) error {
@@ -208,27 +208,27 @@ func TestAllowList(t *testing.T) {
 			"a past date":   {"Service account.", r.clock.Now().Add(-time.Hour)},
 			"too far ahead": {"Service account.", r.clock.Now().Add(access.AllowLongest + time.Hour)},
 		} {
-			if _, err := r.AllowTokens(ctx, dana, []string{id}, tt.reason, tt.at); !errors.Is(err, access.ErrInvalid) {
+			if _, err := r.AllowTokens(ctx, dana, []string{id}, r.termsOfEach([]string{id}), tt.reason, tt.at); !errors.Is(err, access.ErrInvalid) {
 				r.t.Errorf("%s: %v", name, err)
 			}
 		}
-		if _, err := r.AllowTokens(ctx, dana, nil, "x", review); !errors.Is(err, access.ErrInvalid) {
+		if _, err := r.AllowTokens(ctx, dana, nil, r.termsOfEach(nil), "x", review); !errors.Is(err, access.ErrInvalid) {
 			r.t.Errorf("nothing picked: %v", err)
 		}
-		if _, err := r.AllowTokens(ctx, dana, []string{r.the("Dana's own").ID}, "Mine.", review); access.WhyOf(err) != access.WhySelf {
+		if _, err := r.AllowTokens(ctx, dana, []string{r.the("Dana's own").ID}, r.termsOfEach([]string{r.the("Dana's own").ID}), "Mine.", review); access.WhyOf(err) != access.WhySelf {
 			r.t.Errorf("the owner allows her own: %v", err)
 		}
-		if _, err := r.AllowTokens(ctx, dana, []string{id}, "Service account of the library.", review); err != nil {
+		if _, err := r.AllowTokens(ctx, dana, []string{id}, r.termsOfEach([]string{id}), "Service account of the library.", review); err != nil {
 			r.t.Fatal(err)
 		}
-		if _, err := r.AllowTokens(ctx, dana, []string{id}, "", time.Time{}); access.WhyOf(err) != access.WhySecondPerson {
+		if _, err := r.AllowTokens(ctx, dana, []string{id}, r.termsOfEach([]string{id}), "", time.Time{}); access.WhyOf(err) != access.WhySecondPerson {
 			r.t.Errorf("one person twice: %v", err)
 		}
 		if f := r.found(id); f.State != access.FoundAllowing {
 			r.t.Fatalf("after one: %s", f.State)
 		}
 		for range 2 { // a double press changes nothing
-			if _, err := r.AllowTokens(ctx, priya, []string{id}, "", time.Time{}); err != nil {
+			if _, err := r.AllowTokens(ctx, priya, []string{id}, r.termsOfEach([]string{id}), "", time.Time{}); err != nil {
 				r.t.Fatal(err)
 			}
 		}

@@ -252,9 +252,13 @@ func (s *Service) AskFreeze(ctx context.Context, sess Session, grantID string) (
 // owner nor the sponsor; the second another person than the first. Then the
 // frozen token is deleted and its owner makes the successor.
 //
+// read is the digest of the access.ThawTerms that the person read: who was the
+// first voice on one page is not made the second by another's press
+// (*access.TermsError).
+//
 // While a leak of the owner is open nothing is thawed (WhyIncident).
-func (s *Service) Thaw(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
-	p, err := s.thaw(ctx, sess, grantID)
+func (s *Service) Thaw(ctx context.Context, sess Session, grantID, read string) (TokenPage, error) {
+	p, err := s.thaw(ctx, sess, grantID, read)
 	if err != nil {
 		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.Thaw, err)
 	}
@@ -262,13 +266,16 @@ func (s *Service) Thaw(ctx context.Context, sess Session, grantID string) (Token
 	return p, nil
 }
 
-func (s *Service) thaw(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
+func (s *Service) thaw(ctx context.Context, sess Session, grantID, read string) (TokenPage, error) {
 	f, who, c, err := s.caseToChange(ctx, sess, grantID)
 	if err != nil {
 		return TokenPage{}, err
 	}
 	// The core first: what it refuses is answered without asking Canvas.
 	if _, err := access.ApplyGrant(*c.Grant, access.Thaw, who, access.GrantMove{}, s.Now()); err != nil {
+		return TokenPage{}, err
+	}
+	if err := access.ThawTerms(*c.Grant).Check(read); err != nil {
 		return TokenPage{}, err
 	}
 	if who, err = s.decider(ctx, f, sess); err != nil {
@@ -294,6 +301,9 @@ func (s *Service) thaw(ctx context.Context, sess Session, grantID string) (Token
 			return err
 		}
 		if g, err = access.ApplyGrant(before, access.Thaw, who, access.GrantMove{}, s.Now()); err != nil {
+			return err
+		}
+		if err := access.ThawTerms(before).Check(read); err != nil {
 			return err
 		}
 		var todo []jobs.Insert

@@ -46,7 +46,7 @@ func TestFreezeAndThaw(t *testing.T) {
 			r.t.Errorf("the frozen token works, or is gone: %d in Canvas", r.inCanvas("maya"))
 		}
 		c, err := r.Token(ctx, r.as("maya", DoorCourse), g.ID)
-		if err != nil || c.FreezeReason != "Odd traffic." || !c.Can[access.Revoke] || !c.Can[access.ReportLeak] {
+		if err != nil || c.Grant.FreezeReason != "Odd traffic." || !c.Can[access.Revoke] || !c.Can[access.ReportLeak] {
 			r.t.Errorf("the owner sees %+v, %v", c.Case, err)
 		}
 		r.drain()
@@ -55,16 +55,16 @@ func TestFreezeAndThaw(t *testing.T) {
 				r.t.Errorf("%s got %q", key, got)
 			}
 		}
-		if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID); err != nil {
+		if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID, r.termsOf(g.ID)); err != nil {
 			r.t.Fatal(err)
 		}
-		if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID); access.WhyOf(err) != access.WhySecondPerson {
+		if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhySecondPerson {
 			r.t.Errorf("twice by one person: %v", err)
 		}
 		if now := r.grant(g.ID); now.State != access.Frozen {
 			r.t.Fatalf("one voice made it %s", now.State)
 		}
-		p, err := r.Thaw(ctx, r.as("priya", DoorAccount), g.ID)
+		p, err := r.Thaw(ctx, r.as("priya", DoorAccount), g.ID, r.termsOf(g.ID))
 		if err != nil || p.Grant.State != access.Replacing || r.inCanvas("maya") != 0 {
 			r.t.Fatalf("%s, %v, %d in Canvas", p.Grant.State, err, r.inCanvas("maya"))
 		}
@@ -124,7 +124,7 @@ func TestThawedSurvivesCanvas(t *testing.T) {
 			r := newRig(t, sqlite(t))
 			g, _ := r.stopped()
 			for _, key := range []string{"dana", "priya"} {
-				if _, err := r.Thaw(t.Context(), r.as(key, DoorAccount), g.ID); err != nil {
+				if _, err := r.Thaw(t.Context(), r.as(key, DoorAccount), g.ID, r.termsOf(g.ID)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -310,29 +310,29 @@ func TestWhoMayFreezeAndThaw(t *testing.T) {
 		if _, err := r.Freeze(ctx, sess, g.ID, "x"); err == nil || errors.Is(err, access.ErrInvalid) {
 			t.Errorf("%s froze: %v", name, err)
 		}
-		if _, err := r.Thaw(ctx, sess, g.ID); err == nil {
+		if _, err := r.Thaw(ctx, sess, g.ID, r.termsOf(g.ID)); err == nil {
 			t.Errorf("%s thawed", name)
 		}
 	}
 	if _, err := r.Freeze(ctx, r.as("dana", DoorAccount), g.ID, ""); !errors.Is(err, access.ErrInvalid) || !r.w.Authenticates(value) {
 		t.Errorf("without a reason: %v", err)
 	}
-	if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID); !errors.Is(err, access.ErrConflict) {
+	if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID, r.termsOf(g.ID)); !errors.Is(err, access.ErrConflict) {
 		t.Errorf("thawed while it works: %v", err)
 	}
 	if _, err := r.Freeze(ctx, r.as("dana", DoorAccount), g.ID, "Odd traffic."); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Thaw(ctx, older(r.as("dana", DoorAccount)), g.ID); access.WhyOf(err) != access.WhyStale {
+	if _, err := r.Thaw(ctx, older(r.as("dana", DoorAccount)), g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhyStale {
 		t.Errorf("with an old launch: %v", err)
 	}
 	r.openLeak(g.Owner)
-	if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID); access.WhyOf(err) != access.WhyIncident {
+	if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhyIncident {
 		t.Errorf("while a leak is open: %v", err)
 	}
 	down := r.as("dana", DoorAccount)
 	withdraw := r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:account_id/admins", Status: 503, Times: -1})
-	if _, err := r.Thaw(ctx, down, g.ID); access.WhyOf(err) != access.WhyCanvas {
+	if _, err := r.Thaw(ctx, down, g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhyCanvas {
 		t.Errorf("a reviewer whom Canvas cannot confirm: %v", err)
 	}
 	withdraw()
@@ -350,7 +350,7 @@ func TestThawAtOnce(t *testing.T) {
 		dana := r.as("dana", DoorAccount)
 		var wg sync.WaitGroup
 		for range 4 {
-			wg.Go(func() { _, _ = r.Thaw(r.t.Context(), dana, g.ID) })
+			wg.Go(func() { _, _ = r.Thaw(r.t.Context(), dana, g.ID, r.termsOf(g.ID)) })
 		}
 		wg.Wait()
 		if now := r.grant(g.ID); now.State != access.Frozen || now.ThawedBy != dana.Person {
@@ -358,7 +358,7 @@ func TestThawAtOnce(t *testing.T) {
 		}
 		priya := r.as("priya", DoorAccount)
 		for _, sess := range []Session{dana, priya, priya} {
-			wg.Go(func() { _, _ = r.Thaw(r.t.Context(), sess, g.ID) })
+			wg.Go(func() { _, _ = r.Thaw(r.t.Context(), sess, g.ID, r.termsOf(g.ID)) })
 		}
 		wg.Wait()
 		if now := r.grant(g.ID); now.State != access.Replacing {

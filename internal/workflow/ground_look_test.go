@@ -361,7 +361,7 @@ func TestALossMeetsAnotherMove(t *testing.T) {
 		"a token that has another sponsor": {
 			of: func(r *rig) (string, access.PersonID) { g, _ := r.asked(); return g.ID, r.person("ana").ID }, what: lostSponsor,
 			and: func(r *rig, id string) {
-				if _, err := r.TakeOver(r.t.Context(), r.as("helen", DoorCourse), id); err != nil {
+				if _, err := r.TakeOver(r.t.Context(), r.as("helen", DoorCourse), id, r.termsOf(id)); err != nil {
 					r.t.Fatal(err)
 				}
 			},

@@ -83,13 +83,13 @@ func TestLeakReportedAndCleared(t *testing.T) {
 		if open, err := r.Open(ctx, r.as("dana", DoorAccount), next.Code()); err != nil || len(open.Leaks) != 1 {
 			r.t.Errorf("beside the requester's other request: %+v, %v", open.Leaks, err)
 		}
-		if page, err = r.ClearLeak(ctx, r.as("dana", DoorAccount), i[0].ID, "The chat was deleted."); err != nil || page.Incident.Open() || page.Note != "The chat was deleted." {
+		if page, err = r.ClearLeak(ctx, r.as("dana", DoorAccount), i[0].ID, "The chat was deleted.", r.termsOf(i[0].ID)); err != nil || page.Incident.Open() || page.Note != "The chat was deleted." {
 			r.t.Fatalf("%+v, %v", page.Incident, err)
 		}
-		if _, err := r.ClearLeak(ctx, r.as("dana", DoorAccount), i[0].ID, "Again."); err != nil {
+		if _, err := r.ClearLeak(ctx, r.as("dana", DoorAccount), i[0].ID, "Again.", r.termsOf(i[0].ID)); err != nil {
 			r.t.Errorf("pressed twice: %v", err)
 		}
-		if _, err := r.ClearLeak(ctx, r.as("priya", DoorAccount), i[0].ID, "Again."); !errors.Is(err, access.ErrConflict) {
+		if _, err := r.ClearLeak(ctx, r.as("priya", DoorAccount), i[0].ID, "Again.", r.termsOf(i[0].ID)); !errors.Is(err, access.ErrConflict) {
 			r.t.Errorf("cleared by a second person: %v", err)
 		}
 		r.drain()
@@ -224,7 +224,7 @@ func TestLeakWhileCanvasIsDown(t *testing.T) {
 	if _, err := r.ReportLeak(t.Context(), sess, c.Grant.ID); err != nil || r.grant(c.Grant.ID).Version != before.Version {
 		t.Errorf("reported twice: %v", err)
 	}
-	if _, err := r.ClearLeak(t.Context(), r.as("dana", DoorAccount), r.incidents(r.tenant)[0].ID, "Too early."); !errors.Is(err, access.ErrConflict) {
+	if _, err := r.ClearLeak(t.Context(), r.as("dana", DoorAccount), r.incidents(r.tenant)[0].ID, "Too early.", r.termsOf(r.incidents(r.tenant)[0].ID)); !errors.Is(err, access.ErrConflict) {
 		t.Errorf("cleared while it may still work: %v", err)
 	}
 	r.tick(time.Minute)
@@ -341,7 +341,7 @@ func TestWhoMayClearALeak(t *testing.T) {
 				t.Fatal(err)
 			}
 			i := r.incidents(r.tenant)[0]
-			_, err := r.ClearLeak(t.Context(), tt.who(r), i.ID, tt.note)
+			_, err := r.ClearLeak(t.Context(), tt.who(r), i.ID, tt.note, r.termsOf(i.ID))
 			if !errors.Is(err, tt.err) || access.WhyOf(err) != tt.why {
 				t.Errorf("%v", err)
 			}
@@ -400,7 +400,7 @@ func TestLeaksOfAnotherSchool(t *testing.T) {
 		if _, err := r.Leak(ctx, far, i.ID); !errors.Is(err, access.ErrNotFound) {
 			r.t.Errorf("opened from the other school: %v", err)
 		}
-		if _, err := r.ClearLeak(ctx, far, i.ID, "x"); !errors.Is(err, access.ErrNotFound) {
+		if _, err := r.ClearLeak(ctx, far, i.ID, "x", r.termsOf(i.ID)); !errors.Is(err, access.ErrNotFound) {
 			r.t.Errorf("cleared from the other school: %v", err)
 		}
 		if l, err := r.Leaks(ctx, far, ""); err != nil || len(l.Open) != 0 || len(r.incidents(far.Tenant)) != 0 {

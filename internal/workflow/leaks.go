@@ -45,6 +45,8 @@ type LeakPage struct {
 	Why access.Why
 	// Waits: the token is not proven gone yet; before that nothing is cleared.
 	Waits bool
+	// Terms are what who clears it reads.
+	Terms access.Terms
 }
 
 // Leaks is the reviewers' list of incidents, open ones first.
@@ -138,6 +140,9 @@ func (s *Service) Leak(ctx context.Context, sess Session, id string) (LeakPage, 
 			return err
 		}
 		p.LeakRow = rows[0]
+		if p.Terms, err = leakTerms(tx, i, p.Case.Grant); err != nil {
+			return err
+		}
 		object := i.ID
 		if i.GrantID != "" {
 			object = i.GrantID
@@ -173,6 +178,26 @@ func (s *Service) Leak(ctx context.Context, sess Session, id string) (LeakPage, 
 	return p, nil
 }
 
+// leakTerms are the terms of an incident about g, or about no known token. What
+// was told of it counts by its audit events, not by their erasable text.
+func leakTerms(tx *store.Tx, i access.Incident, g *access.Grant) (access.Terms, error) {
+	entries, err := tx.AuditOf(i.Tenant, i.ID)
+	if err != nil {
+		return access.Terms{}, err
+	}
+	var seen []string
+	for _, e := range entries {
+		if e.Event.Object == i.ID && e.Event.Action == audit.IncidentSeen {
+			seen = append(seen, e.Event.ID)
+		}
+	}
+	var state access.GrantState
+	if g != nil {
+		state = g.State
+	}
+	return access.LeakTerms(i, seen, state), nil
+}
+
 // clearSponsor is who may not clear the leak of a case's token as its sponsor:
 // whoever stands for it, or stood for it when it was asked for.
 func clearSponsor(c Case, who access.PersonID) access.PersonID {
@@ -188,16 +213,18 @@ func clearSponsor(c Case, who access.PersonID) access.PersonID {
 // ClearLeak ends an incident, with a note on what was found: the owner may
 // collect tokens again and is told. It takes a reviewer whom Canvas confirms
 // now, with a fresh launch, who is neither the owner nor the sponsor; and a
-// token that Canvas has proven gone (access.ErrConflict before).
-func (s *Service) ClearLeak(ctx context.Context, sess Session, id, note string) (LeakPage, error) {
-	if err := s.clearLeak(ctx, sess, id, note); err != nil {
+// token that Canvas has proven gone (access.ErrConflict before). read is the
+// digest of what the person read (LeakPage.Terms); what came to be known since
+// is a *access.TermsError.
+func (s *Service) ClearLeak(ctx context.Context, sess Session, id, note, read string) (LeakPage, error) {
+	if err := s.clearLeak(ctx, sess, id, note, read); err != nil {
 		return LeakPage{}, s.noteRefusal(ctx, sess, id, access.ClearIncident, err)
 	}
 	s.nudge()
 	return s.Leak(ctx, sess, id)
 }
 
-func (s *Service) clearLeak(ctx context.Context, sess Session, id, note string) error {
+func (s *Service) clearLeak(ctx context.Context, sess Session, id, note, read string) error {
 	p, err := s.Leak(ctx, sess, id)
 	if err != nil {
 		return err
@@ -212,6 +239,9 @@ func (s *Service) clearLeak(ctx context.Context, sess Session, id, note string) 
 	if _, err := p.Incident.Clear(who, clearSponsor(p.Case, sess.Person), note, s.Now()); err != nil {
 		return err
 	}
+	if err := p.Terms.Check(read); err != nil {
+		return err
+	}
 	f, err := s.far(ctx, sess.Tenant, sess.Platform)
 	if err != nil {
 		return err
@@ -221,6 +251,10 @@ func (s *Service) clearLeak(ctx context.Context, sess Session, id, note string) 
 	}
 	return s.Store.InTx(ctx, func(tx *store.Tx) error {
 		var todo []jobs.Insert
+		before, err := tx.Incident(sess.Tenant, id)
+		if err != nil {
+			return err
+		}
 		if gid := p.Incident.GrantID; gid != "" {
 			g, err := tx.Grant(sess.Tenant, gid)
 			if err != nil {
@@ -236,12 +270,15 @@ func (s *Service) clearLeak(ctx context.Context, sess Session, id, note string) 
 			p.Case.Grant, p.Case.Request = &g, r
 			todo = append(todo, s.noticeJob(notify.LeakCleared, r, &g, g.Owner, id))
 		}
-		before, err := tx.Incident(sess.Tenant, id)
+		after, err := before.Clear(who, clearSponsor(p.Case, sess.Person), note, s.Now())
 		if err != nil {
 			return err
 		}
-		after, err := before.Clear(who, clearSponsor(p.Case, sess.Person), note, s.Now())
+		now, err := leakTerms(tx, before, p.Case.Grant)
 		if err != nil {
+			return err
+		}
+		if err := now.Check(read); err != nil {
 			return err
 		}
 		e := s.event(sess.Tenant, actorID(who), audit.IncidentClear, id)

@@ -318,7 +318,7 @@ func TestLastMomentsOfPresses(t *testing.T) {
 			r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
 			dana := r.as("dana", DoorAccount)
 			return func(time.Time) error {
-				_, err := r.Act(r.t.Context(), dana, q.Code(), access.Approve, access.Move{})
+				_, err := r.Act(r.t.Context(), dana, q.Code(), access.Approve, access.Move{}, r.termsOf(q.Code()))
 				return err
 			}, r.clock.Now().Add(15 * time.Minute)
 		}, access.WhyStale},

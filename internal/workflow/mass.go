@@ -195,11 +195,13 @@ func massDetail(m access.Mass, words string) *audit.Detail {
 
 // StartMass starts a planned mass revocation. It takes a fresh launch, a reviewer
 // whom Canvas confirms now, a reason, and the number of tokens as typed by the
-// person. If other tokens than the plan's are selected by now, nothing starts:
-// the plan is made anew, and the *access.FormError tells the new number. Starting
-// what runs or is done changes nothing.
-func (s *Service) StartMass(ctx context.Context, sess Session, id, typed, reason string) (MassPage, error) {
-	p, err := s.startMassBy(ctx, sess, id, typed, reason)
+// person. read is the digest of the access.MassTerms that they read: a plan that
+// was made anew since is a *access.TermsError. If other tokens than the plan's are
+// selected by now, nothing starts: the plan is made anew, and the
+// *access.FormError tells the new number. Starting what runs or is done changes
+// nothing.
+func (s *Service) StartMass(ctx context.Context, sess Session, id, typed, reason, read string) (MassPage, error) {
+	p, err := s.startMassBy(ctx, sess, id, typed, reason, read)
 	if err != nil {
 		return MassPage{}, s.noteRefusal(ctx, sess, id, access.Revoke, err)
 	}
@@ -207,7 +209,7 @@ func (s *Service) StartMass(ctx context.Context, sess Session, id, typed, reason
 	return p, nil
 }
 
-func (s *Service) startMassBy(ctx context.Context, sess Session, id, typed, reason string) (MassPage, error) {
+func (s *Service) startMassBy(ctx context.Context, sess Session, id, typed, reason, read string) (MassPage, error) {
 	who, err := s.reviewing(ctx, sess)
 	if err != nil {
 		return MassPage{}, err
@@ -223,6 +225,9 @@ func (s *Service) startMassBy(ctx context.Context, sess Session, id, typed, reas
 		return p, nil
 	case !who.Fresh(s.Now()):
 		return MassPage{}, access.Refuse(access.WhyStale)
+	}
+	if err := access.MassTerms(p.Mass).Check(read); err != nil {
+		return MassPage{}, err
 	}
 	if err := checkStart(p.Mass, typed, reason); err != nil {
 		return MassPage{}, err

@@ -192,7 +192,7 @@ func (r *rig) plannedMass(choice MassChoice) (Session, MassPage) {
 func (r *rig) startedMass(choice MassChoice) MassPage {
 	r.t.Helper()
 	dana, p := r.plannedMass(choice)
-	p, err := r.StartMass(r.t.Context(), dana, p.ID, fmt.Sprint(p.Tokens), "breach")
+	p, err := r.StartMass(r.t.Context(), dana, p.ID, fmt.Sprint(p.Tokens), "breach", r.termsOf(p.ID))
 	if err != nil || p.State != access.MassRunning {
 		r.t.Fatalf("%s: %v", p.State, err)
 	}

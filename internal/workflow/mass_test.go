@@ -62,7 +62,7 @@ func TestWhoMayRevokeMany(t *testing.T) {
 			if access.WhyOf(err) != tt.plan || (tt.plan == "" && (err != nil || mine.Tokens != 3)) {
 				t.Errorf("plan: %v", err)
 			}
-			got, err := r.StartMass(t.Context(), who, p.ID, "3", "breach")
+			got, err := r.StartMass(t.Context(), who, p.ID, "3", "breach", r.termsOf(p.ID))
 			if access.WhyOf(err) != tt.start || (tt.start == "" && (err != nil || got.State != access.MassRunning)) {
 				t.Errorf("start: %v", err)
 			}
@@ -96,13 +96,13 @@ func TestMassStartRefusals(t *testing.T) {
 		r.crowd(3)
 		dana, p := r.plannedMass(MassChoice{})
 		for _, typed := range []string{"", "2", "03x", "three", "-3", "3 3", "4"} {
-			_, err := r.StartMass(t.Context(), dana, p.ID, typed, "breach")
+			_, err := r.StartMass(t.Context(), dana, p.ID, typed, "breach", r.termsOf(p.ID))
 			wrongField(t, err, "count", "mass.count")
 		}
-		_, err := r.StartMass(t.Context(), dana, p.ID, "3", "  ")
+		_, err := r.StartMass(t.Context(), dana, p.ID, "3", "  ", r.termsOf(p.ID))
 		wrongField(t, err, "reason", "reason.revoke")
 		for _, id := range []string{"", "mas_none", "grt_x", "mas_" + strings.Repeat("A", 60), p.ID + "x"} {
-			if _, err := r.StartMass(t.Context(), dana, id, "3", "breach"); !errors.Is(err, access.ErrNotFound) {
+			if _, err := r.StartMass(t.Context(), dana, id, "3", "breach", r.termsOf(id)); !errors.Is(err, access.ErrNotFound) {
 				t.Errorf("%q: %v", id, err)
 			}
 		}
@@ -148,7 +148,7 @@ func TestMassStaysInItsTenant(t *testing.T) {
 		if _, err := other.Mass(t.Context(), stranger, p.ID); !errors.Is(err, access.ErrNotFound) {
 			t.Errorf("shown: %v", err)
 		}
-		if _, err := other.StartMass(t.Context(), stranger, p.ID, "2", "x"); !errors.Is(err, access.ErrNotFound) {
+		if _, err := other.StartMass(t.Context(), stranger, p.ID, "2", "x", other.termsOf(p.ID)); !errors.Is(err, access.ErrNotFound) {
 			t.Errorf("started: %v", err)
 		}
 		if err := other.MassReport(t.Context(), stranger, p.ID, func(MassRow) error { return nil }); !errors.Is(err, access.ErrNotFound) {
@@ -188,9 +188,9 @@ func TestMassPlanChangedMeanwhile(t *testing.T) {
 		if _, err := r.Revoke(t.Context(), dana, gs[0].ID, "first"); err != nil {
 			t.Fatal(err)
 		}
-		_, err = r.StartMass(t.Context(), dana, all.ID, "4", "breach")
+		_, err = r.StartMass(t.Context(), dana, all.ID, "4", "breach", r.termsOf(all.ID))
 		wrongField(t, err, "count", "mass.changed")
-		_, err = r.StartMass(t.Context(), dana, picked.ID, "2", "breach")
+		_, err = r.StartMass(t.Context(), dana, picked.ID, "2", "breach", r.termsOf(picked.ID))
 		wrongField(t, err, "count", "mass.changed")
 		for id, want := range map[string]int{all.ID: 3, picked.ID: 1} {
 			p := r.massNow(id)
@@ -198,9 +198,9 @@ func TestMassPlanChangedMeanwhile(t *testing.T) {
 				t.Errorf("%+v", p)
 			}
 		}
-		_, err = r.StartMass(t.Context(), dana, all.ID, "4", "breach") // the old number
+		_, err = r.StartMass(t.Context(), dana, all.ID, "4", "breach", r.termsOf(all.ID)) // the old number
 		wrongField(t, err, "count", "mass.count")
-		if p, err := r.StartMass(t.Context(), dana, picked.ID, "1", "breach"); err != nil || p.State != access.MassRunning {
+		if p, err := r.StartMass(t.Context(), dana, picked.ID, "1", "breach", r.termsOf(picked.ID)); err != nil || p.State != access.MassRunning {
 			t.Errorf("%s, %v", p.State, err)
 		}
 		r.drain()
@@ -225,7 +225,7 @@ func TestMassStartedTwiceAtOnce(t *testing.T) {
 				who = priya
 			}
 			wg.Go(func() {
-				if got, err := r.StartMass(t.Context(), who, p.ID, "3", "breach"); err != nil || got.State != access.MassRunning {
+				if got, err := r.StartMass(t.Context(), who, p.ID, "3", "breach", r.termsOf(p.ID)); err != nil || got.State != access.MassRunning {
 					t.Errorf("%s, %v", got.State, err)
 				}
 			})
@@ -237,7 +237,7 @@ func TestMassStartedTwiceAtOnce(t *testing.T) {
 		if p := r.runMass(p.ID, time.Hour); p.Counts.Gone != 3 {
 			t.Errorf("%+v", p.Counts)
 		}
-		again, err := r.StartMass(t.Context(), dana, p.ID, "", "") // pressed again, after it is over
+		again, err := r.StartMass(t.Context(), dana, p.ID, "", "", r.termsOf(p.ID)) // pressed again, after it is over
 		if err != nil || again.State != access.MassDone || r.happened(audit.MassStart) != 1 {
 			t.Errorf("%s, %v", again.State, err)
 		}

@@ -33,11 +33,7 @@ func (s *Service) endingFacts(tx *store.Tx, f far, ref noticeRef, g access.Grant
 		}
 	case notify.Frozen:
 		by, out.At, moot = g.FrozenBy, g.FrozenAt, g.State != access.Frozen
-		reason, err := s.freezeReason(tx, g)
-		if err != nil {
-			return err
-		}
-		out.Reason = reason
+		out.Reason = g.FreezeReason
 	case notify.Thawed:
 		moot = g.State != access.Replacing
 	default:

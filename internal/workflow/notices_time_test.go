@@ -173,7 +173,7 @@ func TestNoticesThatAreMoot(t *testing.T) {
 	told("frozen", true, notify.Frozen, "maya", maya)
 	told("frozen", false, notify.Thawed, "maya", maya)
 	for _, key := range []string{"dana", "priya"} {
-		_, err = r.Thaw(ctx, r.as(key, DoorAccount), g.ID)
+		_, err = r.Thaw(ctx, r.as(key, DoorAccount), g.ID, r.termsOf(g.ID))
 		r.must(err)
 	}
 	told("thawed", false, notify.Frozen, "maya", maya)

@@ -28,7 +28,7 @@ func TestActingWritesNothing(t *testing.T) {
 	n := r.namer(r.everything())
 	act := func(sess Session, id string, do access.Action) func() error {
 		return func() error {
-			_, err := r.Act(ctx, sess, id, do, access.Move{Reason: "x", Alternative: "lti"})
+			_, err := r.Act(ctx, sess, id, do, access.Move{Reason: "x", Alternative: "lti"}, r.termsOf(id))
 			return err
 		}
 	}
@@ -67,9 +67,9 @@ func TestActingWritesNothing(t *testing.T) {
 		{"report a leak as reviewer", access.ReportLeak, dana, g.ID, func() error { _, err := r.ReportLeak(ctx, dana, g.ID); return err }},
 		{"tell where it was seen", access.ReportLeak, maya, leaked.Grant.ID, func() error { _, err := r.TellSeen(ctx, maya, leaked.Grant.ID, "x"); return err }},
 		{"paste a value", access.ReportLeak, dana, string(r.tenant), func() error { _, err := r.CheckLeak(ctx, dana, value); return err }},
-		{"clear a leak", access.ClearIncident, dana, inc, func() error { _, err := r.ClearLeak(ctx, dana, inc, "x"); return err }},
+		{"clear a leak", access.ClearIncident, dana, inc, func() error { _, err := r.ClearLeak(ctx, dana, inc, "x", r.termsOf(inc)); return err }},
 		{"freeze", access.Freeze, dana, g.ID, func() error { _, err := r.Freeze(ctx, dana, g.ID, "x"); return err }},
-		{"thaw", access.Thaw, dana, g.ID, func() error { _, err := r.Thaw(ctx, dana, g.ID); return err }},
+		{"thaw", access.Thaw, dana, g.ID, func() error { _, err := r.Thaw(ctx, dana, g.ID, r.termsOf(g.ID)); return err }},
 	} {
 		r.refused(tt.name, access.WhyActing, tt.do, n.say(string(tt.who.Person)), n.say(tt.id), tt.try)
 	}
@@ -106,7 +106,7 @@ func TestVerbsRefuseByName(t *testing.T) {
 	conflict := func(err error) bool { return errors.Is(err, access.ErrConflict) }
 	why := func(w access.Why) func(error) bool { return func(err error) bool { return access.WhyOf(err) == w } }
 	act := func(sess Session, id string, do access.Action, m access.Move) func() error {
-		return func() error { _, err := r.Act(ctx, sess, id, do, m); return err }
+		return func() error { _, err := r.Act(ctx, sess, id, do, m, r.termsOf(id)); return err }
 	}
 	choose := func(sess Session, id, user string) func() error {
 		return func() error { _, err := r.ChooseSponsor(ctx, sess, id, user); return err }
@@ -151,7 +151,7 @@ func TestVerbsRefuseByName(t *testing.T) {
 		"freeze without a reason":            {func() error { _, err := r.Freeze(ctx, dana, g.ID, ""); return err }, code("reason.freeze")},
 		"freeze as owner":                    {func() error { _, err := r.Freeze(ctx, maya, g.ID, "x"); return err }, why(access.WhyNotYours)},
 		"freeze as sponsor":                  {func() error { _, err := r.Freeze(ctx, ana, g.ID, "x"); return err }, why(access.WhyNotYours)},
-		"thaw what works":                    {func() error { _, err := r.Thaw(ctx, dana, g.ID); return err }, conflict},
+		"thaw what works":                    {func() error { _, err := r.Thaw(ctx, dana, g.ID, r.termsOf(g.ID)); return err }, conflict},
 		"name a sponsor while one stands":    {func() error { _, err := r.NameSponsor(ctx, maya, g.ID, user("helen")); return err }, conflict},
 		"where a token was seen, unreported": {func() error { _, err := r.TellSeen(ctx, maya, g.ID, "x"); return err }, conflict},
 		"collect what waits":                 {func() error { _, err := r.Replace(ctx, luca, waits.ID); return err }, notFound},

@@ -395,7 +395,7 @@ func TestRenewalOfATokenEndedForCause(t *testing.T) {
 	if q := r.request(req.ID); q.State != access.AwaitingReview {
 		t.Errorf("the renewal is %s", q.State)
 	}
-	if _, err := r.Act(t.Context(), r.as("priya", DoorAccount), req.Code(), access.Approve, access.Move{}); access.WhyOf(err) != access.WhyRenewedEnded {
+	if _, err := r.Act(t.Context(), r.as("priya", DoorAccount), req.Code(), access.Approve, access.Move{}, r.termsOf(req.Code())); access.WhyOf(err) != access.WhyRenewedEnded {
 		t.Errorf("approved again: %v", err)
 	}
 	r.proven()

@@ -248,7 +248,7 @@ func (r *rig) submitted() access.Request {
 
 func (r *rig) act(sess Session, id string, do access.Action, m access.Move) Case {
 	r.t.Helper()
-	c, err := r.Act(r.t.Context(), sess, id, do, m)
+	c, err := r.Act(r.t.Context(), sess, id, do, m, r.termsOf(id))
 	if err != nil {
 		r.t.Fatalf("%s: %v", do, err)
 	}

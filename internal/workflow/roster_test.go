@@ -185,7 +185,7 @@ func TestRosterAndRESTDiffer(t *testing.T) {
 			t.Errorf("choosing one whom only the roster names: %v", err)
 		}
 		ana := r.as("ana", DoorCourse, r.roster("bio201"))
-		if _, err := r.Act(t.Context(), ana, before.Code(), access.Endorse, access.Move{}); access.WhyOf(err) != access.WhyNotTeaching {
+		if _, err := r.Act(t.Context(), ana, before.Code(), access.Endorse, access.Move{}, r.termsOf(before.Code())); access.WhyOf(err) != access.WhyNotTeaching {
 			t.Errorf("endorsed against the roster: %v", err)
 		}
 		if q := r.request(before.ID); q.State != access.AwaitingSponsor {

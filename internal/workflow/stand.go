@@ -110,8 +110,12 @@ func sponsorCode(err error) string {
 // TakeOver makes the session's person the sponsor of a token, who was asked to
 // be. It needs a fresh launch, and Canvas must confirm now that they teach its
 // owner. Who approved the request cannot stand for its token (WhySponsorDecides).
-func (s *Service) TakeOver(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
+// read is the digest of the access.TakeOverTerms that they read.
+func (s *Service) TakeOver(ctx context.Context, sess Session, grantID, read string) (TokenPage, error) {
 	return s.stand(ctx, sess, grantID, access.TakeOver, access.GrantMove{}, func(f far, c Case) (asked, error) {
+		if err := access.TakeOverTerms(c.Request, *c.Grant).Check(read); err != nil {
+			return asked{}, err
+		}
 		return asked{}, s.mayEndorse(ctx, f, sess, c.Request)
 	})
 }
@@ -200,6 +204,12 @@ func (s *Service) stood(ctx context.Context, sess Session, grantID string, do ac
 			}
 			if p.ID == before.SponsorAsked {
 				return nil // asked already
+			}
+		}
+		if do == access.TakeOver {
+			// What was read, and what Canvas was asked about.
+			if err := access.TakeOverTerms(c.Request, before).Check(access.TakeOverTerms(c.Request, *c.Grant).Digest()); err != nil {
+				return err
 			}
 		}
 		return s.movedSponsor(tx, actor, before, c.Request, do, m, nil)

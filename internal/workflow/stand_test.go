@@ -80,7 +80,7 @@ func TestSponsorGapClosed(t *testing.T) {
 			r.t.Errorf("who was asked sees %+v, %d waiting, %v", l, nav.Waiting, err)
 		}
 		for range 2 {
-			if _, err := r.TakeOver(r.t.Context(), helen, g.ID); err != nil {
+			if _, err := r.TakeOver(r.t.Context(), helen, g.ID, r.termsOf(g.ID)); err != nil {
 				r.t.Fatal(err)
 			}
 		}
@@ -231,34 +231,34 @@ func TestSponsorshipAbuse(t *testing.T) {
 		}, "", access.ErrInvalid},
 		"taking over unasked": {func(r *rig) error {
 			g, _ := r.gapped()
-			_, err := r.TakeOver(ctx, r.helen(), g.ID)
+			_, err := r.TakeOver(ctx, r.helen(), g.ID, r.termsOf(g.ID))
 			return err
 		}, "", access.ErrNotFound},
 		"the former sponsor takes over unasked": {func(r *rig) error {
 			g, _ := r.gapped()
-			_, err := r.TakeOver(ctx, r.as("ana", DoorCourse), g.ID)
+			_, err := r.TakeOver(ctx, r.as("ana", DoorCourse), g.ID, r.termsOf(g.ID))
 			return err
 		}, access.WhyNotYours, access.ErrNotAllowed},
 		"the owner takes over": {func(r *rig) error {
 			g, _ := r.asked()
-			_, err := r.TakeOver(ctx, r.as("maya", DoorCourse), g.ID)
+			_, err := r.TakeOver(ctx, r.as("maya", DoorCourse), g.ID, r.termsOf(g.ID))
 			return err
 		}, access.WhyNotYours, access.ErrNotAllowed},
 		"with an old launch": {func(r *rig) error {
 			g, helen := r.asked()
 			helen.LaunchedAt = helen.LaunchedAt.Add(-time.Hour)
-			_, err := r.TakeOver(ctx, helen, g.ID)
+			_, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID))
 			return err
 		}, access.WhyStale, access.ErrNotAllowed},
 		"who was asked no longer teaches": {func(r *rig) error {
 			g, helen := r.asked()
 			r.w.SetEnrollmentState("helen", "bio201", "completed")
-			_, err := r.TakeOver(ctx, helen, g.ID)
+			_, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID))
 			return err
 		}, access.WhyNotTeaching, access.ErrNotAllowed},
 		"somebody acting as who was asked": {func(r *rig) error {
 			g, _ := r.asked()
-			_, err := r.TakeOver(ctx, r.as("helen", DoorCourse, actingBy("9")), g.ID)
+			_, err := r.TakeOver(ctx, r.as("helen", DoorCourse, actingBy("9")), g.ID, r.termsOf(g.ID))
 			return err
 		}, access.WhyActing, access.ErrNotAllowed},
 		"another is asked instead": {func(r *rig) error {
@@ -267,13 +267,13 @@ func TestSponsorshipAbuse(t *testing.T) {
 			if _, err := r.NameSponsor(ctx, r.as("maya", DoorCourse), g.ID, id(r, "victor")); err != nil {
 				return err
 			}
-			_, err := r.TakeOver(ctx, helen, g.ID)
+			_, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID))
 			return err
 		}, "", access.ErrNotFound},
 		"from another tenant": {func(r *rig) error {
 			g, helen := r.asked()
 			helen.Tenant = access.TenantID(store.NewID("ten"))
-			_, err := r.TakeOver(ctx, helen, g.ID)
+			_, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID))
 			return err
 		}, "", access.ErrNotFound},
 		"of a token that is gone": {func(r *rig) error {
@@ -281,7 +281,7 @@ func TestSponsorshipAbuse(t *testing.T) {
 			if _, err := r.Revoke(ctx, r.as("maya", DoorCourse), g.ID, ""); err != nil {
 				return err
 			}
-			_, err := r.TakeOver(ctx, helen, g.ID)
+			_, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID))
 			return err
 		}, "", access.ErrConflict},
 	}

@@ -120,8 +120,6 @@ type Case struct {
 	Renewal *access.Request
 	// Found is the token that the request asks to keep, or that the grant adopted.
 	Found *access.Found
-	// FreezeReason is what the person who froze the grant wrote.
-	FreezeReason string
 	// Leak is the newest incident of the grant; nil when there is none.
 	Leak *access.Incident
 	// Own, Sponsor and Reviewer tell in which parts the session's person sees it.
@@ -133,6 +131,9 @@ type Case struct {
 	// (self, sponsor_decides, other_person), or "".
 	Why access.Why
 }
+
+// Terms are what a sponsor or reviewer of the request reads.
+func (c Case) Terms() access.Terms { return access.RequestTerms(c.Request, c.Found) }
 
 // openLeak is the incident of the case's grant that is not cleared, or nil.
 func (c Case) openLeak() *access.Incident {

@@ -169,7 +169,7 @@ log: system request.return req2 awaiting_review>awaiting_sponsor v5 lost=Ana Rui
 log: dana refused REQ-0002 action=approve why=sponsor_changed
 requests req2: claimed_at=none claimed_by=none endorsed_at=none endorsed_by=none sponsor=none sponsor_due=+14d sponsor_lost=Ana Ruiz state=awaiting_sponsor updated_at=now version=5
 job: tell maya sponsor_needed of req2, req2/v5`, func() {
-		if _, err := r.Act(ctx, dana, q.Code(), access.Approve, access.Move{}); access.WhyOf(err) != access.WhySponsorChanged {
+		if _, err := r.Act(ctx, dana, q.Code(), access.Approve, access.Move{}, r.termsOf(q.Code())); access.WhyOf(err) != access.WhySponsorChanged {
 			t.Errorf("approved: %v", err)
 		}
 	})

@@ -135,11 +135,11 @@ log: maya incident.seen inc1 of grt1 seen=In a chat: [removed]`, func() {
 log: dana incident.clear inc1 open>cleared v2 of grt1 note=The chat was deleted; [removed] is dead.
 incidents inc1: cleared_at=now cleared_by=dana version=2
 job: tell maya leak_cleared of req1 grt1, grt1/inc1`, func() {
-		_, err := r.ClearLeak(ctx, dana, i, "The chat was deleted; "+value+" is dead.")
+		_, err := r.ClearLeak(ctx, dana, i, "The chat was deleted; "+value+" is dead.", r.termsOf(i))
 		r.must(err)
 	})
 	r.writes("cleared twice", ``, func() {
-		_, err := r.ClearLeak(ctx, dana, i, "Again.")
+		_, err := r.ClearLeak(ctx, dana, i, "Again.", r.termsOf(i))
 		r.must(err)
 	})
 	r.clock.Advance(time.Minute)
@@ -153,7 +153,7 @@ job: tell reviewers leak_of_ended of req1 grt1, grt1/inc2`, func() {
 		_, err := r.CheckLeak(ctx, dana, value)
 		r.must(err)
 	})
-	e, err := r.ClearLeak(ctx, dana, r.incidents(r.tenant)[0].ID, "Nothing new.")
+	e, err := r.ClearLeak(ctx, dana, r.incidents(r.tenant)[0].ID, "Nothing new.", r.termsOf(r.incidents(r.tenant)[0].ID))
 	if err != nil || e.Incident.Open() {
 		t.Fatalf("%+v, %v", e.Incident, err)
 	}
@@ -202,7 +202,7 @@ job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:02:00Z {"grant":"gr
 	r.clock.Advance(time.Minute)
 	r.writes("not proven", `
 log: dana grant.freeze grt1 active>freezing v6 of req1 quote=Odd traffic: [removed]
-grants grt1: frozen_at=now frozen_by=dana state=freezing tries=1 trouble=mint.canvas_down updated_at=now version=6
+grants grt1: freeze_reason=Odd traffic: [removed] frozen_at=now frozen_by=dana state=freezing tries=1 trouble=mint.canvas_down updated_at=now version=6
 job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:03:00Z {"grant":"grt1","attempt":1} at +10s`, freeze)
 	r.writes("pressed again", ``, freeze)
 	r.clock.Advance(time.Minute)
@@ -222,15 +222,15 @@ job: tell maya frozen of req1 grt1, grt1/v7`, func() { r.must(r.run(jobFreeze, r
 	r.writes("one agrees", `
 log: dana grant.thaw grt1 frozen>frozen v8 of req1
 grants grt1: thawed_by=dana updated_at=now version=8`, func() {
-		_, err := r.Thaw(ctx, dana, g.ID)
+		_, err := r.Thaw(ctx, dana, g.ID, r.termsOf(g.ID))
 		r.must(err)
 	})
 	r.writes("another agrees", `
 log: priya grant.thaw grt1 frozen>replacing v9 of req1
-grants grt1: activate_by=+7d frozen_at=none frozen_by=none state=replacing thawed_by=none version=9
+grants grt1: activate_by=+7d freeze_reason=none frozen_at=none frozen_by=none state=replacing thawed_by=none version=9
 job: grant.clear grant.clear:grt1:1:replacing:thaw {"grant":"grt1","attempt":1} at +1m0s
 job: tell maya thawed of req1 grt1, grt1/v9`, func() {
-		_, err := r.Thaw(ctx, priya, g.ID)
+		_, err := r.Thaw(ctx, priya, g.ID, r.termsOf(g.ID))
 		r.must(err)
 	})
 	r.writes("its job afterwards", ``, func() { r.must(r.run(jobClear, "")) })
@@ -265,7 +265,7 @@ grants grt1: sponsor_asked=none version=6
 job: tell maya turned_down of req1 grt1, grt1/v6`, func() { r.must(r.TurnDown(ctx, helen, g.ID)) })
 	name()
 	takeOver := func() {
-		_, err := r.TakeOver(ctx, helen, g.ID)
+		_, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID))
 		r.must(err)
 	}
 	r.writes("taken over", `

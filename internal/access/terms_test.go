@@ -1,0 +1,185 @@
+package access
+
+import (
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// changeField gives the i-th field of v another value.
+func changeField(t *testing.T, v reflect.Value, i int) {
+	t.Helper()
+	f := v.Field(i)
+	switch x := f.Addr().Interface().(type) {
+	case *time.Time:
+		*x = x.Add(time.Hour)
+		return
+	case *[]byte:
+		*x = append(*x, 'x')
+		return
+	case *Course:
+		x.ID += "x"
+		return
+	case *Answers:
+		x.Build += "x"
+		return
+	case *MassFilter:
+		x.Vendor += "x"
+		return
+	case *time.Duration:
+		*x += time.Hour
+		return
+	}
+	switch f.Kind() {
+	case reflect.String:
+		f.SetString(f.String() + "x")
+	case reflect.Int:
+		f.SetInt(f.Int() + 1)
+	case reflect.Bool:
+		f.SetBool(!f.Bool())
+	default:
+		t.Fatalf("the test cannot change %s", v.Type().Field(i).Name)
+	}
+}
+
+// TestTermsHoldWhatIsReadAndNothingElse changes every field of what is decided
+// on, one at a time. A field that is new must be put on one of the two sides.
+func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
+	now := time.Date(2026, 11, 30, 9, 0, 0, 0, time.UTC)
+	whole := func(v any) { // every field has a value
+		x := reflect.ValueOf(v).Elem()
+		for i := range x.NumField() {
+			changeField(t, x, i)
+		}
+	}
+	var (
+		r Request
+		g Grant
+		f Found
+		i Incident
+		m Mass
+		a Answers
+	)
+	for _, v := range []any{&r, &g, &f, &i, &m} {
+		whole(v)
+	}
+	r.Answers = Answers{Purpose: "coursework", Build: "A helper.", Maker: "company", MakerName: "Acme", MakerLink: "https://acme.test", AI: "yes", AIService: "S",
+		AIData: "D", Data: []string{"own"}, Storage: "password_manager", EndDate: "2026-12-20", EndTyped: "x", SponsorKey: "7", Accepted: true}
+	i.ClearedAt = time.Time{}
+	a = r.Answers
+	for _, tt := range []struct {
+		name  string
+		of    any            // pointer to what changes
+		terms func() Terms   // as read
+		parts map[string]any // field to the part that names it, or nil: no term
+	}{
+		{"request", &r, func() Terms { return RequestTerms(r, &f) }, map[string]any{
+			"ID": nil, "Tenant": nil, "Number": nil, "Version": nil, "State": TermsStage, "Requester": TermsAnswers, "Affiliation": TermsAnswers, "Course": TermsAnswers,
+			"Answers": TermsAnswers, "Sponsor": TermsSponsor, "SponsorLost": TermsSponsor, "PolicyVersion": TermsPolicy, "RulesVersion": TermsPolicy, "Asked": TermsEnd,
+			"End": TermsEnd, "EndCause": nil, "CreatedAt": nil, "UpdatedAt": nil, "SubmittedAt": nil, "SponsorDue": nil, "EndorsedAt": TermsSponsor, "EndorsedBy": TermsSponsor,
+			"SponsorNote": TermsSponsor, "ReviewSince": nil, "ReviewDue": nil, "ClaimedBy": nil, "ClaimedAt": nil, "DecidedBy": nil, "DecidedAt": nil, "Reason": nil,
+			"Alternative": nil, "AltText": nil, "Conditions": TermsConditions, "CollectBy": nil, "ClosedAt": nil, "RefiledFrom": nil, "Renews": TermsAnswers, "Since": nil,
+			"Adopts": TermsAnswers}},
+		{"answers", &r.Answers, func() Terms { return RequestTerms(r, nil) }, map[string]any{
+			"Purpose": TermsAnswers, "Build": TermsAnswers, "Maker": TermsAnswers, "MakerName": TermsAnswers, "MakerLink": TermsAnswers, "AI": TermsAnswers,
+			"AIService": TermsAnswers, "AIData": TermsAnswers, "Data": TermsAnswers, "Storage": TermsAnswers, "EndDate": nil, "EndTyped": nil, "SponsorKey": nil, "Accepted": nil}},
+		{"kept token", &f, func() Terms { return RequestTerms(r, &f) }, map[string]any{
+			"ID": TermsToken, "CanvasUser": TermsToken, "CanvasID": TermsToken, "Purpose": TermsToken, "Expires": TermsToken, "State": TermsToken}},
+		{"thaw", &g, func() Terms { return ThawTerms(g) }, map[string]any{
+			"Owner": TermsToken, "Title": TermsToken, "CanvasUser": TermsToken, "CanvasID": TermsToken, "Attempt": TermsToken, "FrozenBy": TermsFreeze, "FrozenAt": TermsFreeze,
+			"FreezeReason": TermsFreeze, "ThawedBy": TermsAgreement, "Sponsor": TermsSponsor, "Expires": TermsEnd, "RetireAt": nil, "State": TermsStage}},
+		{"take over", &g, func() Terms { return TakeOverTerms(r, g) }, map[string]any{
+			"CanvasUser": TermsToken, "CanvasID": TermsToken, "Sponsor": TermsSponsor, "SponsorAsked": TermsSponsor, "Expires": TermsEnd, "RetireAt": nil, "State": TermsStage}},
+		{"found", &f, func() Terms { return FoundTerms(f) }, map[string]any{
+			"State": TermsStage, "CanvasUser": TermsToken, "CanvasID": TermsToken, "Owner": TermsToken, "AccountRole": TermsToken, "Purpose": TermsToken, "Marker": TermsToken,
+			"MadeAt": TermsToken, "Expires": TermsToken, "AllowedBy": TermsAgreement, "AllowedAt": TermsAgreement, "Reason": TermsAgreement, "ReviewAt": TermsAgreement}},
+		{"leak", &i, func() Terms { return LeakTerms(i, []string{"aud_1"}, Revoked) }, map[string]any{
+			"GrantID": TermsReport, "Owner": TermsReport, "ReportedBy": TermsReport, "How": TermsReport, "OpenedAt": TermsReport, "ClearedAt": TermsStage}},
+		{"mass", &m, func() Terms { return MassTerms(m) }, map[string]any{
+			"Version": TermsSelection, "Filter": TermsSelection, "Tokens": TermsSelection, "People": TermsSelection}},
+	} {
+		v := reflect.ValueOf(tt.of).Elem()
+		whole := tt.name == "request" || tt.name == "answers" // every field is listed
+		for n := range v.NumField() {
+			name := v.Type().Field(n).Name
+			part, listed := tt.parts[name]
+			if whole && !listed {
+				t.Errorf("%s: is %s a term, or not? Say it here", tt.name, name)
+				continue
+			}
+			if name == "ID" || name == "Data" {
+				continue // below
+			}
+			read := tt.terms().Digest()
+			before := reflect.New(v.Type()).Elem()
+			before.Set(v)
+			changeField(t, v, n)
+			err := tt.terms().Check(read)
+			v.Set(before)
+			var e *TermsError
+			switch errors.As(err, &e); {
+			case part == nil && err != nil:
+				t.Errorf("%s: %s changes the terms: %v", tt.name, name, err)
+			case part != nil && (e == nil || !slices.Equal(e.Changed, []TermsPart{part.(TermsPart)})):
+				t.Errorf("%s: a change of %s is told as %v, want %s", tt.name, name, err, part)
+			}
+		}
+	}
+	read := RequestTerms(r, nil).Digest()
+	r.Answers.Data = append(slices.Clone(a.Data), "grades")
+	if e := RequestTerms(r, nil).Check(read); !errors.Is(e, ErrConflict) {
+		t.Errorf("other data is the same terms: %v", e)
+	}
+	r.Answers = a
+	if e := LeakTerms(i, []string{"aud_1"}, Revoked).Check(LeakTerms(i, nil, Revoked).Digest()); e == nil {
+		t.Error("what was told of a leak is no term")
+	}
+	if e := LeakTerms(i, nil, Revoked).Check(LeakTerms(i, nil, Revoking).Digest()); e == nil {
+		t.Error("where the leaked token stands is no term")
+	}
+	retired := g
+	retired.RetireAt = now.AddDate(-3, 0, 0)
+	if e := ThawTerms(retired).Check(ThawTerms(g).Digest()); e == nil && !retired.EndsAt().Equal(g.EndsAt()) {
+		t.Error("an earlier end is no term")
+	}
+}
+
+// TestTermsOfNobody: a digest that is missing, cut, of other parts or of another
+// object vouches for nothing.
+func TestTermsOfNobody(t *testing.T) {
+	r := Request{ID: "req_A", State: AwaitingReview, Answers: Answers{Build: "A helper."}}
+	terms, other := RequestTerms(r, nil), r
+	other.ID = "req_B"
+	read := terms.Digest()
+	if err := terms.Check(read); err != nil {
+		t.Fatalf("what was read is refused: %v", err)
+	}
+	kept := RequestTerms(r, &Found{ID: "fnd_A"})
+	first, rest, _ := strings.Cut(read, "~")
+	for name, tt := range map[string]struct {
+		terms Terms
+		read  string
+		parts int
+	}{
+		"nothing":              {terms, "", 0},
+		"noise":                {terms, "x.~~..", 6},
+		"another object":       {terms, RequestTerms(other, nil).Digest(), 6},
+		"one part missing":     {terms, rest, 1},
+		"one part alone":       {terms, first, 5},
+		"a part cut short":     {terms, read[:len(read)-1], 1},
+		"a part is new":        {kept, read, 1},
+		"a part is gone":       {terms, kept.Digest(), 1},
+		"another kind of form": {ThawTerms(Grant{ID: r.ID}), read, 6},
+	} {
+		var e *TermsError
+		if err := tt.terms.Check(tt.read); !errors.As(err, &e) || !errors.Is(err, ErrConflict) || len(e.Changed) != tt.parts {
+			t.Errorf("%s: %v, want a conflict about %d parts", name, err, tt.parts)
+		}
+	}
+	if strings.Contains(read, "helper") {
+		t.Error("a digest tells what it is of")
+	}
+}
