@@ -12,13 +12,13 @@ import (
 )
 
 // What ties a login to one browser is a chain of digests, each the hash of the
-// one before, so that one stored digest checks them all and none yields another
+// one before, so that the last digest checks them all and none yields another
 // that is worth more:
 //
 //	cookie  random, in an HttpOnly cookie of our origin
 //	own     in our origin's sessionStorage, which only our pages can write
 //	shared  in the platform's storage, which every tool may be able to write
-//	hash    in State.BinderHash
+//	hash    in the sealed state, and in Held.BinderHash
 type binding struct {
 	cookie, own, shared, hash string
 }
@@ -42,8 +42,7 @@ func sharedHolds(value, hash string) bool {
 	return equal(digest("lti binder", value), hash)
 }
 
-func stateHash(state string) string  { return digest("lti state", state) }
-func nonceHash(nonce string) string  { return digest("lti nonce", nonce) }
+func nonceHash(nonce string) string  { return digest("lti used nonce", nonce) }
 func heldHash(handle string) string  { return digest("lti held", handle) }
 func storageKey(state string) string { return "lti_" + digest("lti storage key", state)[:24] }
 

@@ -87,7 +87,7 @@ func TestTheStorePageHasWhatTheScriptNeeds(t *testing.T) {
 		t.Errorf("page is %+v", p)
 	}
 	// Nothing in the shared bucket gives away anything else.
-	for _, secret := range []string{login.state(), login.nonce(), p.Own, stateHash(login.state())} {
+	for _, secret := range []string{login.state(), login.nonce(), p.Own, nonceHash(login.nonce())} {
 		if strings.Contains(p.Key, secret) || strings.Contains(p.Value, secret) {
 			t.Error("a secret enters the platform's storage")
 		}

@@ -136,7 +136,7 @@ const (
 // check applies the rules that concern the token, its registration and the
 // login it answers. Source: 1EdTech Security Framework 1.0 §5.1.3 and LTI core
 // 1.3, each taken at its strictest.
-func (c *claims) check(reg Registration, st State, now time.Time) *Refusal {
+func (c *claims) check(reg Registration, st pending, now time.Time) *Refusal {
 	for _, rule := range []func() *Refusal{
 		func() *Refusal { return c.checkParties(reg) },
 		func() *Refusal { return c.checkTimes(now) },
@@ -181,7 +181,7 @@ func (c *claims) checkTimes(now time.Time) *Refusal {
 	return nil
 }
 
-func (c *claims) checkMessage(reg Registration, st State) *Refusal {
+func (c *claims) checkMessage(reg Registration, st pending) *Refusal {
 	switch {
 	case c.Nonce == "" || !equal(nonceHash(c.Nonce), st.NonceHash):
 		return refuse(ReasonNonce, nil)

@@ -5,7 +5,7 @@
 //
 // # A launch
 //
-// The platform sends the browser to HandleLogin. That stores a State, ties it to
+// The platform sends the browser to HandleLogin. That seals a state, ties it to
 // the browser, and sends the browser to the platform's authentication endpoint,
 // from where it comes back with a signed id_token, to HandleLaunch. If everything
 // holds, Pages.Launched gets a Launch and creates the caller's session. Whatever
@@ -23,9 +23,10 @@
 //     however many tenants share an issuer or a key set.
 //   - A token has one spelling: no padding, no line breaks, no stray bits; no JSON
 //     member twice or in another letter case, no form field twice.
-//   - State and nonce are stored as digests, and spent by one guarded statement
-//     after the token has proved good, so that neither a race of sixteen nor a
-//     forged post gains or destroys anything.
+//   - A login stores nothing: what must be remembered of it travels in the state,
+//     sealed by StateKeys. The first row is written when a token has proved good:
+//     its nonce, as a digest, by one statement that succeeds once, so that neither
+//     a race of sixteen nor a forged post gains or destroys anything.
 //   - An iat may be ten minutes old: Canvas stamps it when it renders the login
 //     form, and holds it for up to five.
 //
@@ -62,7 +63,7 @@
 //     that waits for them, and its handle is known to the one page that asks. They
 //     are deleted after use.
 //   - Nothing in it is trusted. The value is compared, in constant time, with a
-//     digest in the State's row. A wrong value uses the launch up.
+//     digest in the held launch. A wrong value uses the launch up.
 //   - The value can be planted. An attacker learns their own login's key and value,
 //     and a hostile frame inside Canvas could write both into a victim's storage
 //     before it delivers the attacker's launch. Therefore the login leaves a second
@@ -86,8 +87,8 @@
 //
 // # What callers must bound and clean
 //
-// Anybody can send login requests. Tool.MaxPending bounds what they store, and
-// Tool.Admit can refuse by client address before that. The caller runs
+// Anybody can send login requests, and each costs one question to the
+// RegistrationStore. The caller keeps the StateKeys as it keeps other secrets, runs
 // StateStore.PurgeStates every few minutes, and gives KeySets, ServiceTokens,
 // NamesRoles and DynamicRegistration an http.Client whose transport reaches only
 // the addresses that it should.

@@ -1,7 +1,6 @@
 package lti_test
 
 import (
-	"context"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -9,10 +8,9 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/tokendesk/tokendesk/lti"
+	"github.com/tokendesk/tokendesk/lti/memstore"
 )
 
 // The two storage pages differ only in their data. The script is external, so a
@@ -22,7 +20,9 @@ var storagePage = template.Must(template.New("").Parse(`<!doctype html><html lan
 <script type="application/json" id="lti-data">{{.}}</script><script src="/lti/browser.js"></script></html>`))
 
 func Example() {
-	store := newStore(lti.Registration{
+	// 32 random bytes that all replicas share and that outlive a restart.
+	var secret [32]byte
+	store := memstore.New(lti.Registration{
 		ID: "college", Issuer: "https://canvas.instructure.com", ClientID: "10000000000002",
 		AuthURL:      "https://sso.canvaslms.com/api/lti/authorize_redirect",
 		TokenURL:     "https://sso.canvaslms.com/login/oauth2/token",
@@ -32,7 +32,7 @@ func Example() {
 		FrameOrigins: []string{"https://college.instructure.com"},
 	})
 	tool := &lti.Tool{
-		Registrations: store, States: store, KeySets: &lti.KeySets{},
+		Registrations: store, States: store, StateKeys: lti.NewStateKeys(secret), KeySets: &lti.KeySets{},
 		PublicURL: "https://tool.example.edu",
 		Target:    func(path string) bool { return path == "/" || strings.HasPrefix(path, "/go/") },
 		Pages: lti.Pages{
@@ -107,99 +107,4 @@ func ExampleProfile_Configuration() {
 	//   "target_link_uri": "https://tool.example.edu/",
 	//   "title": "Desk"
 	// }
-}
-
-// exampleStore keeps everything in memory. A real store's SpendState and TakeHeld
-// are one DELETE … RETURNING each.
-type exampleStore struct {
-	mu     sync.Mutex
-	reg    lti.Registration
-	states map[string]lti.State
-	held   map[string]lti.Held
-}
-
-func newStore(reg lti.Registration) *exampleStore {
-	return &exampleStore{reg: reg, states: map[string]lti.State{}, held: map[string]lti.Held{}}
-}
-
-func (s *exampleStore) FindRegistration(_ context.Context, issuer, clientID, _ string) (lti.Registration, error) {
-	if issuer != s.reg.Issuer || clientID != "" && clientID != s.reg.ClientID {
-		return lti.Registration{}, lti.ErrUnknownRegistration
-	}
-	return s.reg, nil
-}
-
-func (s *exampleStore) Registration(_ context.Context, id string) (lti.Registration, error) {
-	if id != s.reg.ID {
-		return lti.Registration{}, lti.ErrUnknownRegistration
-	}
-	return s.reg, nil
-}
-
-func (s *exampleStore) SaveState(_ context.Context, st lti.State, limit int) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.states) >= limit {
-		return lti.ErrTooManyStates
-	}
-	s.states[st.Hash] = st
-	return nil
-}
-
-func (s *exampleStore) State(_ context.Context, hash string) (lti.State, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st, ok := s.states[hash]
-	if !ok {
-		return lti.State{}, lti.ErrStateUnknown
-	}
-	return st, nil
-}
-
-func (s *exampleStore) SpendState(_ context.Context, hash string) (lti.State, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st, ok := s.states[hash]
-	if !ok {
-		return lti.State{}, lti.ErrStateSpent
-	}
-	delete(s.states, hash)
-	return st, nil
-}
-
-func (s *exampleStore) HoldLaunch(_ context.Context, h lti.Held) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.held[h.Hash] = h
-	return nil
-}
-
-func (s *exampleStore) TakeHeld(_ context.Context, hash string) (lti.Held, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h, ok := s.held[hash]
-	if !ok {
-		return lti.Held{}, lti.ErrHeldUnknown
-	}
-	delete(s.held, hash)
-	return h, nil
-}
-
-func (s *exampleStore) PurgeStates(_ context.Context, now time.Time) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n := 0
-	for hash, st := range s.states {
-		if !now.Before(st.ExpiresAt) {
-			delete(s.states, hash)
-			n++
-		}
-	}
-	for hash, h := range s.held {
-		if !now.Before(h.ExpiresAt) {
-			delete(s.held, hash)
-			n++
-		}
-	}
-	return n, nil
 }

@@ -29,7 +29,7 @@ func FuzzClaims(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	reg := Registration{ID: "r", Issuer: testIssuer, ClientID: testClient, Deployments: []Deployment{{ID: testDeployment}}}
-	st := State{NonceHash: nonceHash("n"), TargetLinkURI: vectorTarget}
+	st := pending{NonceHash: nonceHash("n"), TargetLinkURI: vectorTarget}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		c, refusal := decodeClaims(payload)
 		if refusal != nil {
@@ -138,7 +138,6 @@ func FuzzHeader(f *testing.F) {
 // the browser nowhere but to the registered endpoint.
 func FuzzLogin(f *testing.F) {
 	b := newBench(f)
-	b.tool.MaxPending = 1 << 30
 	good := b.browser(f).loginParams().Encode()
 	f.Add(good)
 	f.Add(good + "&lti_storage_target=post_message_forwarding")

@@ -15,11 +15,12 @@ type loginRequest struct {
 	storage                        string
 }
 
-// HandleLogin answers the platform's login request (GET or POST): it stores a
+// HandleLogin answers the platform's login request (GET or POST): it seals a
 // state, sets the cookie that binds the browser, and sends the browser to the
 // registration's authentication endpoint, by a redirect or, where the platform
 // offers storage, by Pages.StorePage. It never redirects to an address that the
-// request chose.
+// request chose, and stores nothing: logins need no right, and a flood of them
+// costs no more than the answers.
 func (t *Tool) HandleLogin(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	form, refusal := loginForm(w, r)
@@ -106,29 +107,16 @@ func (t *Tool) beginLogin(w http.ResponseWriter, r *http.Request, reg Registrati
 	if err != nil {
 		return refuse(ReasonInternal, fmt.Errorf("authentication URL: %w", err))
 	}
-	if t.Admit != nil && !t.Admit(r, reg) {
-		return refuse(ReasonBusy, nil)
-	}
 	if !t.usesStorage() {
 		in.storage = ""
 	}
 
-	now := t.now()
-	state, nonce, bound := random(), random(), newBinding()
-	err = t.States.SaveState(r.Context(), State{
-		Hash: stateHash(state), NonceHash: nonceHash(nonce), BinderHash: bound.hash,
-		RegistrationID: reg.ID, DeploymentID: in.deploymentID,
-		TargetLinkURI: in.target, StorageTarget: in.storage,
-		CreatedAt: now, ExpiresAt: now.Add(stateTTL),
-	}, t.maxPending())
-	switch {
-	case errors.Is(err, ErrTooManyStates):
-		return refuse(ReasonBusy, err)
-	case err != nil:
-		return refuse(ReasonInternal, err)
-	}
-
-	next := authRequest(auth, reg, t.launchURL(), in, state, nonce)
+	bound := newBinding()
+	state := t.StateKeys.seal(pending{
+		BinderHash: bound.hash, RegistrationID: reg.ID, DeploymentID: in.deploymentID,
+		TargetLinkURI: in.target, StorageTarget: in.storage, CreatedAt: t.now(),
+	}, t.launchURL())
+	next := authRequest(auth, reg, t.launchURL(), in, state, nonceOf(state))
 	dropOldCookies(w, r)
 	setCookie(w, cookieName(state), bound.cookie, int(stateTTL.Seconds()))
 	if in.storage == "" {

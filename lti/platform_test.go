@@ -33,6 +33,8 @@ const (
 	testGUID       = "qTyYEMUJHnZZyQ2xKk0n:canvas-lms"
 )
 
+var testStateKey = [32]byte{1}
+
 // platform is a minimal Canvas: a key set, and a signer of whatever it is told.
 type platform struct {
 	*httptest.Server
@@ -199,7 +201,7 @@ func newBench(tb testing.TB) *bench {
 // newTool returns a tool on the bench's store: another replica.
 func (b *bench) newTool(publicURL string) *Tool {
 	return &Tool{
-		Registrations: b.store, States: b.store, PublicURL: publicURL,
+		Registrations: b.store, States: b.store, StateKeys: NewStateKeys(testStateKey), PublicURL: publicURL,
 		KeySets: &KeySets{Client: b.Client(), MinInterval: time.Millisecond, Log: slog.New(slog.DiscardHandler)},
 		Target:  func(path string) bool { return path == "/" || path == "/admin" || strings.HasPrefix(path, "/go/") },
 		Relaunch: func(_ context.Context, hint RelaunchHint) string {

@@ -11,8 +11,8 @@ import (
 )
 
 // HandleLaunch receives the platform's form post: it verifies the id_token
-// against the registration that its login fixed, spends state and nonce, and
-// checks that this is the browser that began. Then it calls Pages.Launched, or
+// against the registration that its login fixed, spends its nonce, and checks
+// that this is the browser that began. Then it calls Pages.Launched, or
 // Pages.ProofPage if only the platform's storage can tell. Whatever is wrong
 // ends in Pages.Refused; the error responses that a platform posts here too.
 func (t *Tool) HandleLaunch(w http.ResponseWriter, r *http.Request) {
@@ -56,35 +56,27 @@ func (t *Tool) receive(w http.ResponseWriter, r *http.Request, received time.Tim
 	}
 	launch := c.launch(reg, targetPath, received)
 
-	// Nothing before this line changes anything, so that a forged post cannot
-	// spend the login of an honest one.
-	spent, err := t.States.SpendState(r.Context(), st.Hash)
+	// Nothing before this line writes anything, so that a forged post cannot spend
+	// the login of an honest one. Nothing after it happens twice: a write that
+	// failed, or of which nobody knows, refuses the launch.
+	err := t.States.SpendNonce(r.Context(), Nonce{
+		RegistrationID: reg.ID, Hash: st.NonceHash, ExpiresAt: st.expires().Add(nonceKeep),
+	})
 	switch {
-	case errors.Is(err, ErrStateSpent), errors.Is(err, ErrStateUnknown):
+	case errors.Is(err, ErrNonceSpent):
 		return refuse(ReasonStateSpent, nil)
 	case err != nil:
 		return refuse(ReasonInternal, err)
-	case spent.Hash != st.Hash || spent.NonceHash != st.NonceHash || spent.BinderHash != st.BinderHash:
-		return refuse(ReasonInternal, errors.New("the store spent another state"))
 	}
 	hint.Launch = &launch
 	return t.bind(w, r, st, state, reg, launch)
 }
 
-// peek finds the login that a state belongs to, and its registration.
-func (t *Tool) peek(r *http.Request, state string, now time.Time, hint *RelaunchHint) (State, *Refusal) {
-	// What random makes is 43 characters; anything else need not be looked up.
-	if len(state) != 43 || !strictBase64(state) {
-		return State{}, refuse(ReasonStateUnknown, nil)
-	}
-	st, err := t.States.State(r.Context(), stateHash(state))
-	switch {
-	case errors.Is(err, ErrStateUnknown):
+// peek opens a state and finds the registration of its login.
+func (t *Tool) peek(r *http.Request, state string, now time.Time, hint *RelaunchHint) (pending, *Refusal) {
+	st, err := t.StateKeys.open(state, t.launchURL())
+	if err != nil {
 		return st, refuse(ReasonStateUnknown, nil)
-	case errors.Is(err, ErrStateSpent):
-		return st, refuse(ReasonStateSpent, nil)
-	case err != nil:
-		return st, refuse(ReasonInternal, err)
 	}
 	hint.TargetLinkURI = st.TargetLinkURI
 	reg, err := t.Registrations.Registration(r.Context(), st.RegistrationID)
@@ -95,7 +87,7 @@ func (t *Tool) peek(r *http.Request, state string, now time.Time, hint *Relaunch
 		return st, refuse(ReasonInternal, err)
 	}
 	hint.Registration, hint.Deployment = reg, st.DeploymentID
-	if !now.Before(st.ExpiresAt) {
+	if !now.Before(st.expires()) {
 		return st, refuse(ReasonStateExpired, nil)
 	}
 	return st, nil
@@ -103,7 +95,7 @@ func (t *Tool) peek(r *http.Request, state string, now time.Time, hint *Relaunch
 
 // bind lets the launch through if the login's cookie came back, or else asks the
 // platform's storage.
-func (t *Tool) bind(w http.ResponseWriter, r *http.Request, st State, state string, reg Registration, launch Launch) *Refusal {
+func (t *Tool) bind(w http.ResponseWriter, r *http.Request, st pending, state string, reg Registration, launch Launch) *Refusal {
 	name := cookieName(state)
 	if cookies := r.CookiesNamed(name); len(cookies) > 0 {
 		setCookie(w, name, "", -1)
@@ -148,22 +140,18 @@ var platformErrors = map[string]Reason{
 }
 
 // platformError turns an error response into a refusal. Its texts count only
-// with a state of ours, else anybody could write into the log; then the login
-// is over, and its state spent.
+// with a state of ours, else anybody could write into the log. Nobody signed it,
+// so it ends nothing: the login's launch may still come.
 func (t *Tool) platformError(r *http.Request, form url.Values, state string, hint *RelaunchHint) *Refusal {
 	code, ok := platformErrors[form.Get("error")]
 	if !ok {
 		code = ReasonPlatformOther
 	}
-	st, refusal := t.peek(r, state, t.now(), hint)
-	if refusal != nil {
+	if _, refusal := t.peek(r, state, t.now(), hint); refusal != nil {
 		if refusal.Code == ReasonInternal {
 			return refusal
 		}
 		return refuse(code, nil)
-	}
-	if _, err := t.States.SpendState(r.Context(), st.Hash); err != nil && !errors.Is(err, ErrStateSpent) {
-		return refuse(ReasonInternal, err)
 	}
 	return refuse(code, fmt.Errorf("platform says %q: %q",
 		printable(form.Get("error"), 60), printable(form.Get("error_description"), 200)))

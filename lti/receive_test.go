@@ -1,7 +1,7 @@
 package lti
 
 import (
-	"context"
+	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -115,13 +115,13 @@ func TestALaunchWorksOnce(t *testing.T) {
 	login := br.login()
 	token := signClaims(t, claimSet(login.nonce(), login.target, b.now()))
 	br.launchToken(login, token).launched(t)
-	br.launchToken(login, token).refused(t, ReasonStateUnknown) // this store forgets what is spent
+	br.launchToken(login, token).refused(t, ReasonStateSpent)
 
 	// The same token with a fresh state: its nonce is not that login's.
 	again := br.login()
 	br.launchToken(again, token).refused(t, ReasonNonce)
 	// A fresh token for the spent state.
-	br.launch(login, nil).refused(t, ReasonStateUnknown)
+	br.launch(login, nil).refused(t, ReasonStateSpent)
 	if b.asked.Load() != 1 {
 		t.Errorf("launched %d times", b.asked.Load())
 	}
@@ -176,28 +176,48 @@ func TestSixteenAtOnce(t *testing.T) {
 	}
 }
 
-// TestTheLoserOfTheRaceIsTold: two good posts at once, and the other one won.
-func TestTheLoserOfTheRaceIsTold(t *testing.T) {
+// TestANonceOutlivesItsState: what was used is remembered for as long as any
+// replica may take its state, and no longer than that.
+func TestANonceOutlivesItsState(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	br := b.browser(t)
+	purge := func(want int) {
+		t.Helper()
+		if n, err := b.store.PurgeStates(t.Context(), b.now()); n != want || err != nil {
+			t.Fatalf("purged %d, %v; want %d", n, err, want)
+		}
+	}
 	login := br.login()
-	var stored State
-	b.store.editState(t, func(s *State) { stored = *s })
-	b.tool.States = &spentBetween{memory: b.store, peeked: stored}
-	r := br.launch(login, nil)
-	r.refused(t, ReasonStateSpent)
+	b.wind(stateTTL - 1)
+	br.launch(login, nil).launched(t)
+	purge(0)
+	br.launch(login, nil).refused(t, ReasonStateSpent)
+	b.wind(1)
+	br.launch(login, nil).refused(t, ReasonStateExpired)
+	b.wind(nonceKeep - 1)
+	purge(0)
+	b.wind(1)
+	purge(1)
+	br.launch(login, nil).refused(t, ReasonStateExpired)
 }
 
-// spentBetween answers every peek, but has no state to spend.
-type spentBetween struct {
-	*memory
-	peeked State
-}
-
-func (s *spentBetween) State(ctx context.Context, hash string) (State, error) { return s.peeked, nil }
-func (s *spentBetween) SpendState(ctx context.Context, hash string) (State, error) {
-	return State{}, ErrStateSpent
+// TestForgedPostsSpendNothing: who knows a login's state, but has nothing that
+// the platform signed for it, takes nothing away from it.
+func TestForgedPostsSpendNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	br, stranger := b.browser(t), b.noCookies(t)
+	login := br.login()
+	c := claimSet(login.nonce(), login.target, b.now())
+	payload, _ := json.Marshal(c)
+	stranger.launchToken(login, sign(t, keyB(), goodHeader(), payload)).refused(t, ReasonSignature)
+	stranger.launchToken(login, signClaims(t, claimSet(random(), login.target, b.now()))).refused(t, ReasonNonce)
+	stranger.post("/lti/launch", url.Values{"error": {"login_required"}, "state": {login.state()}}).refused(t, ReasonPlatformLogin)
+	if n := b.store.written(); n != 0 {
+		t.Errorf("%d writes", n)
+	}
+	br.launch(login, nil).launched(t)
 }
 
 func TestARegistrationSwitchedOffMeanwhile(t *testing.T) {
@@ -275,8 +295,10 @@ func TestPlatformErrors(t *testing.T) {
 			if tt.want == ReasonPlatformConsumed && r.refusal.RelaunchURL == "" {
 				t.Error("no way on is offered")
 			}
-			// The login is over.
-			br.launch(login, nil).refused(t, ReasonStateUnknown)
+			// Nobody signed that, so it ends nothing.
+			if n := b.store.written(); n != 0 {
+				t.Errorf("%d writes", n)
+			}
 		})
 	}
 	t.Run("without a state of ours", func(t *testing.T) {

@@ -15,7 +15,6 @@ const (
 	ReasonMissingField   Reason = "missing_field"   // a required parameter is missing
 	ReasonBadField       Reason = "bad_field"       // a parameter is too long, contradicts another or has forbidden characters
 	ReasonCrossOrigin    Reason = "cross_origin"    // the storage proof does not come from our own page
-	ReasonBusy           Reason = "busy"            // too many logins wait, or Tool.Admit said no
 	ReasonInternal       Reason = "internal"        // a store failed; nothing is known about the launch
 )
 
@@ -28,7 +27,7 @@ const (
 	ReasonKeySet        Reason = "key_set_unavailable"  // the platform's keys cannot be had
 	ReasonKeyUnknown    Reason = "key_unknown"          // kid names none of the platform's usable keys
 	ReasonKeyAmbiguous  Reason = "key_ambiguous"        // kid names several different keys
-	ReasonStateUnknown  Reason = "state_unknown"
+	ReasonStateUnknown  Reason = "state_unknown"        // no state of ours: altered, cut, or sealed elsewhere
 	ReasonStateExpired  Reason = "state_expired"
 	ReasonStateSpent    Reason = "state_spent" // the launch was already used: a replay, a reload, a double click
 	ReasonHeldUnknown   Reason = "held_unknown"
@@ -84,7 +83,6 @@ var reasons = []struct {
 	{ReasonMissingField, http.StatusBadRequest, false},
 	{ReasonBadField, http.StatusBadRequest, false},
 	{ReasonCrossOrigin, http.StatusForbidden, true},
-	{ReasonBusy, http.StatusServiceUnavailable, false},
 	{ReasonInternal, http.StatusInternalServerError, false},
 
 	{ReasonRegistration, http.StatusForbidden, false},

@@ -121,6 +121,25 @@ type RegistrationStore interface {
 	Registration(ctx context.Context, id string) (Registration, error)
 }
 
+// OnlyRegistration picks the one that FindRegistration must return among all that
+// match issuer and client id: the only one, or else the only one that has
+// deploymentID. It returns ErrUnknownRegistration where there is none, or none
+// that is the only one.
+func OnlyRegistration(matching []Registration, deploymentID string) (Registration, error) {
+	var found Registration
+	n := 0
+	for _, r := range matching {
+		if _, has := r.Deployment(deploymentID); len(matching) == 1 || has {
+			found = r
+			n++
+		}
+	}
+	if n != 1 {
+		return Registration{}, ErrUnknownRegistration
+	}
+	return found, nil
+}
+
 // ErrUnknownRegistration is returned by a RegistrationStore that has no usable
 // registration for the question.
 var ErrUnknownRegistration = errors.New("lti: unknown registration")

@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"maps"
 	"sync"
-	"testing"
 	"time"
 )
 
@@ -15,14 +14,14 @@ import (
 type memory struct {
 	mu            sync.Mutex
 	registrations map[string]Registration
-	states        map[string]State
+	nonces        map[string]time.Time
 	held          map[string]Held
-	spends        int
+	writes        int   // that were asked for, whatever became of them
 	fail          error // what every method answers, if set
 }
 
 func newMemory(regs ...Registration) *memory {
-	m := &memory{registrations: map[string]Registration{}, states: map[string]State{}, held: map[string]Held{}}
+	m := &memory{registrations: map[string]Registration{}, nonces: map[string]time.Time{}, held: map[string]Held{}}
 	for _, r := range regs {
 		m.registrations[r.ID] = r
 	}
@@ -64,50 +63,25 @@ func (m *memory) Registration(_ context.Context, id string) (Registration, error
 	return r, nil
 }
 
-func (m *memory) SaveState(_ context.Context, s State, limit int) error {
+func (m *memory) SpendNonce(_ context.Context, n Nonce) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.fail != nil {
+	m.writes++
+	key := n.RegistrationID + " " + n.Hash
+	switch _, used := m.nonces[key]; {
+	case m.fail != nil:
 		return m.fail
+	case used:
+		return ErrNonceSpent
 	}
-	if len(m.states) >= limit {
-		return ErrTooManyStates
-	}
-	m.states[s.Hash] = s
+	m.nonces[key] = n.ExpiresAt
 	return nil
-}
-
-func (m *memory) State(_ context.Context, hash string) (State, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s, ok := m.states[hash]
-	switch {
-	case m.fail != nil:
-		return State{}, m.fail
-	case !ok:
-		return State{}, ErrStateUnknown
-	}
-	return s, nil
-}
-
-func (m *memory) SpendState(_ context.Context, hash string) (State, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s, ok := m.states[hash]
-	switch {
-	case m.fail != nil:
-		return State{}, m.fail
-	case !ok:
-		return State{}, ErrStateSpent
-	}
-	delete(m.states, hash)
-	m.spends++
-	return s, nil
 }
 
 func (m *memory) HoldLaunch(_ context.Context, h Held) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.writes++
 	m.held[h.Hash] = h
 	return m.fail
 }
@@ -129,10 +103,17 @@ func (m *memory) TakeHeld(_ context.Context, hash string) (Held, error) {
 func (m *memory) PurgeStates(_ context.Context, now time.Time) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	before := len(m.states) + len(m.held)
-	maps.DeleteFunc(m.states, func(_ string, s State) bool { return !now.Before(s.ExpiresAt) })
+	before := len(m.nonces) + len(m.held)
+	maps.DeleteFunc(m.nonces, func(_ string, expires time.Time) bool { return !now.Before(expires) })
 	maps.DeleteFunc(m.held, func(_ string, h Held) bool { return !now.Before(h.ExpiresAt) })
-	return before - len(m.states) - len(m.held), m.fail
+	return before - len(m.nonces) - len(m.held), m.fail
+}
+
+// written is how many writes were asked for.
+func (m *memory) written() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.writes
 }
 
 // put changes a registration while the tool runs.
@@ -140,20 +121,6 @@ func (m *memory) put(r Registration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.registrations[r.ID] = r
-}
-
-// onlyState returns the one state that waits, and editState changes it.
-func (m *memory) editState(t *testing.T, edit func(*State)) {
-	t.Helper()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if len(m.states) != 1 {
-		t.Fatalf("%d states wait, want 1", len(m.states))
-	}
-	for hash, s := range m.states {
-		edit(&s)
-		m.states[hash] = s
-	}
 }
 
 // Generating RSA keys is slow, so all tests share these.

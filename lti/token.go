@@ -34,7 +34,7 @@ const (
 // answers, and returns its claims. What it refuses names the kid, where the
 // token has one. The order is that of the cost and of the damage: size, form,
 // header, key, signature, and only then the contents.
-func (t *Tool) verifyToken(ctx context.Context, reg Registration, st State, token string, now time.Time) (*claims, *Refusal) {
+func (t *Tool) verifyToken(ctx context.Context, reg Registration, st pending, token string, now time.Time) (*claims, *Refusal) {
 	if len(token) > maxToken {
 		return nil, refuse(ReasonTooLarge, nil)
 	}
@@ -97,7 +97,7 @@ func checkHeader(h header, signature string) *Refusal {
 	return nil
 }
 
-func (t *Tool) verifySigned(ctx context.Context, reg Registration, st State, token, kid string, now time.Time) (*claims, *Refusal) {
+func (t *Tool) verifySigned(ctx context.Context, reg Registration, st pending, token, kid string, now time.Time) (*claims, *Refusal) {
 	key, err := t.KeySets.Key(ctx, reg.KeySetURL, kid)
 	switch {
 	case errors.Is(err, ErrKeyUnknown):

@@ -19,6 +19,7 @@ import (
 type Tool struct {
 	Registrations RegistrationStore
 	States        StateStore
+	StateKeys     *StateKeys
 	KeySets       *KeySets
 	Pages         Pages
 
@@ -44,13 +45,6 @@ type Tool struct {
 	// text: all of a hint but a Launch is known before any signature was checked.
 	// If it is nil, no refusal offers one.
 	Relaunch func(ctx context.Context, hint RelaunchHint) string
-
-	// Admit may refuse a login before anything is stored, for instance by client
-	// address and rate. If it is nil, every login is admitted.
-	Admit func(r *http.Request, reg Registration) bool
-	// MaxPending bounds the logins of one registration that wait for their
-	// launch; 20,000 if zero. Beyond it logins are refused as busy.
-	MaxPending int
 
 	Now func() time.Time // time.Now if nil
 	Log *slog.Logger     // refusals, without token or claims; slog.Default() if nil
@@ -90,8 +84,8 @@ type Pages struct {
 // Validate reports what makes t unusable.
 func (t *Tool) Validate() error {
 	switch {
-	case t.Registrations == nil, t.States == nil, t.KeySets == nil:
-		return errors.New("lti: a Tool needs Registrations, States and KeySets")
+	case t.Registrations == nil, t.States == nil, t.StateKeys == nil, t.KeySets == nil:
+		return errors.New("lti: a Tool needs Registrations, States, StateKeys and KeySets")
 	case t.Pages.Launched == nil, t.Pages.Refused == nil:
 		return errors.New("lti: a Tool needs Pages.Launched and Pages.Refused")
 	case (t.Pages.StorePage == nil) != (t.Pages.ProofPage == nil):
@@ -137,13 +131,6 @@ func (t *Tool) log() *slog.Logger {
 		return t.Log
 	}
 	return slog.Default()
-}
-
-func (t *Tool) maxPending() int {
-	if t.MaxPending > 0 {
-		return t.MaxPending
-	}
-	return 20_000
 }
 
 // usesStorage reports whether the caller can render the two storage pages.

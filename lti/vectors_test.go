@@ -26,7 +26,7 @@ import (
 type verifier struct {
 	tool *Tool
 	reg  Registration
-	st   State
+	st   pending
 	now  time.Time
 }
 
@@ -35,7 +35,7 @@ const vectorTarget = "https://tool.example.edu/"
 func newVerifier(tb testing.TB) *verifier {
 	tb.Helper()
 	b := newBench(tb)
-	return &verifier{tool: b.tool, reg: b.reg, now: b.now(), st: State{
+	return &verifier{tool: b.tool, reg: b.reg, now: b.now(), st: pending{
 		NonceHash: nonceHash("n"), TargetLinkURI: vectorTarget, RegistrationID: b.reg.ID,
 	}}
 }

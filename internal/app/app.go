@@ -146,12 +146,20 @@ func (a *App) wire(ctx context.Context, o Options) error {
 	a.web, err = web.New(web.Options{
 		Work: a.Work, Sessions: &session.Store{Backend: a.Store, Now: a.now}, Catalogue: words,
 		LTI: &lti.Tool{
-			Registrations: a.Store, States: a.Store, Now: a.now, Log: a.Log, KeySets: keySets,
+			Registrations: a.Store, States: a.Store, StateKeys: a.StateKeys(), Now: a.now, Log: a.Log, KeySets: keySets,
 		},
 		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, Ready: a.Ready, Now: a.now, Log: a.Log,
 		Register: a.register, Setup: a.setup,
 	})
 	return err
+}
+
+// StateKeys seal what a login has to remember: keys of the master keys' making, so
+// that all replicas have them, and that a login survives a restart and a change of
+// the master key.
+func (a *App) StateKeys() *lti.StateKeys {
+	keys := a.Box.Keys("lti state")
+	return lti.NewStateKeys(keys[0], keys[1:]...)
 }
 
 // Handler is the web server's, for tests that bring their own listener.

@@ -321,8 +321,8 @@ func TestWaitingEnds(t *testing.T) {
 		if _, err := s.apps[0].Store.PurgeStates(s.t.Context(), s.clock.Now()); err != nil {
 			s.t.Fatal(err)
 		}
-		if states, held := s.count("lti_states"), s.count("lti_held"); states != 0 || held != 0 {
-			s.t.Errorf("%d states and %d held launches wait", states, held)
+		if nonces, held := s.count("lti_nonces"), s.count("lti_held"); nonces != 0 || held != 0 {
+			s.t.Errorf("%d nonces and %d held launches are kept", nonces, held)
 		}
 	})
 }

@@ -17,16 +17,14 @@ import (
 	"github.com/tokendesk/tokendesk/lti"
 )
 
-// memory keeps one login, one registration and no session. It stands where a
+// memory keeps one registration, no nonce and no session. It stands where a
 // database would, to measure what a launch costs without one.
 type memory struct {
 	lti.StateStore
-	state lti.State
-	reg   lti.Registration
+	reg lti.Registration
 }
 
-func (m *memory) State(context.Context, string) (lti.State, error)      { return m.state, nil }
-func (m *memory) SpendState(context.Context, string) (lti.State, error) { return m.state, nil }
+func (m *memory) SpendNonce(context.Context, lti.Nonce) error { return nil }
 func (m *memory) FindRegistration(context.Context, string, string, string) (lti.Registration, error) {
 	return m.reg, nil
 }
@@ -50,20 +48,13 @@ func (m *memory) EndSession(context.Context, []byte) error                      
 func BenchmarkOwnWork(b *testing.B) {
 	s := newShots(b, "sqlite:"+b.TempDir()+"/own.db")
 	log := slog.New(slog.DiscardHandler)
-	nonce, state, cookie := random(), random(), random()
-	m := &memory{
-		state: lti.State{
-			Hash: digest("lti state", state), NonceHash: digest("lti nonce", nonce),
-			BinderHash:     digest("lti binder", digest("lti shared", digest("lti own", cookie))),
-			RegistrationID: s.platform.ID, DeploymentID: s.tool.ID, TargetLinkURI: s.url + "/lti/launch", ExpiresAt: time.Now().Add(10 * time.Minute),
-		},
-		reg: s.platform.Registration,
-	}
+	state, nonce, cookie := s.login()
+	m := &memory{reg: s.platform.Registration}
 	sessions := &session.Store{Backend: m, Now: time.Now}
 	launched := 0
 	var last lti.Launch
 	tool := &lti.Tool{
-		Registrations: m, States: m, KeySets: &lti.KeySets{Client: loopback, Log: log}, PublicURL: s.url, Log: log,
+		Registrations: m, States: m, StateKeys: s.apps[0].StateKeys(), KeySets: &lti.KeySets{Client: loopback, Log: log}, PublicURL: s.url, Log: log,
 		Pages: lti.Pages{
 			Refused: func(_ http.ResponseWriter, _ *http.Request, r *lti.Refusal) { b.Fatal(r) },
 			Launched: func(w http.ResponseWriter, r *http.Request, l lti.Launch) {
@@ -92,7 +83,7 @@ func BenchmarkOwnWork(b *testing.B) {
 			b.Fatal(err)
 		}
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		req.Header.Set("Cookie", cookieName(state)+"="+cookie)
+		req.Header.Set("Cookie", cookie)
 		tool.HandleLaunch(httptest.NewRecorder(), req)
 	}
 	verify := floor(b, s, s.token(nonce))

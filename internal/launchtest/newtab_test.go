@@ -45,7 +45,7 @@ func TestEveryRefusalOffersANewTab(t *testing.T) {
 			l := b.begin(s.course("bio201")).logIn().authorize()
 			l.deliver()
 			return b.mark("maya"), l.deliver()
-		}, lti.ReasonStateUnknown},
+		}, lti.ReasonStateSpent},
 		"a forged token with addresses": {func(s *school, b *browser) (*mark, *page) {
 			l := b.begin(s.course("bio201")).logIn()
 			remove := s.cv.OnLaunch(evil)

@@ -3,10 +3,14 @@ package launchtest
 import (
 	"context"
 	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -36,14 +40,15 @@ type reference struct {
 	keys sync.Map // kid → *rsa.PublicKey
 	// page also reads what the first page shows.
 	page bool
+	// What opens a sealed login.
+	stateKey [32]byte
+	audience string
 }
 
 // The product's statements, word by word.
 const (
 	readOnly      = "begin isolation level repeatable read read only"
-	stateColumns  = `hash, nonce_hash, binder_hash, registration_id, deployment_id, target_link_uri, storage_target, created_at, expires_at`
-	selectState   = `SELECT ` + stateColumns + ` FROM lti_states WHERE hash = $1`
-	deleteState   = `DELETE FROM lti_states WHERE hash = $1 RETURNING ` + stateColumns
+	insertNonce   = `INSERT INTO lti_nonces (registration_id, hash, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING hash`
 	selectPlace   = `SELECT p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts, p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at, t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.version, t.created_at, d.deployment_id, d.root FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN platform_deployments d ON d.platform = p.id WHERE p.id = $1 ORDER BY d.position`
 	selectPerson  = `SELECT p.id, p.tenant, p.canvas_user, p.name, p.short_name, p.locale, p.time_zone, p.email, p.merged_into, p.seen_at, p.created_at FROM person_subs s JOIN people p ON p.tenant = s.tenant AND p.id = s.person WHERE s.tenant = $1 AND s.sub = $2`
 	endSessions   = `DELETE FROM sessions WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
@@ -55,15 +60,6 @@ const (
 )
 
 // The rows, with every column that the statements return.
-
-type stateRow struct {
-	hash, nonce, binder, registration, deployment, target, storage string
-	created, expires                                               time.Time
-}
-
-func (r *stateRow) scan(row pgx.Row) error {
-	return row.Scan(&r.hash, &r.nonce, &r.binder, &r.registration, &r.deployment, &r.target, &r.storage, &r.created, &r.expires)
-}
 
 // placeRow is a platform with its tenant and deployments.
 type placeRow struct {
@@ -152,8 +148,8 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	state := r.PostForm.Get("state")
-	var st stateRow
-	if err := st.scan(h.pool.QueryRow(ctx, selectState, digest("lti state", state))); err != nil {
+	st, err := h.open(state)
+	if err != nil {
 		return err
 	}
 	var p placeRow
@@ -164,8 +160,7 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var spent stateRow
-	if err := spent.scan(h.pool.QueryRow(ctx, deleteState, st.hash)); err != nil {
+	if err := h.pool.QueryRow(ctx, insertNonce, st.registration, digest("lti used nonce", c.Nonce), st.created.Add(20*time.Minute)).Scan(new(string)); err != nil {
 		return err
 	}
 	if !boundBy(r, state, st.binder) {
@@ -193,8 +188,44 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
+// login is what the product seals into a state.
+type login struct {
+	created                                                  time.Time
+	binder, registration, deployment, target, storage, nonce string
+}
+
+func (h *reference) open(state string) (l login, err error) {
+	raw, err := base64.RawURLEncoding.DecodeString(state)
+	if err != nil || len(raw) < 16 {
+		return l, errBad
+	}
+	key, err := hkdf.Expand(sha256.New, h.stateKey[:], "lti state 1"+string(raw[:16]), 32)
+	if err != nil {
+		return l, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return l, err
+	}
+	gcm, err := cipher.NewGCM(block)
+	if err != nil {
+		return l, err
+	}
+	b, err := gcm.Open(nil, make([]byte, 12), raw[16:], []byte(h.audience))
+	if err != nil || len(b) < 8 {
+		return l, errBad
+	}
+	l.created, l.nonce = time.Unix(0, int64(binary.BigEndian.Uint64(b))), digest("lti nonce", state)
+	b = b[8:]
+	for _, text := range []*string{&l.binder, &l.registration, &l.deployment, &l.target, &l.storage} {
+		n, used := binary.Uvarint(b)
+		*text, b = string(b[used:used+int(n)]), b[used+int(n):]
+	}
+	return l, nil
+}
+
 // verify applies every rule that the product applies.
-func (h *reference) verify(ctx context.Context, token string, p placeRow, st stateRow, now time.Time) (*tokenClaims, error) {
+func (h *reference) verify(ctx context.Context, token string, p placeRow, st login, now time.Time) (*tokenClaims, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return nil, errBad
@@ -229,9 +260,9 @@ func (h *reference) verify(ctx context.Context, token string, p placeRow, st sta
 	}
 	allowed := slices.ContainsFunc(p.deployments, func(d deploymentRow) bool { return d.name == c.Deployment })
 	if c.Issuer != p.issuer || c.Audience != p.client || c.Party != p.client || now.Unix() > c.Expires || now.Unix()-c.IssuedAt > 660 ||
-		digest("lti nonce", c.Nonce) != st.nonce || c.Version != "1.3.0" || c.Message != "LtiResourceLinkRequest" || !allowed ||
+		c.Nonce != st.nonce || c.Version != "1.3.0" || c.Message != "LtiResourceLinkRequest" || !allowed ||
 		c.Deployment != st.deployment || c.Platform.GUID != p.guid || c.Roles == nil || c.Subject == "" || c.Link.ID == "" || c.Target != st.target ||
-		!now.Before(st.expires) {
+		!now.Before(st.created.Add(10*time.Minute)) {
 		return nil, errBad
 	}
 	return &c, nil

@@ -44,6 +44,8 @@ type desk struct {
 	apps    []*app.App
 	clients []*http.Client // one for each replica
 	logs    *logs
+
+	handlers []http.Handler // one for each replica
 }
 
 // school is a Canvas in which the tool is installed, and the desk that serves it.
@@ -84,9 +86,9 @@ func newDeskAt(t testing.TB, dsn string, replicas int, clock *canvastest.Clock) 
 	t.Helper()
 	d := &desk{t: t, dsn: dsn, logs: &logs{}, clock: clock}
 	var at []string
-	handlers := make([]http.Handler, replicas)
+	d.handlers = make([]http.Handler, replicas)
 	for i := range replicas {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handlers[i].ServeHTTP(w, r) }))
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.handlers[i].ServeHTTP(w, r) }))
 		t.Cleanup(server.Close)
 		at = append(at, server.Listener.Addr().String())
 	}
@@ -97,23 +99,29 @@ func newDeskAt(t testing.TB, dsn string, replicas int, clock *canvastest.Clock) 
 	d.url = "http://localhost:" + port
 	cfg := configuration(t, dsn, d.url)
 	d.keyFile = cfg.MasterKeyFile
+	d.apps = make([]*app.App, replicas)
 	for i := range replicas {
-		a, err := app.New(t.Context(), cfg, app.Options{Now: d.clock.Now, Sleep: d.clock.Sleep, Migrate: i == 0,
-			Log: slog.New(slog.NewJSONHandler(d.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := a.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		handlers[i] = a.Handler()
-		d.apps = append(d.apps, a)
+		d.serve(i, cfg)
 		d.clients = append(d.clients, replicaClient(t, at[i]))
 	}
 	d.db = openDatabase(t, dsn)
 	return d
+}
+
+// serve starts a replica, in place of one that may have served until now.
+func (d *desk) serve(replica int, cfg config.Config) {
+	d.t.Helper()
+	a, err := app.New(d.t.Context(), cfg, app.Options{Now: d.clock.Now, Sleep: d.clock.Sleep, Migrate: replica == 0,
+		Log: slog.New(slog.NewJSONHandler(d.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			d.t.Error(err)
+		}
+	})
+	d.apps[replica], d.handlers[replica] = a, a.Handler()
 }
 
 func configuration(tb testing.TB, dsn, publicURL string) config.Config {
@@ -164,6 +172,35 @@ func (d *desk) count(table string) int {
 		d.t.Fatal(err)
 	}
 	return n
+}
+
+// rows returns how many rows the whole database has.
+func (d *desk) rows() (all int) {
+	d.t.Helper()
+	q := "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
+	if strings.HasPrefix(d.dsn, "sqlite:") {
+		q = "SELECT name FROM sqlite_master WHERE type = 'table'"
+	}
+	rows, err := d.db.QueryContext(d.t.Context(), q)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = rows.Close() }()
+	var tables []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			d.t.Fatal(err)
+		}
+		tables = append(tables, name)
+	}
+	if err := rows.Err(); err != nil || len(tables) < 10 {
+		d.t.Fatalf("%d tables, %v", len(tables), err)
+	}
+	for _, name := range tables {
+		all += d.count(name)
+	}
+	return all
 }
 
 // sessionsOf returns how many sessions have the handle.

@@ -104,7 +104,12 @@ func handlerOf(ctx context.Context, kind string) (h http.Handler, end func(), er
 			return nil, nil, err
 		}
 		mux := http.NewServeMux()
-		mux.Handle("POST /lti/launch", &reference{pool: pool, page: kind == wholeReference})
+		master, err := config.Config{MasterKeyFile: os.Getenv(envKey)}.MasterKey()
+		if err != nil {
+			return nil, nil, err
+		}
+		mux.Handle("POST /lti/launch", &reference{pool: pool, page: kind == wholeReference,
+			stateKey: secret.NewBox(master).Keys("lti state")[0], audience: os.Getenv(envURL) + "/lti/launch"})
 		return mux, pool.Close, nil
 	}
 	cfg := config.Default()
@@ -132,7 +137,7 @@ func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, sess w
 	sessions := &session.Store{Backend: a.Store, Now: time.Now}
 	fail := func(w http.ResponseWriter, err error) { http.Error(w, err.Error(), http.StatusUnauthorized) }
 	tool := &lti.Tool{
-		Registrations: a.Store, States: a.Store, KeySets: &lti.KeySets{Client: loopback, Log: log}, PublicURL: a.PublicURL(), Log: log,
+		Registrations: a.Store, States: a.Store, StateKeys: a.StateKeys(), KeySets: &lti.KeySets{Client: loopback, Log: log}, PublicURL: a.PublicURL(), Log: log,
 		Target: func(string) bool { return true },
 		Pages: lti.Pages{
 			Refused: func(w http.ResponseWriter, _ *http.Request, r *lti.Refusal) { fail(w, r) },

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"runtime"
 	"strings"
@@ -14,11 +15,10 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
-	"github.com/tokendesk/tokendesk/lti"
 )
 
 // shots makes launches that can be posted at once, in any number: each has a
-// login of its own in the database and a token that the platform signed.
+// login of its own and a token that the platform signed.
 type shots struct {
 	*school
 	claims map[string]any
@@ -76,20 +76,28 @@ func (s *shots) make(n int) []shot {
 }
 
 func (s *shots) one() shot {
-	state, nonce, cookie := random(), random(), random()
-	now := time.Now()
-	err := s.apps[0].Store.SaveState(s.t.Context(), lti.State{
-		Hash: digest("lti state", state), NonceHash: digest("lti nonce", nonce),
-		BinderHash:     digest("lti binder", digest("lti shared", digest("lti own", cookie))),
-		RegistrationID: s.platform.ID, DeploymentID: s.tool.ID, TargetLinkURI: s.url + "/lti/launch",
-		CreatedAt: now, ExpiresAt: now.Add(10 * time.Minute),
-	}, 1<<20)
-	if err != nil {
-		s.t.Error(err)
-		return shot{}
-	}
+	state, nonce, cookie := s.login()
 	form := url.Values{"utf8": {"✓"}, "authenticity_token": {random()}, "id_token": {s.token(nonce)}, "state": {state}}
-	return shot{form.Encode(), cookieName(state) + "=" + cookie}
+	return shot{form.Encode(), cookie}
+}
+
+// login asks the product for a login, and returns what the browser then has.
+func (s *shots) login() (state, nonce, cookie string) {
+	form := url.Values{
+		"iss": {s.cv.Issuer()}, "client_id": {s.tool.ClientID}, "lti_deployment_id": {s.tool.ID},
+		"login_hint": {"x"}, "target_link_uri": {s.url + "/lti/launch"},
+	}
+	req := httptest.NewRequest(http.MethodPost, "/lti/login", strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	s.apps[0].Handler().ServeHTTP(w, req)
+	next, err := url.Parse(w.Header().Get("Location"))
+	if err != nil || w.Code != http.StatusSeeOther {
+		s.t.Errorf("a login answers %d %v", w.Code, err)
+		return "", "", ""
+	}
+	cookie, _, _ = strings.Cut(w.Header().Get("Set-Cookie"), ";")
+	return next.Query().Get("state"), next.Query().Get("nonce"), cookie
 }
 
 // fire posts the launches from a number of clients at once and fails for each

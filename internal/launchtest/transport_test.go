@@ -29,8 +29,16 @@ func TestBadPosts(t *testing.T) {
 		{"no id_token", func(l *launching) *page { l.form.Del("id_token"); return l.deliver() }, lti.ReasonTokenMissing},
 		{"an empty id_token", func(l *launching) *page { l.form.Set("id_token", ""); return l.deliver() }, lti.ReasonTokenMissing},
 		{"no state", func(l *launching) *page { l.form.Del("state"); return l.deliver() }, lti.ReasonStateUnknown},
-		{"a state of our making that nobody has", func(l *launching) *page {
-			l.form.Set("state", strings.Repeat("A", 43))
+		{"a state that nobody sealed", func(l *launching) *page {
+			l.form.Set("state", strings.Repeat("A", len(l.state())))
+			return l.deliver()
+		}, lti.ReasonStateUnknown},
+		{"a state cut short", func(l *launching) *page {
+			l.form.Set("state", l.state()[:len(l.state())-4])
+			return l.deliver()
+		}, lti.ReasonStateUnknown},
+		{"something else that the tool sealed", func(l *launching) *page {
+			l.form.Set("state", b64(l.apps[0].Box.Seal([]byte(l.state()), "lti state")))
 			return l.deliver()
 		}, lti.ReasonStateUnknown},
 		{"a state in the address only", func(l *launching) *page {
@@ -124,15 +132,15 @@ func TestBadLogins(t *testing.T) {
 				b := s.browser("maya")
 				l := b.begin(s.course("bio201"))
 				c.change(l)
-				states := s.count("lti_states")
+				rows := s.rows()
 				m := b.mark("maya")
 				p := l.sendLogin()
 				m.refused(p, c.want)
 				if l.next != "" || len(p.header.Values("Set-Cookie")) > 0 {
 					t.Errorf("the browser is sent to %q with cookies %q", l.next, p.header.Values("Set-Cookie"))
 				}
-				if n := s.count("lti_states"); n != states {
-					t.Errorf("%d states, %d before", n, states)
+				if n := s.rows(); n != rows {
+					t.Errorf("%d rows, %d before", n, rows)
 				}
 			})
 		}
@@ -196,12 +204,16 @@ func TestPlatformErrors(t *testing.T) {
 				}
 				m := b.mark("maya")
 				m.knows(l)
+				rows := s.rows()
 				m.refused(l.finish(), want)
-				// That login is over.
+				// Nobody signed that: it is written nowhere, and ends nothing.
+				if n := s.rows(); n != rows {
+					t.Errorf("%d rows, %d before", n, rows)
+				}
 				l.form.Del("error")
 				l.form.Set("id_token", "x")
 				m = b.mark("maya")
-				m.refused(l.finish(), lti.ReasonStateUnknown)
+				m.refused(l.finish(), lti.ReasonMalformed)
 			})
 		}
 		run("the launch was used before", lti.ReasonPlatformConsumed, func(l *launching) { l.authorize().authorize() })

@@ -130,6 +130,17 @@ func (k boxKey) mac(purpose string, data []byte) []byte {
 	return m.Sum(nil)
 }
 
+// Keys returns a key of its own for the purpose, made from each key of the Box,
+// the first key's first. It is for whoever seals so much, or whatever anybody
+// asks, that it must not use up the key that seals credentials.
+func (b *Box) Keys(purpose string) [][32]byte {
+	out := make([][32]byte, len(b.keys))
+	for i, k := range b.keys {
+		copy(out[i][:], derive(*k.master, "own key "+purpose, 32))
+	}
+	return out
+}
+
 // String keeps the keys out of anything that prints a Box.
 func (b *Box) String() string { return mask }
 

@@ -117,6 +117,20 @@ func TestMAC(t *testing.T) {
 	}
 }
 
+func TestKeys(t *testing.T) {
+	one := secret.NewBox(key(1)).Keys("logins")
+	both := secret.NewBox(key(2), key(1)).Keys("logins")
+	if len(one) != 1 || len(both) != 2 || both[1] != one[0] || both[0] == one[0] {
+		t.Errorf("not one for each key, the first key's first: %x %x", one, both)
+	}
+	if other := secret.NewBox(key(1)).Keys("other"); other[0] == one[0] || one[0] == key(1) {
+		t.Error("a purpose has no key of its own")
+	}
+	if m := secret.NewBox(key(1)).MAC("logins", nil); bytes.Equal(m, one[0][:]) {
+		t.Error("a MAC's key is given away")
+	}
+}
+
 func TestBoxDoesNotPrintItsKeys(t *testing.T) {
 	b := secret.NewBox(key(0x41)) // the key is the text "ABCDEF…"
 	type wrap struct {

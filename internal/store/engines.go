@@ -100,15 +100,6 @@ func (s *Store) skipLocked() string {
 	return "FOR UPDATE SKIP LOCKED"
 }
 
-// asTime gives a bare parameter the type of a time, where the engine has types
-// and nothing else in the statement says so.
-func (s *Store) asTime(parameter string) string {
-	if s.path != "" {
-		return parameter
-	}
-	return "CAST(" + parameter + " AS timestamptz)"
-}
-
 // anyOf is a list of values as text, for an SQL list of parameters.
 func anyOf[T ~string](vs []T) []string {
 	out := make([]string, len(vs))

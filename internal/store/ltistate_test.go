@@ -1,8 +1,8 @@
 package store_test
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"sync"
 	"testing"
@@ -12,86 +12,56 @@ import (
 	"github.com/tokendesk/tokendesk/lti"
 )
 
-func state(hash, registration string, minute int) lti.State {
-	return lti.State{Hash: hash, NonceHash: "n", BinderHash: "b", RegistrationID: registration, TargetLinkURI: "https://tool.test/", CreatedAt: at(minute), ExpiresAt: at(minute + 10)}
-}
-
-func TestStates(t *testing.T) {
+func TestANonceIsSpentOnce(t *testing.T) {
 	t.Parallel()
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		var x lti.State
-		n := 0
-		fill(reflect.ValueOf(&x).Elem(), &n)
-		if err := s.SaveState(t.Context(), x, 1); err != nil {
+	storetest.EachURL(t, func(t *testing.T, url string) {
+		s := openURL(t, url)
+		if err := s.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		want := x
-		rounded(reflect.ValueOf(&want).Elem())
-		if got, err := s.State(t.Context(), x.Hash); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%v\ngot  %+v\nwant %+v", err, got, want)
+		replicas := []*store.Store{s}
+		if s.Postgres() { // SQLite is for one process
+			replicas = append(replicas, openURL(t, url))
 		}
-		if err := s.SaveState(t.Context(), x, 9); err == nil {
-			t.Error("one state was saved twice")
-		}
-		// Sixteen browsers post one launch: one spends its state.
+		n := lti.Nonce{RegistrationID: "plt_a", Hash: "n", ExpiresAt: at(10)}
+		// Sixteen browsers post one launch: one spends its nonce.
 		errs := make([]error, 16)
 		var done sync.WaitGroup
 		for i := range errs {
-			done.Go(func() {
-				var got lti.State
-				if got, errs[i] = s.SpendState(t.Context(), x.Hash); errs[i] == nil && !reflect.DeepEqual(got, want) {
-					t.Errorf("spent %+v", got)
-				}
-			})
+			done.Go(func() { errs[i] = replicas[i%len(replicas)].SpendNonce(t.Context(), n) })
 		}
 		done.Wait()
 		won := 0
 		for _, err := range errs {
 			if err == nil {
 				won++
-			} else if !errors.Is(err, lti.ErrStateSpent) {
+			} else if !errors.Is(err, lti.ErrNonceSpent) {
 				t.Error(err)
 			}
 		}
 		if won != 1 {
-			t.Errorf("%d spent the state", won)
+			t.Errorf("%d spent the nonce", won)
 		}
-		if _, err := s.State(t.Context(), x.Hash); !errors.Is(err, lti.ErrStateUnknown) {
-			t.Errorf("a spent state: %v", err)
+		// It is that registration's, and no other's.
+		n.RegistrationID = "plt_b"
+		if err := s.SpendNonce(t.Context(), n); err != nil {
+			t.Error(err)
 		}
-	})
-}
-
-func TestWaitingStatesAreBounded(t *testing.T) {
-	t.Parallel()
-	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		const limit = 3
-		for i := range limit {
-			if err := s.SaveState(t.Context(), state(fmt.Sprint("a", i), "plt_a", 0), limit); err != nil {
-				t.Fatal(err)
-			}
+		// Who cannot write is not told that it is spent, and not that it is not.
+		gone, cancel := context.WithCancel(t.Context())
+		cancel()
+		n.Hash = "other"
+		if err := s.SpendNonce(gone, n); err == nil || errors.Is(err, lti.ErrNonceSpent) {
+			t.Errorf("without a database: %v", err)
 		}
-		if err := s.SaveState(t.Context(), state("a3", "plt_a", 9), limit); !errors.Is(err, lti.ErrTooManyStates) {
-			t.Errorf("beyond the limit: %v", err)
-		}
-		if err := s.SaveState(t.Context(), state("b0", "plt_b", 9), limit); err != nil {
-			t.Errorf("another platform suffers: %v", err)
-		}
-		if _, err := s.SpendState(t.Context(), "a0"); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.SaveState(t.Context(), state("a4", "plt_a", 1), limit); err != nil {
-			t.Errorf("there is room again: %v", err)
-		}
-		// What has expired takes no room, purged or not.
-		if err := s.SaveState(t.Context(), state("a5", "plt_a", 10), limit); err != nil {
-			t.Errorf("the others have expired: %v", err)
+		if got := counts(t, s, "lti_nonces"); got[0] != 2 {
+			t.Errorf("%d rows", got[0])
 		}
 		if n, err := s.PurgeStates(t.Context(), at(10)); n != 0 || err != nil {
 			t.Errorf("at the moment of expiry: purged %d, %v", n, err)
 		}
 		if n, err := s.PurgeStates(t.Context(), at(11)); n != 2 || err != nil {
-			t.Errorf("purged %d, %v; want the two that expired", n, err)
+			t.Errorf("purged %d, %v", n, err)
 		}
 	})
 }

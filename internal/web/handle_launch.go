@@ -23,7 +23,6 @@ func (s *Server) setUpLTI() error {
 	s.lti.PublicURL = s.publicURL
 	s.lti.Target = func(path string) bool { return path == "/" || path == routeLaunch || targetForm.MatchString(path) }
 	s.lti.Relaunch = s.relaunch
-	s.lti.Admit = s.admitLogin
 	s.lti.Pages = lti.Pages{
 		StorePage: func(w http.ResponseWriter, r *http.Request, p lti.StorePage) {
 			s.protocolPage(w, r, http.StatusOK, PageStore, func(sh Shell) any { return NewStorePage(sh, p) })
@@ -131,7 +130,6 @@ func (v *visit) launch(l lti.Launch) error {
 	if err := sess.Save(v.r, v.w); err != nil {
 		return err
 	}
-	v.s.crowd.done(traceOf(v.ctx()).client, v.now)
 	v.begin(k, session.Handle(sess).Reveal())
 	if l.Forget != nil {
 		item := l.Forget.ForgetItem()

@@ -62,7 +62,6 @@ type Server struct {
 
 	pages   *Renderer
 	frames  frames
-	crowd   *crowd
 	engine  *gin.Engine
 	handler http.Handler
 }
@@ -83,10 +82,6 @@ func New(o Options) (*Server, error) {
 	if s.pages, err = NewRenderer(o.Catalogue); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	if s.lti.MaxPending == 0 {
-		s.lti.MaxPending = loginsWaiting
-	}
-	s.crowd = newCrowd(s.lti.MaxPending)
 	if err := s.setUpLTI(); err != nil {
 		return nil, err
 	}

@@ -186,8 +186,6 @@ func launchKey(r lti.Reason) string {
 		return "launch.keys"
 	case lti.ReasonPlatformLogin:
 		return "launch.signed_out"
-	case lti.ReasonBusy:
-		return "launch.busy"
 	case lti.ReasonInternal:
 		return "launch.ours"
 	}
