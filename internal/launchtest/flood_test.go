@@ -44,7 +44,7 @@ func TestAFloodOfLoginsKeepsNobodyOut(t *testing.T) {
 			}
 			w := s.from(address, "/lti/login", form)
 			if w.Code >= http.StatusBadRequest {
-				t.Fatalf("login %d answers %d", i, w.Code)
+				s.t.Fatalf("login %d answers %d", i, w.Code)
 			}
 			next, err := url.Parse(w.Header().Get("Location"))
 			if err != nil || i%5 == 0 {
@@ -53,16 +53,16 @@ func TestAFloodOfLoginsKeepsNobodyOut(t *testing.T) {
 			state := next.Query().Get("state")
 			for _, post := range []url.Values{{"error": {"login_required"}, "state": {state}}, {"id_token": {"e30.e30.AAAA"}, "state": {state}}} {
 				if w := s.from(address, "/lti/launch", post); w.Code != http.StatusUnauthorized {
-					t.Fatalf("a post that nobody signed answers %d", w.Code)
+					s.t.Fatalf("a post that nobody signed answers %d", w.Code)
 				}
 			}
 		}
 		if n := s.rows(); n != rows {
-			t.Errorf("%d rows after the flood, %d before", n, rows)
+			s.t.Errorf("%d rows after the flood, %d before", n, rows)
 		}
 		for _, l := range lines(t, m.logs.since(m.log), "lti request refused") {
 			if r := l.text("reason"); r != string(lti.ReasonPlatformLogin) && r != string(lti.ReasonAlgorithm) {
-				t.Fatalf("refused as %q", r)
+				s.t.Fatalf("refused as %q", r)
 			}
 		}
 		// Somebody behind the address that the flood came from.
@@ -70,13 +70,13 @@ func TestAFloodOfLoginsKeepsNobodyOut(t *testing.T) {
 		m = b.mark("maya")
 		m.launched(l.finish())
 		if n := s.count("lti_nonces"); n != 1 {
-			t.Errorf("%d nonces for a launch", n)
+			s.t.Errorf("%d nonces for a launch", n)
 		}
 		// And somebody new, from elsewhere.
 		l = s.browser("luca").begin(s.course("bio201"))
 		w := s.from("203.0.113.9:7", "/lti/login", l.login)
 		if w.Code >= http.StatusBadRequest {
-			t.Errorf("a newcomer's login answers %d", w.Code)
+			s.t.Errorf("a newcomer's login answers %d", w.Code)
 		}
 	})
 }
@@ -87,14 +87,14 @@ func TestStatesAreShortAndOpaque(t *testing.T) {
 	each(t, func(s *school) {
 		l := s.browser("maya").begin(s.course("bio201")).logIn()
 		if n := len(l.state()); n > 400 {
-			t.Errorf("a state of %d characters", n)
+			s.t.Errorf("a state of %d characters", n)
 		}
 		if n := len(l.next); n > 2000 {
-			t.Errorf("an address of %d characters", n)
+			s.t.Errorf("an address of %d characters", n)
 		}
 		for _, told := range []string{s.platform.ID, s.tool.ID, "launch", "frame"} {
 			if strings.Contains(l.state(), told) || strings.Contains(l.state(), b64([]byte(told))[:6]) {
-				t.Errorf("the state tells %q", told)
+				s.t.Errorf("the state tells %q", told)
 			}
 		}
 	})
