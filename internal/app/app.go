@@ -148,7 +148,7 @@ func (a *App) wire(ctx context.Context, o Options) error {
 		LTI: &lti.Tool{
 			Registrations: a.Store, States: a.Store, StateKeys: a.StateKeys(), Now: a.now, Log: a.Log, KeySets: keySets,
 		},
-		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, Ready: a.Ready, Now: a.now, Log: a.Log,
+		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, NoteForward: a.noteForward, Ready: a.Ready, Now: a.now, Log: a.Log,
 		Register: a.register, Setup: a.setup,
 	})
 	return err

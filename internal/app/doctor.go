@@ -32,10 +32,10 @@ type Check struct {
 // checkTime bounds one check.
 const checkTime = 20 * time.Second
 
-// Doctor checks configuration, database, keys, mail, and for each platform that
-// is not switched off (or only the one named) its key set and the credential
-// for its API, by calls that change nothing. What it found is handed to tell,
-// line by line, as it finds it. It reports whether nothing failed.
+// Doctor checks configuration, database, keys, mail and proxies, and for each
+// platform that is not switched off (or only the one named) its key set and the
+// credential for its API, by calls that change nothing. What it found is handed
+// to tell, line by line, as it finds it. It reports whether nothing failed.
 func Doctor(ctx context.Context, cfg config.Config, o Options, platform string, tell func(Check)) bool {
 	d := &doctor{tell: tell, fine: true}
 	if err := cfg.CheckServe(); err != nil {
@@ -55,6 +55,7 @@ func Doctor(ctx context.Context, cfg config.Config, o Options, platform string, 
 		return d.fine
 	}
 	d.keys(ctx, a)
+	d.forwards(ctx, a)
 	d.platforms(ctx, a, platform)
 	return d.fine
 }

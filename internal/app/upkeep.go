@@ -10,7 +10,7 @@ import (
 )
 
 // jobUpkeep is what the installation as a whole asks for, whatever its schools
-// do: a signing key that is due, and the end of what is kept no longer.
+// do: a signing key that is due, and the end of what is kept no longer or no longer true.
 const jobUpkeep = "upkeep"
 
 // inviteForget is how long an invite that ended is kept, so that its link can
@@ -33,5 +33,5 @@ func (a *App) upkeep(ctx context.Context, _ jobs.Job) error {
 		_, err := tx.PurgeInvites(now.Add(-inviteForget))
 		return err
 	})
-	return errors.Join(rotated, purged)
+	return errors.Join(rotated, purged, a.forgetForward(ctx))
 }

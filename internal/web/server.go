@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +23,7 @@ import (
 )
 
 // Options is what a Server is made of. Everything is required but
-// TrustedProxies.
+// TrustedProxies and NoteForward.
 type Options struct {
 	Work      *workflow.Service
 	Sessions  *session.Store
@@ -34,6 +35,9 @@ type Options struct {
 	PublicURL string
 	// TrustedProxies are networks whose X-Forwarded-For is believed, as CIDRs.
 	TrustedProxies []string
+	// NoteForward is told of a forwarded header from an address that is no trusted
+	// proxy, at most once an hour.
+	NoteForward func(ctx context.Context, peer netip.Addr, header string) error
 	// Ready reports why this process cannot serve, in words that anybody may read.
 	Ready func(ctx context.Context) error
 	// Register and Setup are the two steps of LTI dynamic registration: the
@@ -60,10 +64,12 @@ type Server struct {
 	registerTool RegisterFunc
 	setup        SetupFunc
 
-	pages   *Renderer
-	frames  frames
-	engine  *gin.Engine
-	handler http.Handler
+	pages       *Renderer
+	frames      frames
+	forwards    *forwards
+	noteForward func(ctx context.Context, peer netip.Addr, header string) error
+	engine      *gin.Engine
+	handler     http.Handler
 }
 
 // ginMode silences gin's own output, once: it is a variable of the package.
@@ -77,8 +83,11 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
 		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log,
-		registerTool: o.Register, setup: o.Setup}
+		registerTool: o.Register, setup: o.Setup, noteForward: o.NoteForward}
 	var err error
+	if s.forwards, err = newForwards(o.TrustedProxies); err != nil {
+		return nil, err
+	}
 	if s.pages, err = NewRenderer(o.Catalogue); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
@@ -97,6 +106,7 @@ func New(o Options) (*Server, error) {
 	s.engine.Use(func(c *gin.Context) {
 		t := traceOf(c.Request.Context())
 		t.client = c.ClientIP()
+		s.watchForwards(c.Request)
 		if p := c.FullPath(); p != "" {
 			t.route = p
 		}
