@@ -36,6 +36,10 @@ func (k setKey) usable() (*rsa.PublicKey, error) {
 	return k.public, nil
 }
 
+func (k setKey) same(other setKey) bool {
+	return k.twice == other.twice && (k.public == nil) == (other.public == nil) && (k.public == nil || k.public.Equal(other.public))
+}
+
 // jsonKey is a JSON Web Key (RFC 7517), as far as it concerns RSA.
 type jsonKey struct {
 	Type       string   `json:"kty"`

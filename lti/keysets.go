@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -22,6 +23,9 @@ import (
 // fetch, but no more than one in MinInterval for each set, whatever callers
 // send: a caller within that interval waits for its end, so that a launch
 // signed by a brand-new key does not fail because somebody else was guessing.
+// After three such fetches that brought nothing new it is no more than one a
+// minute, and nobody waits for its end, until the set has changed: so somebody
+// who goes on guessing does not make us ask the platform all the time.
 // Simultaneous callers share one fetch.
 type KeySets struct {
 	// Client makes the calls; a plain http.Client if nil. Which addresses may be
@@ -56,13 +60,16 @@ var (
 	ErrKeySetUnavailable = errors.New("lti: the platform's key set cannot be had")
 )
 
-// Bounds of one fetch, of the lifetime of a set, and of the callers who wait for
-// a fetch that MinInterval puts off.
+// Bounds of one fetch, of the lifetime of a set, of the callers who wait for a
+// fetch that MinInterval puts off, and of fetches that unknown kids cause: after
+// maxVain that brought nothing new, one in vainInterval.
 const (
 	fetchTimeout = 5 * time.Second
 	minFresh     = time.Minute
 	defaultFresh = time.Hour
 	maxWaiting   = 64
+	maxVain      = 3
+	vainInterval = time.Minute
 )
 
 // keySet is the state of one URL. mu guards everything.
@@ -74,6 +81,15 @@ type keySet struct {
 	failed  error         // of the last fetch
 	flight  chan struct{} // closed when the fetch under way has ended; nil if none is
 	waiting int
+	vain    int // fetches for unknown kids since the set last changed
+}
+
+// next is when a set may be fetched again, for a kid that it has or has not.
+func (s *keySet) next(interval time.Duration, found bool) time.Time {
+	if !found && s.keys != nil && s.vain >= maxVain {
+		interval = max(interval, vainInterval)
+	}
+	return s.tried.Add(interval)
 }
 
 // Key returns the public key with that kid in the set at url. It returns
@@ -103,8 +119,11 @@ func (k *KeySets) Key(ctx context.Context, url, kid string) (*rsa.PublicKey, err
 		}
 
 		flight := set.flight
-		next := set.tried.Add(k.minInterval())
+		next := set.next(k.minInterval(), found)
 		if flight == nil && !now.Before(next) {
+			if !found {
+				set.vain++ // until it turns out to bring something
+			}
 			flight = k.begin(ctx, set, url, now)
 		}
 		switch {
@@ -120,7 +139,7 @@ func (k *KeySets) Key(ctx context.Context, url, kid string) (*rsa.PublicKey, err
 			case <-ctx.Done():
 				return nil, ctx.Err()
 			}
-		case set.keys == nil || set.waiting >= maxWaiting:
+		case set.keys == nil, set.waiting >= maxWaiting, next.Sub(now) > k.minInterval():
 			set.mu.Unlock()
 			asked = true
 		default:
@@ -163,6 +182,9 @@ func (k *KeySets) begin(ctx context.Context, set *keySet, url string, now time.T
 		defer set.mu.Unlock()
 		set.failed = err
 		if err == nil {
+			if !maps.EqualFunc(set.keys, keys, setKey.same) {
+				set.vain = 0
+			}
 			set.keys, set.expires = keys, k.now().Add(fresh)
 		} else {
 			k.log().Warn("lti key set not fetched", "url", url, "error", err.Error())

@@ -192,36 +192,110 @@ func TestANewKeyIsFoundAtOnce(t *testing.T) {
 	})
 }
 
-// TestGuessingDoesNotFlood sends unknown kids from a hundred callers for a
-// minute. The platform sees a fetch every five seconds, and a launch signed by a
-// key that appears in the middle of it goes through.
+// TestGuessingDoesNotFlood sends unknown kids from fifty callers for ten minutes.
+// The platform sees three fetches, five seconds apart, and then one a minute. A key
+// that appears in the middle of it is known within that minute, nobody is kept
+// waiting for it, and the keys that are known are never in doubt.
 func TestGuessingDoesNotFlood(t *testing.T) {
 	inBubble(t, func(in bubble) {
 		t, s, k := in.T, in.server, in.keys
 		wantKey(t, k, "a", nil)
-		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Minute)
 		defer stop()
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
 				for n := 0; ctx.Err() == nil; n++ {
+					began := time.Now()
 					_, _ = k.Key(ctx, keysURL, fmt.Sprintf("guess-%d-%d", i, n))
+					if waited := time.Since(began); waited > 5*time.Second {
+						t.Errorf("waited %v", waited)
+					}
 					time.Sleep(100 * time.Millisecond)
 				}
 			})
 		}
-		time.Sleep(31 * time.Second)
+		time.Sleep(30 * time.Second)
+		if n := s.count(); n != 1+3 {
+			t.Errorf("%d fetches in half a minute", n)
+		}
+		time.Sleep(4 * time.Minute)
+		if n := s.count(); n != 1+3+4 {
+			t.Errorf("%d fetches in four minutes and a half", n)
+		}
 		s.change(func(s *keyServer) { s.body = publish(t, "a", "b") })
 		begin := time.Now()
-		wantKey(t, k, "b", nil)
-		if waited := time.Since(begin); waited > 5*time.Second {
-			t.Errorf("waited %v", waited)
+		for {
+			_, err := k.Key(t.Context(), keysURL, "b")
+			if err == nil {
+				break
+			}
+			time.Sleep(time.Second)
 		}
-		wantKey(t, k, "a", nil) // never in doubt
+		if waited := time.Since(begin); waited > time.Minute {
+			t.Errorf("a new key is known after %v", waited)
+		}
+		wantKey(t, k, "a", nil)
+		// The set has changed: the next kids that it does not have are asked for at
+		// once again, three times.
+		n := s.count()
+		time.Sleep(16 * time.Second)
+		if n := s.count() - n; n != 3 {
+			t.Errorf("%d fetches after a change of the set", n)
+		}
 		wg.Wait()
-		if n := s.count(); n > 1+12+1 {
-			t.Errorf("%d fetches in a minute", n)
+		if n := s.count(); n > 1+3+10+3 {
+			t.Errorf("%d fetches in ten minutes", n)
 		}
+	})
+}
+
+// Whoever comes long after some guesses is the first to ask, and need not wait.
+func TestAfterVainFetches(t *testing.T) {
+	inBubble(t, func(in bubble) {
+		t, s, k := in.T, in.server, in.keys
+		wantKey(t, k, "a", nil)
+		at := func(fetches int) {
+			t.Helper()
+			if n := s.count(); n != fetches {
+				t.Fatalf("%d fetches, want %d", n, fetches)
+			}
+		}
+		for i := range 3 {
+			time.Sleep(10 * time.Second)
+			wantKey(t, k, "guess", ErrKeyUnknown)
+			at(2 + i)
+		}
+		time.Sleep(10 * time.Second)
+		s.change(func(s *keyServer) { s.body = publish(t, "a", "b") })
+		wantKey(t, k, "b", ErrKeyUnknown)
+		at(4)
+		time.Sleep(50 * time.Second)
+		wantKey(t, k, "b", nil)
+		at(5)
+		// The first one after that change is asked for at once.
+		s.change(func(s *keyServer) { s.body = publish(t, "b", "c") })
+		time.Sleep(6 * time.Second)
+		wantKey(t, k, "c", nil)
+		at(6)
+		// An outage brings nothing new either, and answers as what it is.
+		s.change(func(s *keyServer) { s.err = errors.New("connection refused") })
+		for range 6 {
+			time.Sleep(6 * time.Second)
+			wantKey(t, k, "guess", ErrKeySetUnavailable)
+		}
+		at(9)
+		// A set that has run out is fetched for those that it has, guesses or not.
+		s.change(func(s *keyServer) { s.err, s.control = nil, "max-age=60" })
+		time.Sleep(time.Hour)
+		wantKey(t, k, "guess", ErrKeyUnknown)
+		at(10)
+		time.Sleep(61 * time.Second)
+		wantKey(t, k, "c", nil)
+		at(11)
+		time.Sleep(30 * time.Second)
+		wantKey(t, k, "guess", ErrKeyUnknown)
+		at(11)
 	})
 }
 
