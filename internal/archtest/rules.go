@@ -51,6 +51,8 @@ var Table = map[string]Rule{
 	"internal/archtest": {},
 
 	"lti":             {Third: []string{jwx, xsync}},
+	"lti/memstore":    {Own: []string{"lti"}},
+	"lti/sqlstore":    {Own: []string{"lti"}},
 	"internal/canvas": {Own: []string{"internal/secret"}},
 	"internal/canvas/canvastest": {
 		Own: []string{"internal/canvas", "lti"}, Third: []string{jwx},
