@@ -1,7 +1,8 @@
 // Package lti is the tool's side of LTI 1.3: it receives launches from a learning
 // management system, such as Canvas, and proves who launches what, in which
 // browser. It needs the standard library and jwx, renders nothing, and keeps its
-// rows wherever the caller's StateStore and RegistrationStore do.
+// rows wherever the caller's StateStore and RegistrationStore do; the packages
+// memstore and sqlstore have both.
 //
 // # A launch
 //
@@ -97,5 +98,13 @@
 //
 // SigningKeys and KeySetHandler are the tool's own keys. ServiceTokens and
 // NamesRoles read a course's members. Profile.Configuration and
-// DynamicRegistration tell a platform about the tool.
+// DynamicRegistration tell a platform about the tool. There is a runnable example
+// of each, with a small platform to try it on.
+//
+// # What is not here
+//
+// Of LTI Advantage: deep linking (LtiDeepLinkingRequest is refused as
+// ReasonMessageType), and assignments and grades (no line items, scores or results).
+// Of its beginnings: LTI 1.1 and its migration claims. ServiceTokens gets a token for
+// any scope, so that a caller can speak to such services by itself.
 package lti
