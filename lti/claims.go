@@ -217,7 +217,7 @@ func (c *claims) launch(reg Registration, targetPath string, received time.Time)
 	deployment, _ := reg.Deployment(c.DeploymentID)
 	l := Launch{
 		Registration: reg.ID, Issuer: reg.Issuer, ClientID: reg.ClientID,
-		DeploymentID: c.DeploymentID, RootDeployment: deployment.Root,
+		DeploymentID: c.DeploymentID, RootDeployment: deployment.Root, Canvas: reg.Canvas,
 		Subject: *c.Subject, Name: c.Name, GivenName: c.GivenName, FamilyName: c.FamilyName,
 		Email: c.Email, Locale: c.Locale, Roles: *c.Roles,
 		ResourceLinkID: c.ResourceLink.ID, TargetLinkURI: c.TargetLink, TargetPath: targetPath,
@@ -228,7 +228,7 @@ func (c *claims) launch(reg Registration, targetPath string, received time.Time)
 	}
 	if c.Context != nil {
 		l.Context = *c.Context
-		l.CustomTrusted = l.Context.ID == l.ResourceLinkID
+		l.CustomTrusted = reg.Canvas && l.Context.ID == l.ResourceLinkID
 	}
 	return l
 }

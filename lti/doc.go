@@ -35,7 +35,8 @@
 //
 // A user chooses the placement and the target_link_uri of their launch. A teacher
 // who may create resource links chooses its custom parameters, which override the
-// tool's own: Launch.CustomTrusted says when that was impossible. A custom value
+// tool's own: Launch.CustomTrusted says when that was impossible, which can be
+// told of Canvas only (Registration.Canvas). A custom value
 // that still reads $Something was not answered (Custom.Text reports it missing).
 // Institution roles say nothing about a course. The same client id can be deployed
 // again by people with less authority: look at Launch.RootDeployment.

@@ -28,7 +28,7 @@ func FuzzClaims(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
-	reg := Registration{ID: "r", Issuer: testIssuer, ClientID: testClient, Deployments: []Deployment{{ID: testDeployment}}}
+	reg := Registration{ID: "r", Issuer: testIssuer, ClientID: testClient, Canvas: true, Deployments: []Deployment{{ID: testDeployment}}}
 	st := pending{NonceHash: nonceHash("n"), TargetLinkURI: vectorTarget}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		c, refusal := decodeClaims(payload)

@@ -16,6 +16,7 @@ type Launch struct {
 	ClientID       string `json:"client_id"`
 	DeploymentID   string `json:"deployment_id"`
 	RootDeployment bool   `json:"root_deployment,omitempty"` // Deployment.Root
+	Canvas         bool   `json:"canvas,omitempty"`          // Registration.Canvas
 
 	Subject    string   `json:"sub"` // unique within the issuer only
 	Name       string   `json:"name,omitempty"`
@@ -38,10 +39,12 @@ type Launch struct {
 	PlatformName string `json:"platform_name,omitempty"`
 
 	Custom Custom `json:"custom,omitempty"`
-	// CustomTrusted says that no real resource link took part
-	// (resource_link.id == context.id), so nobody but the tool's installer wrote
-	// the custom parameters. Otherwise they must carry no privilege: whoever may
-	// create resource links in a course overrides every one of them.
+	// CustomTrusted says that no real resource link took part, so nobody but the
+	// tool's installer wrote the custom parameters. Otherwise they must carry no
+	// privilege: whoever may create resource links in a course overrides every one
+	// of them. Canvas shows it by resource_link.id == context.id, both of them long
+	// random ids; elsewhere both may be small numbers that are equal by chance, so
+	// without Registration.Canvas it is false.
 	CustomTrusted bool `json:"custom_trusted,omitempty"`
 
 	Placement     string `json:"placement,omitempty"` // chosen by whoever opens the link; no authorisation
@@ -132,8 +135,12 @@ func (l *Launch) IsAccount() bool { return l.Context.IsAccount() }
 
 // AtDeployment reports whether the launch's context is the very account or
 // course in which this deployment is installed. Canvas writes a deployment id
-// as the tool's id, a colon, and the opaque id of that place.
+// as the tool's id, a colon, and the opaque id of that place; of other
+// platforms it cannot be told, and this is false.
 func (l *Launch) AtDeployment() bool {
+	if !l.Canvas {
+		return false
+	}
 	_, place, ok := strings.Cut(l.DeploymentID, ":")
 	return ok && place != "" && place == l.Context.ID
 }

@@ -63,7 +63,7 @@ func TestALaunchSurvivesJSON(t *testing.T) {
 	if refusal != nil {
 		t.Fatal(refusal)
 	}
-	reg := Registration{ID: "reg_1", Issuer: testIssuer, ClientID: testClient, Deployments: []Deployment{{testDeployment, true}}}
+	reg := Registration{ID: "reg_1", Issuer: testIssuer, ClientID: testClient, Canvas: true, Deployments: []Deployment{{testDeployment, true}}}
 	c.keyID = "kid"
 	l := c.launch(reg, "/x", time.Date(2026, 1, 2, 3, 4, 5, 678, time.FixedZone("x", 3600)))
 	var back Launch
@@ -118,6 +118,10 @@ func TestPlaces(t *testing.T) {
 		"no colon":             {Launch{Context: Context{ID: "a"}, DeploymentID: "a"}, false, false, false},
 	}
 	for name, tt := range tests {
+		if tt.l.AtDeployment() {
+			t.Errorf("%s: known of a platform that is not Canvas", name)
+		}
+		tt.l.Canvas = true
 		if got := [3]bool{tt.l.IsCourse(), tt.l.IsAccount(), tt.l.AtDeployment()}; got != [3]bool{tt.course, tt.account, tt.installed} {
 			t.Errorf("%s: %v", name, got)
 		}

@@ -180,7 +180,7 @@ func newBench(tb testing.TB) *bench {
 	b.server = httptest.NewTLSServer(mux)
 	tb.Cleanup(b.server.Close)
 	b.reg = Registration{
-		ID: "reg_1", Issuer: testIssuer, ClientID: testClient,
+		ID: "reg_1", Issuer: testIssuer, ClientID: testClient, Canvas: true,
 		AuthURL:      "https://sso.canvas.example.edu/api/lti/authorize_redirect",
 		TokenURL:     b.URL + "/login/oauth2/token",
 		KeySetURL:    b.URL + "/api/lti/security/jwks",

@@ -19,6 +19,11 @@ type Registration struct {
 	Issuer   string // compared byte for byte with the token's iss
 	ClientID string // kept as text: Canvas's global ids exceed 32 bits
 
+	// Canvas declares that this platform is Canvas. Some things in a launch mean
+	// what they mean there only (Launch.CustomTrusted, Launch.AtDeployment), and
+	// look the same by chance elsewhere. Nothing in a launch can set it.
+	Canvas bool
+
 	AuthURL   string // OIDC authentication endpoint
 	TokenURL  string // OAuth token endpoint, also the audience of our assertions
 	KeySetURL string // JSON Web Key Set that signs id_tokens

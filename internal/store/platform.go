@@ -51,7 +51,8 @@ func (deploymentRow) TableName() string { return "platform_deployments" }
 func (r platformRow) platform(deployments []lti.Deployment) (Platform, error) {
 	p := Platform{ID: r.ID, Tenant: access.TenantID(r.Tenant), Name: r.Name,
 		Registration: lti.Registration{ID: r.ID, Issuer: r.Issuer, ClientID: r.ClientID, AuthURL: r.AuthURL, TokenURL: r.TokenURL,
-			KeySetURL: r.KeySetURL, Deployments: deployments, PlatformGUID: r.PlatformGUID},
+			KeySetURL: r.KeySetURL, Deployments: deployments, PlatformGUID: r.PlatformGUID,
+			Canvas: true}, // nothing else is ever registered
 		AllowPrivate: r.AllowPrivate, Disabled: r.Disabled, Credential: r.Credential, CredentialKind: r.CredentialKind,
 		CreatedAt: r.CreatedAt.time()}
 	err := errors.Join(json.Unmarshal([]byte(r.RosterHosts), &p.Registration.RosterHosts),

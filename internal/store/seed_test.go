@@ -122,7 +122,7 @@ func minted(g access.Grant) audit.Event {
 
 func platform(id, name, clientID string, deployments ...lti.Deployment) store.Platform {
 	return store.Platform{ID: id, Tenant: north, Name: name, CreatedAt: base,
-		Registration: lti.Registration{Issuer: "https://canvas.instructure.com", ClientID: clientID, AuthURL: "https://sso.example.edu/auth",
+		Registration: lti.Registration{Issuer: "https://canvas.instructure.com", ClientID: clientID, Canvas: true, AuthURL: "https://sso.example.edu/auth",
 			TokenURL: "https://sso.example.edu/token", KeySetURL: "https://sso.example.edu/jwks", Deployments: deployments}}
 }
 

@@ -187,7 +187,7 @@ func (r *rig) tick(d time.Duration) {
 func (r *rig) launch(key string, d Door, change ...func(*lti.Launch)) lti.Launch {
 	u, root := r.w.User(key), r.w.Account("root")
 	text := func(s string) lti.CustomValue { return lti.CustomValue{Kind: lti.CustomText, Text: s} }
-	l := lti.Launch{Registration: r.plat, Issuer: r.cv.Issuer(), ClientID: r.client, DeploymentID: toolID + ":" + root.ContextID, RootDeployment: true,
+	l := lti.Launch{Registration: r.plat, Issuer: r.cv.Issuer(), ClientID: r.client, DeploymentID: toolID + ":" + root.ContextID, RootDeployment: true, Canvas: true,
 		Subject: u.LTIID, Name: u.Name, PlatformGUID: root.GUID, PlatformName: root.Name, CustomTrusted: true, TargetPath: "/",
 		Custom: lti.Custom{CustomUser: text(u.ID.String()), customActing: {Kind: lti.CustomLiteral, Text: literalActing}, customTimeZone: text("America/Denver")}}
 	switch d {
