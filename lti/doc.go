@@ -99,8 +99,18 @@
 //
 // SigningKeys and KeySetHandler are the tool's own keys. ServiceTokens and
 // NamesRoles read a course's members. Profile.Configuration and
-// DynamicRegistration tell a platform about the tool. There is a runnable example
-// of each, with a small platform to try it on.
+// DynamicRegistration tell a platform about the tool; what Discover and Register
+// answer makes a Registration (PlatformConfiguration.Registration). There is a
+// runnable example of each, with a small platform to try it on.
+//
+// # Hosts
+//
+// A host is written in one way, by this package and by its callers: as in the
+// origin of a page, lower case, with its port unless that is the scheme's own
+// (443, and 80 for http on loopback), an IPv6 address in brackets. HostOf gives
+// it of a URL. So are Registration.RosterHosts, which Validate checks, and what
+// DynamicRegistration.TrustHost is asked about; FrameOrigins are the same with
+// the scheme before them.
 //
 // # What is not here
 //

@@ -28,7 +28,8 @@ type DynamicRegistration struct {
 	// TrustHost decides, for every URL of the platform's configuration and for
 	// the configuration's own, whether its host may be a platform of ours. The
 	// issuer, the account's host and the sign-on host of a hosted Canvas all
-	// differ, so equality cannot decide. It is required.
+	// differ, so equality cannot decide. The host is written as the package writes
+	// hosts. It is required.
 	TrustHost func(host string) bool
 }
 
@@ -39,6 +40,7 @@ type PlatformConfiguration struct {
 	TokenURL             string
 	KeySetURL            string
 	RegistrationEndpoint string
+	AuthorizationServer  string   // whom an assertion must name instead of TokenURL; often empty
 	Scopes               []string // that the platform supports
 	ProductFamily        string   // "canvas"
 	Version              string
@@ -90,6 +92,7 @@ type platformDocument struct {
 	Token        string   `json:"token_endpoint"`
 	KeySet       string   `json:"jwks_uri"`
 	Registration string   `json:"registration_endpoint"`
+	AuthServer   string   `json:"authorization_server"`
 	Scopes       []string `json:"scopes_supported"`
 	Responses    []string `json:"response_types_supported"`
 	AuthMethods  []string `json:"token_endpoint_auth_methods_supported"`
@@ -138,9 +141,12 @@ func (d *DynamicRegistration) readConfiguration(body []byte) (PlatformConfigurat
 			return PlatformConfiguration{}, fmt.Errorf("lti: openid_configuration: %s lacks %s", f.name, f.want)
 		}
 	}
+	if !plain(doc.AuthServer, 512) {
+		return PlatformConfiguration{}, errors.New("lti: openid_configuration: authorization_server is malformed")
+	}
 	cfg := PlatformConfiguration{
 		Issuer: doc.Issuer, AuthURL: doc.Auth, TokenURL: doc.Token, KeySetURL: doc.KeySet,
-		RegistrationEndpoint: doc.Registration, Scopes: doc.Scopes,
+		RegistrationEndpoint: doc.Registration, AuthorizationServer: doc.AuthServer, Scopes: doc.Scopes,
 		ProductFamily: doc.Platform.Family, Version: doc.Platform.Version, Variables: doc.Platform.Variables,
 		AccountName: doc.Platform.Name, AccountGUID: doc.Platform.GUID, AccountDomain: doc.Platform.Domain,
 	}
@@ -168,8 +174,8 @@ func (d *DynamicRegistration) trusted(name, raw string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lti: %s %w", name, err)
 	}
-	if d.TrustHost == nil || !d.TrustHost(strings.ToLower(u.Hostname())) {
-		return nil, fmt.Errorf("lti: %s: host %q is not a trusted platform", name, u.Hostname())
+	if host := HostOf(u); d.TrustHost == nil || !d.TrustHost(host) {
+		return nil, fmt.Errorf("lti: %s: host %q is not a trusted platform", name, host)
 	}
 	return u, nil
 }
@@ -187,6 +193,33 @@ func (d *DynamicRegistration) call(req *http.Request, token string) (answer, err
 		return answer{}, fmt.Errorf("lti: registration: %w", err)
 	}
 	return got, nil
+}
+
+// IsCanvas reports whether the platform says that it is Canvas.
+func (c PlatformConfiguration) IsCanvas() bool { return c.ProductFamily == "canvas" }
+
+// Registration returns what a RegistrationStore needs to know of the platform
+// once Register succeeded; id is the caller's own key for it. Roster and frames
+// are at the host that took the registration. No deployment is marked as the
+// root's, and where the platform named none, every launch is refused until the
+// caller adds one.
+func (c PlatformConfiguration) Registration(id string, got Registered) (Registration, error) {
+	u, err := endpoint(c.RegistrationEndpoint)
+	if err != nil {
+		return Registration{}, fmt.Errorf("lti: registration_endpoint %w", err)
+	}
+	r := Registration{
+		ID: id, Issuer: c.Issuer, ClientID: got.ClientID, Canvas: c.IsCanvas(),
+		AuthURL: c.AuthURL, TokenURL: c.TokenURL, KeySetURL: c.KeySetURL, Audience: c.AuthorizationServer,
+		PlatformGUID: c.AccountGUID, RosterHosts: []string{HostOf(u)}, FrameOrigins: []string{origin(u)},
+	}
+	if r.Canvas { // which names a bare host there, and refuses an assertion for it
+		r.Audience = ""
+	}
+	if got.DeploymentID != "" {
+		r.Deployments = []Deployment{{ID: got.DeploymentID}}
+	}
+	return r, r.ValidateWaiting()
 }
 
 // Registered is a platform's answer: what it made of our registration. The

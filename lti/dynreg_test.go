@@ -165,7 +165,7 @@ func newRegistrar(t *testing.T) (*registrar, *DynamicRegistration) {
 	d := &DynamicRegistration{
 		Client: s.Client(),
 		TrustHost: func(host string) bool {
-			return host == "127.0.0.1" || host == "example.edu" || strings.HasSuffix(host, ".example.edu")
+			return host == strings.TrimPrefix(s.URL, "https://") || host == "example.edu" || strings.HasSuffix(host, ".example.edu")
 		},
 	}
 	return s, d
@@ -185,7 +185,7 @@ func TestDynamicRegistration(t *testing.T) {
 	want := PlatformConfiguration{
 		Issuer: "https://canvas.example.edu", AuthURL: "https://sso.example.edu/api/lti/authorize_redirect",
 		TokenURL: "https://sso.example.edu/login/oauth2/token", KeySetURL: "https://sso.example.edu/api/lti/security/jwks",
-		RegistrationEndpoint: s.URL + "/api/lti/registrations", Scopes: []string{"openid", ScopeNamesRoles},
+		RegistrationEndpoint: s.URL + "/api/lti/registrations", AuthorizationServer: "sso.example.edu", Scopes: []string{"openid", ScopeNamesRoles},
 		ProductFamily: "canvas", Version: "vCloud", Variables: []string{"Canvas.user.id"},
 		Placements:  []PlacementName{CourseNavigation, AccountNavigation, "wiki_page_menu"},
 		AccountName: "Example College", AccountGUID: testGUID, AccountDomain: "canvas.example.edu",
@@ -297,6 +297,8 @@ func TestDiscoverRefusals(t *testing.T) {
 		"another assertion algorithm":           set("token_endpoint_auth_signing_alg_values_supported", []any{"ES256"}),
 		"another response type":                 set("response_types_supported", []any{"code"}),
 		"a list for an endpoint":                set("jwks_uri", []any{"x"}),
+		"a key set at another port":             set("jwks_uri", "https://canvas.example.edu:8443/jwks"),
+		"an authorization server of two lines":  set("authorization_server", "x\r\ny"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -69,15 +69,22 @@ type Context struct {
 	Type  []string `json:"type,omitempty"`
 }
 
-// Context types as Canvas sends them.
+// Context types, LIS vocabulary version 2, and Canvas's for an account.
 const (
 	ContextCourse  = "http://purl.imsglobal.org/vocab/lis/v2/course#CourseOffering"
+	ContextSection = "http://purl.imsglobal.org/vocab/lis/v2/course#CourseSection"
 	ContextGroup   = "http://purl.imsglobal.org/vocab/lis/v2/course#Group"
 	ContextAccount = "Account" // Canvas's own bare word
 )
 
-// IsCourse reports whether the context is a course.
-func (c Context) IsCourse() bool { return slices.Contains(c.Type, ContextCourse) }
+// IsCourse reports whether the context is a course: an offering, or a section as
+// other platforms than Canvas say, by its URI or by the simple name that LTI
+// core still allows (appendix A.1).
+func (c Context) IsCourse() bool {
+	return slices.ContainsFunc(c.Type, func(t string) bool {
+		return t == ContextCourse || t == ContextSection || t == "CourseOffering" || t == "CourseSection"
+	})
+}
 
 // IsAccount reports whether the context is an account, root or not, and nothing
 // else besides.
@@ -105,7 +112,8 @@ const (
 
 // HasRole reports whether the launch carries any of the given role URNs,
 // compared exactly, but for Canvas's lower-case spelling of the teaching
-// assistant's sub-role. Short names such as Instructor never match.
+// assistant's sub-role. Simple names such as Instructor never match here: a
+// launch decides who somebody is, a roster (NamesRoles) only lists.
 func (l *Launch) HasRole(urns ...string) bool { return hasRole(l.Roles, urns) }
 
 func hasRole(have, want []string) bool {
@@ -115,6 +123,16 @@ func hasRole(have, want []string) bool {
 		}
 	}
 	return false
+}
+
+// contextRole returns the URI of a context role that is written by its simple
+// name, and anything else as it is. LTI core (appendix A.2.3) knows these eight.
+func contextRole(role string) string {
+	switch role {
+	case "Administrator", "ContentDeveloper", "Instructor", "Learner", "Mentor", "Manager", "Member", "Officer":
+		return "http://purl.imsglobal.org/vocab/lis/v2/membership#" + role
+	}
+	return role
 }
 
 // canonicalRole corrects a misspelling of Canvas's LTI 1.1 role map, which other

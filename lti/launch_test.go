@@ -111,6 +111,10 @@ func TestPlaces(t *testing.T) {
 		"a course":             {Launch{Context: Context{ID: "c", Type: []string{ContextCourse}}, DeploymentID: "1:a"}, true, false, false},
 		"the account itself":   {Launch{Context: Context{ID: "a", Type: []string{ContextAccount}}, DeploymentID: "1:a"}, false, true, true},
 		"a sub-account":        {Launch{Context: Context{ID: "s", Type: []string{ContextAccount}}, DeploymentID: "1:a"}, false, true, false},
+		"a section":            {Launch{Context: Context{ID: "2", Type: []string{ContextSection}}, DeploymentID: "1"}, true, false, false},
+		"a section's name":     {Launch{Context: Context{ID: "2", Type: []string{"CourseSection"}}, DeploymentID: "1"}, true, false, false},
+		"a course's name":      {Launch{Context: Context{ID: "2", Type: []string{"CourseOffering"}}, DeploymentID: "1"}, true, false, false},
+		"another vocabulary":   {Launch{Context: Context{ID: "2", Type: []string{"http://example.edu/x#CourseSection"}}}, false, false, false},
 		"a group":              {Launch{Context: Context{ID: "g", Type: []string{ContextGroup}}, DeploymentID: "1:a"}, false, false, false},
 		"an account and more":  {Launch{Context: Context{ID: "a", Type: []string{ContextAccount, ContextCourse}}, DeploymentID: "1:a"}, true, false, true},
 		"nothing":              {Launch{DeploymentID: "1:a"}, false, false, false},
@@ -148,7 +152,7 @@ func TestRegistrationValidate(t *testing.T) {
 		return Registration{
 			ID: "r", Issuer: "https://x.example", ClientID: "1", AuthURL: "https://sso.example/auth", TokenURL: "https://sso.example/token",
 			KeySetURL: "http://127.0.0.1:3000/jwks", Deployments: []Deployment{{ID: "1:a", Root: true}},
-			FrameOrigins: []string{"https://x.example", "http://lms.localhost:3000"},
+			FrameOrigins: []string{"https://x.example", "http://lms.localhost:3000"}, RosterHosts: []string{"x.example", "[::1]:3000", "lms.localhost:3000"},
 		}
 	}
 	if err := good().Validate(); err != nil {
@@ -170,6 +174,13 @@ func TestRegistrationValidate(t *testing.T) {
 		"a frame origin in capitals": func(r *Registration) { r.FrameOrigins[0] = "https://X.example" },
 		"a frame origin of http":     func(r *Registration) { r.FrameOrigins[0] = "http://x.example" },
 		"a frame origin of *":        func(r *Registration) { r.FrameOrigins[0] = "*" },
+		"a frame origin at its port": func(r *Registration) { r.FrameOrigins[0] = "https://x.example:443" },
+		"a roster host in capitals":  func(r *Registration) { r.RosterHosts[0] = "X.example" },
+		"a roster host at its port":  func(r *Registration) { r.RosterHosts[0] = "x.example:443" },
+		"a roster host of a URL":     func(r *Registration) { r.RosterHosts[0] = "https://x.example" },
+		"a roster host with a path":  func(r *Registration) { r.RosterHosts[0] = "x.example/" },
+		"a roster host with a user":  func(r *Registration) { r.RosterHosts[0] = "u@x.example" },
+		"no roster host":             func(r *Registration) { r.RosterHosts[0] = "" },
 	} {
 		r := good()
 		edit(&r)
@@ -216,6 +227,7 @@ func TestLoopback(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]bool{
 		"localhost": true, "LOCALHOST.": true, "tool.localhost": true, "127.0.0.1": true, "127.9.9.9": true, "::1": true,
+		"localhost:3000": true, "[::1]:3000": true, "[::1]": true, "127.0.0.1:80": true, "10.0.0.1:80": false, "localhost.example:80": false,
 		"localhost.example": false, "notlocalhost": false, "10.0.0.1": false, "": false, "0.0.0.0": false, "128.0.0.1": false,
 	} {
 		if Loopback(host) != want {

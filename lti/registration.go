@@ -25,8 +25,14 @@ type Registration struct {
 	Canvas bool
 
 	AuthURL   string // OIDC authentication endpoint
-	TokenURL  string // OAuth token endpoint, also the audience of our assertions
+	TokenURL  string // OAuth token endpoint
 	KeySetURL string // JSON Web Key Set that signs id_tokens
+
+	// Audience is what our assertions at the token endpoint name as theirs, where
+	// the platform wants something else than TokenURL there: the
+	// authorization_server of its dynamic registration. Canvas publishes one too,
+	// but takes its token URL only; it stays empty there.
+	Audience string
 
 	Deployments []Deployment // the allow-list; a launch of any other is refused
 
@@ -35,13 +41,13 @@ type Registration struct {
 	// refused. If it is empty, the caller remembers Launch.PlatformGUID.
 	PlatformGUID string
 
-	// RosterHosts are the hosts (with port, if any) to which the names-and-roles
-	// client may send a token. No host is ever learnt from a claim.
+	// RosterHosts are the hosts (as the package writes hosts) to which the
+	// names-and-roles client may send a token. No host is ever learnt from a claim.
 	RosterHosts []string
 
-	// FrameOrigins are the origins of the platform's own pages (scheme, host and
-	// port), tried as the parent of our frame where the announced storage frame
-	// does not answer. Without any there is no such second try.
+	// FrameOrigins are the origins of the platform's own pages (scheme and host),
+	// tried as the parent of our frame where the announced storage frame does not
+	// answer. Without any there is no such second try.
 	FrameOrigins []string
 }
 
@@ -63,9 +69,20 @@ func (r Registration) Deployment(id string) (Deployment, bool) {
 	return r.Deployments[i], true
 }
 
+// At returns r with that deployment alone on its allow-list, or none if it is
+// not on it. A service that is called for a launch's sake is called with
+// At(Launch.DeploymentID): an assertion names the deployment if r has one.
+func (r Registration) At(deploymentID string) Registration {
+	d, ok := r.Deployment(deploymentID)
+	if r.Deployments = nil; ok {
+		r.Deployments = []Deployment{d}
+	}
+	return r
+}
+
 // Validate reports what makes r unusable: a missing field, an endpoint that is
 // not an absolute https URL (http is allowed for loopback hosts only), a
-// repeated deployment, a frame origin with a path.
+// repeated deployment, a host or frame origin in another notation.
 func (r Registration) Validate() error {
 	if len(r.Deployments) == 0 {
 		return errors.New("lti: registration has no deployment")
@@ -100,13 +117,18 @@ func (r Registration) ValidateWaiting() error {
 		}
 		seen[d.ID] = true
 	}
+	for _, h := range r.RosterHosts {
+		if u, err := url.Parse("https://" + h); err != nil || u.Host != h || HostOf(u) != h || h == "" {
+			return fmt.Errorf("lti: roster host %q must be a host only, in lower case, with its port unless that is the scheme's own", h)
+		}
+	}
 	for _, o := range r.FrameOrigins {
 		u, err := endpoint(o)
 		if err != nil {
 			return fmt.Errorf("lti: frame origin: %w", err)
 		}
 		if origin(u) != o {
-			return fmt.Errorf("lti: frame origin %q must be scheme, host and port only, in lower case", o)
+			return fmt.Errorf("lti: frame origin %q must be scheme and host only, in lower case, with a port unless it is the scheme's own", o)
 		}
 	}
 	return nil
@@ -167,9 +189,15 @@ func endpoint(raw string) (*url.URL, error) {
 	return u, nil
 }
 
-// Loopback reports whether host (without port) names this machine: localhost,
-// any name under .localhost (RFC 6761), 127.0.0.0/8 or ::1.
+// Loopback reports whether host, with or without a port, names this machine:
+// localhost, any name under .localhost (RFC 6761), 127.0.0.0/8 or ::1.
 func Loopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	if inside, ok := strings.CutPrefix(host, "["); ok {
+		host = strings.TrimSuffix(inside, "]")
+	}
 	host = strings.TrimSuffix(strings.ToLower(host), ".")
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
@@ -190,6 +218,11 @@ func origin(u *url.URL) string {
 	}
 	return u.Scheme + "://" + host
 }
+
+// HostOf returns the host of an absolute URL as this package writes hosts, in
+// both directions: as in an origin, lower case, with the port unless that is the
+// scheme's own.
+func HostOf(u *url.URL) string { return strings.TrimPrefix(origin(u), u.Scheme+"://") }
 
 // shortASCII reports whether s is an identifier as LTI core allows: 1 to 255
 // printable ASCII characters.

@@ -32,7 +32,8 @@ type NamesRoles struct {
 	Client *http.Client // a plain http.Client if nil; redirects are never followed
 }
 
-// Member is one person in a roster. Its roles are those of the context.
+// Member is one person in a roster. Its roles are those of the context, with
+// full URIs where the platform wrote simple names such as Instructor.
 type Member struct {
 	UserID     string   `json:"user_id"` // a launch's Subject
 	Status     string   `json:"status"`  // Active where the platform says nothing
@@ -43,7 +44,7 @@ type Member struct {
 	Email      string   `json:"email"`
 }
 
-// HasRole reports as Launch.HasRole does.
+// HasRole reports as Launch.HasRole does, of the full URIs.
 func (m Member) HasRole(urns ...string) bool { return hasRole(m.Roles, urns) }
 
 // RosterError is a platform's refusal of a roster: 401 for a tool that is not in
@@ -58,12 +59,15 @@ func (e *RosterError) Error() string {
 }
 
 // Members returns everybody in the roster at membershipsURL, which is a launch's
-// NamesRolesURL, or everybody with the given role URN if role is not empty.
+// NamesRolesURL, or everybody with the given role URI if role is not empty.
 // The URL's host must be one of reg.RosterHosts, and every further page comes
 // from the same origin. A roster of more than 100,000 people, or one whose pages
 // go in circles, is an error. Members without an id are left out.
 //
-// The platform's answer to an unknown role is an empty list, not an error.
+// The platform is asked to filter, but some filter the first page only, or not
+// at all. Whatever it answers, everybody returned has the role, and nobody comes
+// twice: who is listed again is one member with the roles of all entries. A role
+// that nobody has, or nobody knows, returns nobody and is no error.
 func (n *NamesRoles) Members(ctx context.Context, reg Registration, membershipsURL, role string) ([]Member, error) {
 	first, err := rosterURL(reg, membershipsURL)
 	if err != nil {
@@ -71,12 +75,12 @@ func (n *NamesRoles) Members(ctx context.Context, reg Registration, membershipsU
 	}
 	q := first.Query()
 	q.Set("limit", "50")
-	if role != "" {
+	if role = contextRole(role); role != "" {
 		q.Set("role", role)
 	}
 	first.RawQuery = q.Encode()
 
-	var all []Member
+	all := roll{of: make(map[string]int)}
 	seen := make(map[string]bool)
 	for page := first; page != nil; {
 		if len(seen) == maxRosterPages || seen[page.String()] {
@@ -91,14 +95,39 @@ func (n *NamesRoles) Members(ctx context.Context, reg Registration, membershipsU
 		if err != nil {
 			return nil, err
 		}
-		if all = append(all, members...); len(all) > maxMembers {
+		if all.add(members); len(all.members) > maxMembers {
 			return nil, errors.New("lti: roster: too many members")
 		}
 		if page, err = nextPage(got.header, page); err != nil {
 			return nil, err
 		}
 	}
-	return all, nil
+	if role == "" {
+		return all.members, nil
+	}
+	return slices.DeleteFunc(all.members, func(m Member) bool { return !m.HasRole(role) }), nil
+}
+
+// roll is a roster in which everybody stands once.
+type roll struct {
+	members []Member
+	of      map[string]int // where a user id stands
+}
+
+func (r *roll) add(page []Member) {
+	for _, m := range page {
+		i, known := r.of[m.UserID]
+		if !known {
+			r.of[m.UserID] = len(r.members)
+			r.members = append(r.members, m)
+			continue
+		}
+		for _, role := range m.Roles {
+			if have := &r.members[i].Roles; !slices.Contains(*have, role) {
+				*have = append(*have, role)
+			}
+		}
+	}
 }
 
 // rosterURL admits a URL to which we may send a token.
@@ -107,8 +136,8 @@ func rosterURL(reg Registration, raw string) (*url.URL, error) {
 	if err != nil {
 		return nil, fmt.Errorf("URL %w", err)
 	}
-	if !slices.ContainsFunc(reg.RosterHosts, func(h string) bool { return strings.EqualFold(h, u.Host) }) {
-		return nil, fmt.Errorf("host %q is not one of the registration's", u.Host)
+	if host := HostOf(u); !slices.Contains(reg.RosterHosts, host) {
+		return nil, fmt.Errorf("host %q is not one of the registration's", host)
 	}
 	return u, nil
 }
@@ -156,6 +185,9 @@ func readMembers(got answer) ([]Member, error) {
 	for i := range members {
 		if members[i].Status == "" {
 			members[i].Status = "Active"
+		}
+		for n, role := range members[i].Roles {
+			members[i].Roles[n] = contextRole(role)
 		}
 	}
 	return members, nil

@@ -50,10 +50,13 @@ type services struct {
 	public   *rsa.PublicKey
 	jtis     map[string]bool
 	tokens   atomic.Int32
+	audience string                                   // whom an assertion must name
 	valid    string                                   // the token the roster takes
 	refuse   func(http.ResponseWriter) bool           // answers instead of the token endpoint
 	roster   func(http.ResponseWriter, *http.Request) // answers instead of the roster
 	accepted []string                                 // Accept headers and queries the roster saw
+
+	deployment string // that the last assertion named
 }
 
 func newServices(tb testing.TB) (*services, Registration) {
@@ -64,6 +67,7 @@ func newServices(tb testing.TB) (*services, Registration) {
 	mux.HandleFunc("GET /api/lti/courses/1/names_and_roles", s.members)
 	s.Server = httptest.NewTLSServer(mux)
 	tb.Cleanup(s.Close)
+	s.audience = s.URL + "/login/oauth2/token"
 	return s, Registration{
 		ID: "reg_1", ClientID: testClient, TokenURL: s.URL + "/login/oauth2/token",
 		RosterHosts: []string{strings.TrimPrefix(s.URL, "https://")},
@@ -89,6 +93,7 @@ func (s *services) token(w http.ResponseWriter, r *http.Request) {
 		var c struct {
 			Iss, Sub, Aud, Jti string
 			Iat, Exp           int64
+			Deployment         string `json:"https://purl.imsglobal.org/spec/lti/claim/deployment_id"`
 		}
 		if err := json.Unmarshal(payload, &c); err != nil {
 			return err.Error()
@@ -97,7 +102,7 @@ func (s *services) token(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case c.Iss != testClient || c.Sub != testClient:
 			return "the client is unknown"
-		case c.Aud != s.URL+"/login/oauth2/token":
+		case c.Aud != s.audience:
 			return "the 'aud' is invalid"
 		case c.Iat < now-300 || c.Iat > now+30 || c.Exp <= now:
 			return "the JWT has expired"
@@ -105,6 +110,7 @@ func (s *services) token(w http.ResponseWriter, r *http.Request) {
 			return "the 'jti' is invalid"
 		}
 		s.jtis[c.Jti] = true
+		s.deployment = c.Deployment
 		return ""
 	}()
 	if problem != "" {

@@ -75,7 +75,9 @@ func (e *TokenError) Error() string {
 }
 
 // Token returns an access token for the given scopes, from memory if one is
-// good for another minute. Simultaneous callers wait for one request. It
+// good for another minute. If reg has one deployment (see Registration.At), the
+// token is asked for that one: some platforms give it for a deployment only (LTI
+// core 1.3 §6.2.1). With several, none is named. Simultaneous callers wait for one request. It
 // returns a *TokenError if the platform refuses.
 func (s *ServiceTokens) Token(ctx context.Context, reg Registration, scopes ...string) (AccessToken, error) {
 	entry := s.entry(tokenKey(reg, scopes))
@@ -109,7 +111,23 @@ func (s *ServiceTokens) Forget(reg Registration, refused AccessToken, scopes ...
 
 func tokenKey(reg Registration, scopes []string) string {
 	sorted := slices.Sorted(slices.Values(scopes))
-	return strings.Join(append([]string{reg.ID, reg.TokenURL, reg.ClientID}, sorted...), "\n")
+	return strings.Join(append([]string{reg.ID, reg.TokenURL, reg.ClientID, audienceOf(reg), onlyDeployment(reg)}, sorted...), "\n")
+}
+
+// audienceOf is whom an assertion addresses.
+func audienceOf(reg Registration) string {
+	if reg.Audience != "" {
+		return reg.Audience
+	}
+	return reg.TokenURL
+}
+
+// onlyDeployment is the deployment that an assertion names, or empty.
+func onlyDeployment(reg Registration) string {
+	if len(reg.Deployments) != 1 {
+		return ""
+	}
+	return reg.Deployments[0].ID
 }
 
 func (s *ServiceTokens) entry(key string) *serviceToken {
@@ -156,7 +174,8 @@ func (s *ServiceTokens) request(ctx context.Context, reg Registration, scopes []
 }
 
 // assertion signs the claims that Canvas demands, all six of them
-// (asymmetric_client_credentials_provider.rb); it takes iat up to five minutes old.
+// (asymmetric_client_credentials_provider.rb); it takes iat up to five minutes
+// old, and ignores the deployment, as RFC 7519 §4 has it of unknown claims.
 func (s *ServiceTokens) assertion(ctx context.Context, reg Registration) (string, error) {
 	key, err := s.Keys.Current(ctx)
 	if err != nil {
@@ -166,10 +185,14 @@ func (s *ServiceTokens) assertion(ctx context.Context, reg Registration) (string
 		return "", errors.New("no signing key")
 	}
 	now := s.now()
-	payload, err := json.Marshal(map[string]any{
-		"iss": reg.ClientID, "sub": reg.ClientID, "aud": reg.TokenURL,
+	claims := map[string]any{
+		"iss": reg.ClientID, "sub": reg.ClientID, "aud": audienceOf(reg),
 		"iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "jti": random(),
-	})
+	}
+	if id := onlyDeployment(reg); id != "" {
+		claims[claimPrefix+"deployment_id"] = id
+	}
+	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", err
 	}

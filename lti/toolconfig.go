@@ -99,7 +99,7 @@ func (p Profile) domain() string {
 	if err != nil {
 		return ""
 	}
-	return u.Host
+	return HostOf(u)
 }
 
 func (p Profile) text(pl Placement) string {

@@ -76,8 +76,8 @@ func checkOrigin(raw string, bare bool) error {
 		return fmt.Errorf("must be an https URL, and %q is none", raw)
 	case u.User != nil, u.Fragment != "", u.RawQuery != "":
 		return errors.New("must hold no user, query or fragment")
-	case bare && (u.Path != "" || u.Scheme+"://"+strings.ToLower(u.Host) != raw):
-		return errors.New("must be scheme and host only, in lower case and without a slash at the end")
+	case bare && (u.Path != "" || u.Scheme+"://"+lti.HostOf(u) != raw):
+		return errors.New("must be scheme and host only, in lower case, without a slash at the end and without the scheme's own port")
 	case u.Scheme == "http" && !lti.Loopback(u.Hostname()):
 		return errors.New("must be https; http is for loopback hosts only")
 	}
@@ -136,12 +136,7 @@ func (p PlatformSpec) platform(box *secret.Box, id string) (store.Platform, erro
 	out := store.Platform{ID: id, Name: p.Name, CanvasURLs: p.CanvasURLs, AllowPrivate: p.AllowPrivate}
 	out.Registration = lti.Registration{
 		ID: id, Issuer: p.Issuer, ClientID: p.ClientID, AuthURL: p.AuthURL, TokenURL: p.TokenURL, KeySetURL: p.KeySetURL,
-		FrameOrigins: p.CanvasURLs,
-	}
-	for _, c := range p.CanvasURLs {
-		if u, err := url.Parse(c); err == nil {
-			out.Registration.RosterHosts = append(out.Registration.RosterHosts, u.Host)
-		}
+		FrameOrigins: p.CanvasURLs, RosterHosts: hostsOf(p.CanvasURLs), Canvas: true,
 	}
 	for i, d := range p.Deployments {
 		out.Registration.Deployments = append(out.Registration.Deployments, lti.Deployment{ID: d, Root: i == 0})

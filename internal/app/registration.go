@@ -167,16 +167,14 @@ func (a *App) saveRegistered(ctx context.Context, i store.Invite, cfg lti.Platfo
 		return store.Platform{}, err
 	}
 	now := a.now()
+	reg, err := cfg.Registration(i.Platform, got)
+	if err != nil {
+		return store.Platform{}, err
+	}
+	reg.FrameOrigins, reg.RosterHosts = i.CanvasURLs, hostsOf(i.CanvasURLs)
 	p := store.Platform{
 		ID: i.Platform, Tenant: access.TenantID(store.NewID("ten")), Name: i.Name, CanvasURLs: i.CanvasURLs,
-		Credential: i.Credential, CredentialKind: i.CredentialKind, CreatedAt: now,
-		Registration: lti.Registration{
-			ID: i.Platform, Issuer: cfg.Issuer, ClientID: got.ClientID, AuthURL: cfg.AuthURL, TokenURL: cfg.TokenURL, KeySetURL: cfg.KeySetURL,
-			FrameOrigins: i.CanvasURLs, RosterHosts: hostsOf(i.CanvasURLs),
-		},
-	}
-	if got.DeploymentID != "" {
-		p.Registration.Deployments = []lti.Deployment{{ID: got.DeploymentID}}
+		Credential: i.Credential, CredentialKind: i.CredentialKind, CreatedAt: now, Registration: reg,
 	}
 	told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: now, Actor: i.Actor, Action: audit.PlatformAdd, Object: p.ID}
 	detail := audit.NewDetail(map[string]string{
@@ -196,12 +194,12 @@ func (a *App) saveRegistered(ctx context.Context, i store.Invite, cfg lti.Platfo
 	})
 }
 
-// hostsOf are the hosts, with their ports, to which a service token may go.
+// hostsOf are the hosts to which a service token may go.
 func hostsOf(origins []string) []string {
 	var out []string
 	for _, o := range origins {
 		if u, err := url.Parse(o); err == nil {
-			out = append(out, u.Host)
+			out = append(out, lti.HostOf(u))
 		}
 	}
 	return out

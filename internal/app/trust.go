@@ -38,15 +38,17 @@ func trustOf(canvasURLs []string) (trust, error) {
 	return t, nil
 }
 
-// host decides for any URL of a platform's configuration. Loopback is trusted
+// host decides for any URL of a platform's configuration, of the school's own
+// hosts at any port. Loopback is trusted
 // if the whole invite is about it; then so are names under .test, which lead
 // nowhere (RFC 6761) and serve as issuers.
 func (t trust) host(host string) bool {
+	name := (&url.URL{Host: host}).Hostname()
 	switch {
-	case slices.Contains(hostedCanvas, host), slices.ContainsFunc(t.own, func(u *url.URL) bool { return strings.EqualFold(u.Hostname(), host) }):
+	case slices.Contains(hostedCanvas, host), slices.ContainsFunc(t.own, func(u *url.URL) bool { return u.Hostname() == name }):
 		return true
 	case t.loopback:
-		return lti.Loopback(host) || strings.HasSuffix(host, ".test")
+		return lti.Loopback(host) || strings.HasSuffix(name, ".test")
 	}
 	return false
 }
@@ -77,7 +79,7 @@ func portOf(u *url.URL) string {
 // check holds what a platform says about itself against the invite.
 func (t trust) check(cfg lti.PlatformConfiguration) error {
 	switch {
-	case cfg.ProductFamily != "canvas":
+	case !cfg.IsCanvas():
 		return fmt.Errorf("the platform is %q and not Canvas", cfg.ProductFamily)
 	case !t.isOwn(cfg.RegistrationEndpoint):
 		return errors.New("the registration endpoint is not at the invite's Canvas")

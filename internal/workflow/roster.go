@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas"
@@ -48,7 +47,7 @@ func (s *Service) rosterURL(ctx context.Context, l lti.Launch, p store.Platform)
 		return ""
 	}
 	u, err := url.Parse(l.NamesRolesURL)
-	if err != nil || u.User != nil || !slices.ContainsFunc(p.Registration.RosterHosts, func(h string) bool { return strings.EqualFold(h, u.Host) }) {
+	if err != nil || u.User != nil || !slices.Contains(p.Registration.RosterHosts, lti.HostOf(u)) {
 		s.Log.WarnContext(ctx, "a launch's roster address is not one of its Canvas and is not used", "platform", p.Name)
 		return ""
 	}
