@@ -200,7 +200,9 @@ func (c *claims) checkMessage(reg Registration, st pending) *Refusal {
 		return refuse(ReasonPlatformGUID, nil)
 	case c.Roles == nil || slices.Contains(*c.Roles, ""):
 		return refuse(ReasonRoles, nil)
-	case c.Subject == nil || !shortASCII(*c.Subject):
+	case c.Subject == nil:
+		return refuse(ReasonAnonymous, nil)
+	case !shortASCII(*c.Subject):
 		return refuse(ReasonSubject, nil)
 	case c.ResourceLink == nil || !shortASCII(c.ResourceLink.ID):
 		return refuse(ReasonResourceLink, nil)

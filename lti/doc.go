@@ -28,6 +28,10 @@
 //     sealed by StateKeys. The first row is written when a token has proved good:
 //     its nonce, as a digest, by one statement that succeeds once, so that neither
 //     a race of sixteen nor a forged post gains or destroys anything.
+//   - An anonymous launch, which names nobody and has no sub (LTI core 1.3
+//     §5.3.6.1), is refused with ReasonAnonymous: every Launch is somebody's, so
+//     that no caller can take all strangers for one person with an empty id. A
+//     sub that is there and unusable is ReasonSubject.
 //   - An iat may be ten minutes old: Canvas stamps it when it renders the login
 //     form, and holds it for up to five.
 //

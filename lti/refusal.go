@@ -53,7 +53,8 @@ const (
 	ReasonMessageType   Reason = "message_type"
 	ReasonDeploymentID  Reason = "deployment_id" // missing, or other than the login request's
 	ReasonRoles         Reason = "roles"         // missing; an empty list is allowed
-	ReasonSubject       Reason = "subject"
+	ReasonAnonymous     Reason = "anonymous"     // no sub: the platform names nobody (LTI core 1.3 §5.3.6.1)
+	ReasonSubject       Reason = "subject"       // empty, too long or not ASCII
 	ReasonResourceLink  Reason = "resource_link"
 	ReasonContext       Reason = "context"         // a context without an id
 	ReasonTargetLink    Reason = "target_link_uri" // missing, or other than the login request's
@@ -118,6 +119,7 @@ var reasons = []struct {
 	{ReasonMessageType, http.StatusUnauthorized, false},
 	{ReasonDeploymentID, http.StatusUnauthorized, false},
 	{ReasonRoles, http.StatusUnauthorized, false},
+	{ReasonAnonymous, http.StatusUnauthorized, true},
 	{ReasonSubject, http.StatusUnauthorized, false},
 	{ReasonResourceLink, http.StatusUnauthorized, false},
 	{ReasonContext, http.StatusUnauthorized, false},

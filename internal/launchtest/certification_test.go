@@ -74,7 +74,7 @@ func TestKnownBadLaunches(t *testing.T) {
 		{"the deployment_id is missing", without(claim + "deployment_id"), lti.ReasonDeploymentID},
 		{"the resource_link has no id", with(claim+"resource_link", map[string]any{"title": "Tokendesk"}), lti.ReasonResourceLink},
 		{"the resource_link is missing", without(claim + "resource_link"), lti.ReasonResourceLink},
-		{"sub is missing", without("sub"), lti.ReasonSubject},
+		{"sub is missing", without("sub"), lti.ReasonAnonymous},
 	}
 	each(t, func(s *school) {
 		for _, c := range cases {

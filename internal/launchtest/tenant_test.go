@@ -355,6 +355,6 @@ func TestPublicVisitor(t *testing.T) {
 		l := b.begin(s.course("bio201")).logIn().authorize()
 		m := b.mark()
 		m.knows(l)
-		m.refused(l.finish(), lti.ReasonSubject)
+		m.refused(l.finish(), lti.ReasonAnonymous)
 	})
 }

@@ -358,10 +358,14 @@ func problemExhibits() []exhibit {
 	add("request", ProblemInput{Kind: ProblemRequest}, true, "We could not read that form")
 	for _, r := range lti.Reasons() {
 		refusal := &lti.Refusal{Code: r, Reference: "1f4a9c2e"}
+		want := []string{"Canvas could not open Tokendesk", "1f4a9c2e"}
+		if r == lti.ReasonAnonymous {
+			want = append(want, "you are not signed in")
+		}
 		if r == lti.ReasonNotBound {
 			refusal.CanRetryInNewTab, refusal.RelaunchURL = true, "https://canvas.northfield.test/courses/7/external_tools/3"
 		}
-		out = append(out, exhibit{name: "launch-" + string(r), page: PageLaunchFailed, noSession: true, want: []string{"Canvas could not open Tokendesk", "1f4a9c2e"},
+		out = append(out, exhibit{name: "launch-" + string(r), page: PageLaunchFailed, noSession: true, want: want,
 			view: func(s Shell) any { return NewLaunchFailedPage(s, refusal) }})
 	}
 	for _, r := range workflow.AdmitReasons {

@@ -184,7 +184,7 @@ func launchKey(r lti.Reason) string {
 		return "launch.setup"
 	case lti.ReasonKeySet:
 		return "launch.keys"
-	case lti.ReasonPlatformLogin:
+	case lti.ReasonPlatformLogin, lti.ReasonAnonymous:
 		return "launch.signed_out"
 	case lti.ReasonInternal:
 		return "launch.ours"
