@@ -39,6 +39,9 @@ func (d *doctor) canvas(ctx context.Context, a *App, p store.Platform) {
 		d.say(p.Name+": OAuth refresh", nil, "Canvas gave an access token for the refresh token")
 	}
 	root, err := client.Account(ctx, "self")
+	if canvas.HasReason(err, canvas.ReasonNotCanvas) {
+		err = fmt.Errorf("this address does not answer as Canvas: %s: give the school's own Canvas to platform add as -canvas-url (%w)", p.CanvasURLs[0], err)
+	}
 	if err != nil {
 		d.say(what, err, "")
 		return

@@ -43,6 +43,9 @@ func TestDoctorTellsOfCanvas(t *testing.T) {
 		"the age cannot be told": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
 			cv.Fail(canvastest.Fault{Route: "/api/v1/users/:user_id/user_generated_tokens", Status: 500, Times: -1})
 		}, "Canvas's age", app.Failed, "failed"},
+		"an address that is no Canvas": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+			cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:id", Status: 404, Body: "<!doctype html><title>Moodle</title>", Times: -1})
+		}, "Canvas credential", app.Failed, "this address does not answer as Canvas: http://"},
 		"freezing is possible": {nil, "freezing tokens", app.Good, "possible"},
 		"freezing is not": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
 			cv.World().SetPermission("account-admin", canvastest.PermCreateTokens, false)

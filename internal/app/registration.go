@@ -56,6 +56,9 @@ func (a *App) register(ctx context.Context, ask web.RegistrationAsk) (web.Regist
 	if err != nil {
 		return refuse(web.RegistrationConfiguration, err)
 	}
+	if !cfg.IsCanvas() {
+		return refuse(web.RegistrationNotCanvas, fmt.Errorf("the platform is %q and not Canvas", cfg.ProductFamily))
+	}
 	if err := trusted.check(cfg); err != nil {
 		return refuse(web.RegistrationForeign, err)
 	}

@@ -24,6 +24,7 @@ const (
 	saysUsed          = "used already"
 	saysExpired       = "too old"
 	saysForeign       = "made for another Canvas"
+	saysNotCanvas     = "does not answer as Canvas"
 	saysConfiguration = "could not read what this Canvas says"
 	saysRefused       = "Canvas refused the registration"
 	saysUnclear       = "did not say clearly"
@@ -229,7 +230,7 @@ func TestConfigurationsThatCannotBeUsed(t *testing.T) {
 		"no registration endpoint":               {set("registration_endpoint", nil), saysConfiguration},
 		"another signature":                      {set("id_token_signing_alg_values_supported", []string{"HS256"}), saysConfiguration},
 		"no platform":                            {set(platformMember, nil), saysConfiguration},
-		"another product":                        {of("product_family_code", "moodle"), saysForeign},
+		"another product":                        {of("product_family_code", "moodle"), saysNotCanvas},
 		"another account":                        {of(canvasPrefix+"account_domain", "evil.instructure.com"), saysForeign},
 		"a guid that is none":                    {of(canvasPrefix+"account_lti_guid", "a\x00b"), saysForeign},
 		"a guid that is endless":                 {of(canvasPrefix+"account_lti_guid", strings.Repeat("x", 300)), saysForeign},

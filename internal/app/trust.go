@@ -79,8 +79,6 @@ func portOf(u *url.URL) string {
 // check holds what a platform says about itself against the invite.
 func (t trust) check(cfg lti.PlatformConfiguration) error {
 	switch {
-	case !cfg.IsCanvas():
-		return fmt.Errorf("the platform is %q and not Canvas", cfg.ProductFamily)
 	case !t.isOwn(cfg.RegistrationEndpoint):
 		return errors.New("the registration endpoint is not at the invite's Canvas")
 	case cfg.AccountDomain != "" && !slices.ContainsFunc(t.own, func(o *url.URL) bool {

@@ -320,7 +320,9 @@ func read(cl call, resp *http.Response, credential string) (*answer, *Error) {
 	case len(raw) > bodyMax:
 		return nil, unreadable(cl.op, cl.write(), resp.StatusCode, "the answer is too large", nil)
 	case !isJSON(resp.Header.Get("Content-Type")):
-		return nil, unreadable(cl.op, cl.write(), resp.StatusCode, "the answer is a page and not data: is this address Canvas, and are we signed in?", nil)
+		e := unreadable(cl.op, cl.write(), resp.StatusCode, "the answer is a page and not data", nil)
+		e.Reason = ReasonNotCanvas
+		return nil, e
 	}
 	return &answer{status: resp.StatusCode, header: resp.Header, body: raw}, nil
 }

@@ -45,6 +45,7 @@ const (
 	ReasonActAs             Reason = "act as"             // Denied: no such user to act as, or not for us
 	ReasonUserAgent         Reason = "user agent"         // Invalid: Canvas wants another User-Agent
 	ReasonCredentialExpired Reason = "credential expired" //nolint:gosec // Unauthenticated; a word about credentials, not one
+	ReasonNotCanvas         Reason = "not Canvas"         // Server or Unclear: a page or a redirect, where Canvas's API answers with data
 	ReasonCredentialRevoked Reason = "credential revoked" //nolint:gosec // Unauthenticated; a word about credentials, not one
 )
 

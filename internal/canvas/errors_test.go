@@ -145,7 +145,7 @@ var refusals = map[string]struct {
 	},
 	"a 404 page that is not Canvas's": {
 		reply{404, map[string]string{"Content-Type": "text/html"}, `<html>404</html>`},
-		canvas.Server, canvas.Unclear, "", []string{"the answer does not come from the Canvas API"},
+		canvas.Server, canvas.Unclear, canvas.ReasonNotCanvas, []string{"the answer does not come from the Canvas API"},
 	},
 	"a request time-out of a proxy": {
 		reply{408, nil, ``}, canvas.Server, canvas.Unclear, "", nil,
@@ -160,7 +160,7 @@ var refusals = map[string]struct {
 	},
 	"a redirect": {
 		reply{302, map[string]string{"Location": "/login"}, ``},
-		canvas.Server, canvas.Unclear, "", []string{"Canvas answered with a redirect, which is not followed"},
+		canvas.Server, canvas.Unclear, canvas.ReasonNotCanvas, []string{"Canvas answered with a redirect, which is not followed"},
 	},
 }
 

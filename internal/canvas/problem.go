@@ -154,14 +154,14 @@ func classify(op string, write bool, status int, header http.Header, body []byte
 	case status == http.StatusNotFound && p.json:
 		e.Kind = NotFound
 	case status == http.StatusNotFound:
-		e.Kind = lost
+		e.Kind, e.Reason = lost, ReasonNotCanvas
 		e.Detail = append(e.Detail, "the answer does not come from the Canvas API")
 	case status == http.StatusRequestTimeout:
 		e.Kind = lost
 	case status >= 400 && status < 500:
 		e.Kind = Invalid
 	case status >= 300 && status < 400:
-		e.Kind = lost
+		e.Kind, e.Reason = lost, ReasonNotCanvas
 		e.Detail = append(e.Detail, "Canvas answered with a redirect, which is not followed")
 	default:
 		e.Kind = lost

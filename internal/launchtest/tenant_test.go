@@ -283,7 +283,34 @@ func TestClaimedUser(t *testing.T) {
 		m = b.mark("maya")
 		p = b.open(s.course("bio201"))
 		m.unadmitted(p, http.StatusServiceUnavailable, workflow.AdmitSilent)
+		p.says("Try again in a few minutes.")
 		s.browser("luca").open(s.course("bio201")).is(http.StatusOK, home)
+	})
+}
+
+// TestAnAddressThatIsNoCanvas: a platform of another make was registered. It
+// signs good launches, and its address knows nothing of Canvas's API.
+func TestAnAddressThatIsNoCanvas(t *testing.T) {
+	each(t, func(s *school) {
+		const users = "/api/v1/users/:id"
+		for name, f := range map[string]canvastest.Fault{
+			"a page of another program": {Route: users, Status: http.StatusNotFound, Body: "<!doctype html><title>Moodle</title>", Times: -1},
+			"its front page":            {Route: users, Status: http.StatusOK, Body: "<!doctype html><title>Moodle</title>", ContentType: "text/html", Times: -1},
+			"its sign-in":               {Route: users, Status: http.StatusFound, Body: "<a href=/login>", Times: -1},
+		} {
+			heal := s.cv.Fail(f)
+			b := s.browser("maya")
+			m := b.mark("maya")
+			p := b.open(s.course("bio201"))
+			m.unadmitted(p, http.StatusServiceUnavailable, workflow.AdmitNotCanvas)
+			p.says("This address does not answer as Canvas.")
+			for _, no := range []string{"Try again in a few minutes", "external_tools"} {
+				if strings.Contains(p.body, no) {
+					s.t.Errorf("%s: the page says %q", name, no)
+				}
+			}
+			heal()
+		}
 	})
 }
 

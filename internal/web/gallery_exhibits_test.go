@@ -369,7 +369,11 @@ func problemExhibits() []exhibit {
 			view: func(s Shell) any { return NewLaunchFailedPage(s, refusal) }})
 	}
 	for _, r := range workflow.AdmitReasons {
-		out = append(out, exhibit{name: "launch-admit-" + string(r), page: PageLaunchFailed, noSession: true, want: []string{"Canvas could not open Tokendesk", "1F4A-9C2E", "Open in a new tab"},
+		want := []string{"Canvas could not open Tokendesk", "1F4A-9C2E", "Open in a new tab"}
+		if r == workflow.AdmitNotCanvas {
+			want[2] = "This address does not answer as Canvas."
+		}
+		out = append(out, exhibit{name: "launch-admit-" + string(r), page: PageLaunchFailed, noSession: true, want: want,
 			view: func(s Shell) any {
 				return NewNotAdmittedPage(s, r, "1F4A-9C2E", "https://canvas.northfield.test/users/self/external_tools/3")
 			}})

@@ -217,8 +217,8 @@ func ownAddress(reg lti.Registration, deployment string) string {
 	if !known && len(reg.Deployments) > 0 {
 		at = reg.Deployments[max(0, slices.IndexFunc(reg.Deployments, func(d lti.Deployment) bool { return d.Root }))]
 	}
-	tool, _, _ := strings.Cut(at.ID, ":")
-	if len(reg.FrameOrigins) == 0 || !digits.MatchString(tool) {
+	tool, place, _ := strings.Cut(at.ID, ":") // both in Canvas, where else only one
+	if len(reg.FrameOrigins) == 0 || place == "" || !digits.MatchString(tool) {
 		return ""
 	}
 	return reg.FrameOrigins[0] + "/users/self/external_tools/" + tool + "?placement=user_navigation&display=borderless"

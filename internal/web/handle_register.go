@@ -76,6 +76,7 @@ type RegistrationWhy string
 const (
 	RegistrationDirect        RegistrationWhy = "direct"        // opened without Canvas
 	RegistrationForeign       RegistrationWhy = "foreign"       // the configuration is another Canvas's than the invite names
+	RegistrationNotCanvas     RegistrationWhy = "not_canvas"    // the platform says that it is no Canvas
 	RegistrationConfiguration RegistrationWhy = "configuration" // it could not be read, or cannot be used
 	RegistrationName          RegistrationWhy = "name"          // a platform of that name exists
 	RegistrationRefused       RegistrationWhy = "refused"       // Canvas said no; nothing was registered
@@ -88,7 +89,8 @@ const (
 
 // registrationStatus is the status of each reason.
 var registrationStatus = map[RegistrationWhy]int{
-	RegistrationDirect: http.StatusBadRequest, RegistrationForeign: http.StatusForbidden, RegistrationConfiguration: http.StatusBadGateway,
+	RegistrationDirect: http.StatusBadRequest, RegistrationForeign: http.StatusForbidden,
+	RegistrationNotCanvas: http.StatusForbidden, RegistrationConfiguration: http.StatusBadGateway,
 	RegistrationName: http.StatusConflict, RegistrationRefused: http.StatusBadGateway, RegistrationUnclear: http.StatusBadGateway,
 	RegistrationUnsaved: http.StatusInternalServerError, RegistrationNoInvite: http.StatusNotFound,
 	RegistrationUsed: http.StatusGone, RegistrationExpired: http.StatusGone,

@@ -154,7 +154,9 @@ func newNotAdmitted(s Shell, r workflow.AdmitReason, reference, tab string) Laun
 	key := admitKey(r)
 	p := LaunchFailedPage{frame: newFrame(s, "", s.T("launch.h1"), ""), Cause: s.T(key + ".cause"), Step: s.T(key+".step", "Team", s.team()),
 		Reference: s.H("launch.reference", "Reference", code(reference))}
-	p.newTab(tab)
+	if r != workflow.AdmitNotCanvas { // only Canvas has such a page
+		p.newTab(tab)
+	}
 	return p
 }
 
@@ -166,6 +168,8 @@ func admitKey(r workflow.AdmitReason) string {
 		return "launch.unconfirmed"
 	case workflow.AdmitSilent:
 		return "launch.unasked"
+	case workflow.AdmitNotCanvas:
+		return "launch.not_canvas"
 	}
 	return "launch.setup"
 }

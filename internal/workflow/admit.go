@@ -27,10 +27,11 @@ const (
 	AdmitUnconfirmed AdmitReason = "subject_unknown" // Canvas's API knows nobody by the launch's sub: a merged user's older one
 	AdmitOther       AdmitReason = "other_user"      // the API names another user than the launch claims
 	AdmitSilent      AdmitReason = "canvas_silent"   // the API could not be asked about somebody new
+	AdmitNotCanvas   AdmitReason = "not_canvas"      // what answers at the registered address is not Canvas's API
 )
 
 // AdmitReasons lists every reason.
-var AdmitReasons = []AdmitReason{AdmitOff, AdmitGUID, AdmitUnconfirmed, AdmitOther, AdmitSilent}
+var AdmitReasons = []AdmitReason{AdmitOff, AdmitGUID, AdmitUnconfirmed, AdmitOther, AdmitSilent, AdmitNotCanvas}
 
 // NotAdmitted is the refusal of a verified launch. It matches what
 // access.Refuse made.
@@ -218,8 +219,12 @@ func (s *Service) identify(ctx context.Context, f far, l lti.Launch, claimed str
 			// A merged user's older id, or an id of another Canvas: not provable.
 			return store.Person{}, notAdmitted(AdmitUnconfirmed, access.WhyIdentity)
 		}
+		reason := AdmitSilent
+		if canvas.HasReason(err, canvas.ReasonNotCanvas) {
+			reason = AdmitNotCanvas
+		}
 		if err = s.unasked(ctx, "who launched", err); access.WhyOf(err) == access.WhyCanvas {
-			err = &NotAdmitted{AdmitSilent, err}
+			err = &NotAdmitted{reason, err}
 		}
 		return store.Person{}, err
 	}
