@@ -191,11 +191,14 @@ func TestEveryRefusalIsUnderstood(t *testing.T) {
 func TestErrorsShowNoSecretsAndNoWholeAnswers(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("word ", 400)
+	bare, commit := strings.Repeat("BareCa9y", 8), "3f786850e387550fdab836ed7e6dc881de23001b"
 	for name, body := range map[string]string{
 		"the credential in a message": `{"errors":[{"message":"bad header Bearer ` + credential + `"}]}`,
 		"a value in a message":        `{"errors":[{"message":"token ` + tokenValue + ` refused"}]}`,
 		"a token as an error":         tokenBody(map[string]any{"visible_token": tokenValue, "message": "no"}),
 		"a long message":              `{"errors":[{"message":"` + long + `"}]}`,
+		"a value between marks":       `{"errors":[{"message":"token_` + bare + `_refused"}]}`,
+		"a commit":                    `{"errors":[{"message":"deployed ` + commit + `"}]}`,
 		"many messages":               `{"errors":[` + strings.Repeat(`{"message":"x"},`, 500) + `{"message":"y"}]}`,
 		"deep nesting":                strings.Repeat(`{"errors":[`, 300) + strings.Repeat(`]}`, 300),
 		"control characters":          `{"errors":[{"message":"a\r\nX-Injected: 1\u202e\u0000"}]}`,
@@ -208,6 +211,9 @@ func TestErrorsShowNoSecretsAndNoWholeAnswers(t *testing.T) {
 		}
 		if strings.ContainsAny(text, "\r\n\x00\u202e") {
 			t.Errorf("%s: the error holds control characters: %q", name, text)
+		}
+		if strings.Contains(text, bare) || name == "a commit" && !strings.Contains(text, commit) {
+			t.Errorf("%s: the error says %q", name, text)
 		}
 	}
 }

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/tokendesk/tokendesk/internal/secret"
 )
 
 const (
@@ -205,9 +206,6 @@ func notAccepted(p problem) (Kind, Reason) {
 	return Unauthenticated, ""
 }
 
-// tokenLike matches what could be a secret that an error echoes.
-var tokenLike = regexp.MustCompile(`[A-Za-z0-9~_]{40,}`)
-
 // tidy makes a sentence of somebody else's fit for our errors and logs.
 func tidy(s string, hide []string) string {
 	for _, h := range hide {
@@ -215,13 +213,13 @@ func tidy(s string, hide []string) string {
 			s = strings.ReplaceAll(s, h, "[secret]")
 		}
 	}
-	s = tokenLike.ReplaceAllString(s, "[removed]")
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(s, ""))
+	s = secret.Redact(s)
 	if runes := []rune(s); len(runes) > detailRunes {
 		s = string(runes[:detailRunes]) + "…"
 	}

@@ -385,6 +385,19 @@ func TestNoTokenGoesOut(t *testing.T) {
 			}
 		}
 	}
+	// A value behind a shard's number is one from 40 characters on, and of one
+	// that ends beyond the limit no piece stays; digests are no values.
+	const commit = "3f786850e387550fdab836ed7e6dc881de23001b"
+	f, r := full(), person(AsRequester)
+	f.Reason = "7~" + canary[3:43] + " was in commit " + commit
+	f.Alternative = strings.Repeat("é", quoteMax-30) + " " + canary
+	m, err := c.Compose(Denied, f, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(m.Text, "Canary") || !strings.Contains(strings.Join(strings.Fields(m.Text), " "), "[removed] was in commit "+commit) {
+		t.Errorf("the letter quotes %s", m.Text)
+	}
 	var holds func(reflect.Type) bool
 	holds = func(rt reflect.Type) bool {
 		switch rt.Kind() {

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"strings"
 
+	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/text"
 )
 
@@ -15,11 +15,6 @@ const (
 	lineMax  = 200
 	quoteMax = 4000
 )
-
-// tokenLike matches what could be a value of an access token: 64 letters and
-// digits, on hosted Canvas behind "shard~". Somebody may have written one into
-// a title or a reason.
-var tokenLike = regexp.MustCompile(`([0-9]{1,6}~)?[A-Za-z0-9]{60,}`)
 
 // tidy cleans everything that people wrote or are called: one line stays one
 // line, nothing controls how the rest is read, and no token goes out.
@@ -42,11 +37,9 @@ func (w *writer) tidy(to *Recipient) {
 }
 
 func (w *writer) clean(s string, how func(string, int) (string, error), limit int) string {
-	s, err := how(s, limit)
-	if err != nil {
-		s = cut(s, limit)
-	}
-	return tokenLike.ReplaceAllLiteralString(s, w.T("mail.removed"))
+	s, _ = how(s, limit)
+	// Before the cut, which could leave a piece of a value that looks like none.
+	return cut(secret.Replace(s, w.T("mail.removed")), limit)
 }
 
 // link checks an address and writes its label.
@@ -68,7 +61,7 @@ func checkLink(address string) error {
 		return errors.New("it is not an address")
 	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
 		return errors.New("it is not https")
-	case tokenLike.MatchString(address) || strings.Contains(strings.ToLower(address), "tool_session"):
+	case secret.HasToken(address) || strings.Contains(strings.ToLower(address), "tool_session"):
 		return errors.New("it carries a secret")
 	}
 	return nil
