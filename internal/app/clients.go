@@ -16,6 +16,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/text"
 )
 
 // clients keeps one client for each platform, so that connections and OAuth
@@ -74,6 +75,7 @@ func (c *clients) made(p store.Platform) (madeClient, error) {
 	refused := &refusal{app: c, platform: p, oauth: made.oauth}
 	made.client = canvas.New(canvas.Config{
 		BaseURL: p.CanvasURLs[0], Credential: token, Refused: refused.note, HTTP: c.http, Now: c.now, Log: c.log,
+		Clean: text.Line,
 	})
 	if c.all == nil {
 		c.all = map[string]madeClient{}

@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -61,6 +62,10 @@ type Config struct {
 	// UserAgent is sent on every call; Canvas refuses calls without one. Empty
 	// means "Tokendesk".
 	UserAgent string
+	// Clean makes a text that people wrote in Canvas fit to be shown to others:
+	// one line, without what would turn it around. Every text of an answer goes
+	// through it; nil leaves them as they are.
+	Clean func(s string) string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Sleep waits between the tries of a throttled call and where Pace waits. It
@@ -181,6 +186,9 @@ func (c *Client) doURL(ctx context.Context, cl call, target string, out any) (*a
 		a, err := c.once(ctx, cl, target)
 		if err == nil {
 			err = decode(cl, a, out)
+		}
+		if err == nil {
+			c.scrub(reflect.ValueOf(out))
 		}
 		if err == nil {
 			return a, nil

@@ -39,11 +39,11 @@ const sentPages = 2
 var contextForm = regexp.MustCompile(`^(course|account|group)_[0-9]{1,20}(~[0-9]{1,19})?$`)
 
 type conversationJSON struct {
-	ID       id     `json:"id"`
-	Subject  string `json:"subject"`
-	Audience []id   `json:"audience"`
+	ID       id   `json:"id"`
+	Subject  raw  `json:"subject"`
+	Audience []id `json:"audience"`
 	Messages []struct {
-		Body string `json:"body"`
+		Body raw `json:"body"`
 	} `json:"messages"`
 }
 
@@ -106,7 +106,7 @@ func (c *Client) FindSent(ctx context.Context, s Sent) (bool, error) {
 		return false, err
 	}
 	for _, r := range rows {
-		if r.ID == "" || r.Subject != s.Subject || !toPerson(r, to) {
+		if r.ID == "" || string(r.Subject) != s.Subject || !toPerson(r, to) {
 			continue
 		}
 		var full conversationJSON
@@ -114,7 +114,7 @@ func (c *Client) FindSent(ctx context.Context, s Sent) (bool, error) {
 			return false, err
 		}
 		for _, m := range full.Messages {
-			if strings.Contains(m.Body, s.Marker) {
+			if strings.Contains(string(m.Body), s.Marker) {
 				return true, nil
 			}
 		}

@@ -86,7 +86,7 @@ func FuzzReportRows(f *testing.F) {
 		rows := 0
 		body := newSteady(strings.NewReader(file), time.Hour, func() {})
 		defer body.timer.Stop()
-		err := readRows("op", body, func(r ReportRow) error {
+		err := readRows("op", body, New(Config{}).said, func(r ReportRow) error {
 			rows++
 			if !idForm.MatchString(r.UserID) || !utf8.ValidString(r.UserName) || r.Manual != (r.KeyName == manualKey) {
 				t.Errorf("%+v", r)

@@ -55,8 +55,8 @@ type reportJSON struct {
 	CreatedAt  moment  `json:"created_at"`
 	EndedAt    moment  `json:"ended_at"`
 	Attachment *struct {
-		URL  string `json:"url"`
-		Size int64  `json:"size"`
+		URL  raw   `json:"url"`
+		Size int64 `json:"size"`
 	} `json:"attachment"`
 }
 
@@ -117,7 +117,7 @@ func (c *Client) report(op, account string, j reportJSON, write bool) (Report, e
 		return Report{}, unreadable(op, write, http.StatusOK, "the run is complete and has no file", nil)
 	}
 	// Canvas may write the address relative to itself.
-	u, err := c.base.Parse(j.Attachment.URL)
+	u, err := c.base.Parse(string(j.Attachment.URL))
 	if err != nil || c.fileAddress(u) != nil {
 		return Report{}, unreadable(op, write, http.StatusOK, "the address of the file cannot be used", nil)
 	}

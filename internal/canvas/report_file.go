@@ -55,7 +55,7 @@ func (c *Client) ReadTokenReport(ctx context.Context, r Report, each func(Report
 	}
 	body.timer.Stop()
 	body.from = resp.Body
-	err := readRows(op, body, each)
+	err := readRows(op, body, c.said, each)
 	if err == nil && body.read < r.size {
 		return unreadable(op, false, resp.StatusCode, "the file is shorter than Canvas said", nil)
 	}

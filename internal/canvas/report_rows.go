@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // rowMax bounds a row in bytes, what is read ahead of it included.
@@ -71,8 +70,8 @@ var needed = []column{colUser, colHint, colEnds, colUsed, colKeyName}
 
 // readRows reads the file. Older and newer Canvas write different columns, in
 // an order that is not known: they are found by name, and unknown ones are
-// passed over.
-func readRows(op string, body *steady, each func(ReportRow) error) error {
+// passed over. Names come out as said makes them.
+func readRows(op string, body *steady, said func(string) string, each func(ReportRow) error) error {
 	fail := func(why string, err error) error { return unreadable(op, false, http.StatusOK, why, err) }
 	lines := bufio.NewReader(body)
 	const mark = "\ufeff" // of byte order; spreadsheets put it before the first name
@@ -98,6 +97,7 @@ func readRows(op string, body *steady, each func(ReportRow) error) error {
 		if why != "" {
 			return fail(fmt.Sprintf("row %d of the file cannot be read: %s", row, why), nil)
 		}
+		r.UserName, r.KeyName = said(r.UserName), said(r.KeyName)
 		if err := each(r); err != nil {
 			return err
 		}
@@ -174,9 +174,7 @@ func reportRow(record []string, at [columns]int) (r ReportRow, why string) {
 	if !idForm.MatchString(r.UserID) {
 		return r, "its user id is none"
 	}
-	if !utf8.ValidString(r.UserName) {
-		r.UserName = strings.ToValidUTF8(r.UserName, "\ufffd")
-	}
+	r.UserName, r.KeyName = strings.ToValidUTF8(r.UserName, "\ufffd"), strings.ToValidUTF8(r.KeyName, "\ufffd")
 	var ends, used, made bool
 	r.ExpiresAt, ends = reportTime(field(colEnds))
 	r.LastUsedAt, used = reportTime(field(colUsed))

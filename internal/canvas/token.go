@@ -62,8 +62,8 @@ type tokenJSON struct {
 	UpdatedAt  moment   `json:"updated_at"`
 	ExpiresAt  moment   `json:"expires_at"`
 	LastUsedAt moment   `json:"last_used_at"`
-	Visible    *string  `json:"visible_token"`
-	Documented *string  `json:"token"` // what Canvas's documents call visible_token
+	Visible    *raw     `json:"visible_token"`
+	Documented *raw     `json:"token"` // what Canvas's documents call visible_token
 	AppName    *string  `json:"app_name"`
 	Scopes     []string `json:"scopes"`
 	Manual     bool     `json:"can_manually_regenerate"`
@@ -76,10 +76,13 @@ const hintLen = 5
 // Canvas behind "shard~". A value that ends in dots is a hint.
 var fullValue = regexp.MustCompile(`^[A-Za-z0-9~_]{20,255}$`)
 
+// hintForm is the form of the characters of a value that Canvas shows.
+var hintForm = regexp.MustCompile(`^[A-Za-z0-9~_]*$`)
+
 func (j *tokenJSON) visible() string {
-	for _, v := range []*string{j.Visible, j.Documented} {
+	for _, v := range []*raw{j.Visible, j.Documented} {
 		if v != nil && *v != "" {
-			return *v
+			return string(*v)
 		}
 	}
 	return ""
@@ -99,7 +102,9 @@ func (j *tokenJSON) token() Token {
 		t.AppName = *j.AppName
 	}
 	hint := strings.TrimRight(j.visible(), ".")
-	t.Hint = hint[:min(len(hint), hintLen)]
+	if hint = hint[:min(len(hint), hintLen)]; hintForm.MatchString(hint) {
+		t.Hint = hint
+	}
 	return t
 }
 

@@ -25,6 +25,13 @@ func Clean(s string, limit int) (string, error) { return clean(s, limit, ' ') }
 // becomes a line feed.
 func CleanLines(s string, limit int) (string, error) { return clean(s, limit, '\n') }
 
+// Line is Clean for a text of any length, such as a name that another program
+// gives.
+func Line(s string) string {
+	s, _ = clean(s, 0, ' ') // whatever its length
+	return s
+}
+
 func clean(s string, limit int, lineBreak rune) (string, error) {
 	s = strings.ToValidUTF8(s, string(unicode.ReplacementChar))
 	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
@@ -36,25 +35,6 @@ const (
 // whole reports whether a hint is all that Canvas shows of a value. Behind a
 // shard's prefix less than five characters are left, and the report cuts it.
 func whole(hint string) bool { return len(hint) == 5 && !strings.Contains(hint, "~") }
-
-// maxWritten bounds what is kept of a text that somebody wrote in Canvas.
-const maxWritten = 255
-
-// asWritten cleans a text of somebody else's: it loses what would not be seen,
-// or would turn the line around.
-func asWritten(s string) string {
-	s = strings.TrimSpace(strings.Map(func(r rune) rune {
-		switch {
-		case r == unicode.ReplacementChar, unicode.IsControl(r), r >= '\u202a' && r <= '\u202e', r >= '\u2066' && r <= '\u2069':
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "")))
-	if r := []rune(s); len(r) > maxWritten {
-		s = string(r[:maxWritten])
-	}
-	return s
-}
 
 // ownersHandler asks some owners for their tokens, once their report was read
 // to its end. If it was not, nothing happens.
@@ -237,7 +217,7 @@ func keepWhile[T any](f access.Found, v T) T {
 
 // observed is f with what Canvas says of it now.
 func observed(f access.Found, t canvas.Token) access.Found {
-	f.Hint, f.Purpose, f.Marker = t.Hint, asWritten(t.Purpose), ""
+	f.Hint, f.Purpose, f.Marker = t.Hint, t.Purpose, ""
 	if id, _, ok := access.ParseMarker(t.Purpose); ok {
 		f.Marker = id
 	}

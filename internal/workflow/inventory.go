@@ -392,7 +392,7 @@ func (rd *reading) match(ctx context.Context) error {
 			clear(rd.asked)
 		}
 		rd.asked[row.UserID] = struct{}{}
-		rd.owners = append(rd.owners, owner{row.UserID, asWritten(row.UserName)})
+		rd.owners = append(rd.owners, owner{row.UserID, row.UserName})
 	}
 	rd.rows = rd.rows[:0]
 	return rd.queue(ctx, ownerBatch)

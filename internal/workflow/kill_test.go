@@ -17,6 +17,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
+	"github.com/tokendesk/tokendesk/internal/text"
 )
 
 // order is what a child process is told on its standard input.
@@ -41,7 +42,7 @@ func TestChildCollects(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := canvas.New(canvas.Config{BaseURL: o.Canvas, Now: func() time.Time { return o.Now }, Timeout: patience,
+	client := canvas.New(canvas.Config{BaseURL: o.Canvas, Now: func() time.Time { return o.Now }, Timeout: patience, Clean: text.Line,
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(o.Token), nil }})
 	s := &Service{Store: st, Box: secret.NewBox([32]byte{7}), Now: func() time.Time { return o.Now }, Log: slog.New(slog.DiscardHandler), Limit: noLimit,
 		Canvas: func(store.Platform) (*canvas.Client, error) { return client, nil },

@@ -15,6 +15,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/text"
 )
 
 // slowCanvas makes each call take some of the rig's time, and counts them.
@@ -49,7 +50,7 @@ func (r *rig) inVirtualTime(cost float64, latency time.Duration) *slowCanvas {
 		slow.next = http.DefaultTransport
 	}
 	r.cv.SetRequestCost(cost)
-	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: slow}, Now: r.clock.Now, Timeout: patience,
+	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: slow}, Now: r.clock.Now, Timeout: patience, Clean: text.Line,
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(r.w.ServiceToken()), nil },
 		Sleep: func(ctx context.Context, d time.Duration) bool {
 			if ctx.Err() != nil {

@@ -101,7 +101,7 @@ var timedOut = &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}
 
 // service is a replica: a Service of its own on the rig's store and Canvas.
 func (r *rig) service(st *store.Store, cat *text.Catalogue) *Service {
-	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: r}, Now: r.clock.Now, Timeout: patience, Sleep: r.sleep,
+	client := canvas.New(canvas.Config{BaseURL: r.cv.InstitutionURL(), HTTP: &http.Client{Transport: r}, Now: r.clock.Now, Timeout: patience, Clean: text.Line, Sleep: r.sleep,
 		Credential: func(context.Context) (secret.Text, error) { return secret.New(r.w.ServiceToken()), nil }})
 	composer, err := notify.NewComposer(cat)
 	if err != nil {
