@@ -41,7 +41,7 @@ func clean(s string, limit int, lineBreak rune) (string, error) {
 			return lineBreak
 		case r == '\t':
 			return ' '
-		case unicode.IsControl(r) || misleading(r):
+		case unicode.IsControl(r) || Misleading(r):
 			return -1
 		}
 		return r
@@ -53,12 +53,12 @@ func clean(s string, limit int, lineBreak rune) (string, error) {
 	return s, nil
 }
 
-// misleading reports characters that nobody sees and that change what others
+// Misleading reports characters that nobody sees and that change what others
 // read: bidirectional embeddings, overrides and isolates (Unicode UAX 9, "Trojan
 // Source"), zero-width space, word joiner and byte order mark, deprecated
 // format characters, interlinear marks, and tags. The marks and joiners that
 // languages and emoji need (LRM, RLM, ALM, ZWJ, ZWNJ) stay.
-func misleading(r rune) bool {
+func Misleading(r rune) bool {
 	switch {
 	case r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069,
 		r == 0x200B, r == 0x2060, r == 0xFEFF,

@@ -82,6 +82,7 @@ func (s *Server) protocolPage(w http.ResponseWriter, r *http.Request, status int
 // launched makes a session of a verified launch and answers with the first page
 // itself: a redirect could carry the handle only in its address.
 func (s *Server) launched(w http.ResponseWriter, r *http.Request, l lti.Launch) {
+	l = plainLaunch(l)
 	v := s.visitor(w, r)
 	if l.Locale != "" {
 		v.words = s.catalogue.For(l.Locale, "")

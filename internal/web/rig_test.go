@@ -3,12 +3,14 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -61,6 +63,12 @@ func (l *logs) String() string {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
+	return newRigOn(t, "sqlite:"+t.TempDir()+"/web.db")
+}
+
+// newRigOn is newRig on the empty database with this address.
+func newRigOn(t *testing.T, db string) *rig {
+	t.Helper()
 	r := &rig{t: t, clock: canvastest.NewFixedClock(time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC)), logs: &logs{}}
 	r.cv = canvastest.Start(t, canvastest.Options{Clock: r.clock})
 
@@ -70,9 +78,15 @@ func newRig(t *testing.T) *rig {
 	r.url = server.URL
 
 	cfg := config.Default()
-	r.db = "sqlite:" + t.TempDir() + "/web.db"
+	r.db = db
 	cfg.Database = secret.New(r.db)
 	cfg.PublicURL = r.url
+	if !strings.HasPrefix(db, "sqlite:") {
+		cfg.MasterKeyFile = t.TempDir() + "/master.key"
+		if err := os.WriteFile(cfg.MasterKeyFile, []byte(base64.StdEncoding.EncodeToString([]byte("a key of thirty-two bytes, tests"))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var err error
 	r.app, err = app.New(t.Context(), cfg, app.Options{Now: r.clock.Now, Migrate: true,
 		Log: slog.New(slog.NewJSONHandler(r.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -53,8 +54,10 @@ type handler func(v *visit) error
 func (s *Server) signed(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		v := s.visitor(c.Writer, c.Request)
-		v.id = c.Param("id")
 		err := v.enter()
+		if err == nil {
+			err = v.address(c.Params)
+		}
 		if err == nil {
 			err = h(v)
 		}
@@ -70,8 +73,10 @@ func (s *Server) signed(h handler) gin.HandlerFunc {
 func (s *Server) quiet(h handler, failed func(v *visit, err error) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		v := s.visitor(c.Writer, c.Request)
-		v.id = c.Param("id")
 		err := v.enter()
+		if err == nil {
+			err = v.address(c.Params)
+		}
 		if err == nil {
 			err = h(v)
 		}
@@ -143,6 +148,25 @@ func (v *visit) enter() error {
 	own := v.r.URL.Path == "/" || v.r.Method == http.MethodGet && (v.r.URL.Path == routeLaunch || v.r.URL.Path == routeProof)
 	if v.sess.Door == workflow.DoorNone && !own {
 		return access.Refuse(access.WhyWrongDoor)
+	}
+	return nil
+}
+
+// idForm is the exact form of what stands in addresses: the number of a request
+// as people know it, or an id that the store made.
+var idForm = regexp.MustCompile(`^(REQ-[0-9]{1,9}|(req|grt|mas|inc|fnd)_[A-Z2-7]{26})$`)
+
+// address reads the parameters of the address. Every page with a session passes
+// here, so that nothing but ids reaches a handler, and a database: what is none
+// is not found, like an id that nobody has.
+func (v *visit) address(params gin.Params) error {
+	for _, p := range params {
+		if !idForm.MatchString(p.Value) {
+			return access.ErrNotFound
+		}
+		if p.Key == "id" {
+			v.id = p.Value
+		}
 	}
 	return nil
 }
