@@ -140,7 +140,7 @@ func ExampleDynamicRegistration() {
 	p := startPlatform()
 	defer p.Close()
 	ctx, store := context.Background(), memstore.New()
-	registration := &lti.DynamicRegistration{TrustHost: func(host string) bool { return host == "127.0.0.1" }}
+	registration := &lti.DynamicRegistration{TrustHost: func(host string) bool { return "http://"+host == p.URL }}
 
 	found, err := registration.Discover(ctx, p.URL+"/configuration", "one-time")
 	if err != nil {
@@ -156,11 +156,11 @@ func ExampleDynamicRegistration() {
 	if err != nil {
 		panic(err)
 	}
-	if err := store.Put(ctx, lti.Registration{
-		ID: "college", Issuer: found.Issuer, ClientID: made.ClientID,
-		AuthURL: found.AuthURL, TokenURL: found.TokenURL, KeySetURL: found.KeySetURL,
-		Deployments: []lti.Deployment{{ID: made.DeploymentID}},
-	}); err != nil {
+	college, err := found.Registration("college", made)
+	if err != nil {
+		panic(err)
+	}
+	if err := store.Put(ctx, college); err != nil {
 		panic(err)
 	}
 	known, err := store.FindRegistration(ctx, p.URL, made.ClientID, "")

@@ -30,7 +30,9 @@ func (m *memory) FindRegistration(context.Context, string, string, string) (lti.
 }
 func (m *memory) Registration(context.Context, string) (lti.Registration, error) { return m.reg, nil }
 
-func (m *memory) CreateSession(context.Context, session.Record) error { return nil }
+func (m *memory) CreateSession(context.Context, session.Record) ([]session.Record, error) {
+	return nil, nil
+}
 func (m *memory) FindSession(context.Context, []byte, time.Time) (session.Record, error) {
 	return session.Record{}, session.ErrNone
 }

@@ -14,7 +14,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -51,7 +50,7 @@ const (
 	insertNonce   = `INSERT INTO lti_nonces (registration_id, hash, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING hash`
 	selectPlace   = `SELECT p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts, p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at, t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.version, t.created_at, d.deployment_id, d.root FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN platform_deployments d ON d.platform = p.id WHERE p.id = $1 ORDER BY d.position`
 	selectPerson  = `SELECT p.id, p.tenant, p.canvas_user, p.name, p.short_name, p.locale, p.time_zone, p.email, p.merged_into, p.seen_at, p.created_at FROM person_subs s JOIN people p ON p.tenant = s.tenant AND p.id = s.person WHERE s.tenant = $1 AND s.sub = $2`
-	endSessions   = `DELETE FROM sessions WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
+	selectDiffer  = `SELECT hash, rights FROM sessions WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
 	insertSession = `INSERT INTO sessions (hash, tenant, person, platform, place, rights, data, created_at, launched_at, seen_at, idle_until, ends_at, cookie_seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (hash) DO UPDATE SET data = excluded.data, launched_at = excluded.launched_at, seen_at = excluded.seen_at, idle_until = excluded.idle_until, ends_at = excluded.ends_at, cookie_seen = excluded.cookie_seen`
 	selectTally   = `SELECT (SELECT COUNT(*) FROM requests WHERE tenant = $1 AND sponsor = $2) + (SELECT COUNT(*) FROM grants WHERE tenant = $3 AND sponsor = $4) + (SELECT COUNT(*) FROM grants WHERE tenant = $5 AND sponsor_asked = $6), (SELECT COUNT(*) FROM requests WHERE tenant = $7 AND sponsor = $8 AND state = 'awaiting_sponsor') + (SELECT COUNT(*) FROM grants WHERE tenant = $9 AND sponsor_asked = $10 AND state NOT IN ('revoking', 'revoked', 'expired', 'unclaimed', 'void')), (SELECT COUNT(*) FROM grants WHERE tenant = $11 AND state = 'revoking' AND owner = $12), 0, (SELECT COUNT(*) FROM incidents WHERE tenant = $13 AND cleared_at IS NULL AND owner = $14), 0`
 	selectMine    = `SELECT * FROM requests WHERE tenant = $1 AND requester = $2 ORDER BY updated_at DESC, id DESC LIMIT $3`
@@ -330,15 +329,19 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 	}
 	handle := rand.Text()
 	hash := sha256.Sum256([]byte(handle))
-	rights := fmt.Sprintf("learner=%t teacher=%t root=%t account=%t no=%s", sess.Learner, sess.Teacher, sess.RootGate, sess.AccountRole, sess.NoWrites)
+	rights := sess.Rights()
 	place := "course:" + c.Custom.Course
 	tx, err := h.pool.Begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
-	if _, err := tx.Exec(ctx, endSessions, p.tenant, who.id, place, rights, hash[:]); err != nil {
+	differ, err := tx.Query(ctx, selectDiffer, p.tenant, who.id, place, rights, hash[:])
+	if err != nil {
 		return err
+	}
+	if differ.Close(); differ.Err() != nil {
+		return differ.Err()
 	}
 	if _, err := tx.Exec(ctx, insertSession, hash[:], p.tenant, who.id, p.id, place, rights, string(data), now, now, now,
 		now.Add(30*time.Minute), now.Add(8*time.Hour), false); err != nil {

@@ -156,9 +156,7 @@ func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, sess w
 				sess := sessions.Fresh(r)
 				session.Begin(sess, session.Record{
 					Tenant: string(admitted.Tenant), Person: string(admitted.Person), Platform: admitted.Platform,
-					Place:  string(admitted.Door) + ":" + admitted.Course.ID,
-					Rights: fmt.Sprintf("learner=%t teacher=%t root=%t account=%t no=%s", admitted.Learner, admitted.Teacher, admitted.RootGate, admitted.AccountRole, admitted.NoWrites),
-					Data:   data, LaunchedAt: admitted.LaunchedAt,
+					Place: admitted.Place(), Rights: admitted.Rights(), Data: data, LaunchedAt: admitted.LaunchedAt,
 				})
 				if err := sess.Save(r, w); err != nil {
 					fail(w, err)

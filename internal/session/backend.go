@@ -16,9 +16,8 @@ type Record struct {
 	Tenant   string
 	Person   string
 	Platform string
-	// Place is where the session was opened (door and course). Rights is what
-	// its launch gave there. A launch at the same place with other rights ends
-	// the person's older sessions of that place.
+	// Place is where the session was opened: the door, and the course or account.
+	// Rights is what its launch gave there.
 	Place  string
 	Rights string
 	Data   []byte // JSON, the caller's
@@ -34,9 +33,9 @@ type Record struct {
 // Backend keeps sessions where every replica finds them. The store implements
 // it; a session whose IdleUntil or EndsAt is not after now does not exist.
 type Backend interface {
-	// CreateSession keeps r and, in the same transaction, ends every other
-	// session with r's Tenant, Person and Place whose Rights differ from r's.
-	CreateSession(ctx context.Context, r Record) error
+	// CreateSession keeps r and returns every other session with r's Tenant,
+	// Person and Place whose Rights differ from r's, their Hash and Rights only.
+	CreateSession(ctx context.Context, r Record) ([]Record, error)
 	// FindSession returns the session with that hash, or ErrNone.
 	FindSession(ctx context.Context, hash []byte, now time.Time) (Record, error)
 	// TouchSession notes a use. It never takes cookieSeen back and never moves

@@ -52,6 +52,7 @@ const (
 	keyRecord
 	keyCookies     // handles of the browser's sessions
 	keyFirstCookie // the cookie came back for the first time
+	keyDiffer      // the person's sessions at the same place with other rights
 )
 
 // Get returns the session of the request, found once per request.
@@ -135,9 +136,11 @@ func (s *Store) create(r *http.Request, w http.ResponseWriter, sess *sessions.Se
 	rec.Hash = hashOf(handle)
 	rec.CreatedAt, rec.SeenAt, rec.CookieSeen = now, now, false
 	rec.IdleUntil, rec.EndsAt = now.Add(Idle), now.Add(Absolute)
-	if err := s.Backend.CreateSession(r.Context(), rec); err != nil {
+	differ, err := s.Backend.CreateSession(r.Context(), rec)
+	if err != nil {
 		return fmt.Errorf("create session: %w", err)
 	}
+	sess.Values[keyDiffer] = differ
 	others, _ := sess.Values[keyCookies].([]string)
 	http.SetCookie(w, sessions.NewCookie(Cookie, cookieWith(handle, others), sess.Options))
 	sess.IsNew = false
@@ -171,6 +174,15 @@ func (s *Store) touch(r *http.Request, sess *sessions.Session, rec Record) error
 func Begin(sess *sessions.Session, r Record) {
 	sess.IsNew = true
 	sess.Values[keyRecord] = r
+}
+
+// Differing are the sessions that the person of a session just saved for the
+// first time has at the same place, with other rights. Whether one of them still
+// carries a right that its person has lost is the caller's to find out, who then
+// ends it.
+func Differing(sess *sessions.Session) []Record {
+	rs, _ := sess.Values[keyDiffer].([]Record)
+	return rs
 }
 
 // Of returns the record of a live session.

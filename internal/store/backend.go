@@ -14,16 +14,24 @@ import (
 var _ session.Backend = (*Store)(nil)
 
 // CreateSession implements session.Backend.
-func (s *Store) CreateSession(ctx context.Context, r session.Record) error {
+func (s *Store) CreateSession(ctx context.Context, r session.Record) ([]session.Record, error) {
 	x := Session{Hash: r.Hash, Tenant: access.TenantID(r.Tenant), Person: access.PersonID(r.Person), Platform: r.Platform,
 		Place: r.Place, Rights: r.Rights, Data: r.Data, CreatedAt: r.CreatedAt, LaunchedAt: r.LaunchedAt, SeenAt: r.SeenAt,
 		IdleUntil: r.IdleUntil, EndsAt: r.EndsAt, CookieSeen: r.CookieSeen}
-	return s.InTx(ctx, func(tx *Tx) error {
-		if err := tx.plain.exec(ctx, endOthers, r.Tenant, r.Person, r.Place, r.Rights, r.Hash); err != nil {
-			return tx.fail("end sessions with other rights", err)
+	var differ []session.Record
+	err := s.InTx(ctx, func(tx *Tx) error {
+		differ = nil
+		err := tx.plain.each(ctx, selectDiffering, []any{r.Tenant, r.Person, r.Place, r.Rights, r.Hash}, func(row scanner) error {
+			var o session.Record
+			differ = append(differ, o)
+			return row.Scan(&differ[len(differ)-1].Hash, &differ[len(differ)-1].Rights)
+		})
+		if err != nil {
+			return tx.fail("sessions with other rights", err)
 		}
 		return tx.SaveSession(x)
 	})
+	return differ, err
 }
 
 // FindSession implements session.Backend.

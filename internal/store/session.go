@@ -36,7 +36,7 @@ var (
 	saveSession   = say("INSERT INTO sessions (" + sessionColumns + `) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (hash) DO UPDATE SET data = excluded.data, launched_at = excluded.launched_at, seen_at = excluded.seen_at,
 		idle_until = excluded.idle_until, ends_at = excluded.ends_at, cookie_seen = excluded.cookie_seen`)
-	endOthers = say("DELETE FROM sessions WHERE tenant = ? AND person = ? AND place = ? AND rights <> ? AND hash <> ?")
+	selectDiffering = say("SELECT hash, rights FROM sessions WHERE tenant = ? AND person = ? AND place = ? AND rights <> ? AND hash <> ?")
 )
 
 var errNoHash = errors.New("a session is known by the SHA-256 of its handle")

@@ -148,7 +148,7 @@ func TestSessionBackend(t *testing.T) {
 		fill(reflect.ValueOf(&full).Elem(), &n)
 		full.Hash, full.Tenant, full.Person, full.Data = hash("full"), string(north), string(ana), []byte(`{"a":"é"}`)
 		full.IdleUntil, full.EndsAt = at(30), at(480)
-		if err := b.CreateSession(t.Context(), full); err != nil {
+		if _, err := b.CreateSession(t.Context(), full); err != nil {
 			t.Fatal(err)
 		}
 		want := full
@@ -160,8 +160,8 @@ func TestSessionBackend(t *testing.T) {
 			record("learner", "course 7", "learner", ana), record("elsewhere", "course 8", "learner", ana),
 			record("ben", "course 7", "teacher", ben), record("tab", "course 7", "learner", ana),
 		} {
-			if err := b.CreateSession(t.Context(), r); err != nil {
-				t.Fatal(err)
+			if differ, err := b.CreateSession(t.Context(), r); err != nil || len(differ) > 0 {
+				t.Fatalf("%d differ, %v", len(differ), err)
 			}
 		}
 		live := func() (out string) {
@@ -177,11 +177,17 @@ func TestSessionBackend(t *testing.T) {
 		if got := live(); got != "learner tab elsewhere ben " {
 			t.Errorf("live: %s", got)
 		}
-		if err := b.CreateSession(t.Context(), record("new", "course 7", "teacher", ana)); err != nil {
-			t.Fatal(err)
+		differ, err := b.CreateSession(t.Context(), record("new", "course 7", "teacher", ana))
+		if err != nil || len(differ) != 2 || differ[0].Rights != "learner" || differ[1].Rights != "learner" {
+			t.Fatalf("%+v, %v", differ, err)
+		}
+		for _, o := range differ {
+			if err := b.EndSession(t.Context(), o.Hash); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if got := live(); got != "elsewhere ben new " {
-			t.Errorf("after a launch with other rights, live: %s", got)
+			t.Errorf("without those that differ, live: %s", got)
 		}
 		if err := b.TouchSession(t.Context(), hash("new"), at(5), at(9999), true); err != nil {
 			t.Error(err)

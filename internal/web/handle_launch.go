@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
@@ -126,10 +125,17 @@ func (v *visit) launch(l lti.Launch) error {
 	sess := v.s.sessions.Fresh(v.r)
 	session.Begin(sess, session.Record{
 		Tenant: string(admitted.Tenant), Person: string(admitted.Person), Platform: admitted.Platform,
-		Place: placeOf(admitted), Rights: rightsOf(admitted), Data: data, LaunchedAt: admitted.LaunchedAt,
+		Place: admitted.Place(), Rights: admitted.Rights(), Data: data, LaunchedAt: admitted.LaunchedAt,
 	})
 	if err := sess.Save(v.r, v.w); err != nil {
 		return err
+	}
+	for _, older := range session.Differing(sess) {
+		if v.s.work.Lost(v.ctx(), admitted, older.Rights) {
+			if err := v.s.sessions.Backend.EndSession(v.ctx(), older.Hash); err != nil {
+				return err
+			}
+		}
 	}
 	v.begin(k, session.Handle(sess).Reveal())
 	if l.Forget != nil {
@@ -137,23 +143,6 @@ func (v *visit) launch(l lti.Launch) error {
 		v.forget = &item
 	}
 	return v.first()
-}
-
-// placeOf tells sessions apart that stand beside each other: a professor may
-// have two courses open, and an admin one page of their own and one while
-// acting as somebody.
-func placeOf(s workflow.Session) string {
-	place := string(s.Door) + ":" + s.Course.ID
-	if s.NoWrites == access.WhyActing {
-		place += ":acting"
-	}
-	return place
-}
-
-// rightsOf is what a launch gave. A later launch at the same place that gives
-// anything else ends the earlier sessions there (DECISIONS 10).
-func rightsOf(s workflow.Session) string {
-	return fmt.Sprintf("learner=%t teacher=%t root=%t account=%t no=%s", s.Learner, s.Teacher, s.RootGate, s.AccountRole, s.NoWrites)
 }
 
 // first is the page that a launch opens: where its link led, or what waits

@@ -84,6 +84,9 @@ func (s *Service) Admit(ctx context.Context, l lti.Launch) (Session, error) {
 			sess.RosterURL = s.rosterURL(ctx, l, f.platform)
 		}
 	}
+	if sess.Door == DoorAccount || sess.Door == DoorUser {
+		sess.Account = l.Context.ID
+	}
 	sess.RootGate = rootGate(l, sess.Door, f.tenant.School.APIAdminOnly)
 	sess.Locale = l.Locale
 	if v, ok := custom.Text(customLocale); ok {

@@ -35,8 +35,9 @@ type Session struct {
 
 	Door    Door          `json:"door"`
 	Course  access.Course `json:"course"`
-	Learner bool          `json:"learner"` // membership role in Course
-	Teacher bool          `json:"teacher"` // membership role in Course
+	Account string        `json:"account,omitempty"` // LTI context of an account's menu
+	Learner bool          `json:"learner"`           // membership role in Course
+	Teacher bool          `json:"teacher"`           // membership role in Course
 	// RosterURL is where Canvas lists the people of Course; empty where the
 	// launch gave none, or one of another host.
 	RosterURL string     `json:"roster_url,omitempty"`
