@@ -34,7 +34,8 @@ func platformAdd(f *flag.FlagSet) func(context.Context, *call) error {
 	f.StringVar(&spec.Credential.OAuthClientID, "canvas-oauth-client-id", "", "client `id` of an API key, instead of a token")
 	f.StringVar(&secretFile, "canvas-oauth-secret-file", "", "`file` with the API key's secret")
 	f.StringVar(&refreshFile, "canvas-refresh-token-file", "", "`file` with the refresh token")
-	f.StringVar(&spec.Reason, "reason", "", "`text` for the audit log")
+	f.StringVar(&spec.Reason, "reason", "", "`text` for the audit log; with it the registration of a name that is taken is replaced")
+	f.BoolVar(&spec.Moved, "moved", false, "with -reason: the school's own Canvas has another issuer or address now, and this is no other environment")
 	return func(ctx context.Context, c *call) error {
 		spec.Deployments, spec.CanvasURLs, spec.Actor = deployments, canvas, app.Operator()
 		var err error

@@ -118,6 +118,7 @@ func (d *doctor) keys(ctx context.Context, a *App) {
 
 func (d *doctor) platforms(ctx context.Context, a *App, name string) {
 	all, err := a.Platforms(ctx)
+	everybody := all
 	if err == nil && name != "" {
 		var p store.Platform
 		p, err = a.onePlatform(ctx, name)
@@ -138,6 +139,7 @@ func (d *doctor) platforms(ctx context.Context, a *App, name string) {
 			continue
 		}
 		d.setup(p)
+		d.environments(p, everybody)
 		d.keySet(ctx, a, p)
 		d.canvas(ctx, a, p)
 	}

@@ -32,6 +32,9 @@ type PlatformSpec struct {
 	AllowPrivate bool
 	Credential   Credential
 	School       store.School // defaults where empty
+	// Moved says, of a name that is taken, that the school's Canvas itself has
+	// another issuer or address now. Without it that is another environment.
+	Moved bool
 
 	Actor  string // who registers, for the audit log: "operator:<os user>"
 	Reason string
@@ -91,7 +94,10 @@ func checkOrigin(raw string, bare bool) error {
 // A name that is taken is registered anew where spec gives a Reason: its
 // registration and credential are replaced and it is switched on, while tenant,
 // people and records stay. That is how a credential is renewed and a new client
-// id attached. An ErrUsage says what to correct.
+// id attached: a Canvas that is registered by one name is refused by another,
+// and nothing joins by itself. One issuer and first address are one Canvas;
+// another of either is another environment, such as beta, with a tenant of its
+// own. An ErrUsage says what to correct.
 func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec PlatformSpec, now time.Time) (store.Platform, error) {
 	if err := spec.Check(); err != nil {
 		return store.Platform{}, err
@@ -115,6 +121,9 @@ func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec Pla
 			return err
 		case spec.Reason == "":
 			return usage("there is a platform named %q already; to replace its registration and credential, give -reason", spec.Name)
+		case !spec.Moved && !spec.sameCanvas(have):
+			return usage("%q is the Canvas at %s with the issuer %s, and another address or issuer is another environment (beta, test), which needs a -name of its own; "+
+				"if the school's own Canvas has moved, add -moved", spec.Name, strings.Join(have.CanvasURLs[:min(1, len(have.CanvasURLs))], ""), have.Registration.Issuer)
 		default:
 			told.Action = audit.PlatformChange
 		}
@@ -123,12 +132,40 @@ func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec Pla
 		}
 		p.Tenant, p.CreatedAt = have.Tenant, have.CreatedAt
 		told.Tenant, told.Object = string(p.Tenant), p.ID
+		if err := tx.TakeCanvas(p.Tenant, spec.Issuer, spec.CanvasURLs[0]); err != nil {
+			return err
+		}
 		return tx.SavePlatform(p, told, spec.detail(p))
 	})
 	if errors.Is(err, access.ErrConflict) {
+		if other, err := platformOfCanvas(ctx, st, spec.Issuer, spec.CanvasURLs[0]); err != nil {
+			return store.Platform{}, err
+		} else if other != "" && other != spec.Name {
+			return store.Platform{}, usage("this Canvas is registered already as %q, with its people and records; to give that registration this client id, "+
+				"use its name, with the other flags as they are: tokendesk platform add -name %q -reason TEXT", other, other)
+		}
 		return store.Platform{}, usage("another platform has this issuer, client id and deployment id; platform list shows all")
 	}
 	return p, err
+}
+
+// sameCanvas reports whether a platform is of the same Canvas: the same issuer,
+// called at the same address.
+func (p PlatformSpec) sameCanvas(have store.Platform) bool {
+	return have.Registration.Issuer == p.Issuer && len(have.CanvasURLs) > 0 && have.CanvasURLs[0] == p.CanvasURLs[0]
+}
+
+// platformOfCanvas is the name under which a Canvas is registered, or empty.
+func platformOfCanvas(ctx context.Context, st *store.Store, issuer, origin string) (name string, err error) {
+	err = st.Read(ctx, func(tx *store.Tx) error {
+		p, err := tx.PlatformOfCanvas(issuer, origin)
+		if errors.Is(err, access.ErrNotFound) {
+			return nil
+		}
+		name = p.Name
+		return err
+	})
+	return name, err
 }
 
 // platform is the row of a registration, with its credential sealed for it.

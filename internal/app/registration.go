@@ -66,7 +66,7 @@ func (a *App) register(ctx context.Context, ask web.RegistrationAsk) (web.Regist
 		return web.Registered{}, err
 	}
 
-	if why, err := a.takeInvite(ctx, i); why != "" || err != nil {
+	if why, err := a.takeInvite(ctx, i, cfg.Issuer); why != "" || err != nil {
 		if why == "" {
 			return web.Registered{}, err
 		}
@@ -118,32 +118,42 @@ func (a *App) invited(ctx context.Context, code string) (store.Invite, error) {
 	return i, nil
 }
 
-// takeInvite takes an invite, unless somebody else took it, or its platform's
-// name was given away meanwhile.
-func (a *App) takeInvite(ctx context.Context, i store.Invite) (web.RegistrationWhy, error) {
+// takeInvite takes an invite, unless somebody else took it, its platform's name
+// was given away meanwhile, or its Canvas is registered by another name.
+func (a *App) takeInvite(ctx context.Context, i store.Invite, issuer string) (web.RegistrationWhy, error) {
 	err := a.Store.InTx(ctx, func(tx *store.Tx) error {
 		if err := tx.TakeInvite(i.Hash, a.now()); err != nil {
 			return err
 		}
-		_, err := tx.PlatformNamed(i.Name)
-		switch {
+		switch _, err := tx.PlatformNamed(i.Name); {
 		case err == nil:
 			return errNameTaken // and so it is not taken
-		case errors.Is(err, access.ErrNotFound):
-			return nil
+		case !errors.Is(err, access.ErrNotFound):
+			return err
 		}
-		return err
+		switch p, err := tx.PlatformOfCanvas(issuer, i.CanvasURLs[0]); {
+		case err == nil:
+			return fmt.Errorf("%w as %q; tokendesk platform add -name %q -reason TEXT gives that a new client id", errKnownCanvas, p.Name, p.Name)
+		case !errors.Is(err, access.ErrNotFound):
+			return err
+		}
+		return nil
 	})
 	switch {
 	case errors.Is(err, errNameTaken):
 		return web.RegistrationName, err
+	case errors.Is(err, errKnownCanvas):
+		return web.RegistrationKnown, err
 	case errors.Is(err, access.ErrConflict):
 		return web.RegistrationUsed, err
 	}
 	return "", err
 }
 
-var errNameTaken = errors.New("a platform has the invite's name")
+var (
+	errNameTaken   = errors.New("a platform has the invite's name")
+	errKnownCanvas = errors.New("this Canvas is registered already")
+)
 
 // nothingRegistered says why a failed registration certainly left nothing in
 // Canvas: Canvas refused it, or no connection was made. Else it is "".
@@ -188,6 +198,9 @@ func (a *App) saveRegistered(ctx context.Context, i store.Invite, cfg lti.Platfo
 	return p, a.Store.InTx(ctx, func(tx *store.Tx) error {
 		err := tx.CreateTenant(store.Tenant{ID: p.Tenant, Name: p.Name, PlatformGUID: cfg.AccountGUID, School: school, Version: 1, CreatedAt: now})
 		if err != nil {
+			return err
+		}
+		if err := tx.TakeCanvas(p.Tenant, cfg.Issuer, p.CanvasURLs[0]); err != nil {
 			return err
 		}
 		if err := tx.SavePlatform(p, told, detail); err != nil {

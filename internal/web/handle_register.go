@@ -79,6 +79,7 @@ const (
 	RegistrationNotCanvas     RegistrationWhy = "not_canvas"    // the platform says that it is no Canvas
 	RegistrationConfiguration RegistrationWhy = "configuration" // it could not be read, or cannot be used
 	RegistrationName          RegistrationWhy = "name"          // a platform of that name exists
+	RegistrationKnown         RegistrationWhy = "known"         // this Canvas is registered by another name
 	RegistrationRefused       RegistrationWhy = "refused"       // Canvas said no; nothing was registered
 	RegistrationUnclear       RegistrationWhy = "unclear"       // Canvas may have registered the tool
 	RegistrationUnsaved       RegistrationWhy = "unsaved"       // Canvas registered the tool, and it could not be stored here
@@ -91,7 +92,7 @@ const (
 var registrationStatus = map[RegistrationWhy]int{
 	RegistrationDirect: http.StatusBadRequest, RegistrationForeign: http.StatusForbidden,
 	RegistrationNotCanvas: http.StatusForbidden, RegistrationConfiguration: http.StatusBadGateway,
-	RegistrationName: http.StatusConflict, RegistrationRefused: http.StatusBadGateway, RegistrationUnclear: http.StatusBadGateway,
+	RegistrationName: http.StatusConflict, RegistrationKnown: http.StatusConflict, RegistrationRefused: http.StatusBadGateway, RegistrationUnclear: http.StatusBadGateway,
 	RegistrationUnsaved: http.StatusInternalServerError, RegistrationNoInvite: http.StatusNotFound,
 	RegistrationUsed: http.StatusGone, RegistrationExpired: http.StatusGone,
 }

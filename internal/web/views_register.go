@@ -49,7 +49,8 @@ func todoKey(k TodoKind) string { return "register.todo_" + string(k) }
 func NewNotRegisteredPage(s Shell, why RegistrationWhy, reference string) RegisterPage {
 	key := registrationKey(why)
 	p := RegisterPage{frame: newFrame(s, "", s.T("register.refused_h1"), ""), Close: s.T("register.close")}
-	p.Lines = []template.HTML{s.H(key + ".cause"), s.H(key+".step", "Choice", code("LTI Registration"))}
+	p.Lines = []template.HTML{s.H(key + ".cause"), s.H(key+".step", "Choice", code("LTI Registration"),
+		"Command", code("tokendesk platform add -name NAME -reason TEXT"))}
 	if reference != "" {
 		p.Reference = s.H("launch.reference", "Reference", code(reference))
 	}
