@@ -250,6 +250,22 @@ func TestDoctorFinds(t *testing.T) {
 	}
 }
 
+// TestASecondRegistration of one Canvas is one line that names the command.
+func TestASecondRegistration(t *testing.T) {
+	cv := canvastest.Start(t, canvastest.Options{})
+	d := newDesk(t)
+	d.fine("migrate")
+	d.fine(d.add(cv)...)
+	code, _, errs := d.run(d.add(cv, "-name", "Southfield", "-client-id", "7")...)
+	if code != exitUsage || !strings.Contains(errs, `tokendesk platform add -name "Northfield" -reason TEXT`) {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+	d.fine(d.add(cv, "-client-id", "7", "-reason", "new key")...)
+	if out := d.fine("platform", "list"); strings.Count(out, "issuer") != 1 || !strings.Contains(out, "client 7 ") {
+		t.Errorf("after joining: %s", out)
+	}
+}
+
 func TestPlatformWithOAuth(t *testing.T) {
 	d := newDesk(t)
 	cv := canvastest.Start(t, canvastest.Options{})

@@ -25,6 +25,7 @@ import (
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/config"
 	"github.com/tokendesk/tokendesk/internal/secret"
@@ -265,7 +266,26 @@ func (d *desk) configuration() []byte {
 // deployments allow-listed, the first as the root's.
 func (s *school) register(name string, deployments ...canvastest.Deployment) store.Platform {
 	s.t.Helper()
+	return s.add(s.spec(name, deployments...))
+}
+
+// registerTwice is register for a Canvas that the tool knows already, which it
+// refuses now: as a database of an older program has it.
+func (s *school) registerTwice(name string, deployments ...canvastest.Deployment) store.Platform {
+	s.t.Helper()
 	spec := s.spec(name, deployments...)
+	spec.CanvasURLs = []string{"https://elsewhere.example"}
+	p := s.add(spec)
+	p.CanvasURLs, p.Registration.FrameOrigins = []string{s.cv.InstitutionURL()}, []string{s.cv.InstitutionURL()}
+	e := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: s.clock.Now(), Actor: "operator:test", Action: audit.PlatformChange, Object: p.ID}
+	if err := s.apps[0].Store.InTx(s.t.Context(), func(tx *store.Tx) error { return tx.SavePlatform(p, e, nil) }); err != nil {
+		s.t.Fatal(err)
+	}
+	return p
+}
+
+func (s *school) add(spec app.PlatformSpec) store.Platform {
+	s.t.Helper()
 	p, err := s.apps[0].AddPlatform(s.t.Context(), spec)
 	if err != nil {
 		s.t.Fatal(err)

@@ -96,7 +96,7 @@ func TestLoginPinsRegistration(t *testing.T) {
 	each(t, func(s *school) {
 		other := *s
 		other.tool = s.install(func(t *canvastest.Tool) { t.Name = "Tokendesk again" })
-		other.platform = other.register("Northfield again", other.tool)
+		other.platform = other.registerTwice("Northfield again", other.tool)
 		b := s.browser("maya")
 		one, two := b.begin(s.course("bio201")).logIn(), b.begin(other.course("bio201")).logIn().authorize()
 		remove := s.cv.OnLaunch(func(l *canvastest.SignedLaunch) { l.Claims["nonce"] = two.nonce() })
@@ -169,7 +169,7 @@ func TestDeployments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.platform = c.register("Northfield and its colleges", c.tool, sub, again)
+			c.platform = c.registerTwice("Northfield and its colleges", c.tool, sub, again)
 			here := c.in(t)
 			here.browser("dana").open(c.account("root")).is(http.StatusOK, "Review queue")
 			for name, p := range map[string]persona{
