@@ -32,6 +32,12 @@ func Line(s string) string {
 	return s
 }
 
+// Lines is CleanLines for a text of any length.
+func Lines(s string) string {
+	s, _ = clean(s, 0, '\n') // whatever its length
+	return s
+}
+
 func clean(s string, limit int, lineBreak rune) (string, error) {
 	s = strings.ToValidUTF8(s, string(unicode.ReplacementChar))
 	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)

@@ -20,23 +20,42 @@ var listFields = []string{"data", "grant", "pick"}
 // readForm reads the body of a post. Only the form encoding is ours. A field
 // that comes twice is refused: two readers of one form could take different
 // ones for the answer.
-func readForm(r *http.Request) error {
+//
+// Every field is cleaned here, once, and loses what looks like a token's value:
+// whatever is made of the form (rows, kept text, the page that shows it again,
+// an echo on a page about an error) is made without it. It returns the names of
+// the fields that lost one. The one field for a value, and the session's own,
+// stay as they came.
+func readForm(r *http.Request) (pasted map[string]bool, err error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" {
-		return errForm
+		return nil, errForm
 	}
 	if err := r.ParseForm(); err != nil {
 		if isTooLarge(err) {
-			return err
+			return nil, err
 		}
-		return errors.Join(errForm, err)
+		return nil, errors.Join(errForm, err)
 	}
 	for name, values := range r.PostForm {
 		if len(values) > 1 && name != session.Field && !slices.Contains(listFields, name) {
-			return errForm
+			return nil, errForm
+		}
+		if name == session.Field || name == suspectField {
+			continue
+		}
+		for i, typed := range values {
+			clean := text.Lines(typed)
+			values[i] = workflow.Storable(clean)
+			if values[i] != clean {
+				if pasted == nil {
+					pasted = map[string]bool{}
+				}
+				pasted[name] = true
+			}
 		}
 	}
-	return nil
+	return pasted, nil
 }
 
 // Limits of fields that the core does not limit, in characters.
@@ -89,18 +108,43 @@ func (v *visit) readDate(name string) typedDate {
 	return readDate(typed, v.sess.Locale, v.words)
 }
 
-// note reads a free text that somebody writes about a request or a token, as it
-// may be stored: without what could be a token's value, because people who tell
-// of a leak paste what leaked. A text above its limit comes back as it was typed,
-// with an error.
+// note reads a free text that somebody writes about a request or a token. One
+// above its limit, or one that held a token's value, comes back as it is shown
+// again, with an error.
 func (v *visit) note(name string) (string, *access.FormError) {
+	s, wrong := v.parting(name)
+	if wrong == nil {
+		wrong = v.held(name)
+	}
+	return s, wrong
+}
+
+// parting is note for a text beside the removal of access, which is never
+// refused because of a token's value in it: the text is kept without.
+func (v *visit) parting(name string) (string, *access.FormError) {
 	s, err := text.CleanLines(v.r.PostForm.Get(name), access.MaxNote)
 	if err == nil {
-		return workflow.Storable(s), nil
+		return s, nil
 	}
 	wrong := &access.FormError{}
 	wrong.Add(name, "too_long", map[string]any{"Max": access.MaxNote})
 	return s, wrong
+}
+
+// held names those of the fields that held a token's value, in this order, or is
+// nil.
+func (v *visit) held(names ...string) *access.FormError {
+	var wrong *access.FormError
+	for _, name := range names {
+		if !v.pasted[name] {
+			continue
+		}
+		if wrong == nil {
+			wrong = &access.FormError{}
+		}
+		wrong.Add(name, workflow.HeldToken, nil)
+	}
+	return wrong
 }
 
 // panel reads the sponsor's or reviewer's panel: what to show again, and the
@@ -108,8 +152,12 @@ func (v *visit) note(name string) (string, *access.FormError) {
 // *access.FormError beside both.
 func (v *visit) panel(do access.Action) (PanelInput, access.Move, error) {
 	var wrong access.FormError
+	read := v.note
+	if do != access.Endorse && do != access.Approve && do != access.Deny {
+		read = v.parting
+	}
 	get := func(name string) string {
-		s, tooLong := v.note(name)
+		s, tooLong := read(name)
 		if tooLong != nil {
 			wrong.Fields = append(wrong.Fields, tooLong.Fields...)
 		}

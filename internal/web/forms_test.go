@@ -25,7 +25,7 @@ func posted(t testing.TB, fields url.Values) *visit {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(fields.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	if err := readForm(r); err != nil {
+	if _, err := readForm(r); err != nil {
 		t.Fatal(err)
 	}
 	return &visit{r: r, words: printer(t, "en", "America/Denver"), sess: workflow.Session{Locale: "en", TimeZone: "America/Denver"}}
@@ -47,7 +47,7 @@ func TestReadFormRefuses(t *testing.T) {
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(tc.body))
 		r.Header.Set("Content-Type", tc.kind)
-		if err := readForm(r); !errors.Is(err, tc.want) {
+		if _, err := readForm(r); !errors.Is(err, tc.want) {
 			t.Errorf("%s: %v, want %v", name, err, tc.want)
 		}
 	}
@@ -162,7 +162,7 @@ func FuzzReadForm(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		if readForm(r) != nil {
+		if _, err := readForm(r); err != nil {
 			return
 		}
 		v := &visit{r: r, words: printer(t, "en", ""), sess: workflow.Session{}}

@@ -67,7 +67,7 @@ func reportLeak(v *visit) error {
 
 // leakSeen takes the answer to the question after a report.
 func leakSeen(v *visit) error {
-	seen, tooLong := v.note("seen")
+	seen, tooLong := v.parting("seen")
 	if tooLong != nil {
 		t, err := v.s.work.Token(v.ctx(), v.sess, v.id)
 		if err != nil {
@@ -198,7 +198,7 @@ func askFreeze(v *visit) error {
 
 // freeze stops a token.
 func freeze(v *visit) error {
-	reason, tooLong := v.note("reason")
+	reason, tooLong := v.parting("reason")
 	var t workflow.TokenPage
 	var err error
 	if tooLong != nil {

@@ -87,7 +87,7 @@ func (v *visit) confirmRevoke(status int, reason string, refused error) error {
 
 // revoke ends a token. The page says what Canvas was found to say, and no more.
 func revoke(v *visit) error {
-	reason, tooLong := v.note("reason")
+	reason, tooLong := v.parting("reason")
 	if tooLong != nil {
 		return v.confirmRevoke(statusOf(tooLong), reason, tooLong)
 	}

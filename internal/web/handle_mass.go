@@ -130,7 +130,7 @@ func openMass(v *visit) error {
 func startMass(v *visit) error {
 	in := MassInput{Count: v.posted("count")}
 	var tooLong *access.FormError
-	in.Reason, tooLong = v.note("reason")
+	in.Reason, tooLong = v.parting("reason")
 	var err error
 	if tooLong != nil {
 		err = tooLong

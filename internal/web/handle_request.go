@@ -55,10 +55,11 @@ func (v *visit) form(status int, draft string, typed *access.Answers, wrong *acc
 func postRequest(v *visit) error {
 	a, end := v.answers()
 	draft := v.draft()
+	held := v.held("build", "maker_name", "maker_link", "ai_service", "ai_data", "end")
 	switch v.r.PostForm.Get("do") {
 	case "find":
 		query, _ := text.Clean(v.r.PostForm.Get("sponsor_q"), maxSearch)
-		return v.form(http.StatusOK, draft, &a, nil, func(in *FormInput, _ Shell) *Banner {
+		return v.form(http.StatusOK, draft, &a, held, func(in *FormInput, _ Shell) *Banner {
 			in.SponsorQuery = query
 			return nil
 		})
@@ -67,11 +68,15 @@ func postRequest(v *visit) error {
 		if err != nil {
 			return v.formRefused(draft, a, end, err)
 		}
-		return v.form(http.StatusOK, r.ID, nil, nil, func(in *FormInput, _ Shell) *Banner {
+		// The draft is saved without the value, and the field says so.
+		return v.form(http.StatusOK, r.ID, nil, held, func(in *FormInput, _ Shell) *Banner {
 			in.SavedAt = r.UpdatedAt
 			return nil
 		})
 	case "submit":
+		if held != nil {
+			return v.formRefused(draft, a, end, held)
+		}
 		r, err := v.s.work.Submit(v.ctx(), v.sess, draft, a)
 		if err != nil {
 			return v.formRefused(draft, a, end, err)
@@ -106,7 +111,7 @@ func (v *visit) formRefused(draft string, a access.Answers, end typedDate, err e
 	}
 	if e, bad := end.problem("end", v.words.Zone()); bad && wrong != nil {
 		for i := range wrong.Fields {
-			if wrong.Fields[i].Field == e.Field {
+			if wrong.Fields[i].Field == e.Field && wrong.Fields[i].Code != workflow.HeldToken {
 				wrong.Fields[i] = e // the core knows only that it is no date
 			}
 		}

@@ -75,7 +75,7 @@ func (v *visit) confirmToken(status int, do access.Action, reason string, refuse
 // leaveToken ends a sponsorship, or the token because of misuse.
 func leaveToken(do access.Action) handler {
 	return func(v *visit) error {
-		reason, tooLong := v.note("reason")
+		reason, tooLong := v.parting("reason")
 		if tooLong != nil {
 			return v.confirmToken(statusOf(tooLong), do, reason, tooLong)
 		}

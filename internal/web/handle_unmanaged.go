@@ -84,9 +84,13 @@ func pickDo(do access.Action) handler {
 		wrong := &access.FormError{}
 		var err error
 		if name := pickText[do]; name != "" {
-			var tooLong *access.FormError
-			if in.Text, tooLong = v.note(name); tooLong != nil {
-				wrong = tooLong
+			read := v.note
+			if do == access.Remove {
+				read = v.parting
+			}
+			var bad *access.FormError
+			if in.Text, bad = read(name); bad != nil {
+				wrong = bad
 			}
 		}
 		var date typedDate
@@ -229,7 +233,7 @@ func (v *visit) confirmRemove(status int, reason string, refused error) error {
 
 // removeFound deletes a token. The page says what Canvas was found to say.
 func removeFound(v *visit) error {
-	reason, tooLong := v.note("reason")
+	reason, tooLong := v.parting("reason")
 	if tooLong != nil {
 		return v.confirmRemove(statusOf(tooLong), reason, tooLong)
 	}

@@ -2,6 +2,8 @@ package web_test
 
 import (
 	"database/sql"
+	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -109,21 +111,112 @@ func TestAValueInAReasonIsNotKept(t *testing.T) {
 	}{
 		{ana, token + "/misuse", url.Values{"reason": {text}}},
 		{dana, token + "/revoke", url.Values{"reason": {text}}},
-		{dana, "/unmanaged/allow", url.Values{"reason": {text}, "review": {"2027-01-05"}}},
 		{dana, "/unmanaged/remove", url.Values{"reason": {text}, "number": {"1"}}},
 	} {
 		tc.who.post(tc.path, tc.fields)
 		r.nowhere(tc.path, value, tc.who)
 	}
 	maya.post("/requests", askedFor(r, "A second helper, which colours my calendar by course.")).want(http.StatusOK, "Request REQ-0002")
-	ana.post("/requests/REQ-0002/endorse", url.Values{"reason": {text}}).want(http.StatusOK, "Request REQ-0002").says("Thank you")
-	r.nowhere("endorse", value, ana)
-	dana.get("/requests/REQ-0002").want(http.StatusOK, "Request REQ-0002").says("It is [removed], seen in a chat.")
-	dana.post("/requests/REQ-0002/deny", url.Values{"reason": {text}, "alternative": {"export"}, "alternative_text": {text}, "conditions": {text}}).
-		want(http.StatusOK, "Request REQ-0002").says("Denied")
-	r.nowhere("deny", value, dana)
+	ana.post("/requests/REQ-0002/decline", url.Values{"reason": {text}, "alternative": {"export"}, "alternative_text": {text}}).want(http.StatusOK, "Request REQ-0002")
+	r.nowhere("decline", value, ana)
 	maya.get("/requests/REQ-0002").says("It is [removed], seen in a chat.")
 	maya.get(token).says("It is [removed], seen in a chat.")
+}
+
+// TestAValueInAFormIsAnError: a form that asks or decides is refused, at the
+// field, with everything else that was typed; the value is in no answer and in
+// no row, and where to report a leak is offered.
+func TestAValueInAFormIsAnError(t *testing.T) {
+	r := newRig(t)
+	maya, value := r.collected()
+	maya.get("/requests/new").want(http.StatusOK, "Request an API token")
+	dana, ana := r.launch("dana", r.account("root")), r.launch("ana", r.course("bio201"))
+	text := "It is " + value + ", seen in a chat, which I kept for this."
+	const left = "It is [removed], seen in a chat, which I kept for this."
+	const sentence = "Write this without the value of a token."
+	refused := func(b *browser, path, field string, fields url.Values, h1, report string) {
+		t.Helper()
+		b.post(path, fields).want(http.StatusUnprocessableEntity, h1).says(sentence)
+		r.nowhere(path+" "+field, value, b)
+		b.offers(field, left, report)
+	}
+	second := askedFor(r, "A second helper, which colours my calendar by course.")
+	second.Set("maker", "company")
+	second.Set("maker_name", "Acme")
+	second.Set("ai", "yes")
+	second.Set("ai_service", "Copilot")
+	second.Set("ai_data", "Course names")
+	before := len(r.requests())
+	for _, field := range []string{"build", "maker_name", "maker_link", "ai_service", "ai_data", "end"} {
+		fields := maps.Clone(second)
+		fields.Set(field, text)
+		refused(maya, "/requests", field, fields, "Request an API token", "/")
+		for name := range second {
+			if name != field && name != "do" && name != "draft" && name != "end" && !strings.Contains(maya.body, html.EscapeString(second.Get(name))) {
+				t.Errorf("%s: what was typed in %s is lost", field, name)
+			}
+		}
+		// Behind what nobody sees, and in a link.
+		fields.Set(field, value[:9]+"\u200b"+value[9:])
+		maya.post("/requests", fields).want(http.StatusUnprocessableEntity, "Request an API token").says(sentence)
+		fields.Set(field, "https://x.example/?access_token="+value+"#")
+		maya.post("/requests", fields).want(http.StatusUnprocessableEntity, "Request an API token").says(sentence)
+		r.nowhere(field+", hidden", value, maya)
+		// What is not sent yet is kept, without it.
+		maya.post("/requests/keep", fields)
+		r.nowhere(field+", kept", value, maya)
+		maya.get("/requests/new")
+	}
+	if len(r.requests()) != before {
+		t.Errorf("something was made: %v", r.requests())
+	}
+	draft := maps.Clone(second)
+	draft.Set("build", text)
+	draft.Set("do", "draft")
+	maya.post("/requests", draft).want(http.StatusOK, "Request an API token").says("Draft saved").says(sentence)
+	maya.offers("build", left, "/")
+	r.nowhere("draft", value, maya)
+	draft.Set("do", "find")
+	draft.Set("sponsor_q", text)
+	maya.post("/requests", draft).want(http.StatusOK, "Request an API token")
+	r.nowhere("find", value, maya)
+	// A page that shows again what was typed, because the session is over.
+	maya.send(http.MethodPost, "/requests", draft, sameOrigin())
+	if maya.status != http.StatusUnauthorized || !strings.Contains(maya.body, "[removed]") {
+		t.Errorf("the page after a session: %d %s", maya.status, maya.body)
+	}
+	r.nowhere("signed out", value, maya)
+
+	maya.open(r.course("bio201"))
+	maya.post("/requests", askedFor(r, "A third helper, which prints my calendar by course.")).want(http.StatusOK, "Request REQ-0002")
+	refused(ana, "/requests/REQ-0002/endorse", "reason", url.Values{"reason": {text}}, "Request REQ-0002", "/")
+	ana.post("/requests/REQ-0002/endorse", url.Values{"reason": {"Fits."}}).want(http.StatusOK, "Request REQ-0002").says("Thank you")
+	dana.get("/requests/REQ-0002")
+	refused(dana, "/requests/REQ-0002/approve", "conditions", url.Values{"conditions": {text}}, "Request REQ-0002", "/leaks")
+	refused(dana, "/requests/REQ-0002/deny", "reason", url.Values{"reason": {text}, "alternative": {"export"}, "alternative_text": {"as CSV"}}, "Request REQ-0002", "/leaks")
+	refused(dana, "/requests/REQ-0002/deny", "alternative_text", url.Values{"reason": {"No."}, "alternative": {"export"}, "alternative_text": {text}}, "Request REQ-0002", "/leaks")
+	token := linkOn(t, maya.get("/").body, "/tokens/")
+	maya.post(token+"/leak", nil).want(http.StatusOK, "Report a leak")
+	maya.post(token+"/leak/seen", url.Values{"seen": {text}}).want(http.StatusOK, "Report a leak")
+	r.nowhere("seen", value, maya)
+	leak := linkOn(t, dana.get("/leaks").body, "/leaks/")
+	refused(dana, leak+"/clear", "reason", url.Values{"reason": {text}}, heading(t, dana.get(leak).body), "/leaks")
+}
+
+// offers fails unless a field has the text and is marked, and the summary leads
+// to where a leak is reported.
+func (b *browser) offers(field, value, report string) {
+	b.r.t.Helper()
+	var marked, led bool
+	for n := range parse(b.r.t, b.body).Descendants() {
+		if attr(n, "id") == "f-"+field {
+			marked = attr(n, "aria-invalid") == "true" && (attr(n, "value") == value || words(n) == value)
+		}
+		led = led || n.Data == "a" && attr(n, "href") == report && words(n) == "Report a leak"
+	}
+	if !marked || !led {
+		b.r.t.Errorf("%s, %s: the field is marked and has the rest: %t; a leak can be reported: %t", b.path, field, marked, led)
+	}
 }
 
 // A fault of ours offers to try again; not with the value in the form.

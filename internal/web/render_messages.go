@@ -216,7 +216,7 @@ var errorCodes = []string{
 	"sponsor.missing", "sponsor.self", "sponsor.unknown", "sponsor.not_teaching", "accepted.missing", "too_long",
 	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter", "sponsor.decided", "reason.misuse",
 	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "reason.allow", "reason.remove", "reason.clear", "reason.freeze",
-	"suspect.not_token",
+	"suspect.not_token", "token",
 	"review_at.range", "due_at.past", "pick.missing", "number.wrong", "alternative.missing", "alternative.text", "mass.count", "mass.changed", "mass.nothing",
 }
 

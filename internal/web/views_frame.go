@@ -33,6 +33,7 @@ type tab struct {
 // summary is the error summary: the same words as at the fields.
 type summary struct {
 	Items []summaryItem
+	Leak  *action // where a leak is reported, if a text held a token's value
 }
 
 type summaryItem struct{ Href, Text string }
@@ -102,6 +103,16 @@ func (f *frame) setErrors(e *access.FormError) {
 	f.Wrong = &summary{}
 	for _, x := range e.Fields {
 		f.Wrong.Items = append(f.Wrong.Items, summaryItem{Href: "#f-" + x.Field, Text: f.errorText(x)})
+		if x.Code == workflow.HeldToken {
+			// A reviewer can look for the token behind a value; everybody else's own
+			// tokens are at home, each with its way to report.
+			place := "/"
+			if f.Nav.Reviewer {
+				place = "/leaks"
+			}
+			leak := f.goTo(secondary, "act.report_leak", place)
+			f.Wrong.Leak = &leak
+		}
 	}
 }
 

@@ -34,9 +34,10 @@ type visit struct {
 	forget   *lti.ForgetItem // what the launch left in the platform's storage
 	words    *text.Printer
 	now      time.Time
-	id       string        // {id} of the address
-	nav      *workflow.Nav // of the first page, which is chosen by it; else nil until the shell is made
-	frames   []string      // origins around a page without a session; nil is all that are registered
+	id       string          // {id} of the address
+	pasted   map[string]bool // fields of the post that held a token's value
+	nav      *workflow.Nav   // of the first page, which is chosen by it; else nil until the shell is made
+	frames   []string        // origins around a page without a session; nil is all that are registered
 }
 
 // kept is what a session row holds.
@@ -123,7 +124,8 @@ func (s *Server) visitor(w http.ResponseWriter, r *http.Request) *visit {
 // enter finds the session of the request and notes its use.
 func (v *visit) enter() error {
 	if v.r.Method == http.MethodPost {
-		if err := readForm(v.r); err != nil {
+		var err error
+		if v.pasted, err = readForm(v.r); err != nil {
 			return err
 		}
 	}

@@ -23,6 +23,10 @@ import (
 // a move that this person has made already returns the request as it is, without
 // error.
 func (s *Service) Act(ctx context.Context, sess Session, id string, do access.Action, m access.Move, read string) (Case, error) {
+	m, err := typedMove(do, m)
+	if err != nil {
+		return Case{}, err
+	}
 	c, err := s.act(ctx, sess, id, do, m, read)
 	if err != nil {
 		return Case{}, s.noteRefusal(ctx, sess, id, do, err)

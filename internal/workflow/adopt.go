@@ -119,6 +119,9 @@ func (s *Service) ProposeKeep(ctx context.Context, sess Session, ids []string, b
 	made := 0
 	f, who, err := s.deciding(ctx, sess)
 	if err == nil {
+		err = withoutTokens(typedText{"build", build})
+	}
+	if err == nil {
 		err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 			made = 0
 			fs, err := pickedForMove(tx, sess, ids)

@@ -62,6 +62,9 @@ func (s *Service) AllowTokens(ctx context.Context, sess Session, ids []string, r
 	var out []access.Found
 	_, who, err := s.deciding(ctx, sess)
 	if err == nil {
+		err = withoutTokens(typedText{"reason", reason})
+	}
+	if err == nil {
 		err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 			fs, err := pickedForMove(tx, sess, ids)
 			if err != nil {

@@ -51,6 +51,9 @@ func (s *Service) TellOwners(ctx context.Context, sess Session, ids []string, du
 	var c store.Campaign
 	_, who, err := s.deciding(ctx, sess)
 	if err == nil {
+		err = withoutTokens(typedText{"message", message})
+	}
+	if err == nil {
 		err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 			c, err = s.tellOwners(tx, sess, who, ids, due, message)
 			return err

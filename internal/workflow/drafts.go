@@ -30,8 +30,12 @@ func (s *Service) Keep(ctx context.Context, sess Session, object, form string, d
 	if len(data) > maxKept || !json.Valid(data) {
 		return time.Time{}, access.ErrInvalid
 	}
+	data, err := storableJSON(data)
+	if err != nil {
+		return time.Time{}, err
+	}
 	now := s.Now()
-	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 		id, err := s.keptObject(tx, sess, object)
 		if err != nil {
 			return err
@@ -193,6 +197,7 @@ func (s *Service) SaveDraft(ctx context.Context, sess Session, draftID string, a
 	if sess.NoWrites != "" {
 		return access.Request{}, s.noteRefusal(ctx, sess, draftID, access.Submit, access.Refuse(sess.NoWrites))
 	}
+	a = storableAnswers(a)
 	var r access.Request
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		var err error
@@ -314,7 +319,7 @@ func (s *Service) Refile(ctx context.Context, sess Session, id string) (access.R
 				again.renews = &g
 			}
 		}
-		a := r.Answers
+		a := storableAnswers(r.Answers)
 		a.SponsorKey, a.Accepted = "", false
 		from := sess
 		if r.Course.ID != "" {

@@ -11,7 +11,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
-	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -46,7 +45,7 @@ func (s *Service) freeze(ctx context.Context, sess Session, grantID, reason stri
 	if st := c.Grant.State; (st == access.Freezing || st == access.Frozen) && who.Reviewer {
 		return s.token(ctx, who, sess.Tenant, grantID) // pressed twice, or by two
 	}
-	if reason = secret.Redact(reason); reason == "" && c.Can[access.Freeze] {
+	if reason = Storable(reason); reason == "" && c.Can[access.Freeze] {
 		form := &access.FormError{}
 		form.Add("reason", "reason.freeze", nil)
 		return TokenPage{}, form

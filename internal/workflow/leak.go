@@ -9,7 +9,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
-	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -153,10 +152,6 @@ func (s *Service) leakNotices(kind notify.Kind, r access.Request, g *access.Gran
 	return out
 }
 
-// Storable is a free text that somebody typed, as it may be kept: without what
-// could be a token's value.
-func Storable(s string) string { return secret.Redact(s) }
-
 // TellSeen notes where a leaked token was seen, in the reporter's words. It may
 // be erased; nothing depends on it. What looks like a token in it is taken out.
 func (s *Service) TellSeen(ctx context.Context, sess Session, grantID, seen string) (TokenPage, error) {
@@ -175,7 +170,7 @@ func (s *Service) TellSeen(ctx context.Context, sess Session, grantID, seen stri
 	if seen != "" {
 		e := s.event(sess.Tenant, actorID(who), audit.IncidentSeen, i.ID)
 		e.Related = grantID
-		d := audit.NewDetail(map[string]string{"seen": secret.Redact(seen)})
+		d := audit.NewDetail(map[string]string{"seen": Storable(seen)})
 		if err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) }); err != nil {
 			return TokenPage{}, err
 		}

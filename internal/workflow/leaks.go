@@ -8,7 +8,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
-	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -229,7 +228,9 @@ func (s *Service) clearLeak(ctx context.Context, sess Session, id, note, read st
 	if err != nil {
 		return err
 	}
-	note = secret.Redact(note)
+	if err := withoutTokens(typedText{"reason", note}); err != nil {
+		return err
+	}
 	who := sess.actor()
 	who.Reviewer = true
 	if !p.Incident.Open() && p.Incident.ClearedBy == sess.Person {

@@ -22,7 +22,7 @@ type foundJob struct {
 // reason, at any age of their launch. Canvas is asked at once; until it has
 // proven the token gone (DECISIONS 13) it may still work, and a job goes on.
 func (s *Service) RemoveToken(ctx context.Context, sess Session, id, reason string) (FoundPage, error) {
-	err := s.removeToken(ctx, sess, id, reason)
+	err := s.removeToken(ctx, sess, id, Storable(reason))
 	if err != nil {
 		return FoundPage{}, s.noteRefusal(ctx, sess, id, access.Remove, err)
 	}
@@ -81,6 +81,7 @@ func (s *Service) beginRemove(tx *store.Tx, who access.Actor, t access.Found, re
 // fresh, Canvas confirms the reviewer now, and typed is their number.
 func (s *Service) RemoveTokens(ctx context.Context, sess Session, ids []string, reason, typed string) ([]access.Found, error) {
 	var out []access.Found
+	reason = Storable(reason)
 	_, who, err := s.deciding(ctx, sess)
 	if err == nil {
 		err = s.Store.InTx(ctx, func(tx *store.Tx) error {

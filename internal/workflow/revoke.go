@@ -25,7 +25,7 @@ const revokeTime = 8 * time.Second
 // A reviewer whose right Canvas cannot confirm just now may still revoke, by
 // the launch's gate: removing never waits (DECISIONS 6).
 func (s *Service) Revoke(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	p, err := s.revoke(ctx, sess, grantID, reason)
+	p, err := s.revoke(ctx, sess, grantID, Storable(reason))
 	if err != nil {
 		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.Revoke, err)
 	}

@@ -19,13 +19,13 @@ import (
 // working for access.SponsorGap, so that its owner can find somebody else.
 // Leaving never asks Canvas and needs no reason.
 func (s *Service) EndSponsorship(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	return s.stand(ctx, sess, grantID, access.EndSponsor, access.GrantMove{Reason: reason}, nil)
+	return s.stand(ctx, sess, grantID, access.EndSponsor, access.GrantMove{Reason: Storable(reason)}, nil)
 }
 
 // ReportMisuse ends a token at once because its sponsor says that it is misused.
 // A reason is required; nothing else stands in the way.
 func (s *Service) ReportMisuse(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	p, err := s.misuse(ctx, sess, grantID, reason)
+	p, err := s.misuse(ctx, sess, grantID, Storable(reason))
 	if err != nil {
 		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.EndSponsor, err)
 	}

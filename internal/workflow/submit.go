@@ -18,6 +18,9 @@ import (
 // to correct, a *access.Refusal why this person cannot ask, and what was typed
 // is kept in both cases.
 func (s *Service) Submit(ctx context.Context, sess Session, draftID string, a access.Answers) (access.Request, error) {
+	if err := answersWithoutTokens(a); err != nil {
+		return access.Request{}, err
+	}
 	r, err := s.submit(ctx, sess, draftID, a)
 	if err != nil {
 		return access.Request{}, s.noteRefusal(ctx, sess, draftID, access.Submit, err)

@@ -132,10 +132,14 @@ log: maya incident.seen inc1 of grt1 seen=In a chat: [removed]`, func() {
 	i := r.incidents(r.tenant)[0].ID
 	r.clock.Advance(time.Minute)
 	r.writes("cleared", `
-log: dana incident.clear inc1 open>cleared v2 of grt1 note=The chat was deleted; [removed] is dead.
+log: dana incident.clear inc1 open>cleared v2 of grt1 note=The chat was deleted.
 incidents inc1: cleared_at=now cleared_by=dana version=2
 job: tell maya leak_cleared of req1 grt1, grt1/inc1`, func() {
 		_, err := r.ClearLeak(ctx, dana, i, "The chat was deleted; "+value+" is dead.", r.termsOf(i))
+		if code := fieldCode(err, "reason"); code != HeldToken {
+			r.t.Errorf("a value in the note: %v", err)
+		}
+		_, err = r.ClearLeak(ctx, dana, i, "The chat was deleted.", r.termsOf(i))
 		r.must(err)
 	})
 	r.writes("cleared twice", ``, func() {
