@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
@@ -215,6 +216,15 @@ func TestALaunchWithTextThatNoDatabaseTakes(t *testing.T) {
 					t.Error("what is not the literal counts as nobody acting")
 				}
 			}
+		}
+		// Nor does what its API says, which names the teachers of the form.
+		now = func(map[string]any) {}
+		r.cv.World().AddUser(canvastest.User{Key: "trick", Name: "\u202eVera\u200b Trick\u2066", Email: "trick@northfield.example"}, "trick", "")
+		r.cv.World().Enroll("trick", "bio201", "TeacherEnrollment")
+		r.clock.Advance(time.Hour)
+		maya := r.launch("maya", r.course("bio201"))
+		if maya.get("/requests/new").says("Vera Trick"); strings.ContainsAny(maya.body, "\x00\u202e\u200b\u2066") {
+			t.Error("the form holds what turns a line around")
 		}
 		if line := r.fault(); line != "" {
 			t.Errorf("the log tells of a fault: %.600s", line)
