@@ -61,11 +61,11 @@ func TestNoVerbStoresAValue(t *testing.T) {
 		id := q.ID
 		for do, field := range map[access.Action]string{access.Endorse: "reason", access.Approve: "conditions", access.Deny: "alternative_text"} {
 			m := access.Move{Note: text, Conditions: text, AltText: text}
-			if _, err := r.Act(ctx, dana, id, do, m); fieldCode(err, field) != HeldToken {
+			if _, err := r.Act(ctx, dana, id, do, m, r.termsOf(id)); fieldCode(err, field) != HeldToken {
 				t.Errorf("%s with a value: %v", do, err)
 			}
 		}
-		c, err := r.Act(ctx, ana, id, access.Decline, access.Move{Reason: text})
+		c, err := r.Act(ctx, ana, id, access.Decline, access.Move{Reason: text}, r.termsOf(id))
 		r.must(err)
 		if c.Request.State != access.SponsorDeclined || c.Request.Reason != "It is [removed], which I found in a chat of ours." {
 			t.Errorf("declined: %s %q", c.Request.State, c.Request.Reason)
