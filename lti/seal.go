@@ -118,7 +118,7 @@ func (p *pending) texts() []*string {
 
 // encode writes the time in nanoseconds and then each text after its length.
 func (p pending) encode() []byte {
-	b := binary.BigEndian.AppendUint64(make([]byte, 0, 256), uint64(p.CreatedAt.UnixNano())) //nolint:gosec // decodePending turns it back
+	b := binary.BigEndian.AppendUint64(make([]byte, 0, 256), uint64(p.CreatedAt.UnixNano()))
 	for _, s := range p.texts() {
 		b = append(binary.AppendUvarint(b, uint64(len(*s))), *s...)
 	}
@@ -133,10 +133,10 @@ func decodePending(b []byte) (pending, error) {
 	b = b[8:]
 	for _, s := range p.texts() {
 		n, used := binary.Uvarint(b)
-		if used <= 0 || n > uint64(len(b)-used) {
+		if used <= 0 || n > maxState || int(n) > len(b)-used {
 			return pending{}, errState
 		}
-		end := used + int(n) //nolint:gosec // no longer than b
+		end := used + int(n)
 		*s, b = string(b[used:end]), b[end:]
 	}
 	return p, nil
