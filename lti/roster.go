@@ -42,6 +42,18 @@ type Member struct {
 	GivenName  string   `json:"given_name"`
 	FamilyName string   `json:"family_name"`
 	Email      string   `json:"email"`
+	// Custom is what the platform would say of the person in a launch; only of a
+	// LaunchMembers roster, and only variables about people are filled in.
+	Custom Custom `json:"-"`
+}
+
+// wireMember is a member as a page has it.
+type wireMember struct {
+	Member
+	Message []struct {
+		Type   string      `json:"https://purl.imsglobal.org/spec/lti/claim/message_type"`
+		Custom customClaim `json:"https://purl.imsglobal.org/spec/lti/claim/custom"`
+	} `json:"message"`
 }
 
 // HasRole reports as Launch.HasRole does, of the full URIs.
@@ -69,14 +81,33 @@ func (e *RosterError) Error() string {
 // twice: who is listed again is one member with the roles of all entries. A role
 // that nobody has, or nobody knows, returns nobody and is no error.
 func (n *NamesRoles) Members(ctx context.Context, reg Registration, membershipsURL, role string) ([]Member, error) {
+	role = contextRole(role)
+	all, err := n.members(ctx, reg, membershipsURL, "role", role)
+	if role == "" || err != nil {
+		return all, err
+	}
+	return slices.DeleteFunc(all, func(m Member) bool { return !m.HasRole(role) }), nil
+}
+
+// LaunchMembers is Members of everybody, each with what the platform would say of
+// them in a launch of a resource link (names and role provisioning services 2.0
+// §2.4.2, rlid). Canvas also takes the id of the launch's own context, for which
+// the custom parameters are the tool's alone and no link's.
+func (n *NamesRoles) LaunchMembers(ctx context.Context, reg Registration, membershipsURL, resourceLinkID string) ([]Member, error) {
+	return n.members(ctx, reg, membershipsURL, "rlid", resourceLinkID)
+}
+
+// members reads every page of a roster, asked for with one more parameter unless
+// that is empty.
+func (n *NamesRoles) members(ctx context.Context, reg Registration, membershipsURL, name, value string) ([]Member, error) {
 	first, err := rosterURL(reg, membershipsURL)
 	if err != nil {
 		return nil, fmt.Errorf("lti: roster: %w", err)
 	}
 	q := first.Query()
 	q.Set("limit", "50")
-	if role = contextRole(role); role != "" {
-		q.Set("role", role)
+	if value != "" {
+		q.Set(name, value)
 	}
 	first.RawQuery = q.Encode()
 
@@ -102,10 +133,7 @@ func (n *NamesRoles) Members(ctx context.Context, reg Registration, membershipsU
 			return nil, err
 		}
 	}
-	if role == "" {
-		return all.members, nil
-	}
-	return slices.DeleteFunc(all.members, func(m Member) bool { return !m.HasRole(role) }), nil
+	return all.members, nil
 }
 
 // roll is a roster in which everybody stands once.
@@ -176,19 +204,28 @@ func readMembers(got answer) ([]Member, error) {
 		return nil, errors.New("lti: roster: answer is not a membership container")
 	}
 	var body struct {
-		Members *[]Member `json:"members"`
+		Members *[]wireMember `json:"members"`
 	}
 	if err := json.Unmarshal(got.body, &body); err != nil || body.Members == nil {
 		return nil, errors.New("lti: roster: answer is not JSON of the expected shape")
 	}
-	members := slices.DeleteFunc(*body.Members, func(m Member) bool { return m.UserID == "" })
-	for i := range members {
-		if members[i].Status == "" {
-			members[i].Status = "Active"
+	members := make([]Member, 0, len(*body.Members))
+	for _, w := range *body.Members {
+		if w.UserID == "" {
+			continue
 		}
-		for n, role := range members[i].Roles {
-			members[i].Roles[n] = contextRole(role)
+		if w.Status == "" {
+			w.Status = "Active"
 		}
+		for n, role := range w.Roles {
+			w.Roles[n] = contextRole(role)
+		}
+		for _, m := range w.Message {
+			if m.Type == messageResourceLink {
+				w.Custom = Custom(m.Custom)
+			}
+		}
+		members = append(members, w.Member)
 	}
 	return members, nil
 }

@@ -84,8 +84,8 @@ func (s *Service) Admit(ctx context.Context, l lti.Launch) (Session, error) {
 			sess.RosterURL = s.rosterURL(ctx, l, f.platform)
 		}
 	}
-	if sess.Door == DoorAccount || sess.Door == DoorUser {
-		sess.Account = l.Context.ID
+	if sess.Door != DoorNone {
+		sess.Context = l.Context.ID
 	}
 	sess.RootGate = rootGate(l, sess.Door, f.tenant.School.APIAdminOnly)
 	sess.Locale = l.Locale
@@ -102,7 +102,8 @@ func (s *Service) Admit(ctx context.Context, l lti.Launch) (Session, error) {
 	}
 
 	claimed, _ := custom.Text(CustomUser)
-	p, err := s.identify(ctx, f, l, claimed)
+	sess.CanvasUser = claimed
+	p, err := s.identify(ctx, f, l, sess)
 	if err != nil {
 		return Session{}, err
 	}
@@ -205,9 +206,12 @@ func look(l lti.Launch, d Door) access.Why {
 	return access.WhyUnknownActing
 }
 
-// identify finds or makes the person behind a launch. The numeric Canvas id is
-// proven by API at first sight and whenever the launch claims another one.
-func (s *Service) identify(ctx context.Context, f far, l lti.Launch, claimed string) (store.Person, error) {
+// identify finds or makes the person behind a launch, whose session so far has
+// the Canvas user id that it claims. The id is proven by API at first sight and
+// whenever the launch claims another one; for a merged person's older subject,
+// which the API does not know, by the roster of the launch's course.
+func (s *Service) identify(ctx context.Context, f far, l lti.Launch, sess Session) (store.Person, error) {
+	claimed := sess.CanvasUser
 	p, err := s.Store.PersonBySub(ctx, f.tenant.ID, l.Subject)
 	switch {
 	case err == nil && p.CanvasUser != "" && (claimed == "" || claimed == p.CanvasUser):
@@ -215,11 +219,18 @@ func (s *Service) identify(ctx context.Context, f far, l lti.Launch, claimed str
 	case err != nil && !errors.Is(err, access.ErrNotFound):
 		return store.Person{}, err
 	}
+	known, by := err == nil && p.CanvasUser != "", byAPI
 	u, err := f.UserByLTI(ctx, l.Subject)
-	if s.heard(f.tenant.ID, err) != nil {
-		var ce *canvas.Error
-		if errors.As(err, &ce) && ce.Kind == canvas.NotFound {
-			// A merged user's older id, or an id of another Canvas: not provable.
+	if notFound(s.heard(f.tenant.ID, err)) {
+		// A merged user's older id, or an id of another Canvas.
+		by = byRoster
+		u, err = s.pairedByRoster(ctx, f, sess)
+		if err == nil && known {
+			return s.followSub(ctx, f, l, p, u.ID)
+		}
+	}
+	if err != nil {
+		if access.WhyOf(err) == access.WhyIdentity {
 			return store.Person{}, notAdmitted(AdmitUnconfirmed, access.WhyIdentity)
 		}
 		reason := AdmitSilent
@@ -234,13 +245,44 @@ func (s *Service) identify(ctx context.Context, f far, l lti.Launch, claimed str
 	if !numericID.MatchString(u.ID) || (claimed != "" && claimed != u.ID) {
 		return store.Person{}, notAdmitted(AdmitOther, access.WhyIdentity)
 	}
-	return s.link(ctx, f, l, u)
+	return s.link(ctx, f, l, u, by)
+}
+
+// How the person behind a launch's subject was proven.
+const (
+	byAPI    = ""
+	byRoster = "roster"
+)
+
+// followSub follows a merge in which the person whom an older subject stood for
+// went into the one whom the roster pairs it with, where Canvas's API tells of
+// it. Otherwise the launch proves nobody: it never merges two people by itself.
+func (s *Service) followSub(ctx context.Context, f far, l lti.Launch, p store.Person, user string) (store.Person, error) {
+	st, err := f.UserStanding(ctx, p.CanvasUser)
+	if s.heard(f.tenant.ID, err) == nil && !st.Found && st.MergedInto != "" {
+		err = s.followPerson(ctx, f, p, st.MergedInto)
+	}
+	if err != nil {
+		s.Log.WarnContext(ctx, "the merge of somebody who launched could not be followed yet", "person", p.ID, "err", err)
+		return store.Person{}, notAdmitted(AdmitSilent, access.WhyCanvas)
+	}
+	if p, err = s.Store.PersonBySub(ctx, p.Tenant, l.Subject); err != nil {
+		return store.Person{}, err
+	}
+	if p.CanvasUser != user {
+		return store.Person{}, notAdmitted(AdmitUnconfirmed, access.WhyIdentity)
+	}
+	return s.refresh(ctx, p, l)
 }
 
 // link joins a launch's subject to the person with the proven Canvas user id,
 // whom a sponsor's or an earlier launch may have made already.
-func (s *Service) link(ctx context.Context, f far, l lti.Launch, u canvas.User) (store.Person, error) {
+func (s *Service) link(ctx context.Context, f far, l lti.Launch, u canvas.User, by string) (store.Person, error) {
 	var p store.Person
+	d := map[string]string{"canvas_user": u.ID, "sub": l.Subject}
+	if by != byAPI {
+		d["by"] = by
+	}
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		var err error
 		if p, err = s.personOf(tx, f.tenant.ID, u.ID, u.Name); err != nil {
@@ -251,7 +293,7 @@ func (s *Service) link(ctx context.Context, f far, l lti.Launch, u canvas.User) 
 			return err
 		}
 		e := s.event(f.tenant.ID, string(p.ID), audit.PersonLink, string(p.ID))
-		return tx.LinkSub(f.tenant.ID, l.Subject, p.ID, e, audit.NewDetail(map[string]string{"canvas_user": u.ID, "sub": l.Subject}))
+		return tx.LinkSub(f.tenant.ID, l.Subject, p.ID, e, audit.NewDetail(d))
 	})
 	if errors.Is(err, access.ErrConflict) {
 		// Two first launches of one person at once: the other made the row.

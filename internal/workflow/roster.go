@@ -154,3 +154,45 @@ func (s *Service) rosterAgrees(ctx context.Context, f far, sess Session, course,
 	}
 	return nil
 }
+
+// pairedByRoster is the Canvas user of a session whose subject the API does not
+// know. After a merge Canvas goes on to show the older subject in the places
+// where it was first seen. It counts where the roster of the session's own course
+// pairs it with the very user whom the launch claims, in what the platform would
+// say in a launch of that course, and REST finds that user enrolled there.
+// Anything else refuses with WhyIdentity.
+func (s *Service) pairedByRoster(ctx context.Context, f far, sess Session) (canvas.User, error) {
+	nobody := access.Refuse(access.WhyIdentity)
+	if s.NamesRoles == nil || sess.Door != DoorCourse || sess.RosterURL == "" || sess.Context == "" || !numericID.MatchString(sess.CanvasUser) {
+		return canvas.User{}, nobody
+	}
+	members, err := s.NamesRoles.LaunchMembers(ctx, f.platform.Registration, sess.RosterURL, sess.Context)
+	switch {
+	case notGranted(err):
+		return canvas.User{}, nobody
+	case err != nil:
+		return canvas.User{}, err
+	}
+	i := slices.IndexFunc(members, func(m lti.Member) bool { return m.UserID == sess.Sub })
+	if i < 0 {
+		return canvas.User{}, nobody
+	}
+	if id, ok := members[i].Custom.Text(CustomUser); !ok || id != sess.CanvasUser {
+		return canvas.User{}, nobody
+	}
+	u, err := f.User(ctx, sess.CanvasUser)
+	switch {
+	case notFound(s.heard(f.tenant.ID, err)):
+		return canvas.User{}, nobody
+	case err != nil:
+		return canvas.User{}, err
+	}
+	es, err := s.enrollments(ctx, f, u.ID)
+	if err != nil {
+		return canvas.User{}, err
+	}
+	if u.ID != sess.CanvasUser || !slices.ContainsFunc(es, func(e access.Enrollment) bool { return e.CourseID == sess.Course.ID }) {
+		return canvas.User{}, nobody
+	}
+	return u, nil
+}

@@ -14,11 +14,7 @@ import (
 // it: a professor may have two courses open, an admin the root account, a
 // sub-account, and a page of somebody they act as.
 func (s Session) Place() string {
-	at := s.Course.ID
-	if at == "" {
-		at = s.Account
-	}
-	place := string(s.Door) + ":" + at
+	place := string(s.Door) + ":" + s.Context
 	if s.NoWrites == access.WhyActing {
 		place += ":acting"
 	}

@@ -35,7 +35,7 @@ type Session struct {
 
 	Door    Door          `json:"door"`
 	Course  access.Course `json:"course"`
-	Account string        `json:"account,omitempty"` // LTI context of an account's menu
+	Context string        `json:"context,omitempty"` // LTI id of the course or account
 	Learner bool          `json:"learner"`           // membership role in Course
 	Teacher bool          `json:"teacher"`           // membership role in Course
 	// RosterURL is where Canvas lists the people of Course; empty where the
