@@ -2,6 +2,7 @@ package lti
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"errors"
 	"net/http"
@@ -221,11 +222,7 @@ func TestStoreFailures(t *testing.T) {
 	login := br.login()
 	b.store.fail = errors.New("database is away")
 	br.post("/lti/login", br.loginParams()).refused(t, ReasonInternal)
-	if r := br.launch(login, nil); r.header.Get("Set-Cookie") != "" || b.asked.Load() != 0 {
-		t.Error("something goes on though the nonce was not stored")
-	} else {
-		r.refused(t, ReasonInternal)
-	}
+	br.launch(login, nil).refused(t, ReasonInternal)
 	br.post("/lti/launch", url.Values{"error": {"login_required"}, "state": {login.state()}}).refused(t, ReasonInternal)
 	br.post("/lti/proof", url.Values{"held": {random()}}, "Sec-Fetch-Site", "same-origin").refused(t, ReasonInternal)
 	b.store.fail = nil
@@ -233,6 +230,29 @@ func TestStoreFailures(t *testing.T) {
 	if b.asked.Load() != 1 {
 		t.Errorf("launched %d times", b.asked.Load())
 	}
+}
+
+// deaf is a store that can be read, but keeps nothing.
+type deaf struct{ *memory }
+
+func (deaf) SpendNonce(context.Context, Nonce) error { return errors.New("disk full") }
+
+// TestAFailedWriteLetsNobodyIn: without the row that makes a launch work once
+// there is no launch, by cookie or by storage; and it may be tried again.
+func TestAFailedWriteLetsNobodyIn(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	br, bare := b.browser(t), b.noCookies(t)
+	login, stored := br.login(), bare.login("lti_storage_target", frame)
+	b.tool.States = deaf{b.store}
+	br.launch(login, nil).refused(t, ReasonInternal)
+	bare.launch(stored, nil).refused(t, ReasonInternal)
+	if b.asked.Load() != 0 || b.store.written() != 0 {
+		t.Errorf("%d launches, %d writes", b.asked.Load(), b.store.written())
+	}
+	b.tool.States = b.store
+	br.launch(login, nil).launched(t)
+	bare.launch(stored, nil).proofPage(t)
 }
 
 func TestOldCookiesAreDropped(t *testing.T) {

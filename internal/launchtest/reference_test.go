@@ -5,7 +5,7 @@ import (
 	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -198,11 +198,9 @@ func (h *reference) open(state string) (l login, err error) {
 	if err != nil || len(raw) < 16 {
 		return l, errBad
 	}
-	key, err := hkdf.Expand(sha256.New, h.stateKey[:], "lti state 1"+string(raw[:16]), 32)
-	if err != nil {
-		return l, err
-	}
-	block, err := aes.NewCipher(key)
+	mac := hmac.New(sha256.New, h.stateKey[:])
+	mac.Write([]byte("lti state 1" + string(raw[:16])))
+	block, err := aes.NewCipher(mac.Sum(nil))
 	if err != nil {
 		return l, err
 	}
