@@ -69,6 +69,7 @@ var grantLifecycle = []grantRule{
 	{Freezing, Drifted, AsSystem, Freezing, false},
 	{Frozen, Drifted, AsSystem, Frozen, false},
 
+	{Recovering, Follow, AsSystem, Recovering, false},
 	{HandedOver, Follow, AsSystem, HandedOver, false},
 	{Active, Follow, AsSystem, Active, false},
 	{Freezing, Follow, AsSystem, Freezing, false},

@@ -88,7 +88,7 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 		{do: Drifted, from: made[:4], as: []Part{AsSystem}, // its end was set back
 			with: func(m *GrantMove) { m.Expires = time.Time{} },
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.Drift, g.DriftAt = m.Drift, t0 }},
-		{do: Follow, from: append([]GrantState{Revoking}, made...), as: []Part{AsSystem},
+		{do: Follow, from: append([]GrantState{Recovering, Revoking}, made...), as: []Part{AsSystem},
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.CanvasUser = m.CanvasUser }},
 		{do: LoseSponsor, from: made, as: []Part{AsSystem}, then: unsponsored},
 		{do: EndSponsor, from: made, as: []Part{AsSponsor}, then: unsponsored},

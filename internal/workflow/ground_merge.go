@@ -38,6 +38,9 @@ func (s *Service) followPerson(ctx context.Context, f far, p store.Person, into 
 		return fmt.Errorf("the account that user %s was merged into is not found", p.CanvasUser)
 	}
 	into = left.User.ID
+	if err := s.settleAttempts(ctx, f, p, into); err != nil {
+		return err
+	}
 	var gs []access.Grant
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
@@ -96,6 +99,39 @@ func (s *Service) followPerson(ctx context.Context, f far, p store.Person, into 
 		s.nudge()
 	}
 	return err
+}
+
+// settleAttempts settles what a process that died left of p's collections. The
+// account that was asked is gone, so what carries their markers is looked for
+// where its tokens went. An attempt whose lease runs is somebody's at work
+// (errBusy).
+func (s *Service) settleAttempts(ctx context.Context, f far, p store.Person, into string) error {
+	var gs []access.Grant
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		gs, err = tx.Grants(store.GrantQuery{Tenant: p.Tenant, Owner: p.ID, States: []access.GrantState{access.Minting, access.Recovering}, Limit: store.MaxLimit})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, g := range gs {
+		if g.State == access.Minting {
+			if g.LeaseUntil.After(s.Now()) {
+				return errBusy
+			}
+			if err := s.settle(ctx, g, access.Doubt, troubleUnclear, nil); err != nil {
+				return err
+			}
+		}
+		if err := s.Store.InTx(ctx, func(tx *store.Tx) error { return s.follow1(tx, g, into, true) }); err != nil {
+			return err
+		}
+		if err := s.recover(ctx, f, g); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *Service) follow1(tx *store.Tx, g access.Grant, into string, moved bool) error {

@@ -380,6 +380,42 @@ func TestMergeOfWhoWasAsked(t *testing.T) {
 	}
 }
 
+// A process that died in the middle of a collection, before Canvas merged the
+// owner's account, holds up nothing: what it may have made is looked for where
+// the tokens went, and the merge is followed.
+func TestMergeAfterAProcessDiedInACollection(t *testing.T) {
+	t.Parallel()
+	for _, step := range []string{"intent committed", "canvas answered"} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			q := r.approved()
+			person, maya := r.person("maya"), r.as("maya", DoorCourse)
+			if !r.die(step, func() { _, _ = r.Collect(t.Context(), maya, q.Code()) }) {
+				t.Fatal("nothing is being made")
+			}
+			if err := r.w.MergeUsers("maya", "noor"); err != nil {
+				t.Fatal(err)
+			}
+			if err := r.followed(person, "noor"); !errors.Is(err, errBusy) {
+				t.Errorf("followed while the attempt may be somebody's at work: %v", err)
+			}
+			r.clock.Advance(access.MintLease + time.Minute)
+			r.drain()
+			if err := r.followed(person, "noor"); err != nil {
+				t.Fatal(err)
+			}
+			if now := r.request(q.ID); now.State == access.Collecting || r.inCanvas("noor") != 0 {
+				t.Errorf("the request is %s, with %d tokens in Canvas", now.State, r.inCanvas("noor"))
+			}
+			if now := r.personNow(person.ID); now.CanvasUser != r.w.User("noor").ID.String() {
+				t.Errorf("the person is %+v", now)
+			}
+			r.proven()
+		})
+	}
+}
+
 // A chain of merges leads to whoever is left at its end; one that leads nowhere,
 // or back, is not followed.
 func TestMergesOneAfterTheOther(t *testing.T) {
