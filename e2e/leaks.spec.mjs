@@ -85,6 +85,8 @@ test('an admin freezes a token, and two thaw it', async ({ cast, demo }) => {
   await priya.h1(/^Token/);
   await priya.turn(() => priya.act('Thaw').first().click());
   await expect(priya.tool.getByText('yours is the second voice')).toBeVisible();
+  await expect(priya.tool.getByText('Odd traffic from abroad.')).toBeVisible();
+  await look(priya, 'thaw-second');
   await priya.button('Thaw').click();
   await expect(priya.tool.getByText('can make the new token.')).toBeVisible();
   await maya.again();

@@ -3,6 +3,8 @@
 import { test, expect } from './test.mjs';
 import { answers, fill } from './form.mjs';
 import { ask, asked, endorsed, go, openFrom } from './story.mjs';
+import { look } from './look.mjs';
+import { Wire, inputs } from './wire.mjs';
 
 const focused = (person) => person.frame().then((f) => f.evaluate(() => {
   const e = document.activeElement;
@@ -121,6 +123,35 @@ test('two reviewers at once: the slower one learns what happened, and keeps the 
   await priya.button('Approve').click();
   await expect(priya.tool.getByText(/Dana Ortiz approved this/).first()).toBeVisible();
   await expect(priya.tool.getByText('I think that this is fine.').first()).toBeVisible();
+});
+
+test('a page that was left open decides nothing when the sponsor has changed, and says so', async ({ cast, demo }) => {
+  const code = await endorsed(demo);
+  const dana = await cast.enter('dana', 'root');
+  await openFrom(dana, 'Review queue', code);
+  await dana.tool.getByRole('textbox', { name: /^Conditions/ }).fill('Only until the exam.');
+  // Ana leaves the course, which the next decision notices; Maya names Helen.
+  await demo.order('PATCH', '/enrollments', { user: 'ana', course: 'bio201', state: 'completed' });
+  await demo.order('POST', '/enrollments', { user: 'helen', course: 'bio201', role: 'teacher' });
+  const priya = await Wire.open(demo, 'priya', 'root');
+  const { terms } = inputs((await priya.get(`/requests/${code}`)).text);
+  expect((await priya.ask('POST', `/requests/${code}/approve`, { terms })).status, 'an approval without its sponsor').toBe(403);
+  priya.close();
+  const maya = await Wire.open(demo, 'maya', 'bio201');
+  await maya.post(`/requests/${code}/sponsor`, { sponsor: demo.begun.users.find((u) => u.name === 'helen').id });
+  maya.close();
+  const helen = await Wire.open(demo, 'helen', 'bio201');
+  await helen.post(`/requests/${code}/endorse`, { reason: 'I do not know this student.' });
+  helen.close();
+
+  await dana.button('Approve').click();
+  await expect(dana.tool.getByText('This changed after you opened it, so nothing was decided.')).toBeVisible();
+  await expect(dana.tool.getByText('The sponsor, or what they said')).toBeVisible();
+  await expect(dana.tool.getByText('I do not know this student.').first()).toBeVisible();
+  await expect(dana.tool.getByRole('textbox', { name: /^Conditions/ })).toHaveValue('Only until the exam.');
+  await look(dana, 'review-changed');
+  await dana.button('Approve').click();
+  await expect(dana.tool.getByText(/^Approved until/).first()).toBeVisible();
 });
 
 test('a message in the inbox leads to the request in Canvas', async ({ cast, demo }) => {

@@ -7,7 +7,8 @@ const unescape = (s) => s.replace(/&(?:#(\d+)|#x([0-9a-f]+)|(amp|lt|gt|quot));/g
 
 const attributes = (tag) => Object.fromEntries([...tag.matchAll(/([\w-]+)="([^"]*)"/g)].map(([, name, value]) => [name, unescape(value)]));
 
-const inputs = (part) => Object.fromEntries([...part.matchAll(/<input\b[^>]*>/gi)].map(([tag]) => attributes(tag)).filter((a) => a.name).map((a) => [a.name, a.value ?? '']));
+// What the forms in a piece of a page carry.
+export const inputs = (part) => Object.fromEntries([...part.matchAll(/<input\b[^>]*>/gi)].map(([tag]) => attributes(tag)).filter((a) => a.name).map((a) => [a.name, a.value ?? '']));
 
 export class Wire {
   // Signs somebody in and opens the tool at a place.
