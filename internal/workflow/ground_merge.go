@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
@@ -159,16 +157,20 @@ func (s *Service) separate(tx *store.Tx, tenant access.TenantID, a, b access.Per
 	same := func(x, y access.PersonID) bool {
 		return x != "" && y != "" && (x == y || (x == a || x == b) && (y == a || y == b))
 	}
-	grants, requests, err := partsOf(tx, tenant, a, b)
+	grants, err := tx.GrantDuties(tenant, a, b, liveStates, []access.GrantState{access.Minting, access.Recovering})
 	if err != nil {
 		return err
 	}
-	for _, g := range grants {
-		r, err := tx.Request(tenant, g.RequestID)
+	requests, err := tx.RequestDuties(tenant, a, b, openStates, []access.RequestState{access.Collecting})
+	if err != nil {
+		return err
+	}
+	for _, id := range grants {
+		g, err := tx.Grant(tenant, id)
 		if err != nil {
 			return err
 		}
-		g, err := tx.Grant(tenant, g.ID)
+		r, err := tx.Request(tenant, g.RequestID)
 		switch {
 		case err != nil:
 			return err
@@ -190,8 +192,8 @@ func (s *Service) separate(tx *store.Tx, tenant access.TenantID, a, b access.Per
 			}
 		}
 	}
-	for _, r := range requests {
-		r, err := tx.Request(tenant, r.ID)
+	for _, id := range requests {
+		r, err := tx.Request(tenant, id)
 		if err != nil {
 			return err
 		}
@@ -216,47 +218,4 @@ func (s *Service) separate(tx *store.Tx, tenant access.TenantID, a, b access.Per
 		}
 	}
 	return nil
-}
-
-// partsOf lists the live grants and open requests in which one of two people has
-// a part.
-func partsOf(tx *store.Tx, tenant access.TenantID, a, b access.PersonID) ([]access.Grant, []access.Request, error) {
-	var gs []access.Grant
-	var rs []access.Request
-	for _, p := range []access.PersonID{a, b} {
-		for _, q := range []store.GrantQuery{{Owner: p}, {Sponsor: p}} {
-			q.Tenant, q.States, q.Limit = tenant, liveStates, store.MaxLimit
-			more, err := tx.Grants(q)
-			if err != nil {
-				return nil, nil, err
-			}
-			gs = append(gs, more...)
-		}
-		for _, q := range []store.RequestQuery{{Requester: p}, {Sponsor: p}, {EndorsedBy: p}, {DecidedBy: p}, {ClaimedBy: p}} {
-			q.Tenant, q.States, q.Limit = tenant, openStates, store.MaxLimit
-			more, err := tx.Requests(q)
-			if err != nil {
-				return nil, nil, err
-			}
-			rs = append(rs, more...)
-		}
-		decided, err := tx.Requests(store.RequestQuery{Tenant: tenant, DecidedBy: p, States: []access.RequestState{access.Fulfilled}, Limit: store.MaxLimit})
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, r := range decided {
-			g, err := tx.GrantOfRequest(tenant, r.ID)
-			switch {
-			case errors.Is(err, access.ErrNotFound):
-			case err != nil:
-				return nil, nil, err
-			case g.State.Live():
-				gs = append(gs, g)
-			}
-		}
-	}
-	slices.SortFunc(gs, func(x, y access.Grant) int { return strings.Compare(x.ID, y.ID) })
-	slices.SortFunc(rs, func(x, y access.Request) int { return strings.Compare(x.ID, y.ID) })
-	return slices.CompactFunc(gs, func(x, y access.Grant) bool { return x.ID == y.ID }),
-		slices.CompactFunc(rs, func(x, y access.Request) bool { return x.ID == y.ID }), nil
 }

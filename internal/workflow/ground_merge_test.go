@@ -475,3 +475,60 @@ func TestMergeWhileATokenEnds(t *testing.T) {
 	}
 	r.proven()
 }
+
+// However many decisions and tokens of the two are newer, none is forgotten.
+func TestMergesKnowEveryDecision(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	g, _ := r.active() // Ana stands for it, Dana approved it
+	old, priya := r.request(g.RequestID), r.as("priya", DoorAccount).Person
+	other := r.as("luca", DoorCourse)
+	r.clock.Advance(time.Hour)
+	const some = 182 // in one transaction
+	seed := func(tx *store.Tx) error {
+		for i := range some {
+			q, now := old, r.clock.Now()
+			q.ID, q.Version, q.Requester, q.CreatedAt = store.NewID("req"), 1, other.Person, now
+			if i%2 == 0 { // Ana's, decided by somebody else; the others are Dana's decisions
+				q.DecidedBy = priya
+			} else {
+				q.Sponsor, q.EndorsedBy = "", ""
+			}
+			var err error
+			if q.Number, err = tx.NextNumber(r.tenant); err != nil {
+				return err
+			}
+			e := r.event(r.tenant, bySystem, audit.RequestCreate, q.ID)
+			e.To, e.Version = string(q.State), 1
+			if err := tx.CreateRequest(q, e, nil); err != nil {
+				return err
+			}
+			if q.Sponsor == "" {
+				continue
+			}
+			n := access.NewGrant(store.NewID("grt"), q, other.CanvasUser, now.AddDate(0, 1, 0), now)
+			n.State, n.ActivatedAt, n.CanvasID = access.Active, now, "1"
+			e = r.event(r.tenant, bySystem, audit.GrantCreate, n.ID)
+			e.To, e.Version = string(n.State), 1
+			if err := tx.CreateGrant(n, e, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for range 2*store.MaxLimit/some + 1 {
+		r.must(r.Store.InTx(t.Context(), seed))
+	}
+	left := r.person("ana")
+	r.must(r.w.MergeUsers("ana", "dana"))
+	r.must(r.followed(left, "dana"))
+	ended := 0
+	for _, e := range r.events(audit.GrantRevoke) {
+		if e.Event.Object == g.ID {
+			ended++
+		}
+	}
+	if now := r.grant(g.ID); now.Cause != access.ByDuties || now.State != access.Revoking || ended != 1 || len(r.events(audit.GrantRevoke)) != 1 {
+		t.Errorf("the token is %s by %q; %d ended", now.State, now.Cause, len(r.events(audit.GrantRevoke)))
+	}
+}
