@@ -81,20 +81,56 @@ func newNonce() string { return rand.Text() }
 // without a session should not cost a query each.
 const framesAge = 30 * time.Second
 
-// frames keeps the origins that may frame a page without a session.
+// frames keeps the origins that may frame a page without a session. One visit
+// reads them anew; meanwhile others take those of before, and where there are
+// none, wait for that visit as long as their own browser does.
 type frames struct {
-	mu  sync.Mutex
-	at  time.Time
-	all workflow.Around
+	read func(ctx context.Context) workflow.Around
+
+	mu      sync.Mutex // never held while the database is read
+	at      time.Time
+	all     workflow.Around
+	reading chan struct{} // closed when the read is done; nil while there is none
 }
 
-func (s *Server) around(ctx context.Context) workflow.Around {
-	s.frames.mu.Lock()
-	defer s.frames.mu.Unlock()
-	if now := s.now(); s.frames.at.IsZero() || now.Sub(s.frames.at) > framesAge || now.Before(s.frames.at) {
-		s.frames.all, s.frames.at = s.work.Around(ctx), now
+func (s *Server) around(ctx context.Context) workflow.Around { return s.frames.get(ctx, s.now()) }
+
+func (f *frames) get(ctx context.Context, now time.Time) workflow.Around {
+	f.mu.Lock()
+	all, known := f.all, !f.at.IsZero()
+	if known && now.Sub(f.at) <= framesAge && !now.Before(f.at) {
+		f.mu.Unlock()
+		return all
 	}
-	return s.frames.all
+	wait, first := f.reading, f.reading == nil
+	if first {
+		wait = make(chan struct{})
+		f.reading = wait
+		// Not the visit's own context: a browser that leaves must not leave an
+		// empty list to everybody.
+		go f.renew(context.WithoutCancel(ctx), now, wait)
+	}
+	f.mu.Unlock()
+	if known && !first {
+		return all
+	}
+	select {
+	case <-wait:
+	case <-ctx.Done():
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.all
+}
+
+func (f *frames) renew(ctx context.Context, now time.Time, done chan struct{}) {
+	ctx, cancel := context.WithTimeout(ctx, framesAge)
+	defer cancel()
+	all := f.read(ctx)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.all, f.at, f.reading = all, now, nil
+	close(done)
 }
 
 // remoteHost is the address without its port.

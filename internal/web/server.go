@@ -84,6 +84,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
 		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log,
 		registerTool: o.Register, setup: o.Setup, noteForward: o.NoteForward}
+	s.frames.read = s.work.Around
 	var err error
 	if s.forwards, err = newForwards(o.TrustedProxies); err != nil {
 		return nil, err
