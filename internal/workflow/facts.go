@@ -101,41 +101,6 @@ func standingKey(sess Session) string {
 	return string(sess.Tenant) + " standing of " + sess.CanvasUser
 }
 
-// maxSubAccounts bounds how many sub-accounts are asked for admins one by one;
-// Canvas has no recursive form. Beyond it the root account and the launch's
-// institution role decide.
-const maxSubAccounts = 40
-
-// accountRole reports whether a person holds any account role in this Canvas
-// that can be seen (DECISIONS 8).
-func (s *Service) accountRole(ctx context.Context, f far, user string) (bool, error) {
-	has := func(account string) (bool, error) {
-		admins, err := f.AccountAdmins(ctx, account, user)
-		if err != nil {
-			return false, s.heard(f.tenant.ID, err)
-		}
-		return slices.ContainsFunc(admins, func(a canvas.Admin) bool { return a.UserID == user && a.State != "deleted" }), nil
-	}
-	if yes, err := has(f.root()); err != nil || yes {
-		return yes, err
-	}
-	subs, err := remember(&s.cache, string(f.tenant.ID)+" sub-accounts", s.Now(), func() ([]canvas.Account, error) {
-		return f.SubAccounts(ctx, f.root())
-	})
-	if err != nil {
-		return false, s.heard(f.tenant.ID, err)
-	}
-	if len(subs) > maxSubAccounts {
-		return false, nil
-	}
-	for _, a := range subs {
-		if yes, err := has(a.ID); err != nil || yes {
-			return yes, err
-		}
-	}
-	return false, nil
-}
-
 // confirmAdmin asks Canvas whether a person holds, on the root account, a role
 // with the permission to create access tokens (DECISIONS 6).
 func (s *Service) confirmAdmin(ctx context.Context, f far, user string) (bool, error) {
@@ -269,6 +234,15 @@ func (s *Service) courseEnd(ctx context.Context, f far, course string) (time.Tim
 		return c.EndAt, nil
 	}
 	return c.TermEndAt, nil
+}
+
+// shownCourseEnd is courseEnd for pages.
+func (s *Service) shownCourseEnd(ctx context.Context, f far, course string) (time.Time, error) {
+	return remember(&s.cache, courseEndKey(f, course), s.Now(), func() (time.Time, error) { return s.courseEnd(ctx, f, course) })
+}
+
+func courseEndKey(f far, course string) string {
+	return string(f.tenant.ID) + " end of course " + course
 }
 
 // reach counts what a token of a person reaches today.

@@ -71,34 +71,6 @@ func (s *Service) ownersHandler(ctx context.Context, j jobs.Job) error {
 	return nil
 }
 
-// accountRoles are the people who hold an account role that can be seen: the
-// lists of the root account and of its sub-accounts, read once for a while.
-func (s *Service) accountRoles(ctx context.Context, f far) (map[string]bool, error) {
-	return remember(&s.cache, string(f.tenant.ID)+" account roles", s.Now(), func() (map[string]bool, error) {
-		accounts := []string{f.root()}
-		subs, err := f.SubAccounts(ctx, f.root())
-		if err != nil {
-			return nil, s.heard(f.tenant.ID, err)
-		}
-		for _, a := range subs[:min(len(subs), maxSubAccounts)] {
-			accounts = append(accounts, a.ID)
-		}
-		out := map[string]bool{}
-		for _, account := range accounts {
-			admins, err := f.AccountAdmins(ctx, account)
-			if err != nil {
-				return nil, s.heard(f.tenant.ID, err)
-			}
-			for _, a := range admins {
-				if a.State != "deleted" {
-					out[a.UserID] = true
-				}
-			}
-		}
-		return out, nil
-	})
-}
-
 // credentials are the ids of the tokens that can be the tool's own credential.
 func (s *Service) credentials(ctx context.Context, f far) (map[string]bool, error) {
 	return remember(&s.cache, f.platform.ID+" credential", s.Now(), func() (map[string]bool, error) {

@@ -204,7 +204,7 @@ func TestNoticesAboutNothing(t *testing.T) {
 		}
 	}
 	for kind, handle := range r.Handlers() {
-		if kind == jobTick || kind == jobPurge || kind == jobGround || kind == jobNightly || kind == jobDigest {
+		if kind == jobTick || kind == jobPurge || kind == jobGround || kind == jobNightly || kind == jobDigest || kind == jobAccounts || kind == jobRoles {
 			continue // they carry nothing
 		}
 		if err := handle(t.Context(), jobs.Job{Data: []byte("{"), Tenant: string(r.tenant)}); !permanent(err) {

@@ -57,6 +57,7 @@ func (s *Service) Handlers() map[string]jobs.Handler {
 		jobRecover: s.recoverHandler, jobClear: s.clearHandler, jobSweep: s.sweepHandler, jobWatch: s.watchHandler, jobSetBack: s.setBackHandler, jobLook: s.lookHandler, jobStray: s.strayHandler,
 		jobEnd: s.endJob, jobFreeze: s.freezeHandler, jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobTick: s.tickHandler, jobPurge: s.purgeHandler,
 		jobNightly: s.nightlyHandler, jobInventory: s.inventoryHandler, jobOwners: s.ownersHandler, jobRemove: s.removeHandler,
+		jobAccounts: s.accountsHandler, jobRoles: s.rolesHandler,
 		jobAdopt: s.adoptHandler, jobFoundNotice: s.foundNoticeHandler,
 		jobMass: s.massHandler, jobMassNotice: s.massNoticeHandler,
 		jobGround: s.groundHandler, jobSurvey: s.surveyHandler, jobOwner: s.ownerHandler,
@@ -65,7 +66,7 @@ func (s *Service) Handlers() map[string]jobs.Handler {
 
 // Schedules are the recurring jobs.
 func (s *Service) Schedules() []jobs.Schedule {
-	return []jobs.Schedule{{Kind: jobTick, Every: time.Minute}, {Kind: jobPurge, Every: time.Hour}, {Kind: jobNightly, Every: time.Hour}, {Kind: jobGround, Every: groundSlot}}
+	return []jobs.Schedule{{Kind: jobTick, Every: time.Minute}, {Kind: jobPurge, Every: time.Hour}, {Kind: jobNightly, Every: time.Hour}, {Kind: jobAccounts, Every: time.Hour}, {Kind: jobGround, Every: groundSlot}}
 }
 
 // jobGrant reads the grant a job is about, and its Canvas.
@@ -325,6 +326,9 @@ func (s *Service) purgeHandler(ctx context.Context, _ jobs.Job) error {
 			return err
 		}
 		if _, err := tx.PurgeMassPlans(now.Add(-massPlanLife)); err != nil {
+			return err
+		}
+		if _, err := tx.PurgePaces(now); err != nil {
 			return err
 		}
 		_, err := tx.PurgeKept(now.Add(-keptLife))

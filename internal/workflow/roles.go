@@ -1,0 +1,246 @@
+package workflow
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// This file keeps who holds a role in an account below the root. Canvas has no
+// question for one person in all accounts: where there are few, each is asked
+// when somebody is judged; where there are many, a table is read that a job fills.
+
+const (
+	jobAccounts = "inventory.accounts" // begins the reading where it is time
+	jobRoles    = "inventory.roles"    // reads one tenant's
+)
+
+const (
+	// maxSubAccounts is up to how many sub-accounts each is asked for one person, now.
+	maxSubAccounts = 40
+	// rolesEvery is how old the table may be before it is read anew, rolesLife how
+	// old before it is no answer. Between lie the tries of a day.
+	rolesEvery = 6 * time.Hour
+	rolesLife  = 24 * time.Hour
+	rolesBatch = 50 // accounts read by one run of the job
+)
+
+// accountsHandler begins the reading of account roles for each tenant.
+func (s *Service) accountsHandler(ctx context.Context, j jobs.Job) error {
+	tenants, err := s.tenants(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range tenants {
+		err = errors.Join(err, s.Store.InsertJob(ctx, enqueue(t.ID, jobRoles, jobRoles+":"+string(t.ID)+":"+j.Key, nil, s.Now())))
+	}
+	return err
+}
+
+// rolesHandler reads what is due of a tenant's account roles, some accounts a
+// run. An account that cannot be read keeps nobody from the others; the next hour
+// tries it again.
+func (s *Service) rolesHandler(ctx context.Context, j jobs.Job) error {
+	ctx = canvas.Paced(ctx)
+	tenant := access.TenantID(j.Tenant)
+	f, err := s.far(ctx, tenant, "")
+	if access.WhyOf(err) != "" {
+		return nil // switched off
+	}
+	if err != nil {
+		return err
+	}
+	if s.resting(tenant) {
+		return jobs.Later(restFor)
+	}
+	due := s.Now().Add(-rolesEvery)
+	var known store.AccountReads
+	if err := s.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		known, err = tx.AccountReads(tenant)
+		return err
+	}); err != nil {
+		return err
+	}
+	if known.Listed.Before(due) {
+		if err := s.listAccounts(ctx, f); err != nil {
+			s.Log.WarnContext(ctx, "the accounts below the root could not be listed", "err", err)
+			return nil
+		}
+	}
+	var some []string
+	if err := s.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		some, err = tx.AccountsToRead(tenant, due, rolesBatch)
+		return err
+	}); err != nil {
+		return err
+	}
+	unread := 0
+	for _, account := range some {
+		if err := s.readRoles(ctx, f, account); err != nil {
+			unread++
+			s.Log.WarnContext(ctx, "the roles of an account could not be read", "account", account, "err", err)
+			if s.resting(tenant) {
+				return nil
+			}
+		}
+	}
+	if len(some) < rolesBatch || unread == len(some) {
+		return nil
+	}
+	return jobs.Later(time.Second)
+}
+
+func (s *Service) listAccounts(ctx context.Context, f far) error {
+	at := s.Now()
+	subs, err := f.SubAccounts(ctx, f.root())
+	if s.heard(f.tenant.ID, err) != nil {
+		return err
+	}
+	ids := make([]string, len(subs))
+	for i, a := range subs {
+		ids[i] = a.ID
+	}
+	return s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.SetAccounts(f.tenant.ID, ids, at) })
+}
+
+func (s *Service) readRoles(ctx context.Context, f far, account string) error {
+	at := s.Now()
+	admins, err := f.AccountAdmins(ctx, account)
+	if notFound(err) {
+		return s.listAccounts(ctx, f) // it is no more, or else stays unread
+	}
+	if s.heard(f.tenant.ID, err) != nil {
+		return err
+	}
+	var roles []store.AccountRole
+	for _, a := range admins {
+		if a.State != "deleted" {
+			roles = append(roles, store.AccountRole{CanvasUser: a.UserID, Role: a.RoleID})
+		}
+	}
+	return s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.SetAccountRoles(f.tenant.ID, account, roles, at) })
+}
+
+// accountRole reports whether a person holds any account role in this Canvas
+// , by the root account's list now, and below it by each account's
+// now where there are few, else by the table. A table that was never filled, or
+// not for rolesLife, is WhyCanvas.
+func (s *Service) accountRole(ctx context.Context, f far, user string) (bool, error) {
+	has := func(account string) (bool, error) {
+		admins, err := f.AccountAdmins(ctx, account, user)
+		if err != nil {
+			return false, s.heard(f.tenant.ID, err)
+		}
+		return slices.ContainsFunc(admins, func(a canvas.Admin) bool { return a.UserID == user && a.State != "deleted" }), nil
+	}
+	if yes, err := has(f.root()); err != nil || yes {
+		return yes, err
+	}
+	few, err := s.fewAccounts(ctx, f)
+	if err != nil {
+		return false, err
+	}
+	if few == nil {
+		held, err := s.tabled(ctx, f.tenant.ID, user)
+		return len(held) > 0, err
+	}
+	for _, account := range few {
+		if yes, err := has(account); err != nil || yes {
+			return yes, err
+		}
+	}
+	return false, nil
+}
+
+// accountRoles are all people who hold an account role, as accountRole has it,
+// read once for a while.
+func (s *Service) accountRoles(ctx context.Context, f far) (map[string]bool, error) {
+	return remember(&s.cache, string(f.tenant.ID)+" account roles", s.Now(), func() (map[string]bool, error) {
+		few, err := s.fewAccounts(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		out := map[string]bool{}
+		for _, account := range append([]string{f.root()}, few...) {
+			admins, err := f.AccountAdmins(ctx, account)
+			if err != nil {
+				return nil, s.heard(f.tenant.ID, err)
+			}
+			for _, a := range admins {
+				if a.State != "deleted" {
+					out[a.UserID] = true
+				}
+			}
+		}
+		if few != nil {
+			return out, nil
+		}
+		held, err := s.tabled(ctx, f.tenant.ID)
+		for _, user := range held {
+			out[user] = true
+		}
+		return out, err
+	})
+}
+
+// fewAccounts are the ids of the accounts below the root where each can be asked
+// for one person; nil where they are too many. That they are many the table tells
+// without a question to Canvas.
+func (s *Service) fewAccounts(ctx context.Context, f far) ([]string, error) {
+	if known, err := s.accountReads(ctx, f.tenant.ID); err != nil || s.current(known) {
+		return nil, err
+	}
+	subs, err := remember(&s.cache, string(f.tenant.ID)+" sub-accounts", s.Now(), func() ([]canvas.Account, error) {
+		return f.SubAccounts(ctx, f.root())
+	})
+	if err != nil {
+		return nil, s.heard(f.tenant.ID, err)
+	}
+	if len(subs) > maxSubAccounts {
+		return nil, nil
+	}
+	ids := make([]string, len(subs))
+	for i, a := range subs {
+		ids[i] = a.ID
+	}
+	return ids, nil
+}
+
+func (s *Service) accountReads(ctx context.Context, tenant access.TenantID) (known store.AccountReads, err error) {
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		known, err = tx.AccountReads(tenant)
+		return err
+	})
+	return known, err
+}
+
+// current reports whether the table is an answer: it knows of as many accounts as
+// it is for, and all of it is new enough.
+func (s *Service) current(known store.AccountReads) bool {
+	return known.Accounts > maxSubAccounts && !known.Oldest.IsZero() && s.Now().Sub(known.Oldest) <= rolesLife
+}
+
+// tabled are the Canvas ids of people with a role below the root by the table; of
+// one person where one is given.
+func (s *Service) tabled(ctx context.Context, tenant access.TenantID, user ...string) ([]string, error) {
+	known, err := s.accountReads(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	if !s.current(known) {
+		s.Log.WarnContext(ctx, "account roles are not known: their table is not filled, or too old", "oldest", known.Oldest, "listed", known.Listed)
+		return nil, access.Refuse(access.WhyCanvas)
+	}
+	var held []string
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		held, err = tx.AccountRoleHolders(tenant, user...)
+		return err
+	})
+	return held, err
+}
