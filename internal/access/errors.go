@@ -39,6 +39,9 @@ const (
 	WhyAccountRole     Why = "account_role"     // holds an account role in Canvas
 	WhyQuotaOpen       Why = "quota_open"       // too many open requests
 	WhyQuotaLive       Why = "quota_live"       // too many live tokens
+	WhyDrafts          Why = "drafts"           // too many drafts
+	WhyBegun           Why = "begun"            // MaxBegun requests begun in PaceWindow
+	WhyBusy            Why = "busy"             // as many checks of Canvas as one person may cause
 	WhyNotTeaching     Why = "not_teaching"     // sponsor does not teach the requester now
 	WhyNotEnrolled     Why = "not_enrolled"     // requester left the course
 	WhyNotReviewer     Why = "not_reviewer"     // Canvas does not confirm the reviewer's right

@@ -227,6 +227,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 
 // once makes one HTTP request and reads its answer.
 func (c *Client) once(ctx context.Context, cl call, target string) (*answer, *Error) {
+	if e := gated(ctx, cl.op); e != nil {
+		return nil, e
+	}
 	if ctx.Value(pacedKey{}) != nil {
 		if e := c.pace(ctx, cl.op); e != nil {
 			return nil, e

@@ -34,6 +34,9 @@ const (
 	// Unclear: a write that Canvas may or may not have done. Only a look at
 	// Canvas can tell. Reads are never Unclear.
 	Unclear Kind = "unclear"
+	// Held: the caller's own gate did not let it go; nothing was sent, and it
+	// tells nothing about Canvas. The gate's error is behind it.
+	Held Kind = "held back"
 )
 
 // Reason narrows a Kind down where somebody must do something about it.

@@ -70,6 +70,27 @@ type pacedKey struct{}
 // a list too, first waits as Pace does.
 func Paced(ctx context.Context) context.Context { return context.WithValue(ctx, pacedKey{}, true) }
 
+type gateKey struct{}
+
+// Gated returns a context whose calls ask gate before anything is sent, each
+// page of a list and each try too. What gate returns as an error is the call's,
+// of kind Held.
+func Gated(ctx context.Context, gate func(ctx context.Context) error) context.Context {
+	return context.WithValue(ctx, gateKey{}, gate)
+}
+
+// gated asks the gate of ctx, if there is one.
+func gated(ctx context.Context, op string) *Error {
+	gate, ok := ctx.Value(gateKey{}).(func(context.Context) error)
+	if !ok {
+		return nil
+	}
+	if err := gate(ctx); err != nil {
+		return &Error{Op: op, Kind: Held, Detail: []string{"not sent"}, cause: err}
+	}
+	return nil
+}
+
 // Pace waits until one more call keeps well clear of Canvas's rate limit, with
 // room left for calls that people wait for. Bulk work calls it before each call,
 // or uses a context of Paced, which cannot be forgotten. After a throttled

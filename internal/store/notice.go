@@ -27,6 +27,15 @@ func (tx *Tx) NoticeSent(key, way string) (bool, error) {
 	return n > 0, nil
 }
 
+// NoticesOf returns the keys of the notices that went out about an object: those
+// that begin with its id and a slash.
+func (tx *Tx) NoticesOf(tenant access.TenantID, object string) ([]string, error) {
+	var out []string
+	err := tx.db.Model(&noticeRow{}).Where("tenant = ? AND key >= ? AND key < ?", string(tenant), object+"/", object+"0"). // 0 comes after /
+																Order("key").Pluck("key", &out).Error
+	return out, tx.fail("notices of object", err)
+}
+
 // MarkNotice records that a notice went out. Detail is for finding it again
 // (a message id), never its text. Marking twice changes nothing.
 func (tx *Tx) MarkNotice(tenant access.TenantID, key, way, detail string) error {

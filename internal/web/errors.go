@@ -40,6 +40,7 @@ var verdicts = []struct {
 	{is(errMethod), verdict{http.StatusMethodNotAllowed, ProblemRequest, false}},
 	{is(errCrossOrigin), verdict{http.StatusForbidden, ProblemForbidden, false}},
 	{isWhy(access.WhyCanvas), verdict{http.StatusServiceUnavailable, ProblemCanvas, false}},
+	{isWhy(access.WhyBusy), verdict{http.StatusTooManyRequests, ProblemBusy, false}},
 	{is(access.ErrNotAllowed), verdict{http.StatusForbidden, ProblemForbidden, false}},
 	{is(access.ErrNotFound), verdict{http.StatusNotFound, ProblemNotFound, false}},
 	{is(access.ErrConflict), verdict{http.StatusConflict, ProblemConflict, false}},

@@ -57,6 +57,9 @@ func TestEveryReasonHasItsPage(t *testing.T) {
 		if why == string(access.WhyCanvas) {
 			want = verdict{503, ProblemCanvas, false}
 		}
+		if why == string(access.WhyBusy) {
+			want = verdict{429, ProblemBusy, false}
+		}
 		if v != want {
 			t.Errorf("%s: %+v", why, v)
 		}

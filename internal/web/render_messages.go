@@ -213,7 +213,7 @@ var storyActions = []audit.Action{
 var errorCodes = []string{
 	"purpose.missing", "build.short", "build.long", "maker.missing", "maker_name.missing", "maker_link.https", "ai.missing",
 	"ai_service.missing", "ai_data.missing", "data.missing", "storage.missing", "storage.repository", "storage.chat", "storage.document",
-	"sponsor.missing", "sponsor.self", "sponsor.unknown", "sponsor.not_teaching", "accepted.missing", "too_long",
+	"sponsor.missing", "sponsor.self", "sponsor.unknown", "sponsor.not_teaching", "sponsor.too_many", "accepted.missing", "too_long",
 	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter", "sponsor.decided", "reason.misuse",
 	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "reason.allow", "reason.remove", "reason.clear", "reason.freeze",
 	"suspect.not_token", "token",

@@ -105,6 +105,7 @@ var whys = []access.Why{
 	access.WhyNotEnrolled, access.WhyNotReviewer, access.WhyCanvas, access.WhyIdentity, access.WhyReplaceUsed, access.WhyReplaceLate,
 	access.WhyNoListing, access.WhyOver, access.WhySponsorChanged, access.WhyWrongDoor, access.WhyTenantSuspended, access.WhyOtherPerson,
 	access.WhySecondPerson, access.WhyIncident, access.WhyNotRenewable, access.WhyRenewedEnded, access.WhyTotalLife, access.WhyNoFreeze,
+	access.WhyDrafts, access.WhyBegun, access.WhyBusy,
 }
 
 // echoFields are the fields whose text a person typed, in the form's order.

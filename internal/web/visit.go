@@ -257,7 +257,7 @@ func (v *visit) fail(err error) {
 		if v.signedIn && v.r.Method == http.MethodPost && !v.r.PostForm.Has(suspectField) {
 			in.RetryAction, in.RetryFields = v.r.URL.Path, retryFields(v.r.PostForm)
 		}
-	case ProblemEnded, ProblemRequest, ProblemForbidden, ProblemCanvas, ProblemConflict:
+	case ProblemEnded, ProblemRequest, ProblemForbidden, ProblemCanvas, ProblemConflict, ProblemBusy:
 		if v.r.Method == http.MethodPost {
 			in.Echo = EchoOf(v.r.PostForm)
 		}

@@ -27,6 +27,11 @@ func (s *Service) Act(ctx context.Context, sess Session, id string, do access.Ac
 	if err != nil {
 		return Case{}, err
 	}
+	if do != access.Withdraw && do != access.Decline && do != access.Rescind {
+		var done func()
+		ctx, done = s.asking(ctx, sess)
+		defer done()
+	}
 	c, err := s.act(ctx, sess, id, do, m, read)
 	if err != nil {
 		return Case{}, s.noteRefusal(ctx, sess, id, do, err)
@@ -349,6 +354,8 @@ func (s *Service) sendBack(ctx context.Context, f far, r access.Request, lost fa
 // ChooseSponsor names another sponsor for a request that waits for one. An
 // earlier sponsor's part ends with it.
 func (s *Service) ChooseSponsor(ctx context.Context, sess Session, id, canvasUser string) (Case, error) {
+	ctx, done := s.asking(ctx, sess)
+	defer done()
 	c, err := s.chooseSponsor(ctx, sess, id, canvasUser)
 	if err != nil {
 		return Case{}, s.noteRefusal(ctx, sess, id, access.ChooseSponsor, err)
@@ -408,6 +415,9 @@ func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key strin
 		}
 		if r.Sponsor == p.ID && r.State == access.AwaitingSponsor {
 			out, err = s.see(tx, who, r) // named already
+			return err
+		}
+		if err := s.name(tx, sess, p.ID); err != nil {
 			return err
 		}
 		after, err := s.moved(tx, who, r, access.ChooseSponsor, access.Move{Sponsor: p.ID})

@@ -99,11 +99,16 @@ func (s *Service) wish(tx *store.Tx, who access.Actor, f access.Found, course ac
 		return r, false, err
 	}
 	if n >= maxDrafts {
-		return r, false, access.Refuse(access.WhyQuotaOpen)
+		return r, false, access.Refuse(access.WhyDrafts)
 	}
 	now := s.Now()
 	r = access.Request{ID: store.NewID("req"), Tenant: f.Tenant, Version: 1, State: access.Draft, Requester: owner.ID, Course: course, Answers: a,
 		CreatedAt: now, UpdatedAt: now, Adopts: f.ID}
+	if who.Person == owner.ID {
+		if err := s.begin(tx, f.Tenant, owner.ID, r.ID); err != nil {
+			return r, false, err
+		}
+	}
 	if _, err := s.movedFound(tx, who, f, access.AskToKeep, access.FoundMove{RequestID: r.ID}, nil); err != nil {
 		return r, false, err
 	}

@@ -13,6 +13,13 @@ import (
 // deciding checks a press that only a reviewer whom Canvas confirms now may
 // make, with a launch of the last minutes.
 func (s *Service) deciding(ctx context.Context, sess Session) (far, access.Actor, error) {
+	ctx, done := s.asking(ctx, sess)
+	defer done()
+	return s.decidingNow(ctx, sess)
+}
+
+// decidingNow is deciding for what takes access away: it waits for no pace.
+func (s *Service) decidingNow(ctx context.Context, sess Session) (far, access.Actor, error) {
 	if sess.NoWrites != "" {
 		return far{}, access.Actor{}, access.Refuse(sess.NoWrites)
 	}

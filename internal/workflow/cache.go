@@ -25,13 +25,8 @@ const cacheSize = 10_000
 // remember returns the answer kept under key if it is younger than cacheLife
 // at now, else asks and keeps what it learns. Errors are not kept.
 func remember[T any](c *cache, key string, now time.Time, ask func() (T, error)) (T, error) {
-	c.mu.Lock()
-	got, ok := c.m[key]
-	c.mu.Unlock()
-	if ok && now.Sub(got.at) < cacheLife && !now.Before(got.at) {
-		if v, ok := got.v.(T); ok {
-			return v, nil
-		}
+	if v, ok := recall[T](c, key, now); ok {
+		return v, nil
 	}
 	v, err := ask()
 	if err != nil {
@@ -44,6 +39,19 @@ func remember[T any](c *cache, key string, now time.Time, ask func() (T, error))
 	}
 	c.m[key] = cached{v: v, at: now}
 	return v, nil
+}
+
+// recall returns the answer kept under key, if there is one that remember would
+// still give at now.
+func recall[T any](c *cache, key string, now time.Time) (v T, ok bool) {
+	c.mu.Lock()
+	got, ok := c.m[key]
+	c.mu.Unlock()
+	if !ok || now.Sub(got.at) >= cacheLife || now.Before(got.at) {
+		return v, false
+	}
+	v, ok = got.v.(T)
+	return v, ok
 }
 
 // forget drops what is kept under key.

@@ -91,6 +91,11 @@ func (s *Service) tellOwners(tx *store.Tx, sess Session, who access.Actor, ids [
 	}
 	c.People = len(order)
 	for _, p := range order {
+		if news, err := s.newsOf(tx, sess, p, told[p], due); err != nil {
+			return c, err
+		} else if !news {
+			continue
+		}
 		ref := foundRef{Kind: noticeFoundTold, Found: told[p], Campaign: c.ID, To: p, By: sess.Person, Occasion: c.ID}
 		if err := tx.InsertJob(s.foundNotice(sess.Tenant, ref)); err != nil {
 			return c, err

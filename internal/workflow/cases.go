@@ -210,6 +210,8 @@ func (s *Service) open(ctx context.Context, f far, sess Session, who access.Acto
 		return CasePage{}, err
 	}
 	p.Latest = p.Request.End
+	ctx, done := s.asking(ctx, sess)
+	defer done()
 	if owner.CanvasUser != "" {
 		st, err := s.shownStanding(ctx, f, Session{Tenant: sess.Tenant, CanvasUser: owner.CanvasUser})
 		if err == nil {

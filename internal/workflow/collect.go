@@ -128,6 +128,8 @@ func (s *Service) CheckMint(ctx context.Context, sess Session, id string) (Colle
 	if c.Stage != StageRecovering {
 		return c, nil
 	}
+	ctx, done := s.asking(ctx, sess)
+	defer done()
 	f, err := s.far(ctx, sess.Tenant, sess.Platform)
 	if err != nil {
 		return Collection{}, err
@@ -149,6 +151,8 @@ func (s *Service) Collect(ctx context.Context, sess Session, id string) (Collect
 	// Somebody closing the tab must not cut the attempt in the middle.
 	ctx, cancel := s.limit(context.WithoutCancel(ctx), mintTime)
 	defer cancel()
+	ctx, done := s.asking(ctx, sess)
+	defer done()
 	c, err := s.collect(ctx, sess, id)
 	if err != nil {
 		return Collection{}, s.noteRefusal(ctx, sess, id, access.Collect, err)

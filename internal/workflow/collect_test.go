@@ -356,7 +356,7 @@ func TestPressesAtOnce(t *testing.T) {
 			}
 			wg.Go(func() {
 				c, err := s.Collect(r.t.Context(), sess, req.Code())
-				if err != nil {
+				if err != nil && access.WhyOf(err) != access.WhyBusy { // more at once than one person may ask
 					r.t.Errorf("a press: %v", err)
 				}
 				if c.Stage == StageSecret {

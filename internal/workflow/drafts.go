@@ -122,6 +122,8 @@ func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form,
 	if err != nil {
 		return Form{}, err
 	}
+	ctx, done := s.asking(ctx, sess)
+	defer done()
 	st, err := s.shownStanding(ctx, f, sess)
 	if err != nil {
 		form.TeachersErr = true
@@ -131,7 +133,7 @@ func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form,
 	form.Affiliation, form.Reach = st.Affiliation, reach(st.Enrollments, st.At)
 	pol := access.BuiltIn
 	form.Rule = pol.For(st.Affiliation).Rule
-	if form.CourseEnd, err = s.courseEnd(ctx, f, form.Course.ID); err != nil {
+	if form.CourseEnd, err = s.shownCourseEnd(ctx, f, form.Course.ID); err != nil {
 		s.Log.WarnContext(ctx, "the course's end could not be read", "err", err)
 	}
 	form.Latest, form.Cause = pol.LatestEnd(st.Affiliation, form.CourseEnd, f.tenant.LearnedCapDays, form.Draft.Since, now)
@@ -229,17 +231,25 @@ type origin struct {
 	renews  *access.Grant // the token to renew
 }
 
+// newDraft begins a request of the session's person, who is locked from here on:
+// of many at once each counts those before it.
 func (s *Service) newDraft(tx *store.Tx, sess Session, a access.Answers, from origin) (access.Request, error) {
+	if err := tx.LockPerson(sess.Tenant, sess.Person); err != nil {
+		return access.Request{}, err
+	}
 	n, err := tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: []access.RequestState{access.Draft}})
 	if err != nil {
 		return access.Request{}, err
 	}
 	if n >= maxDrafts {
-		return access.Request{}, access.Refuse(access.WhyQuotaOpen)
+		return access.Request{}, access.Refuse(access.WhyDrafts)
 	}
 	now := s.Now()
 	r := access.Request{ID: store.NewID("req"), Tenant: sess.Tenant, Version: 1, State: access.Draft, Requester: sess.Person,
 		Course: sess.Course, Answers: a, CreatedAt: now, UpdatedAt: now, RefiledFrom: from.refiled}
+	if err := s.begin(tx, r.Tenant, r.Requester, r.ID); err != nil {
+		return access.Request{}, err
+	}
 	e := s.event(r.Tenant, string(sess.Person), audit.RequestCreate, r.ID)
 	if g := from.renews; g != nil {
 		r.Renews, r.Since, e.Related = g.ID, g.Since, g.ID

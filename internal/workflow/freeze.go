@@ -257,6 +257,8 @@ func (s *Service) AskFreeze(ctx context.Context, sess Session, grantID string) (
 //
 // While a leak of the owner is open nothing is thawed (WhyIncident).
 func (s *Service) Thaw(ctx context.Context, sess Session, grantID, read string) (TokenPage, error) {
+	ctx, done := s.asking(ctx, sess)
+	defer done()
 	p, err := s.thaw(ctx, sess, grantID, read)
 	if err != nil {
 		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.Thaw, err)

@@ -33,7 +33,7 @@ const IntakeLimit = 1000
 // no token's value.
 func (s *Service) CheckLeak(ctx context.Context, sess Session, pasted string) (TokenPage, error) {
 	value := secret.New(pasted)
-	who, err := s.reviewing(ctx, sess)
+	who, err := s.pressing(ctx, sess)
 	if err == nil && sess.NoWrites != "" {
 		err = s.noteRefusal(ctx, sess, string(sess.Tenant), access.ReportLeak, access.Refuse(sess.NoWrites))
 	}

@@ -107,7 +107,7 @@ func (s *Service) CheckNow(ctx context.Context, sess Session) error {
 	if sess.NoWrites != "" {
 		return s.noteRefusal(ctx, sess, string(sess.Tenant), access.Claim, access.Refuse(sess.NoWrites))
 	}
-	if _, err := s.reviewing(ctx, sess); err != nil {
+	if _, err := s.pressing(ctx, sess); err != nil {
 		return err
 	}
 	err := s.beginInventory(ctx, sess.Tenant, string(sess.Person))

@@ -216,6 +216,8 @@ func clearSponsor(c Case, who access.PersonID) access.PersonID {
 // digest of what the person read (LeakPage.Terms); what came to be known since
 // is a *access.TermsError.
 func (s *Service) ClearLeak(ctx context.Context, sess Session, id, note, read string) (LeakPage, error) {
+	ctx, done := s.asking(ctx, sess)
+	defer done()
 	if err := s.clearLeak(ctx, sess, id, note, read); err != nil {
 		return LeakPage{}, s.noteRefusal(ctx, sess, id, access.ClearIncident, err)
 	}

@@ -230,6 +230,25 @@ func answerDue(c Case) time.Time {
 
 // reviewing is the viewer of reviewers' pages, or a refusal.
 func (s *Service) reviewing(ctx context.Context, sess Session) (access.Actor, error) {
+	who, err := s.asReviewer(ctx, sess)
+	if err != nil {
+		return access.Actor{}, s.noteRefusedPage(ctx, sess, string(sess.Tenant), access.Claim, err)
+	}
+	return who, nil
+}
+
+// pressing is reviewing for a press, whose refusal is always recorded.
+func (s *Service) pressing(ctx context.Context, sess Session) (access.Actor, error) {
+	who, err := s.asReviewer(ctx, sess)
+	if err != nil {
+		return access.Actor{}, s.noteRefusal(ctx, sess, string(sess.Tenant), access.Claim, err)
+	}
+	return who, nil
+}
+
+// asReviewer is the session's person as a reviewer whose launch, and Canvas as
+// far as it was asked, do not say otherwise. It records nothing.
+func (s *Service) asReviewer(ctx context.Context, sess Session) (access.Actor, error) {
 	f, err := s.far(ctx, sess.Tenant, sess.Platform)
 	if err != nil {
 		return access.Actor{}, err
@@ -242,7 +261,7 @@ func (s *Service) reviewing(ctx context.Context, sess Session) (access.Actor, er
 		err = access.Refuse(access.WhyNotReviewer)
 	}
 	if err != nil {
-		return access.Actor{}, s.noteRefusal(ctx, sess, string(sess.Tenant), access.Claim, err)
+		return access.Actor{}, err
 	}
 	return who, nil
 }

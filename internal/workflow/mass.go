@@ -84,7 +84,7 @@ func (s *Service) PlanMass(ctx context.Context, sess Session, choice MassChoice)
 }
 
 func (s *Service) planMass(ctx context.Context, sess Session, choice MassChoice) (MassPage, error) {
-	who, err := s.reviewing(ctx, sess)
+	who, err := s.asReviewer(ctx, sess)
 	if err != nil {
 		return MassPage{}, err
 	}
@@ -210,7 +210,7 @@ func (s *Service) StartMass(ctx context.Context, sess Session, id, typed, reason
 }
 
 func (s *Service) startMassBy(ctx context.Context, sess Session, id, typed, reason, read string) (MassPage, error) {
-	who, err := s.reviewing(ctx, sess)
+	who, err := s.asReviewer(ctx, sess)
 	if err != nil {
 		return MassPage{}, err
 	}
@@ -389,7 +389,10 @@ type MassRow struct {
 // MassReport gives every token of a mass revocation to row, with what proves it
 // gone. It is for reviewers.
 func (s *Service) MassReport(ctx context.Context, sess Session, id string, row func(MassRow) error) error {
-	if _, err := s.Mass(ctx, sess, id); err != nil {
+	if _, err := s.pressing(ctx, sess); err != nil {
+		return err
+	}
+	if _, err := s.massPage(ctx, sess.Tenant, id); err != nil {
 		return err
 	}
 	after := ""

@@ -33,6 +33,10 @@ type noticeRef struct {
 	To      access.PersonID `json:"to"`
 	// Occasion tells the telling apart from another of the same kind.
 	Occasion string `json:"occasion"`
+	// Later: it waited for the end of a pace, and is told only if it still stands.
+	Later bool `json:"later,omitempty"`
+	// By is who asks, where a pace counts this message.
+	By access.PersonID `json:"by,omitempty"`
 }
 
 // noticeJob tells one person of one occasion, once. The key names the occasion:
@@ -274,7 +278,7 @@ func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
 	})
 	switch {
 	case errors.Is(err, errMoot):
-		return nil
+		return s.unsaid(ctx, f, ref)
 	case errors.Is(err, access.ErrNotFound):
 		return jobs.Permanent(err)
 	case err != nil:
@@ -395,6 +399,9 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 	}
 	if _, ok := people[ref.To]; !ok && ref.To != toReviewers {
 		return told{}, access.ErrNotFound
+	}
+	if moot, err := mootAsk(tx, ref, r, people[ref.To]); err != nil || moot {
+		return told{}, first(err, errMoot)
 	}
 	sch := f.tenant.School
 	out.Facts = notify.Facts{

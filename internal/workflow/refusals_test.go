@@ -188,7 +188,7 @@ func TestQuotaOfDrafts(t *testing.T) {
 		_, err := r.SaveDraft(t.Context(), maya, "", r.answers())
 		r.must(err)
 	}
-	if _, err := r.SaveDraft(t.Context(), maya, "", r.answers()); access.WhyOf(err) != access.WhyQuotaOpen {
+	if _, err := r.SaveDraft(t.Context(), maya, "", r.answers()); access.WhyOf(err) != access.WhyDrafts {
 		t.Errorf("one more: %v", err)
 	}
 	if _, err := r.SaveDraft(t.Context(), r.as("luca", DoorCourse), "", r.answers()); err != nil {

@@ -82,7 +82,7 @@ func (s *Service) beginRemove(tx *store.Tx, who access.Actor, t access.Found, re
 func (s *Service) RemoveTokens(ctx context.Context, sess Session, ids []string, reason, typed string) ([]access.Found, error) {
 	var out []access.Found
 	reason = Storable(reason)
-	_, who, err := s.deciding(ctx, sess)
+	_, who, err := s.decidingNow(ctx, sess)
 	if err == nil {
 		err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 			fs, err := pickedForMove(tx, sess, ids)

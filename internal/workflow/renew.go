@@ -19,6 +19,8 @@ import (
 // exists, also when it was sent already. It refuses with WhyNotRenewable,
 // WhyIncident and WhyTotalLife.
 func (s *Service) Renew(ctx context.Context, sess Session, grantID string) (access.Request, error) {
+	ctx, done := s.asking(ctx, sess)
+	defer done()
 	r, err := s.renew(ctx, sess, grantID)
 	if err != nil {
 		return access.Request{}, s.noteRefusal(ctx, sess, grantID, access.Renew, err)
@@ -203,7 +205,7 @@ func (s *Service) evidence(ctx context.Context, f far, r access.Request) (*Evide
 	}
 	e.Until = r.Since.Add(access.BuiltIn.For(r.Affiliation).MaxTotal)
 	if r.Course.ID != "" {
-		end, err := s.courseEnd(ctx, f, r.Course.ID)
+		end, err := s.shownCourseEnd(ctx, f, r.Course.ID)
 		e.CourseEnd, e.CourseRead = end, err == nil
 		if err != nil {
 			s.Log.WarnContext(ctx, "the course's end could not be read", "err", err)
@@ -211,7 +213,7 @@ func (s *Service) evidence(ctx context.Context, f far, r access.Request) (*Evide
 	}
 	if sponsor.CanvasUser != "" {
 		err := s.sponsors(ctx, f, sponsor.CanvasUser, owner.CanvasUser, r.Course.ID)
-		if e.SponsorWhy = access.WhyOf(err); err != nil && e.SponsorWhy == "" {
+		if e.SponsorWhy = access.WhyOf(err); err != nil && (e.SponsorWhy == "" || e.SponsorWhy == access.WhyBusy) {
 			e.SponsorWhy = access.WhyCanvas
 			s.Log.WarnContext(ctx, "whether the sponsor teaches could not be read", "err", err)
 		}

@@ -135,7 +135,10 @@ func (s *Service) reach(f far) (far, error) {
 }
 
 // seen is the far that a request has read already.
-type seen struct{ far }
+type seen struct {
+	far
+	check *check
+}
 
 type seenKey struct{}
 
@@ -188,6 +191,9 @@ func (s *Service) firstPlatform(ctx context.Context, tenant access.TenantID) (p 
 // heard keeps track of whether a tenant's Canvas answers, for the standing
 // banner, and passes err on.
 func (s *Service) heard(tenant access.TenantID, err error) error {
+	if canvas.KindOf(err) == canvas.Held {
+		return err // not asked
+	}
 	var ce *canvas.Error
 	down := errors.As(err, &ce) && (ce.Kind == canvas.Unreachable || ce.Kind == canvas.Server || ce.Kind == canvas.Unclear || ce.Kind == canvas.Throttled)
 	s.mu.Lock()
@@ -267,7 +273,7 @@ func (s *Service) tellGrant(who access.Actor, before, after access.Grant, do acc
 // returns err. What cannot be recorded is logged: a refusal stands either way.
 func (s *Service) noteRefusal(ctx context.Context, sess Session, object string, do access.Action, err error) error {
 	why := access.WhyOf(err)
-	if why == "" || why == access.WhyCanvas || sess.Person == "" {
+	if !noted(sess, why) {
 		return err
 	}
 	if object == "" || len(object) > 40 {

@@ -133,6 +133,8 @@ func (s *Service) Teachers(ctx context.Context, sess Session, course string) ([]
 	if err != nil {
 		return nil, err
 	}
+	ctx, done := s.asking(ctx, sess)
+	defer done()
 	list, err := s.teachers(ctx, f, sess, course)
 	if err != nil {
 		return nil, s.unasked(ctx, "who teaches the course", err)
@@ -146,6 +148,11 @@ type asked struct{ user, name string }
 // stand makes one move of a token's sponsorship for a person. ask reads from
 // Canvas what the move needs, before its transaction.
 func (s *Service) stand(ctx context.Context, sess Session, grantID string, do access.Action, m access.GrantMove, ask func(far, Case) (asked, error)) (TokenPage, error) {
+	if ask != nil {
+		var done func()
+		ctx, done = s.asking(ctx, sess)
+		defer done()
+	}
 	p, err := s.stood(ctx, sess, grantID, do, m, ask)
 	if err != nil {
 		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, do, err)
@@ -205,6 +212,9 @@ func (s *Service) stood(ctx context.Context, sess Session, grantID string, do ac
 			if p.ID == before.SponsorAsked {
 				return nil // asked already
 			}
+			if err := s.name(tx, sess, p.ID); err != nil {
+				return err
+			}
 		}
 		if do == access.TakeOver {
 			// What was read, and what Canvas was asked about.
@@ -252,6 +262,14 @@ func (s *Service) movedSponsor(tx *store.Tx, by access.Actor, before access.Gran
 		todo = append(todo, tell(notify.TookOver, after.Owner))
 	case access.TurnDown:
 		todo = append(todo, tell(notify.TurnedDown, after.Owner))
+	}
+	if todo, err = s.calm(tx, by.Person, todo); err != nil {
+		return err
+	}
+	if do == access.TakeOver || do == access.TurnDown {
+		if err := s.answered(tx, r.Tenant, before.Owner, by.Person, noticeRef{Kind: notify.AskedToTakeOver, Request: r.ID, Grant: before.ID}); err != nil {
+			return err
+		}
 	}
 	return tx.MoveGrant(after, s.tellGrant(by, before, after, do), audit.NewDetail(d), todo...)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -48,10 +49,16 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 			return access.Request{}, err
 		}
 	}
+	twin, found, err := s.withoutCanvas(ctx, f, sess, r, a)
+	if err != nil || found {
+		return twin, err
+	}
 	course := r.Course
 	if course.ID == "" {
 		course = sess.Course
 	}
+	ctx, done := s.asking(ctx, sess)
+	defer done()
 	j, err := s.judge(ctx, f, sess, course, r.Since, a)
 	if err != nil {
 		return access.Request{}, err
@@ -105,6 +112,9 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 			if err != nil {
 				return err
 			}
+			if err := s.name(tx, sess, p.ID); err != nil {
+				return err
+			}
 			m.To, m.Sponsor = access.AwaitingSponsor, p.ID
 		}
 		if r.Number, err = tx.NextNumber(sess.Tenant); err != nil {
@@ -120,6 +130,52 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 		return access.Request{}, err
 	}
 	return r, nil
+}
+
+// withoutCanvas decides what needs no answer of Canvas: that this form was sent a
+// moment ago already, that the person has as many requests as they may, and what
+// is to be corrected in it whoever sends it. Where something is, what the page
+// knew of its person stands beside it.
+func (s *Service) withoutCanvas(ctx context.Context, f far, sess Session, draft access.Request, a access.Answers) (twin access.Request, found bool, err error) {
+	var why access.Why
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
+		if draft.ID == "" {
+			if twin, found, err = s.twin(tx, sess, a); err != nil || found {
+				return err
+			}
+		}
+		why, err = s.quota(tx, sess, draft.Renews)
+		return err
+	})
+	switch {
+	case err != nil || found:
+		return twin, found, err
+	case why != "":
+		return twin, false, access.Refuse(why)
+	}
+	d := access.DraftForm{Answers: a, Now: s.Now(), Location: sess.Location()}
+	if err := access.BuiltIn.CheckAnybody(d); err != nil {
+		if st, ok := recall[shownStanding](&s.cache, standingKey(sess), s.Now()); ok && access.BuiltIn.For(st.Affiliation).Rule != access.RuleRefuse {
+			end, _ := recall[time.Time](&s.cache, courseEndKey(f, first(draft.Course.ID, sess.Course.ID)), s.Now())
+			d.Affiliation, d.SponsorOK = st.Affiliation, true
+			d.Latest, d.LatestCause = access.BuiltIn.LatestEnd(d.Affiliation, end, f.tenant.LearnedCapDays, draft.Since, d.Now)
+			if _, all := access.BuiltIn.Check(d); all != nil {
+				return twin, false, all
+			}
+		}
+		return twin, false, err
+	}
+	return twin, false, nil
+}
+
+// beforeRoles is what is to be corrected in a form that names nobody who could
+// be asked about: the longer questions to Canvas are spared.
+func (s *Service) beforeRoles(pol access.Policy, d access.DraftForm, sess Session) error {
+	key := d.Answers.SponsorKey
+	d.SponsorSelf = key == sess.CanvasUser
+	d.SponsorOK = numericID.MatchString(key)
+	_, err := pol.Check(d)
+	return err
 }
 
 // twinLife is how long the same answers count as the same press.
@@ -162,13 +218,6 @@ func (s *Service) judge(ctx context.Context, f far, sess Session, course access.
 	if rule == access.RuleRefuse {
 		return j, access.Refuse(access.WhyRole)
 	}
-	role, err := s.accountRole(ctx, f, sess.CanvasUser)
-	if err != nil {
-		return j, s.unasked(ctx, "account roles", err)
-	}
-	if role || sess.AccountRole {
-		return j, access.Refuse(access.WhyAccountRole)
-	}
 	end, err := s.courseEnd(ctx, f, course.ID)
 	if err != nil {
 		return j, s.unasked(ctx, "the course's end", err)
@@ -178,6 +227,17 @@ func (s *Service) judge(ctx context.Context, f far, sess Session, course access.
 		return j, access.Refuse(access.WhyTotalLife)
 	}
 	d.Latest, d.LatestCause = pol.LatestEnd(aff, end, f.tenant.LearnedCapDays, since, d.Now)
+	j.cause = d.LatestCause
+	if wrong := s.beforeRoles(pol, d, sess); wrong != nil {
+		return j, wrong
+	}
+	role, err := s.accountRole(ctx, f, sess.CanvasUser)
+	if err != nil {
+		return j, s.unasked(ctx, "account roles", err)
+	}
+	if role || sess.AccountRole {
+		return j, access.Refuse(access.WhyAccountRole)
+	}
 	if rule == access.RuleSponsor && a.SponsorKey != "" {
 		j.sponsor, err = s.namedSponsor(ctx, f, sess, course.ID, a.SponsorKey)
 		switch why := access.WhyOf(err); {
@@ -187,11 +247,10 @@ func (s *Service) judge(ctx context.Context, f far, sess Session, course access.
 			d.SponsorSelf = true
 		case why == access.WhyCanvas:
 			d.SponsorUnknown = true
-		case why == "":
+		case why != access.WhyNotTeaching:
 			return j, err
 		}
 	}
-	j.cause = d.LatestCause
 	j.end, err = pol.Check(d)
 	return j, err
 }
@@ -239,7 +298,15 @@ func (s *Service) moved(tx *store.Tx, who access.Actor, r access.Request, do acc
 	if err != nil {
 		return access.Request{}, err
 	}
-	todo := s.follow(effect, r, after)
+	todo, err := s.calm(tx, who.Person, s.follow(effect, r, after))
+	if err != nil {
+		return access.Request{}, err
+	}
+	if do == access.Endorse || do == access.Decline {
+		if err := s.answered(tx, r.Tenant, r.Requester, who.Person, noticeRef{Kind: notify.AskedToSponsor, Request: r.ID}); err != nil {
+			return access.Request{}, err
+		}
+	}
 	if do == access.Endorse || do == access.Approve || do == access.Collect {
 		todo = append(todo, s.lookAt(after))
 	}

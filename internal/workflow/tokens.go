@@ -118,7 +118,7 @@ var errStopExport = errors.New("the rows are wanted no more")
 // ExportTokens gives every token that a filter selects to row, in the list's
 // order. It is for reviewers.
 func (s *Service) ExportTokens(ctx context.Context, sess Session, q TokenFilter, row func(Case) error) error {
-	who, err := s.reviewing(ctx, sess)
+	who, err := s.pressing(ctx, sess)
 	if err != nil {
 		return err
 	}

@@ -30,10 +30,12 @@ type everything struct {
 
 // keyed are the columns that tell the rows of a table apart; "id" elsewhere.
 var keyed = map[string][]string{"kept": {"person", "object", "form"}, "notices": {"key", "way"}, "person_subs": {"sub"},
-	"jobs": {"kind", "key"}, "sessions": {"hash"}, "lti_held": {"hash"}, "platform_deployments": {"platform", "position"}, "goose_db_version": {"version_id"}, "schema_programs": {"version"}}
+	"jobs": {"kind", "key"}, "sessions": {"hash"}, "lti_held": {"hash"}, "platform_deployments": {"platform", "position"}, "goose_db_version": {"version_id"}, "schema_programs": {"version"},
+	"account_reads": {"account"}, "account_roles": {"account", "canvas_user", "role"}}
 
-// apart are tables that everything reads in another way, or that follow from it.
-var apart = []string{"audit_events", "audit_details", "audit_heads", "sqlite_sequence"}
+// apart are tables that everything reads in another way, or that follow from it;
+// paces count presses, and their own tests count them.
+var apart = []string{"audit_events", "audit_details", "audit_heads", "sqlite_sequence", "paces"}
 
 func (r *rig) everything() everything {
 	r.t.Helper()
