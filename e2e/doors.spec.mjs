@@ -1,6 +1,6 @@
 import { test, expect } from './test.mjs';
 import { asked, endorse, endorsed, go, ask, openFrom } from './story.mjs';
-import { Wire } from './wire.mjs';
+import { Wire, inputs } from './wire.mjs';
 
 async function expectNobodyAsked(person) {
   const entry = person.tool.getByRole('navigation').getByRole('link', { name: /^Sponsorships/ });
@@ -82,6 +82,13 @@ test('a TA cannot sponsor, not even a request that is forced upon them', async (
   expect((await tom.send('POST', `/requests/${code}/endorse`)).status).toBe(404);
 });
 
+// What the form of somebody's page of a request carries of what it shows: it is
+// not for want of this that a press is refused.
+async function shown(person, code) {
+  const { terms } = inputs((await person.send('GET', `/requests/${code}`)).text);
+  return { terms: terms ?? 'answers.none' };
+}
+
 test('an admin cannot decide from a course, a student cannot decide at all, a sponsor cannot approve', async ({ cast, demo }) => {
   const code = await asked(demo);
   const maya = await Wire.open(demo, 'maya', 'bio201');
@@ -89,7 +96,7 @@ test('an admin cannot decide from a course, a student cannot decide at all, a sp
   expect((await maya.ask('POST', `/requests/${code}/approve`)).status).not.toBe(200);
   const ana = await cast.enter('ana', 'bio201');
   await endorse(ana, code);
-  expect((await ana.send('POST', `/requests/${code}/approve`)).status).toBe(403);
+  expect((await ana.send('POST', `/requests/${code}/approve`, await shown(ana, code))).status).toBe(403);
   const luca = await Wire.open(demo, 'luca', 'bio201');
   expect((await luca.ask('GET', `/requests/${code}`)).status, 'somebody else\'s request').toBe(404);
   expect((await luca.ask('POST', `/requests/${code}/withdraw`)).status).toBe(404);
@@ -99,8 +106,9 @@ test('an admin who was demoted after the launch decides nothing', async ({ cast,
   const code = await endorsed(demo);
   const dana = await cast.enter('dana', 'root');
   await openFrom(dana, 'Review queue', code);
+  const terms = await shown(dana, code);
   await demo.order('DELETE', '/admins', { user: 'dana', account: 'root' });
-  expect((await dana.send('POST', `/requests/${code}/approve`)).status).toBe(403);
+  expect((await dana.send('POST', `/requests/${code}/approve`, terms)).status).toBe(403);
 });
 
 test('somebody who acts as the student may look and change nothing', async ({ cast, demo }) => {

@@ -18,7 +18,10 @@ async function operator(demo, ...args) {
 }
 
 test('an admin registers the app with a one-time link, and Canvas goes on when they say so', async ({ cast, demo }) => {
-  const said = await operator(demo, 'invite', '-name', 'Second Canvas', '-canvas-url', demo.canvas, '-reason', 'a second school');
+  // The same Canvas by another address, as it would be another environment.
+  const second = new URL(demo.canvas);
+  second.hostname = 'second.localhost';
+  const said = await operator(demo, 'invite', '-name', 'Second Canvas', '-canvas-url', second.origin, '-canvas-url', demo.canvas, '-reason', 'a second school');
   const link = said.split('\n')[0];
   const dana = await cast.person('dana');
   const { page } = dana;
@@ -62,6 +65,21 @@ test('an admin registers the app with a one-time link, and Canvas goes on when t
   expect(list).toContain(`ok    Second Canvas: root deployment: ${deployment}`);
   expect(list).toContain('FAIL  Second Canvas: Canvas credential');
   expect((await demo.written()).includes(new URL(link).searchParams.get('invite'))).toBe(false);
+});
+
+test('a Canvas that is registered already is not registered again, and the page says what joins it', async ({ cast, demo }) => {
+  const said = await operator(demo, 'invite', '-name', 'Second Canvas', '-canvas-url', demo.canvas, '-reason', 'a second school');
+  const dana = await cast.person('dana');
+  const root = demo.begun.accounts.find((a) => a.name === 'Northfield University');
+  await dana.page.goto(demo.actAs('dana', `/accounts/${root.id}/developer_keys`));
+  await dana.page.getByLabel('Registration URL').fill(said.split('\n')[0]);
+  await dana.page.getByRole('button', { name: 'Continue' }).click();
+  const frame = dana.page.frameLocator('iframe[data-registration]');
+  await expect(frame.getByRole('heading', { level: 1, name: 'Tokendesk was not registered' })).toBeVisible();
+  await expect(frame.getByText('This Canvas is registered with Tokendesk already.')).toBeVisible();
+  await expect(frame.getByText('tokendesk platform add -name "Northfield University"')).toBeVisible();
+  const framed = await (await dana.page.locator('iframe[data-registration]').elementHandle()).contentFrame();
+  await expectNoViolations(framed, 'the page of a Canvas that is known');
 });
 
 test('a link that was never made says so inside the Canvas that opened it', async ({ cast, demo }) => {

@@ -81,7 +81,7 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		if _, _, err := access.Apply(r, do, who, m, s.Now()); err != nil && who.Reviewer {
 			return Case{}, s.lost(ctx, sess, r, err)
 		}
-		if decides(do) {
+		if decides(do) && who.Reviewer { // whoever is none is told that
 			if err := seen.Terms().Check(read); err != nil {
 				return Case{}, err
 			}
@@ -115,7 +115,7 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		return Case{}, &access.TransitionError{From: string(r.State), Action: do}
 	}
 	m.Zone = zone(f.tenant)
-	asked := seen.Terms().Digest() // what was read, and what Canvas was asked about
+	asked := seen.Terms().Digest() // what Canvas was asked about
 	var out Case
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 		if r, err = tx.Request(sess.Tenant, r.ID); err != nil {
@@ -128,6 +128,9 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		if decides(do) {
 			now, err := requestTerms(tx, r)
 			if err != nil {
+				return err
+			}
+			if err := now.Check(read); err != nil {
 				return err
 			}
 			if err := now.Check(asked); err != nil {
