@@ -138,7 +138,7 @@ test('a page that was left open decides nothing when the sponsor has changed, an
   expect((await priya.ask('POST', `/requests/${code}/approve`, { terms })).status, 'an approval without its sponsor').toBe(403);
   priya.close();
   const maya = await Wire.open(demo, 'maya', 'bio201');
-  await maya.post(`/requests/${code}/sponsor`, { sponsor: demo.begun.users.find((u) => u.name === 'helen').id });
+  await maya.post(`/requests/${code}/sponsor`, { sponsor: demo.user('helen').id });
   maya.close();
   const helen = await Wire.open(demo, 'helen', 'bio201');
   await helen.post(`/requests/${code}/endorse`, { reason: 'I do not know this student.' });
