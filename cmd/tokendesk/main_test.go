@@ -363,7 +363,7 @@ func (d *desk) probe() (tries func() int) {
 	return func() (n int) {
 		d.t.Helper()
 		open(func(st *store.Store) error {
-			all, err := st.ClaimJobs(d.t.Context(), "test", time.Now().AddDate(1, 0, 0), time.Minute, 100)
+			all, err := st.ClaimJobs(d.t.Context(), jobs.Claim{Owner: "test", Now: time.Now().AddDate(1, 0, 0), Lease: time.Minute, Limit: 100, But: true})
 			for _, j := range all {
 				if j.Kind == "probe" {
 					n = j.Attempt - 1

@@ -21,7 +21,7 @@ const jobCredentials = "credentials"
 const credentialEvery = 24*time.Hour - 10*time.Minute
 
 func (a *App) scheduleCredentials() {
-	a.runner.Handlers[jobCredentials] = a.checkCredentials
+	a.runner.Handlers[jobCredentials] = jobs.Work{Queue: jobs.Long, Do: a.checkCredentials}
 	a.runner.Schedules = append(a.runner.Schedules, jobs.Schedule{Kind: jobCredentials, Every: time.Hour})
 }
 

@@ -38,7 +38,7 @@ func (c *handClock) advance(d time.Duration) {
 
 // replica is as much of a program as its keys and its upkeep need.
 func replica(st *store.Store, c *handClock) *App {
-	a := &App{Store: st, now: c.now, Log: slog.New(slog.DiscardHandler), runner: &jobs.Runner{Queue: st, Now: c.now, Handlers: map[string]jobs.Handler{}}}
+	a := &App{Store: st, now: c.now, Log: slog.New(slog.DiscardHandler), runner: &jobs.Runner{Queue: st, Now: c.now, Handlers: map[string]jobs.Work{}}}
 	a.keys = &toolKeys{store: st, box: secret.NewBox([32]byte{1}), now: c.now}
 	a.scheduleUpkeep()
 	return a

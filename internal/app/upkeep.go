@@ -19,7 +19,7 @@ const inviteForget = 7 * 24 * time.Hour
 
 // scheduleUpkeep adds the program's own recurring work to the runner.
 func (a *App) scheduleUpkeep() {
-	a.runner.Handlers[jobUpkeep] = a.upkeep
+	a.runner.Handlers[jobUpkeep] = jobs.Work{Queue: jobs.Watching, Do: a.upkeep}
 	a.runner.Schedules = append(a.runner.Schedules, jobs.Schedule{Kind: jobUpkeep, Every: time.Hour})
 }
 

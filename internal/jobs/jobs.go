@@ -46,6 +46,26 @@ type Job struct {
 // the job's lease does.
 type Handler func(ctx context.Context, j Job) error
 
+// Work is how jobs of one kind are done, and the queue they wait in.
+type Work struct {
+	Queue QueueName
+	Do    Handler
+}
+
+// QueueName names one of the queues. Each has workers of its own in every
+// Runner, so that work which hangs keeps only its own kind waiting.
+type QueueName string
+
+// The queues, in the order in which a Runner looks at them.
+const (
+	Ends     QueueName = "ends"     // removes access, or settles an attempt to make a token
+	Watching QueueName = "watching" // looks at what exists, and does what time brings
+	Letters  QueueName = "letters"  // tells people
+	Long     QueueName = "long"     // work of many minutes; and every kind that names no queue, or is not known
+)
+
+var queues = []QueueName{Ends, Watching, Letters, Long}
+
 // ErrLost: the job is no longer this claim's to settle, because its lease ran
 // out and another replica took it over, or because it was settled before.
 var ErrLost = errors.New("the job belongs to somebody else by now")
@@ -55,10 +75,9 @@ var ErrLost = errors.New("the job belongs to somebody else by now")
 type Queue interface {
 	// InsertJob adds a job, or does nothing if its kind and key were used before.
 	InsertJob(ctx context.Context, i Insert) error
-	// ClaimJobs leases up to limit jobs that are due at now, or whose lease
-	// ended before now, to owner until now + lease, oldest first. No job goes to
-	// two claimers.
-	ClaimJobs(ctx context.Context, owner string, now time.Time, lease time.Duration, limit int) ([]Job, error)
+	// ClaimJobs leases jobs that are due, or whose lease has ended, as c says. No
+	// job goes to two claimers.
+	ClaimJobs(ctx context.Context, c Claim) ([]Job, error)
 	// FinishJob marks the job done.
 	FinishJob(ctx context.Context, j Job, now time.Time) error
 	// RetryJob makes the job due again at at. A failure raises Attempt; trouble
@@ -68,6 +87,24 @@ type Queue interface {
 	ParkJob(ctx context.Context, j Job, now time.Time, trouble string) error
 	// PurgeJobs deletes jobs that were done before the given time.
 	PurgeJobs(ctx context.Context, before time.Time) (int, error)
+}
+
+// Claim is which jobs a runner asks for, and how many.
+type Claim struct {
+	Owner string
+	Now   time.Time     // due are jobs not later than this, and those whose lease ended before
+	Lease time.Duration // they are Owner's until Now + Lease
+	Limit int
+	// Kinds are the kinds asked for; with But, all kinds except these.
+	Kinds []string
+	But   bool
+	// Share is the most jobs that one tenant may have in hand. With it, tenants
+	// take turns, each with its oldest job: those with the fewest in hand first,
+	// and of these the one that follows After in the order of ids. 0: the oldest
+	// jobs, whoever's they are.
+	Share  int
+	After  string
+	InHand map[string]int // jobs of these kinds that Owner runs now, by tenant
 }
 
 // PermanentError is a failure that trying again cannot mend.

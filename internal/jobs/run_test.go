@@ -62,7 +62,7 @@ func TestRunWithoutANudge(t *testing.T) {
 					return nil
 				}
 				r := &jobs.Runner{Queue: s, Poll: tc.poll, Schedules: []jobs.Schedule{{Kind: "sweep", Every: 24 * time.Hour}},
-					Handlers: map[string]jobs.Handler{"work": handler, "sweep": handler}}
+					Handlers: map[string]jobs.Work{"work": {Do: handler}, "sweep": {Do: handler}}}
 				stop := begin(t, r)
 				time.Sleep(tc.want - time.Millisecond)
 				mu.Lock()
@@ -88,10 +88,10 @@ func TestNudge(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
 		began := time.Now()
 		ran := make(chan string, 1)
-		r := &jobs.Runner{Queue: s, Poll: time.Hour, Handlers: map[string]jobs.Handler{"work": func(_ context.Context, j jobs.Job) error {
+		r := &jobs.Runner{Queue: s, Poll: time.Hour, Handlers: map[string]jobs.Work{"work": {Do: func(_ context.Context, j jobs.Job) error {
 			ran <- j.Key
 			return nil
-		}}}
+		}}}}
 		r.Nudge() // before Run: kept
 		stop := begin(t, r)
 		for _, k := range []string{"first", "second"} {
@@ -122,11 +122,14 @@ func TestAFreeWorkerTakesTheNext(t *testing.T) {
 				began := time.Now()
 				total := 2*want + 1
 				for i := range total {
-					insert(t, s, began, fmt.Sprint(i))
+					i := jobs.Insert{Kind: "work", Key: fmt.Sprint(i), RunAt: began, Tenant: fmt.Sprintf("ten_%d", i%2)}
+					if err := s.InsertJob(t.Context(), i); err != nil {
+						t.Fatal(err)
+					}
 				}
 				var atOnce, most atomic.Int32
 				done := make(chan struct{}, total)
-				r := &jobs.Runner{Queue: s, Poll: time.Hour, Workers: workers, Handlers: map[string]jobs.Handler{"work": func(context.Context, jobs.Job) error {
+				r := &jobs.Runner{Queue: s, Poll: time.Hour, Workers: workers, Handlers: map[string]jobs.Work{"work": {Do: func(context.Context, jobs.Job) error {
 					if n := atOnce.Add(1); n > most.Load() {
 						most.Store(n)
 					}
@@ -134,7 +137,7 @@ func TestAFreeWorkerTakesTheNext(t *testing.T) {
 					atOnce.Add(-1)
 					done <- struct{}{}
 					return nil
-				}}}
+				}}}}
 				stop := begin(t, r)
 				for range total {
 					<-done
@@ -162,7 +165,7 @@ func TestStop(t *testing.T) {
 				insert(t, s, time.Now(), "patient", "stubborn")
 				var stopped time.Time
 				cut := make(chan time.Duration, 1)
-				r := &jobs.Runner{Queue: s, Workers: 2, Grace: tc.grace, Handlers: map[string]jobs.Handler{"work": func(ctx context.Context, j jobs.Job) error {
+				r := &jobs.Runner{Queue: s, Workers: 3, Grace: tc.grace, Handlers: map[string]jobs.Work{"work": {Do: func(ctx context.Context, j jobs.Job) error {
 					if j.Key == "patient" {
 						time.Sleep(time.Second + tc.want - time.Millisecond) // the stop comes after a second
 						return ctx.Err()                                     // nil: it had its grace
@@ -170,7 +173,7 @@ func TestStop(t *testing.T) {
 					<-ctx.Done()
 					cut <- time.Since(stopped)
 					return ctx.Err()
-				}}}
+				}}}}
 				stop := begin(t, r)
 				time.Sleep(time.Second)
 				stopped = time.Now()
@@ -207,14 +210,14 @@ func TestDeadlineIsBeforeTheLease(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *store.Store) {
 				began := time.Now()
 				insert(t, s, began, "k")
-				r := &jobs.Runner{Queue: s, Lease: tc.lease, Handlers: map[string]jobs.Handler{"work": func(ctx context.Context, _ jobs.Job) error {
+				r := &jobs.Runner{Queue: s, Lease: tc.lease, Handlers: map[string]jobs.Work{"work": {Do: func(ctx context.Context, _ jobs.Job) error {
 					whole := tc.want * 5 / 4
 					if got := claim(t, s, "heir", began.Add(whole), 1); len(got) != 0 {
 						t.Errorf("the lease ends within %v", whole)
 					}
 					<-ctx.Done()
 					return ctx.Err()
-				}}}
+				}}}}
 				if n, err := drain(t, r); n != 1 || !errors.Is(err, context.DeadlineExceeded) {
 					t.Fatalf("Drain = %d, %v", n, err)
 				}
@@ -239,12 +242,12 @@ func TestALeaseOfTwoMinutes(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *store.Store) {
 		began := time.Now()
 		insert(t, s, began, "k")
-		r := &jobs.Runner{Queue: s, Handlers: map[string]jobs.Handler{"work": func(context.Context, jobs.Job) error {
+		r := &jobs.Runner{Queue: s, Handlers: map[string]jobs.Work{"work": {Do: func(context.Context, jobs.Job) error {
 			if got := claim(t, s, "heir", began.Add(2*time.Minute+time.Microsecond), 1); len(got) != 1 {
 				t.Error("after two minutes nobody takes over")
 			}
 			return nil
-		}}}
+		}}}}
 		if n, err := drain(t, r); n != 1 || err != nil {
 			t.Fatalf("Drain = %d, %v", n, err)
 		}
@@ -265,10 +268,10 @@ func TestRunForgetsWhatWasDone(t *testing.T) {
 		}
 		time.Sleep(30*24*time.Hour - time.Second)
 		var ran []string
-		r := &jobs.Runner{Queue: s, Poll: time.Minute, Handlers: map[string]jobs.Handler{"work": func(_ context.Context, j jobs.Job) error {
+		r := &jobs.Runner{Queue: s, Poll: time.Minute, Handlers: map[string]jobs.Work{"work": {Do: func(_ context.Context, j jobs.Job) error {
 			ran = append(ran, j.Key)
 			return nil
-		}}}
+		}}}}
 		stop := begin(t, r)
 		again := func(after time.Duration, want ...string) {
 			t.Helper()

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,13 +18,14 @@ import (
 // change once a method was called.
 type Runner struct {
 	Queue    Queue
-	Handlers map[string]Handler // by kind; a job of another kind fails and waits
+	Handlers map[string]Work // by kind; a job of another kind fails and waits
 	// Owner names this runner in the leases it takes; it must be unlike every
 	// other runner's. Empty: a random one.
 	Owner string
 	Now   func() time.Time // nil: time.Now
 	Log   *slog.Logger     // nil: nothing is logged
-	// Workers is how many jobs run at once; 0 means 4.
+	// Workers is how many jobs of each queue run at once; 0 means 4. Of several,
+	// one is left to other tenants when all others are one tenant's.
 	Workers int
 	// Poll is how often the queue is looked at where no Nudge comes; 0 means 5 s.
 	Poll time.Duration
@@ -38,8 +41,18 @@ type Runner struct {
 	wake  chan struct{}
 	owner string
 
-	mu    sync.Mutex
-	slots map[string]string // the key inserted last, by the kind of a schedule
+	mu     sync.Mutex
+	slots  map[string]string // the key inserted last, by the kind of a schedule
+	pools  map[QueueName]*pool
+	failed bool // the queue could not be looked at, last
+}
+
+// pool is the workers of one queue. Its fields are guarded by the runner's mu.
+type pool struct {
+	look   bool           // something may be due
+	busy   int            // workers at work
+	inHand map[string]int // their jobs, by tenant
+	after  string         // the tenant whose turn was last
 }
 
 // Defaults of a Runner, and how long done jobs are kept, whose keys stay taken
@@ -58,7 +71,10 @@ const (
 func (r *Runner) start() {
 	r.once.Do(func() {
 		r.wake = make(chan struct{}, 1)
-		r.slots = map[string]string{}
+		r.slots, r.pools = map[string]string{}, map[QueueName]*pool{}
+		for _, q := range queues {
+			r.pools[q] = &pool{inHand: map[string]int{}}
+		}
 		r.owner = r.Owner
 		if r.owner == "" {
 			r.owner = rand.Text()
@@ -68,8 +84,16 @@ func (r *Runner) start() {
 
 // Nudge says that a job was committed in this process: Run looks now instead of
 // at its next poll. It never blocks, and may be called at any time.
-func (r *Runner) Nudge() {
+func (r *Runner) Nudge() { r.lookAt(queues...) }
+
+// lookAt makes Run look at these queues.
+func (r *Runner) lookAt(qs ...QueueName) {
 	r.start()
+	r.mu.Lock()
+	for _, q := range qs {
+		r.pools[q].look = true
+	}
+	r.mu.Unlock()
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -85,44 +109,93 @@ func (r *Runner) Run(ctx context.Context) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	var running sync.WaitGroup
-	free := make(chan struct{}, r.workers())
-	for range cap(free) {
-		free <- struct{}{}
-	}
+	r.lookAt(queues...)
 	var purged time.Time
 	for ctx.Err() == nil {
-		if now := r.now(); now.Sub(purged) >= purgeEvery {
+		err := r.schedule(ctx) // before the purge, which forgets what ran last
+		if now := r.now(); err == nil && now.Sub(purged) >= purgeEvery {
 			purged = now
 			r.purge(ctx, now)
 		}
-		claimed := r.look(ctx, len(free))
-		for _, j := range claimed {
-			<-free // there is one: look asked for no more, and only this loop takes
-			running.Go(func() {
-				_ = r.do(work, j) // logged and kept with the job
-				free <- struct{}{}
-				r.Nudge() // there may be more, and now there is room
-			})
+		for _, q := range queues {
+			var claimed []Job
+			if err == nil {
+				claimed, err = r.look(ctx, q)
+			}
+			for _, j := range claimed {
+				running.Go(func() {
+					_ = r.do(work, j) // logged and kept with the job
+					r.settled(q, j)
+				})
+			}
 		}
+		r.tell(ctx, err)
 		r.pause(ctx)
 	}
 	r.finish(&running, stop)
 	return nil
 }
 
-// look inserts what the schedules ask for and claims up to n jobs.
-func (r *Runner) look(ctx context.Context, n int) []Job {
-	if n == 0 {
-		return nil
+// tell logs trouble with the queue when it begins, and its end.
+func (r *Runner) tell(ctx context.Context, err error) {
+	switch {
+	case ctx.Err() != nil || (err != nil) == r.failed:
+	case err != nil:
+		r.log().ErrorContext(ctx, "background work waits for the queue", "error", err)
+		r.failed = true
+	default:
+		r.log().InfoContext(ctx, "background work goes on")
+		r.failed = false
 	}
-	if err := r.schedule(ctx); err != nil && ctx.Err() == nil {
-		r.log().ErrorContext(ctx, "schedules could not be inserted", "error", err)
+}
+
+// look claims what is due in a queue, up to its free workers, if it was asked to.
+func (r *Runner) look(ctx context.Context, q QueueName) ([]Job, error) {
+	r.mu.Lock()
+	p := r.pools[q]
+	c := Claim{Owner: r.owner, Now: r.now(), Lease: r.lease(), Limit: r.workers() - p.busy, After: p.after, InHand: maps.Clone(p.inHand), Share: max(r.workers()-1, 1)}
+	asked := p.look
+	p.look = false
+	r.mu.Unlock()
+	if !asked || c.Limit <= 0 {
+		return nil, nil // a worker that becomes free asks again
 	}
-	claimed, err := r.Queue.ClaimJobs(ctx, r.owner, r.now(), r.lease(), n)
-	if err != nil && ctx.Err() == nil {
-		r.log().ErrorContext(ctx, "jobs could not be claimed", "error", err)
+	c.Kinds, c.But = r.kinds(q)
+	claimed, err := r.Queue.ClaimJobs(ctx, c)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, j := range claimed {
+		p.busy++
+		p.inHand[j.Tenant]++
+		p.after = j.Tenant
 	}
-	return claimed
+	return claimed, err
+}
+
+// settled gives the worker of a job back to its queue.
+func (r *Runner) settled(q QueueName, j Job) {
+	r.mu.Lock()
+	p := r.pools[q]
+	p.busy--
+	if p.inHand[j.Tenant]--; p.inHand[j.Tenant] == 0 {
+		delete(p.inHand, j.Tenant)
+	}
+	r.mu.Unlock()
+	r.lookAt(q) // there may be more, and now there is room
+}
+
+// kinds are those that wait in a queue. The last queue takes every kind that no
+// other does: one that another version of the program inserted is not lost.
+func (r *Runner) kinds(q QueueName) (kinds []string, but bool) {
+	but = q == Long
+	for kind, w := range r.Handlers {
+		_, known := r.pools[w.Queue]
+		if other := w.Queue == Long || !known; !other && (but || w.Queue == q) {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.Sort(kinds)
+	return kinds, but
 }
 
 func (r *Runner) pause(ctx context.Context) {
@@ -132,6 +205,7 @@ func (r *Runner) pause(ctx context.Context) {
 	case <-ctx.Done():
 	case <-r.wake:
 	case <-t.C:
+		r.lookAt(queues...)
 	}
 }
 
@@ -149,7 +223,7 @@ func (r *Runner) finish(running *sync.WaitGroup, stop context.CancelCauseFunc) {
 	running.Wait()
 }
 
-// Drain runs everything that is due, one job after the other, until nothing is,
+// Drain runs everything that is due, of all queues, one job after the other, until nothing is,
 // and returns how many runs that took. What their handlers reported, other than
 // Later, is joined in the error; those jobs are settled all the same. It is for
 // tests and for programs that want no background.
@@ -161,7 +235,7 @@ func (r *Runner) Drain(ctx context.Context) (int, error) {
 		if err := r.schedule(ctx); err != nil {
 			return n, errors.Join(failures, err)
 		}
-		claimed, err := r.Queue.ClaimJobs(ctx, r.owner, r.now(), r.lease(), r.workers())
+		claimed, err := r.Queue.ClaimJobs(ctx, Claim{Owner: r.owner, Now: r.now(), Lease: r.lease(), Limit: r.workers(), But: true})
 		if err != nil || len(claimed) == 0 {
 			return n, errors.Join(failures, err)
 		}
@@ -206,7 +280,7 @@ func (r *Runner) do(ctx context.Context, j Job) error {
 
 // handle calls the handler; a panic is a failure.
 func (r *Runner) handle(ctx context.Context, j Job, log *slog.Logger) (err error) {
-	h := r.Handlers[j.Kind]
+	h := r.Handlers[j.Kind].Do
 	if h == nil {
 		return fmt.Errorf("no handler for jobs of kind %q", j.Kind)
 	}

@@ -38,7 +38,7 @@ func insert(t *testing.T, q jobs.Queue, at time.Time, keys ...string) {
 
 func claim(t *testing.T, q jobs.Queue, owner string, now time.Time, limit int) []jobs.Job {
 	t.Helper()
-	js, err := q.ClaimJobs(t.Context(), owner, now, time.Minute, limit)
+	js, err := q.ClaimJobs(t.Context(), jobs.Claim{Owner: owner, Now: now, Lease: time.Minute, Limit: limit, But: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,10 +187,10 @@ func TestOutcomes(t *testing.T) {
 		c := newClock()
 		var attempts []int
 		var outcome func() error
-		r := &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Handler{"work": func(_ context.Context, j jobs.Job) error {
+		r := &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Work{"work": {Do: func(_ context.Context, j jobs.Job) error {
 			attempts = append(attempts, j.Attempt)
 			return outcome()
-		}}}
+		}}}}
 		boom := errors.New("boom")
 		insert(t, s, c.Now(), "k")
 		kept := func(want string) { // for a person to read
@@ -248,7 +248,7 @@ func TestDrainTellsEveryFailure(t *testing.T) {
 	s, c := storetest.Open(t), newClock()
 	insert(t, s, c.Now(), "a", "b", "c")
 	wrong := map[string]error{"a": errors.New("first"), "c": errors.New("second")}
-	r := &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Handler{"work": func(_ context.Context, j jobs.Job) error { return wrong[j.Key] }}}
+	r := &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Work{"work": {Do: func(_ context.Context, j jobs.Job) error { return wrong[j.Key] }}}}
 	n, err := drain(t, r)
 	if n != 3 || !errors.Is(err, wrong["a"]) || !errors.Is(err, wrong["c"]) || !strings.Contains(err.Error(), "work a: first") || !strings.Contains(err.Error(), "work c: second") {
 		t.Errorf("Drain = %d, %v", n, err)
@@ -266,7 +266,7 @@ func TestUnknownKindWaits(t *testing.T) {
 	// A replica that knows the kind does it.
 	c.Advance(time.Second)
 	ran := 0
-	r = &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Handler{"work": func(context.Context, jobs.Job) error { ran++; return nil }}}
+	r = &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Work{"work": {Do: func(context.Context, jobs.Job) error { ran++; return nil }}}}
 	if n, err := drain(t, r); n != 1 || ran != 1 || err != nil {
 		t.Fatalf("Drain = %d, %v", n, err)
 	}
@@ -275,12 +275,12 @@ func TestUnknownKindWaits(t *testing.T) {
 func TestDrainRunsWhatJobsInsert(t *testing.T) {
 	t.Parallel()
 	s, c := storetest.Open(t), newClock()
-	r := &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Handler{"work": func(ctx context.Context, j jobs.Job) error {
+	r := &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Work{"work": {Do: func(ctx context.Context, j jobs.Job) error {
 		if len(j.Key) < 5 {
 			return s.InsertJob(ctx, jobs.Insert{Kind: "work", Key: j.Key + "x", RunAt: c.Now()})
 		}
 		return nil
-	}}}
+	}}}}
 	insert(t, s, c.Now(), "x")
 	if n, err := drain(t, r); n != 5 || err != nil {
 		t.Errorf("Drain = %d, %v; want 5", n, err)
@@ -290,7 +290,7 @@ func TestDrainRunsWhatJobsInsert(t *testing.T) {
 func TestLaterDoesNotSpin(t *testing.T) {
 	t.Parallel()
 	s, c := storetest.Open(t), newClock()
-	r := &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Handler{"work": func(context.Context, jobs.Job) error { return jobs.Later(0) }}}
+	r := &jobs.Runner{Queue: s, Now: c.Now, Handlers: map[string]jobs.Work{"work": {Do: func(context.Context, jobs.Job) error { return jobs.Later(0) }}}}
 	insert(t, s, c.Now(), "k")
 	if n, err := drain(t, r); n != 1 || err != nil {
 		t.Errorf("Drain = %d, %v; want one run", n, err)
@@ -304,7 +304,7 @@ func TestSchedule(t *testing.T) {
 		ran := map[string]int{}
 		replica := func() *jobs.Runner {
 			return &jobs.Runner{Queue: s, Now: c.Now, Schedules: []jobs.Schedule{{Kind: "sweep", Every: 10 * time.Minute}},
-				Handlers: map[string]jobs.Handler{"sweep": func(_ context.Context, j jobs.Job) error { ran[j.Key]++; return nil }}}
+				Handlers: map[string]jobs.Work{"sweep": {Do: func(_ context.Context, j jobs.Job) error { ran[j.Key]++; return nil }}}}
 		}
 		a, b := replica(), replica()
 		for range 3 {
@@ -353,7 +353,7 @@ func TestEveryJobRunsOnce(t *testing.T) {
 		var done sync.WaitGroup
 		var rs []*jobs.Runner
 		for i := range runners {
-			r := &jobs.Runner{Queue: replicas[i%2], Handlers: map[string]jobs.Handler{"work": handler}, Workers: 2, Poll: 20 * time.Millisecond, Lease: time.Hour}
+			r := &jobs.Runner{Queue: replicas[i%2], Handlers: map[string]jobs.Work{"work": {Do: handler}}, Workers: 2, Poll: 20 * time.Millisecond, Lease: time.Hour}
 			rs = append(rs, r)
 			done.Go(func() {
 				if err := r.Run(ctx); err != nil {

@@ -16,6 +16,9 @@ type Inbox struct {
 // Name returns "inbox".
 func (Inbox) Name() string { return "inbox" }
 
+// Server returns the inbox of that platform's Canvas.
+func (Inbox) Server(platform string) string { return "inbox/" + platform }
+
 // Send starts a conversation with the person. For a message that may have been
 // sent before it first looks whether it was, by subject and reference.
 func (i Inbox) Send(ctx context.Context, m Message) error {

@@ -180,6 +180,9 @@ func digest(key string) string {
 type Way interface {
 	// Name is "inbox" or "mail", for logs and audit.
 	Name() string
+	// Server names what the messages of a platform go to by this way. Those of
+	// two platforms with the same name fare alike.
+	Server(platform string) string
 	// Send sends the message. It may have been sent although Send returns an
 	// error; try again with Resend set. With Permanent(err) trying again is of
 	// no use.

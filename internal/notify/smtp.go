@@ -106,6 +106,9 @@ func address(s string) (*stdmail.Address, error) {
 // Name returns "mail".
 func (*SMTP) Name() string { return "mail" }
 
+// Server returns the mail server, which all platforms share.
+func (s *SMTP) Server(string) string { return "mail/" + net.JoinHostPort(s.host, strconv.Itoa(s.port)) }
+
 // Send mails the message: text, HTML and, if there is one, the calendar file.
 // Its Message-ID is fixed by the message's Key, so that a repeat is
 // recognisable.
@@ -224,6 +227,9 @@ func (s *SMTP) failed(err error, person string) error {
 		}
 	}
 	out := fmt.Errorf("mail: %s", strings.Join(strings.Fields(text), " "))
+	if !aboutMessage(err) {
+		return awayError{out}
+	}
 	e, ok := errors.AsType[*mail.SendError](err)
 	if !ok || e.ErrorCode() < 500 {
 		return out

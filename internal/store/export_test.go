@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"strings"
 )
 
 // Exec runs SQL behind the store's back.
@@ -53,3 +54,6 @@ func (s *Store) MigrateTo(ctx context.Context, version int64) error {
 
 // Schema is the newest migration and the oldest program that it admits.
 func (s *Store) Schema(ctx context.Context) (version, program int, err error) { return s.schema(ctx) }
+
+// Claimable is the statement that looks for jobs of a queue, with its values.
+var Claimable = strings.NewReplacer("%[1]s", "IN ('', 'notice')", "@now", "'2026-01-01 00:00:00+00:00'").Replace(claimable)

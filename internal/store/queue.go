@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -68,46 +67,6 @@ func insertJob(db *gorm.DB, i jobs.Insert, now time.Time) error {
 // InsertJob implements jobs.Queue.
 func (s *Store) InsertJob(ctx context.Context, i jobs.Insert) error {
 	return s.statement(ctx, func(db *gorm.DB) error { return fail(ctx, "insert job", insertJob(db, i, i.RunAt)) })
-}
-
-// ClaimJobs implements jobs.Queue. A job that is taken over because its lease
-// ended counts a failure: whoever had it is gone, perhaps because of it.
-func (s *Store) ClaimJobs(ctx context.Context, owner string, now time.Time, lease time.Duration, limit int) ([]jobs.Job, error) {
-	var rows []jobRow
-	err := s.statement(ctx, func(db *gorm.DB) error {
-		rows = nil
-		return fail(ctx, "claim jobs", db.Raw(`
-WITH claimed AS (
-    SELECT id FROM jobs
-    WHERE state IN ('due', 'leased') -- the words of the index
-      AND ((state = 'due' AND run_at <= @now) OR (state = 'leased' AND leased_until < @now))
-    ORDER BY run_at, id LIMIT @limit `+s.skipLocked()+`
-)
-UPDATE jobs SET
-    failures = failures + CASE WHEN state = 'leased' THEN 1 ELSE 0 END,
-    state = 'leased', leased_by = @owner, leased_until = @until, claims = claims + 1
-WHERE id IN (SELECT id FROM claimed)
-RETURNING *`,
-			map[string]any{"now": stamp(now), "limit": limit, "owner": owner, "until": stamp(now.Add(lease))}).Scan(&rows).Error)
-	})
-	if err != nil {
-		return nil, err
-	}
-	slices.SortFunc(rows, func(a, b jobRow) int {
-		if c := a.RunAt.t.Compare(b.RunAt.t); c != 0 {
-			return c
-		}
-		return strings.Compare(a.ID, b.ID)
-	})
-	out := make([]jobs.Job, len(rows))
-	for i, r := range rows {
-		out[i] = jobs.Job{ID: r.ID, Kind: r.Kind, Key: r.Key, Tenant: r.Tenant, Attempt: r.Failures + 1,
-			CreatedAt: r.CreatedAt.time(), Owner: r.LeasedBy, Claim: r.Claims}
-		if r.Data != "" {
-			out[i].Data = []byte(r.Data)
-		}
-	}
-	return out, nil
 }
 
 // FinishJob implements jobs.Queue.

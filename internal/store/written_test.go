@@ -187,7 +187,7 @@ func TestWorkThatFollows(t *testing.T) {
 			return tx.MoveRequest(approve(r), e, nil, jobs.Insert{Kind: "tell", Key: "a"}, jobs.Insert{Kind: "tell", Key: "b", RunAt: e.At.Add(time.Hour), Tenant: string(south)})
 		})
 		claim := func(now time.Time) (out []string) {
-			got, err := s.ClaimJobs(t.Context(), "worker", now, time.Minute, 9)
+			got, err := s.ClaimJobs(t.Context(), jobs.Claim{Owner: "worker", Now: now, Lease: time.Minute, Limit: 9, But: true})
 			if err != nil {
 				t.Fatal(err)
 			}

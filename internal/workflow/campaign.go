@@ -179,6 +179,9 @@ func (s *Service) foundNoticeHandler(ctx context.Context, j jobs.Job) error {
 		return jobs.Permanent(err)
 	}
 	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
+	if err == nil {
+		err = s.lettersRest(f)
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -179,7 +180,7 @@ func TestSetBackThenDead(t *testing.T) {
 			r.t.Fatal(err)
 		}
 		now := r.clock.Now()
-		js, err := r.Store.ClaimJobs(r.t.Context(), "the one that dies", now, time.Minute, 10)
+		js, err := r.Store.ClaimJobs(r.t.Context(), jobs.Claim{Owner: "the one that dies", Now: now, Lease: time.Minute, Limit: 10, But: true})
 		if err != nil || len(js) != 1 || js[0].Kind != jobSetBack {
 			r.t.Fatalf("%+v, %v", js, err)
 		}

@@ -121,7 +121,7 @@ func TestWhoLostTheirRole(t *testing.T) {
 func (r *rig) due(kind string, by time.Time) (out []jobs.Job) {
 	r.t.Helper()
 	for {
-		claimed, err := r.Store.ClaimJobs(r.t.Context(), "test", by, 1000*time.Hour, 200)
+		claimed, err := r.Store.ClaimJobs(r.t.Context(), jobs.Claim{Owner: "test", Now: by, Lease: 1000 * time.Hour, Limit: 200, But: true})
 		if err != nil {
 			r.t.Fatal(err)
 		}

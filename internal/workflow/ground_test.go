@@ -274,7 +274,7 @@ func TestASecondLookDecides(t *testing.T) {
 // waits counts jobs of a kind that are still to be run.
 func (r *rig) waits(kind string) int {
 	r.t.Helper()
-	claimed, err := r.Store.ClaimJobs(r.t.Context(), "peek", r.clock.Now().Add(groundAgain+time.Minute), time.Nanosecond, 200)
+	claimed, err := r.Store.ClaimJobs(r.t.Context(), jobs.Claim{Owner: "peek", Now: r.clock.Now().Add(groundAgain + time.Minute), Lease: time.Nanosecond, Limit: 200, But: true})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -180,7 +180,7 @@ func TestPurge(t *testing.T) {
 	purge := func() { r.must(r.purgeHandler(ctx, jobs.Job{})) }
 	keep("first")
 	r.must(r.Store.InsertJob(ctx, jobs.Insert{Kind: jobTick, Key: "first", RunAt: start}))
-	claim, err := r.Store.ClaimJobs(ctx, "test", start, time.Minute, 1)
+	claim, err := r.Store.ClaimJobs(ctx, jobs.Claim{Owner: "test", Now: start, Lease: time.Minute, Limit: 1, But: true})
 	r.must(err)
 	r.must(r.Store.FinishJob(ctx, claim[0], start))
 	r.must(r.Store.InsertJob(ctx, jobs.Insert{Kind: jobTick, Key: "waits", RunAt: start.AddDate(1, 0, 0)}))

@@ -105,6 +105,9 @@ func (s *Service) massNoticeHandler(ctx context.Context, j jobs.Job) error {
 	}
 	tenant := access.TenantID(j.Tenant)
 	f, err := s.far(ctx, tenant, "")
+	if err == nil {
+		err = s.lettersRest(f)
+	}
 	if err != nil {
 		return err
 	}

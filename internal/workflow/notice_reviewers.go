@@ -20,6 +20,9 @@ const toReviewers access.PersonID = "reviewers"
 func (s *Service) digestHandler(ctx context.Context, j jobs.Job) error {
 	ctx = canvas.Paced(ctx)
 	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
+	if err == nil {
+		err = s.lettersRest(f)
+	}
 	if err != nil {
 		return err
 	}
@@ -53,7 +56,11 @@ func (s *Service) digestHandler(ctx context.Context, j jobs.Job) error {
 // sendReviewers gives one message to every reviewer. One whom it does not reach
 // does not keep it from the others; those who have it do not get it again.
 func (s *Service) sendReviewers(ctx context.Context, f far, kind notify.Kind, facts told, again bool) error {
-	people, err := s.reviewers(ctx, f)
+	var people []store.Person
+	err := s.unlessResting(ctx, f.people(), func() (err error) {
+		people, err = s.reviewers(ctx, f)
+		return err
+	})
 	if err != nil {
 		return err
 	}

@@ -258,6 +258,9 @@ func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
 		return jobs.Permanent(err)
 	}
 	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
+	if err == nil {
+		err = s.lettersRest(f)
+	}
 	if err != nil {
 		return err
 	}
@@ -292,8 +295,12 @@ func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
 
 // send composes a message for one person and gives it to each way once.
 func (s *Service) send(ctx context.Context, f far, kind notify.Kind, facts told, to store.Person, as notify.Audience, again bool) error {
-	profile, err := f.Profile(ctx, to.CanvasUser)
-	if s.heard(f.tenant.ID, err) != nil {
+	var profile canvas.Profile
+	err := s.unlessResting(ctx, f.people(), func() (err error) {
+		profile, err = f.Profile(ctx, to.CanvasUser)
+		return s.heard(f.tenant.ID, err)
+	})
+	if err != nil {
 		if notFound(err) { // Canvas has no such person any more: there is nobody to tell
 			s.Log.WarnContext(ctx, "a notice has nobody to go to", "kind", kind, "person", to.ID, "err", err)
 			e := s.event(f.tenant.ID, bySystem, audit.NoticeFailed, facts.object)
@@ -325,7 +332,8 @@ func (s *Service) send(ctx context.Context, f far, kind notify.Kind, facts told,
 			continue
 		}
 		outcome := "sent"
-		if err := way.Send(ctx, m); err != nil {
+		err = s.unlessResting(ctx, f.server(way), func() error { return way.Send(ctx, m) })
+		if err != nil {
 			if !notify.Permanent(err) {
 				all = errors.Join(all, err)
 				continue

@@ -203,11 +203,11 @@ func TestNoticesAboutNothing(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for kind, handle := range r.Handlers() {
+	for kind, work := range r.Handlers() {
 		if kind == jobTick || kind == jobPurge || kind == jobGround || kind == jobNightly || kind == jobDigest || kind == jobAccounts || kind == jobRoles {
 			continue // they carry nothing
 		}
-		if err := handle(t.Context(), jobs.Job{Data: []byte("{"), Tenant: string(r.tenant)}); !permanent(err) {
+		if err := work.Do(t.Context(), jobs.Job{Data: []byte("{"), Tenant: string(r.tenant)}); !permanent(err) {
 			t.Errorf("%s with data that nobody can read: %v", kind, err)
 		}
 	}

@@ -58,8 +58,14 @@ func each(t *testing.T, test func(r *rig)) {
 // different ones.
 func newRig(t *testing.T, st *store.Store, client ...string) *rig {
 	t.Helper()
-	clock := canvastest.NewFixedClock(time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC))
-	cv := canvastest.Start(t, canvastest.Options{Clock: clock})
+	clock := canvastest.NewFixedClock(rigBegins)
+	return rigWith(t, st, clock, canvastest.Start(t, canvastest.Options{Clock: clock}), client...)
+}
+
+var rigBegins = time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
+
+func rigWith(t *testing.T, st *store.Store, clock *canvastest.Clock, cv *canvastest.Server, client ...string) *rig {
+	t.Helper()
 	cat, err := text.New()
 	if err != nil {
 		t.Fatal(err)

@@ -57,6 +57,7 @@ type Service struct {
 	mu     sync.Mutex
 	silent map[access.TenantID]time.Time // since when a tenant's Canvas has not answered
 	failed map[access.TenantID]time.Time // when it last did not
+	rests  rests                         // servers that take no letters
 }
 
 func (s *Service) step(name string) {

@@ -51,17 +51,29 @@ func recoverJob(g access.Grant) jobs.Insert {
 	return enqueue(g.Tenant, jobRecover, occasion(jobRecover, g), jobData(g), g.LeaseUntil.Add(time.Second))
 }
 
-// Handlers are the jobs this package knows, by kind.
-func (s *Service) Handlers() map[string]jobs.Handler {
-	return map[string]jobs.Handler{
-		jobRecover: s.recoverHandler, jobClear: s.clearHandler, jobSweep: s.sweepHandler, jobWatch: s.watchHandler, jobSetBack: s.setBackHandler, jobLook: s.lookHandler, jobStray: s.strayHandler,
-		jobEnd: s.endJob, jobFreeze: s.freezeHandler, jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobTick: s.tickHandler, jobPurge: s.purgeHandler,
-		jobNightly: s.nightlyHandler, jobInventory: s.inventoryHandler, jobOwners: s.ownersHandler, jobRemove: s.removeHandler,
-		jobAccounts: s.accountsHandler, jobRoles: s.rolesHandler,
-		jobAdopt: s.adoptHandler, jobFoundNotice: s.foundNoticeHandler,
-		jobMass: s.massHandler, jobMassNotice: s.massNoticeHandler,
-		jobGround: s.groundHandler, jobSurvey: s.surveyHandler, jobOwner: s.ownerHandler,
+// Handlers are the jobs this package knows, by kind, each with its queue. What
+// removes access, or settles an attempt to make a token, waits behind nothing
+// else.
+func (s *Service) Handlers() map[string]jobs.Work {
+	all := map[string]jobs.Work{}
+	for queue, kinds := range map[jobs.QueueName]map[string]jobs.Handler{
+		jobs.Ends: {
+			jobRecover: s.recoverHandler, jobClear: s.clearHandler, jobSweep: s.sweepHandler, jobStray: s.strayHandler, jobEnd: s.endJob, jobFreeze: s.freezeHandler,
+			jobMass: s.massHandler, jobRemove: s.removeHandler, jobTick: s.tickHandler, // the tick begins the ends that are due
+		},
+		jobs.Watching: {
+			jobWatch: s.watchHandler, jobLook: s.lookHandler, jobSetBack: s.setBackHandler, jobAdopt: s.adoptHandler,
+			jobGround: s.groundHandler, jobSurvey: s.surveyHandler, jobOwner: s.ownerHandler,
+		},
+		jobs.Letters: {jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobFoundNotice: s.foundNoticeHandler, jobMassNotice: s.massNoticeHandler},
+		jobs.Long:    {jobNightly: s.nightlyHandler, jobInventory: s.inventoryHandler, jobOwners: s.ownersHandler, jobPurge: s.purgeHandler,
+			jobAccounts: s.accountsHandler, jobRoles: s.rolesHandler},
+	} {
+		for kind, do := range kinds {
+			all[kind] = jobs.Work{Queue: queue, Do: do}
+		}
 	}
+	return all
 }
 
 // Schedules are the recurring jobs.

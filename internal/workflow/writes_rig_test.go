@@ -348,7 +348,7 @@ func (r *rig) run(kind, ending string) error {
 	if len(found) != 1 {
 		r.t.Fatalf("%d jobs %s wait whose key ends in %q", len(found), kind, ending)
 	}
-	return r.Handlers()[kind](r.t.Context(), found[0])
+	return r.Handlers()[kind].Do(r.t.Context(), found[0])
 }
 
 // again is how soon a job asks to be run again, or 0.
