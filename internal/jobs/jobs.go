@@ -8,6 +8,7 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -78,6 +79,9 @@ type Queue interface {
 	// ClaimJobs leases jobs that are due, or whose lease has ended, as c says. No
 	// job goes to two claimers.
 	ClaimJobs(ctx context.Context, c Claim) ([]Job, error)
+	// LastJob returns the greatest key below the given one of a job of a kind, ""
+	// if there is none. It tells of jobs that are done until they are purged.
+	LastJob(ctx context.Context, kind, below string) (key string, err error)
 	// FinishJob marks the job done.
 	FinishJob(ctx context.Context, j Job, now time.Time) error
 	// RetryJob makes the job due again at at. A failure raises Attempt; trouble
@@ -153,14 +157,34 @@ func Backoff(attempt int) time.Duration {
 
 // Schedule is work that recurs: in every slot of Every, counted from the zero
 // time in UTC, one job of the kind runs, whatever the number of replicas. Slots
-// that passed while nothing ran are not made up for.
+// that passed while nothing ran are left out; with MakeUp the next job stands for
+// them too, so that what each slot owes is done, late and in one run.
 type Schedule struct {
-	Kind  string
-	Every time.Duration
+	Kind   string
+	Every  time.Duration
+	MakeUp bool
+}
+
+// Slots are the slots that a job of a Schedule stands for, by when they begin.
+// They are its data, as JSON.
+type Slots struct {
+	First time.Time `json:"first"` // Last, unless slots were missed
+	Last  time.Time `json:"last"`
 }
 
 // at returns the insert of the slot that now lies in.
 func (s Schedule) at(now time.Time) Insert {
 	slot := now.UTC().Truncate(s.Every)
 	return Insert{Kind: s.Kind, Key: s.Kind + "@" + slot.Format(time.RFC3339), RunAt: slot}
+}
+
+// standsFor gives i the slots from the one behind the last job of the schedule,
+// which had the key last, or "" if there is none.
+func (s Schedule) standsFor(i Insert, last string) Insert {
+	slots := Slots{First: i.RunAt, Last: i.RunAt}
+	if at, err := time.Parse(s.Kind+"@"+time.RFC3339, last); err == nil && s.MakeUp {
+		slots.First = at.Add(s.Every)
+	}
+	i.Data, _ = json.Marshal(slots) // always marshals
+	return i
 }

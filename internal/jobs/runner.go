@@ -258,7 +258,14 @@ func (r *Runner) schedule(ctx context.Context) error {
 		if r.slots[s.Kind] == i.Key {
 			continue
 		}
-		if err := r.Queue.InsertJob(ctx, i); err != nil {
+		last := ""
+		if s.MakeUp {
+			var err error
+			if last, err = r.Queue.LastJob(ctx, s.Kind, i.Key); err != nil {
+				return fmt.Errorf("schedule %s: %w", i.Key, err)
+			}
+		}
+		if err := r.Queue.InsertJob(ctx, s.standsFor(i, last)); err != nil {
 			return fmt.Errorf("schedule %s: %w", i.Key, err)
 		}
 		r.slots[s.Kind] = i.Key

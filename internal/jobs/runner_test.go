@@ -2,8 +2,10 @@ package jobs_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -322,6 +324,39 @@ func TestSchedule(t *testing.T) {
 		want := map[string]int{"sweep@2026-03-02T09:00:00Z": 1, "sweep@2026-03-02T10:10:00Z": 1}
 		if fmt.Sprint(ran) != fmt.Sprint(want) {
 			t.Errorf("ran %v, want %v", ran, want)
+		}
+	})
+}
+
+// With MakeUp one job stands for the slots that passed while nothing ran,
+// whichever replica is first.
+func TestScheduleMakesUp(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newClock()
+		var ran []string
+		replica := func() *jobs.Runner {
+			return &jobs.Runner{Queue: s, Now: c.Now, Schedules: []jobs.Schedule{{Kind: "round", Every: 10 * time.Minute, MakeUp: true}},
+				Handlers: map[string]jobs.Work{"round": {Do: func(_ context.Context, j jobs.Job) error {
+					var slots jobs.Slots
+					if err := json.Unmarshal(j.Data, &slots); err != nil {
+						return err
+					}
+					ran = append(ran, slots.First.Format("15:04")+"-"+slots.Last.Format("15:04"))
+					return nil
+				}}}}
+		}
+		a, b := replica(), replica()
+		for _, d := range []time.Duration{0, 10 * time.Minute, 3 * time.Hour, 5 * time.Minute, 5 * time.Minute} {
+			c.Advance(d)
+			for _, r := range []*jobs.Runner{b, a, replica()} {
+				if _, err := drain(t, r); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if want := []string{"09:00-09:00", "09:10-09:10", "09:20-12:10", "12:20-12:20"}; !slices.Equal(ran, want) {
+			t.Errorf("ran %q, want %q", ran, want)
 		}
 	})
 }

@@ -69,6 +69,19 @@ func (s *Store) InsertJob(ctx context.Context, i jobs.Insert) error {
 	return s.statement(ctx, func(db *gorm.DB) error { return fail(ctx, "insert job", insertJob(db, i, i.RunAt)) })
 }
 
+// LastJob implements jobs.Queue.
+func (s *Store) LastJob(ctx context.Context, kind, below string) (string, error) {
+	var keys []string
+	err := s.again(ctx, func() error {
+		keys = nil
+		return fail(ctx, "last job", s.db.WithContext(ctx).Raw("SELECT key FROM jobs WHERE kind = ? AND key < ? ORDER BY key DESC LIMIT 1", kind, below).Scan(&keys).Error)
+	})
+	if err != nil || len(keys) == 0 {
+		return "", err
+	}
+	return keys[0], nil
+}
+
 // FinishJob implements jobs.Queue.
 func (s *Store) FinishJob(ctx context.Context, j jobs.Job, now time.Time) error {
 	return s.settle(ctx, "finish job", j, map[string]any{"state": jobDone, "settled_at": stamp(now), "trouble": ""})

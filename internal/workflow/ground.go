@@ -8,6 +8,7 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -53,7 +54,11 @@ const (
 )
 
 type groundRef struct {
-	Slot  int             `json:"slot,omitempty"`
+	Slot int `json:"slot,omitempty"`
+	// Missed slots before it are looked at too.
+	Missed int `json:"missed,omitempty"`
+	// Until is when a survey that Canvas interrupted leaves it to the next round.
+	Until time.Time       `json:"until,omitzero"`
 	After access.PersonID `json:"after,omitempty"` // survey: continue behind this person
 	Owner access.PersonID `json:"owner,omitempty"`
 	Seen  []finding       `json:"seen,omitempty"` // owner: what the first look saw
@@ -69,18 +74,30 @@ func (s *Service) lookAt(r access.Request) jobs.Insert {
 	return groundJob(r.Tenant, jobOwner, fmt.Sprintf("%s:v%d", r.ID, r.Version), groundRef{Owner: r.Requester}, s.Now().Add(time.Second))
 }
 
+// groundSlots is how many slots a round has.
+const groundSlots = int(groundRound / groundSlot)
+
 // slotOf is a person's place in the round.
 func slotOf(p access.PersonID) int {
 	h := fnv.New32a()
 	h.Write([]byte(p))
-	return int(h.Sum32() % uint32(groundRound/groundSlot))
+	return int(h.Sum32() % uint32(groundSlots))
 }
 
 // groundHandler gives each tenant a job for the slot, so that a Canvas that does
-// not answer holds up its own people only.
-func (s *Service) groundHandler(ctx context.Context, _ jobs.Job) error {
+// not answer holds up its own people only. It is the job's slot that counts, not
+// when the job comes to run, and those that were missed before it: each has people
+// of its own.
+func (s *Service) groundHandler(ctx context.Context, j jobs.Job) error {
 	at := s.Now().UTC().Truncate(groundSlot)
-	ref := groundRef{Slot: int(at.Sub(at.Truncate(groundRound)) / groundSlot)}
+	slots := jobs.Slots{First: at, Last: at}
+	if len(j.Data) > 0 {
+		if err := json.Unmarshal(j.Data, &slots); err != nil {
+			return jobs.Permanent(err)
+		}
+		at = slots.Last
+	}
+	ref := groundRef{Slot: int(at.Sub(at.Truncate(groundRound)) / groundSlot), Missed: min(int(at.Sub(slots.First)/groundSlot), groundSlots-1)}
 	return s.Store.InTx(ctx, func(tx *store.Tx) error {
 		tenants, err := tx.Tenants()
 		if err != nil {
@@ -108,6 +125,9 @@ func (s *Service) surveyHandler(ctx context.Context, j jobs.Job) error {
 	if err != nil {
 		return err
 	}
+	if s.resting(f.tenant.ID) {
+		return jobs.Later(restFor)
+	}
 	people, err := s.concerned(ctx, f.tenant.ID, ref)
 	if err != nil {
 		return err
@@ -117,8 +137,16 @@ func (s *Service) surveyHandler(ctx context.Context, j jobs.Job) error {
 		people = people[:groundBatch]
 	}
 	v := s.newView(canvas.Paced(ctx), f)
-	for _, p := range people {
+	for i, p := range people {
 		found, err := v.look(p)
+		if err != nil && (notify.Away(err) || ctx.Err() != nil) &&
+			// Where a survey goes on, it may be this person who cannot be read.
+			(i > 0 || ref.Until.IsZero() || notify.Away(v.trusted())) {
+			if i > 0 {
+				ref.After = people[i-1]
+			}
+			return s.surveyLater(ctx, f, j, ref, err)
+		}
 		if err != nil {
 			s.Log.WarnContext(ctx, "what somebody's tokens stand on could not be read; nothing changes", "person", p, "err", err)
 			continue
@@ -131,9 +159,26 @@ func (s *Service) surveyHandler(ctx context.Context, j jobs.Job) error {
 	}
 	if rest {
 		last := people[len(people)-1]
-		return s.Store.InsertJob(ctx, groundJob(f.tenant.ID, jobSurvey, j.Key+">"+string(last), groundRef{Slot: ref.Slot, After: last}, s.Now()))
+		return s.Store.InsertJob(ctx, groundJob(f.tenant.ID, jobSurvey, j.Key+">"+string(last), groundRef{Slot: ref.Slot, Missed: ref.Missed, After: last}, s.Now()))
 	}
 	return nil
+}
+
+// surveyLater goes on with a survey behind ref.After when Canvas, which did not
+// answer, may again. Its people would not be seen for a whole round otherwise.
+func (s *Service) surveyLater(ctx context.Context, f far, j jobs.Job, ref groundRef, cause error) error {
+	ctx, cancel := s.limit(context.WithoutCancel(ctx), 10*time.Second) // the job's time may be over
+	defer cancel()
+	at := s.Now().Add(groundAgain)
+	if ref.Until.IsZero() {
+		ref.Until = s.Now().Add(groundRound)
+	}
+	s.Log.WarnContext(ctx, "a survey waits for Canvas", "slot", ref.Slot, "again_at", at, "err", cause)
+	if at.After(ref.Until) {
+		return nil // the round comes back to them
+	}
+	key, _, _ := strings.Cut(strings.TrimPrefix(j.Key, jobSurvey+":"+string(f.tenant.ID)+":"), ">")
+	return s.Store.InsertJob(ctx, groundJob(f.tenant.ID, jobSurvey, key+">"+string(ref.After)+"@"+at.UTC().Format(time.RFC3339), ref, at))
 }
 
 func (s *Service) confirmJob(t access.TenantID, p access.PersonID, seen []finding) jobs.Insert {
@@ -146,7 +191,7 @@ func (s *Service) confirmJob(t access.TenantID, p access.PersonID, seen []findin
 func (s *Service) concerned(ctx context.Context, t access.TenantID, ref groundRef) ([]access.PersonID, error) {
 	var out []access.PersonID
 	add := func(p access.PersonID) {
-		if slotOf(p) == ref.Slot && p > ref.After {
+		if behind := (ref.Slot - slotOf(p) + groundSlots) % groundSlots; behind <= ref.Missed && p > ref.After {
 			out = append(out, p)
 		}
 	}

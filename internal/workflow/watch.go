@@ -66,7 +66,7 @@ func (s *Service) Handlers() map[string]jobs.Work {
 			jobGround: s.groundHandler, jobSurvey: s.surveyHandler, jobOwner: s.ownerHandler,
 		},
 		jobs.Letters: {jobNotice: s.noticeHandler, jobDigest: s.digestHandler, jobFoundNotice: s.foundNoticeHandler, jobMassNotice: s.massNoticeHandler},
-		jobs.Long:    {jobNightly: s.nightlyHandler, jobInventory: s.inventoryHandler, jobOwners: s.ownersHandler, jobPurge: s.purgeHandler,
+		jobs.Long: {jobNightly: s.nightlyHandler, jobInventory: s.inventoryHandler, jobOwners: s.ownersHandler, jobPurge: s.purgeHandler,
 			jobAccounts: s.accountsHandler, jobRoles: s.rolesHandler},
 	} {
 		for kind, do := range kinds {
@@ -78,7 +78,8 @@ func (s *Service) Handlers() map[string]jobs.Work {
 
 // Schedules are the recurring jobs.
 func (s *Service) Schedules() []jobs.Schedule {
-	return []jobs.Schedule{{Kind: jobTick, Every: time.Minute}, {Kind: jobPurge, Every: time.Hour}, {Kind: jobNightly, Every: time.Hour}, {Kind: jobAccounts, Every: time.Hour}, {Kind: jobGround, Every: groundSlot}}
+	return []jobs.Schedule{{Kind: jobTick, Every: time.Minute}, {Kind: jobPurge, Every: time.Hour}, {Kind: jobNightly, Every: time.Hour},
+		{Kind: jobAccounts, Every: time.Hour}, {Kind: jobGround, Every: groundSlot, MakeUp: true}}
 }
 
 // jobGrant reads the grant a job is about, and its Canvas.
