@@ -20,6 +20,11 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
+// ErrUnavailable is no refusal: what the program keeps cannot be reached just
+// now. Whether the last change was kept may be unknown; in a minute the same may
+// succeed, and doing it again is safe.
+var ErrUnavailable = errors.New("database unavailable")
+
 // Refusal is an ErrNotAllowed with the reason a person is told.
 type Refusal struct{ Why Why }
 

@@ -2,13 +2,20 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"path/filepath"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/glebarez/sqlite"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -55,9 +62,29 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-// SQLite is asked for ten seconds after it was found busy, and not a moment more.
+// busySQLite is what the driver says of a database in which another writes.
+func busySQLite(t *testing.T) error {
+	t.Helper()
+	dsn := fileURL(filepath.Join(t.TempDir(), "busy.db")) + "?_pragma=busy_timeout(0)&_txlock=immediate"
+	db, err := sql.Open(sqlite.DriverName, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	writer, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = writer.Rollback() })
+	_, err = db.BeginTx(t.Context(), nil)
+	return err
+}
+
+// SQLite is asked for ten seconds after it was found busy, and not a moment more:
+// then it is away, for whoever asked.
 func TestAgainEnds(t *testing.T) {
 	t.Parallel()
+	busy := fail(t.Context(), "begin", busySQLite(t))
 	for _, tt := range []struct {
 		busy   time.Duration
 		failed bool
@@ -67,11 +94,11 @@ func TestAgainEnds(t *testing.T) {
 			begun := time.Now()
 			err := s.again(t.Context(), func() error {
 				if time.Since(begun) < tt.busy {
-					return fail(t.Context(), "begin", &pgconn.PgError{Code: pgDeadlock})
+					return busy
 				}
 				return nil
 			})
-			if took := time.Since(begun); (err != nil) != tt.failed || (tt.failed && took != 10*time.Second) {
+			if took := time.Since(begun); (err != nil) != tt.failed || (tt.failed && took != 10*time.Second) || errors.Is(err, access.ErrUnavailable) != tt.failed {
 				t.Errorf("busy for %v: %v after %v", tt.busy, err, took)
 			}
 		})
@@ -122,8 +149,20 @@ func TestFail(t *testing.T) {
 		"a deadlock, too late":    {over, &pgconn.PgError{Code: "40P01"}, context.Canceled, false},
 		"a deadline of the pool":  {t.Context(), fmt.Errorf("connect: %w", context.DeadlineExceeded), context.DeadlineExceeded, false},
 		"anything else":           {t.Context(), errors.New("disk full"), nil, false},
+
+		"too many connections":      {t.Context(), &pgconn.PgError{Code: "53300"}, access.ErrUnavailable, false},
+		"the server shuts down":     {t.Context(), &pgconn.PgError{Code: "57P01"}, access.ErrUnavailable, false},
+		"the server crashed":        {t.Context(), &pgconn.PgError{Code: "57P02"}, access.ErrUnavailable, false},
+		"the server starts":         {t.Context(), &pgconn.PgError{Code: "57P03"}, access.ErrUnavailable, false},
+		"another server leads":      {t.Context(), &pgconn.PgError{Code: "25006"}, access.ErrUnavailable, false},
+		"the connection failed":     {t.Context(), &pgconn.PgError{Code: "08006"}, access.ErrUnavailable, false},
+		"the connection is refused": {t.Context(), fmt.Errorf("begin: %w", &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}), access.ErrUnavailable, false},
+		"the connection broke":      {t.Context(), fmt.Errorf("receive: %w", io.ErrUnexpectedEOF), access.ErrUnavailable, false},
+		"a connection gone bad":     {t.Context(), driver.ErrBadConn, access.ErrUnavailable, false},
+		"the store is closed":       {t.Context(), errors.New("sql: database is closed"), access.ErrUnavailable, false},
+		"the statement's time":      {t.Context(), &pgconn.PgError{Code: "57014"}, nil, false},
 	}
-	kinds := []error{access.ErrConflict, access.ErrNotFound, context.Canceled, context.DeadlineExceeded}
+	kinds := []error{access.ErrUnavailable, access.ErrConflict, access.ErrNotFound, context.Canceled, context.DeadlineExceeded}
 	for name, tt := range tests {
 		err := fail(tt.ctx, "op", tt.err)
 		for _, kind := range kinds {

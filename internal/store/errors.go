@@ -3,8 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
 
 	gosqlite "github.com/glebarez/go-sqlite"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,13 +23,16 @@ import (
 type problem struct {
 	op    string
 	text  string
-	kind  error // access.ErrNotFound, access.ErrConflict, a context's error, or nil
+	kind  error // access.ErrNotFound, access.ErrConflict, access.ErrUnavailable, a context's error, or nil
 	again bool  // the same transaction, run again, may well succeed
 }
 
 func (e *problem) Error() string {
 	if e.text == "" {
 		return fmt.Sprintf("%s: %v", e.op, e.kind)
+	}
+	if e.kind == access.ErrUnavailable { //nolint:errorlint // the very kind
+		return e.kind.Error() + ": " + e.op + ": " + e.text
 	}
 	return e.op + ": " + e.text
 }
@@ -39,6 +47,7 @@ const (
 	pgSerialization = "40001"
 	pgDeadlock      = "40P01"
 	pgLockTimeout   = "55P03"
+	pgConnection    = "08" // a class
 
 	sqliteBusy       = 5
 	sqliteLocked     = 6
@@ -46,6 +55,10 @@ const (
 	sqlitePrimaryKey = 1555
 	sqliteForeignKey = 787
 )
+
+// pgAway are: too many connections; shut down by an admin; crashed; not started yet;
+// read-only, as a server is that another one has taken over from.
+var pgAway = []string{"53300", "57P01", "57P02", "57P03", "25006"}
 
 // fail turns an error of gorm or a driver into a *problem. It is the only place
 // where their errors are looked at. nil stays nil.
@@ -61,6 +74,9 @@ func fail(ctx context.Context, op string, err error) error {
 		p.kind, p.text = access.ErrNotFound, ""
 	case ctx.Err() != nil:
 		p.kind = ctx.Err()
+	case away(err):
+		p.kind = access.ErrUnavailable
+		p.again = pgconn.SafeToRetry(err) // nothing had been sent: the connection was gone
 	case errors.Is(err, context.Canceled):
 		p.kind = context.Canceled
 	case errors.Is(err, context.DeadlineExceeded):
@@ -81,13 +97,33 @@ func fail(ctx context.Context, op string, err error) error {
 		case code == sqliteForeignKey:
 			p.kind = access.ErrNotFound
 		case code&0xff == sqliteBusy, code&0xff == sqliteLocked:
-			p.again = true
+			p.kind, p.again = access.ErrUnavailable, true // if it stays so
 		}
-	case pgconn.SafeToRetry(err): // nothing had been sent: the connection was gone
-		p.again = true
 	}
 	return p
 }
+
+// away reports whether an error says that the database cannot be reached or takes
+// no work: no connection, one that broke, none left to be had, a server that
+// starts, stops or may not write any more.
+func away(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return strings.HasPrefix(pg.Code, pgConnection) || slices.Contains(pgAway, pg.Code)
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	switch {
+	case errors.As(err, &connect), errors.As(err, &network) && !errors.Is(err, context.DeadlineExceeded), pgconn.SafeToRetry(err):
+		return true
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, sql.ErrConnDone), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return true
+	}
+	return slices.Contains(closedWords, err.Error())
+}
+
+// closedWords are errors that database/sql and pgx tell by their text only.
+var closedWords = []string{"sql: database is closed", "conn closed", "closed pool"}
 
 // missing is access.ErrNotFound with the words of what was looked for.
 func missing(op string) error { return fmt.Errorf("%s: %w", op, access.ErrNotFound) }

@@ -160,6 +160,9 @@ func (s *Store) again(ctx context.Context, do func() error) error {
 		s.log.DebugContext(ctx, "transaction runs again", "times", n+1, "error", err)
 		select {
 		case <-limit.Done():
+			if ctx.Err() == nil {
+				return err // what it is stays known
+			}
 			return fail(ctx, "wait", err)
 		case <-time.After(pause(min(n, retries))):
 		}

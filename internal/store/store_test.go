@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"regexp"
 	"strings"
 	"sync"
@@ -283,6 +284,56 @@ func TestSQLiteBusy(t *testing.T) {
 			t.Errorf("the waiting writer: %v", err)
 		}
 	})
+}
+
+// A database that cannot be reached is told from a fault of ours, by every way to it.
+func TestADatabaseThatIsAway(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		if s.Postgres() { // an admin ends the connection, as a server does that shuts down
+			err := s.InTx(t.Context(), func(tx *store.Tx) error {
+				if _, err := tx.Tenants(); err != nil {
+					return err
+				}
+				exec(t, s, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND state = 'idle in transaction'")
+				_, err := tx.Tenants()
+				return err
+			})
+			if !errors.Is(err, access.ErrUnavailable) {
+				t.Errorf("a connection that was ended: %v", err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for name, err := range map[string]error{
+			"read":      s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.Tenants(); return err }),
+			"write":     s.InTx(t.Context(), func(tx *store.Tx) error { _, err := tx.NextNumber(north); return err }),
+			"statement": s.InsertJob(t.Context(), jobs.Insert{Kind: "k", Key: "k", RunAt: base}),
+			"ready":     s.Ready(t.Context()),
+		} {
+			if !errors.Is(err, access.ErrUnavailable) || !strings.HasPrefix(err.Error(), "database unavailable: ") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		_, err := s.Registration(t.Context(), "plt_a")
+		if !errors.Is(err, access.ErrUnavailable) {
+			t.Errorf("a plain statement: %v", err)
+		}
+	})
+	// Nobody listens there.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), "postgres://nobody@"+addr+"/none?sslmode=disable", store.Options{}); !errors.Is(err, access.ErrUnavailable) {
+		t.Errorf("nobody listens: %v", err)
+	}
 }
 
 // fn is run again only for trouble that another run can mend.

@@ -46,6 +46,7 @@ var verdicts = []struct {
 	{is(access.ErrConflict), verdict{http.StatusConflict, ProblemConflict, false}},
 	{isFormError, verdict{http.StatusUnprocessableEntity, ProblemRequest, false}},
 	{is(access.ErrInvalid), verdict{http.StatusBadRequest, ProblemRequest, false}},
+	{is(access.ErrUnavailable), verdict{http.StatusServiceUnavailable, ProblemDatabase, true}},
 	{is(context.Canceled), verdict{statusGone, ProblemTrouble, false}},
 	{is(context.DeadlineExceeded), verdict{http.StatusServiceUnavailable, ProblemTrouble, true}},
 }

@@ -38,6 +38,7 @@ func TestJudge(t *testing.T) {
 		"a method that is not there":         {errMethod, 405, ProblemRequest, false},
 		"the browser left":                   {context.Canceled, statusGone, ProblemTrouble, false},
 		"too slow":                           {context.DeadlineExceeded, 503, ProblemTrouble, true},
+		"our database is away":               {fmt.Errorf("request: %w", access.ErrUnavailable), 503, ProblemDatabase, true},
 		"anything else":                      {errors.New("disk on fire"), 500, ProblemTrouble, true},
 		"a refusal with a reason nobody has": {access.Refuse("new_reason"), 403, ProblemForbidden, false},
 	} {

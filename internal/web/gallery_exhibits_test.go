@@ -353,6 +353,7 @@ func problemExhibits() []exhibit {
 	add("trouble", ProblemInput{Kind: ProblemTrouble, Reference: "7F3K", RetryAction: "/requests", RetryFields: []RetryField{{"do", "submit"}, {"build", galleryBuild}}, NothingChanged: true}, true,
 		"Something went wrong on our side", "7F3K", "Try again", "Nothing was changed.")
 	add("trouble-get", ProblemInput{Kind: ProblemTrouble, Reference: "7F3K"}, true, "Something went wrong on our side")
+	add("database", ProblemInput{Kind: ProblemDatabase, Reference: "7F3K", Echo: echo}, true, "Tokendesk cannot reach its records", "Try again in a minute", "7F3K", galleryBuild)
 	add("canvas", ProblemInput{Kind: ProblemCanvas}, true, "Canvas is not answering")
 	add("busy", ProblemInput{Kind: ProblemBusy}, true, "Too many requests at once")
 	add("request", ProblemInput{Kind: ProblemRequest}, true, "We could not read that form")

@@ -265,8 +265,18 @@ func TestADatabaseThatIsGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	maya.body = page
-	maya.get("/").want(http.StatusInternalServerError, "Something went wrong on our side")
+	maya.get("/").want(http.StatusServiceUnavailable, "Tokendesk cannot reach its records").says("Try again in a minute")
 	checkHeaders(t, maya, "")
+	// A press says the same, keeps what was typed, and is one line in the log.
+	maya.body = page
+	pressed := len(r.logs.String())
+	typed := asked(r)
+	typed.Set("build", "What I typed while the database was away, all of it.")
+	maya.post("/requests", typed).want(http.StatusServiceUnavailable, "Tokendesk cannot reach its records").
+		says("Try again in a minute").says("What I typed while the database was away, all of it.")
+	if log := r.logs.String()[pressed:]; strings.Count(log, "database unavailable") != 1 || strings.Contains(log, "What I typed") {
+		t.Errorf("the log: %s", log)
+	}
 	// The script's silent save leaves the page alone, and the log tells.
 	logged := len(r.logs.String())
 	maya.body = page

@@ -105,7 +105,7 @@ func closedMessages() []string {
 	for _, r := range workflow.AdmitReasons {
 		add(admitKey(r)+".cause", admitKey(r)+".step")
 	}
-	for _, k := range []ProblemKind{ProblemNotFound, ProblemEnded, ProblemConflict, ProblemTrouble, ProblemCanvas, ProblemBusy, ProblemRequest} {
+	for _, k := range []ProblemKind{ProblemNotFound, ProblemEnded, ProblemConflict, ProblemTrouble, ProblemDatabase, ProblemCanvas, ProblemBusy, ProblemRequest} {
 		add("problem."+string(k)+".h1", "problem."+string(k)+".text")
 	}
 	for _, st := range queueStatuses {

@@ -188,6 +188,7 @@ const (
 	ProblemConflict  ProblemKind = "conflict"  // 409 where no better page can say it
 	ProblemTrouble   ProblemKind = "trouble"   // 5xx: our fault
 	ProblemCanvas    ProblemKind = "canvas"    // Canvas did not answer what this page needs
+	ProblemDatabase  ProblemKind = "database"  // our database does not answer
 	ProblemBusy      ProblemKind = "busy"      // 429
 	ProblemRequest   ProblemKind = "request"   // 400 and 413: a form the tool cannot read
 )
@@ -200,7 +201,8 @@ type Echo struct{ LabelID, Value string }
 type ProblemInput struct {
 	Kind ProblemKind
 	Why  access.Why
-	// Reference is the short number of the log line, for ProblemTrouble.
+	// Reference is the short number of the log line, for ProblemTrouble and
+	// ProblemDatabase.
 	Reference string
 	// Echo is only what was just posted (DECISIONS 24), see EchoOf.
 	Echo []Echo

@@ -39,7 +39,7 @@ func newProblem(s Shell, in ProblemInput) ProblemPage {
 		if s.HasSession {
 			p.Lines = append(p.Lines, p.signedInAs())
 		}
-	case ProblemTrouble:
+	case ProblemTrouble, ProblemDatabase:
 		p.Lines = append(p.Lines, s.H(key+".text", "Reference", code(in.Reference)))
 		if in.NothingChanged {
 			p.Lines = append(p.Lines, s.H(key+".nothing_changed"))

@@ -252,8 +252,11 @@ func (v *visit) fail(err error) {
 	}
 	in := ProblemInput{Kind: j.kind, Why: access.WhyOf(err)}
 	switch j.kind {
-	case ProblemTrouble:
+	case ProblemTrouble, ProblemDatabase:
 		in.Reference = t.reference
+		if v.r.Method == http.MethodPost && j.kind == ProblemDatabase {
+			in.Echo = EchoOf(v.r.PostForm) // nothing else keeps it now
+		}
 		if v.signedIn && v.r.Method == http.MethodPost && !v.r.PostForm.Has(suspectField) {
 			in.RetryAction, in.RetryFields = v.r.URL.Path, retryFields(v.r.PostForm)
 		}
