@@ -12,8 +12,16 @@ import (
 )
 
 // needed are Canvas's permissions about access tokens, all held at the root
-// account (lib/permissions_registry.rb).
-var needed = []string{canvas.PermissionCreateTokens, canvas.PermissionDeleteTokens, canvas.PermissionViewTokens}
+// account (lib/permissions_registry.rb). A Canvas of 2024, in which an admin
+// cannot list the tokens of others, has none that lets an admin see them, and
+// nobody can give it.
+func needed(found canvas.Eras) []string {
+	both := []string{canvas.PermissionCreateTokens, canvas.PermissionDeleteTokens}
+	if found.Era == canvas.Era1 {
+		return both
+	}
+	return append(both, canvas.PermissionViewTokens)
+}
 
 // When the end of an admin's token is worth a word, and when it is a failure.
 const (
@@ -51,19 +59,21 @@ func (d *doctor) canvas(ctx context.Context, a *App, p store.Platform) {
 		d.credentialEnd(ctx, a, p, client)
 	}
 	d.era(ctx, a, p, client)
-	held, err := client.Permissions(ctx, root.ID, needed...)
+	found, _ := client.Era(ctx) // its trouble was told just now; then all are asked for
+	need := needed(found)
+	held, err := client.Permissions(ctx, root.ID, need...)
 	if err != nil {
 		d.say(p.Name+": permissions", err, "")
 		return
 	}
-	d.permissions(p, root.ID, held)
+	d.permissions(p, root.ID, need, held)
 	d.freeze(p, held)
 	d.report(ctx, p, client, root.ID)
 	d.note(p.Name+": self-service", "Canvas does not tell by its API whether people may create tokens themselves: look at the settings of account "+
 		root.ID+" (limit the creation of personal access tokens to admins), and at new tokens that Tokendesk did not make")
 }
 
-func (d *doctor) permissions(p store.Platform, root string, held map[string]bool) {
+func (d *doctor) permissions(p store.Platform, root string, needed []string, held map[string]bool) {
 	var lacking []string
 	for _, n := range needed {
 		if !held[n] {

@@ -53,6 +53,14 @@ func TestDoctorTellsOfCanvas(t *testing.T) {
 		"permissions": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
 			cv.World().SetPermission("account-admin", canvastest.PermCreateTokens, false)
 		}, "permissions", app.Failed, "lacks create_access_tokens"},
+		"permissions of E1": {func(cv *canvastest.Server, _ *app.PlatformSpec) { cv.World().SetEra(canvastest.Era1) }, "permissions", app.Good, "create_access_tokens, delete_access_tokens"},
+		"permissions that E1 lacks": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+			cv.World().SetEra(canvastest.Era1)
+			cv.World().SetPermission("account-admin", canvastest.PermDeleteTokens, false)
+		}, "permissions", app.Failed, "lacks delete_access_tokens in"},
+		"permissions of E3": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+			cv.World().SetPermission("account-admin", canvastest.PermViewTokens, false)
+		}, "permissions", app.Failed, "lacks view_user_generated_access_tokens"},
 		"the report": {nil, "report of all tokens", app.Good, "possible"},
 		"no right to the report": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
 			cv.World().SetPermission("account-admin", canvastest.PermReadReports, false)

@@ -89,6 +89,9 @@ var refusals = map[string]struct {
 		reply{403, map[string]string{"X-Rate-Limit-Remaining": "0.0"}, `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`},
 		canvas.Denied, canvas.Denied, "", []string{"user not authorized to perform that action"},
 	},
+	"throttled, by the figure alone, below zero": {
+		reply{403, map[string]string{"Content-Type": "text/plain", "X-Rate-Limit-Remaining": "-50.0"}, `Forbidden`}, canvas.Throttled, canvas.Throttled, "", nil,
+	},
 	"no credential": {
 		reply{401, map[string]string{"WWW-Authenticate": `Bearer realm="canvas-lms"`}, `{"status":"unauthenticated","errors":[{"message":"user authorization required"}]}`},
 		canvas.Unauthenticated, canvas.Unauthenticated, "", []string{"user authorization required"},

@@ -211,9 +211,9 @@ func noUserAgent() reply {
 	}}
 }
 
-// throttled is plain text, unlike every other refusal, and tells no cost. The
-// remaining figure may well be above zero: the refused call's reserve was
-// given back before Canvas wrote it.
+// throttled is plain text, unlike every other refusal, and tells no cost. Canvas
+// first writes 0.0 for what remains, and then the mark less the level over it,
+// for everybody but clients on its block list (request_throttle.rb).
 func throttled(status int, remaining float64) reply {
 	return reply{
 		status: status, text: "403 Forbidden (Rate Limit Exceeded)\n", ctype: "text/plain; charset=utf-8",

@@ -66,7 +66,7 @@ func TestFaults(t *testing.T) {
 			r.must(err == nil && made(r) == 0, "%v", err)
 			a.want(403)
 			r.must(a.raw == "403 Forbidden (Rate Limit Exceeded)\n" && strings.HasPrefix(a.header.Get("Content-Type"), "text/plain"), "%+v", a)
-			r.must(a.header.Get("X-Rate-Limit-Remaining") == "0.0" && a.header.Get("X-Request-Cost") == "", "%v", a.header)
+			r.must(a.header.Get("X-Rate-Limit-Remaining") == "-50.0" && a.header.Get("X-Request-Cost") == "", "%v", a.header)
 		}},
 		{8, "clearing the faults clears them all", func(r *rig) {
 			r.s.Fail(Fault{Status: 500, Times: -1})
@@ -169,7 +169,7 @@ func TestThrottle(t *testing.T) {
 	if a.raw != "403 Forbidden (Rate Limit Exceeded)\n" || a.header.Get("X-Request-Cost") != "" {
 		t.Errorf("body %q, header %v", a.raw, a.header)
 	}
-	if got := a.header.Get("X-Rate-Limit-Remaining"); got != "0.0" {
+	if got := a.header.Get("X-Rate-Limit-Remaining"); got != "-50.0" { // 600 and its own reserve
 		t.Errorf("remaining %s", got)
 	}
 	self("priya").want(200) // another credential, another bucket

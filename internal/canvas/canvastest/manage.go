@@ -25,7 +25,7 @@ import (
 //	PATCH  /enrollments           {"user","course","state"}
 //	POST   /users/merge           {"from","into"}
 //	PUT    /users/login           {"user","state"}
-//	POST   /tokens                {"user","purpose","expires_in"}, a foreign token
+//	POST   /tokens                {"user","purpose","expires_in","app"}, a foreign token; with app, that of an application
 //	POST   /tokens/activate       {"user","token"}
 //	PATCH  /switches              any of Switches, by field name
 //	DELETE /tokens                {"token"}, behind the tool's back
@@ -259,12 +259,13 @@ func (s *Server) orderToken(o struct {
 	User      string   `json:"user"`
 	Purpose   string   `json:"purpose"`
 	ExpiresIn duration `json:"expires_in"`
+	App       string   `json:"app"`
 },
 ) error {
 	if !s.world.hasUser(o.User) {
 		return fmt.Errorf("no user with key %q", o.User)
 	}
-	spec := TokenSpec{Purpose: o.Purpose}
+	spec := TokenSpec{Purpose: o.Purpose, AppName: o.App}
 	if o.ExpiresIn != 0 {
 		spec.ExpiresAt = s.world.Clock.Now().Add(time.Duration(o.ExpiresIn))
 	}

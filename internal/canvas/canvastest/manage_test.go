@@ -81,6 +81,13 @@ func TestManagementPort(t *testing.T) {
 			m("POST", "/tokens/activate", fmt.Sprintf(`{"user":"maya","token":"%d"}`, pending.ID), 204)
 			r.must(r.w.Authenticates(secret), "not active")
 			m("POST", "/tokens", `{"user":"nobody"}`, 400)
+			m("POST", "/tokens", `{"user":"ana","purpose":"its own","app":"Other App"}`, 204)
+			app := r.w.Tokens("ana")[0]
+			r.must(app.AppName == "Other App", "%+v", app)
+			rows := decode[[]tokenBody](r.as("dana").do("GET", listPath(r.w.User("ana")), nil).want(200))
+			r.must(len(rows) == 0, "an application's token is listed: %v", rows)
+			a := r.as("ana").do("PUT", tokensPath("self", app), tokenJSON(map[string]any{"regenerate": "1"})).want(200)
+			r.must(a.token().VisibleToken == nil && !strings.Contains(a.raw, app.Hint), "%s", a.raw)
 		}},
 		{8, "the state tells everything but secrets", func(r *rig) {
 			m := manage(r)

@@ -152,7 +152,7 @@ func (s *Server) gatedAPI(rt *router, w *buffered, r *http.Request, fault *armed
 	}
 	key := credentialOf(r)
 	if fault != nil && fault.Throttle {
-		throttled(flags.ThrottleStatus, 0).write(w, false)
+		throttled(flags.ThrottleStatus, -bucketReserve).write(w, false) // as of a bucket that was full
 		return
 	}
 	if remaining, admitted := s.throttle.reserve(key, s.world.Clock.Now()); !admitted {

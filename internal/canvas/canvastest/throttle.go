@@ -60,8 +60,9 @@ func (t *throttle) bucketLocked(key string, now time.Time) *bucket {
 }
 
 // reserve takes the reserve and admits the call unless that fills the bucket
-// to the mark; remaining is what a refused caller is told, after the reserve
-// was given back. A refused call costs nothing here.
+// to the mark. remaining is what a refused caller is told: its reserve is still
+// in the bucket when Canvas writes it, so it is below zero, or zero. A refused
+// call costs nothing here.
 func (t *throttle) reserve(key string, now time.Time) (remaining float64, admitted bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -70,9 +71,10 @@ func (t *throttle) reserve(key string, now time.Time) (remaining float64, admitt
 	if b.level < bucketMark {
 		return left(b), true
 	}
+	remaining = left(b)
 	b.add(-bucketReserve, now)
 	t.refused++
-	return left(b), false
+	return remaining, false
 }
 
 // left is Canvas's X-Rate-Limit-Remaining: the mark less the level.
