@@ -49,3 +49,15 @@ test('Canvas asks before a person leaves their token, and only then', async ({ c
   expect(count(await said(), 'lti.setUnloadMessage'), 'after it').toBe(1);
   expect(count(await said(), 'lti.frameResize')).toBe(0);
 });
+
+test('an answer that came is not followed by "Working…"', async ({ cast, demo }) => {
+  const code = await asked(demo);
+  const maya = await cast.person('maya');
+  await maya.page.clock.install();
+  await maya.enter('bio201');
+  await maya.turn(() => maya.tool.locator(`main a[href="/requests/${code}"]`).first().click());
+  await maya.turn(() => maya.act('Withdraw').first().click());
+  await maya.turn(() => maya.button('Withdraw').click());
+  await maya.page.clock.runFor(2_000);
+  await expect(maya.tool.locator('#say')).not.toHaveText('Working…');
+});

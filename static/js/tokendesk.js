@@ -1,4 +1,4 @@
-// The session in htmx's requests, and the keyboard where a page changed.
+// The session in htmx's requests, the keyboard where pages change.
 (() => {
   "use strict";
   const doc = document;
@@ -14,7 +14,7 @@
   on("htmx:historyCacheMiss", (e) => { if (handle) e.detail.xhr.setRequestHeader("X-Tool-Session", handle); });
   on("htmx:historyCacheMissLoadError", () => location.reload());
 
-  // Told to Canvas alone.
+  // To Canvas alone.
   const tell = (subject, more) => {
     if (parent === window) return;
     for (const origin of meta("tool-parents").split(" ")) {
@@ -87,9 +87,10 @@
   }, true);
   // Enter in a field decides nothing.
   on("keydown", (e) => { if (e.key === "Enter" && e.target.matches("form[method=post] input")) e.preventDefault(); });
-  on("htmx:afterRequest", ({ detail: { elt } }) => { if (elt instanceof HTMLFormElement) release(elt); });
+  // Heard at body where the form has gone.
+  on("htmx:afterRequest", ({ detail: { requestConfig: { elt } } }) => { if (elt.method) release(elt); });
   on("htmx:sendError", ({ detail: { elt } }) => {
-    if (elt instanceof HTMLFormElement) setTimeout(() => note(elt, words.unsent, "td-error"));
+    if (elt.method) setTimeout(() => note(elt, words.unsent, "td-error"));
     say(words.unsent, "say-now");
   });
   addEventListener("pageshow", () => doc.querySelectorAll("form[data-busy]").forEach(release));
@@ -110,7 +111,7 @@
     try {
       await navigator.clipboard.writeText(input.value);
     } catch {
-      // Frames are often refused the clipboard.
+      // Frames are often refused it.
       done = doc.execCommand("copy");
     }
     const text = done ? button.dataset.done : button.dataset.hand;
