@@ -30,6 +30,8 @@ func massExhibits() []exhibit {
 	stuck.StartedAt, stuck.ByName, stuck.By, stuck.Filter = days(-0.1), "", "operator:root", access.MassFilter{All: true}
 	done := galleryMass(access.MassDone, workflow.MassCounts{Gone: 11, EndedBefore: 1})
 	done.ID = "mas_CCCCCCCCCCCCCCCCCCCCCCCCCC"
+	none := galleryMass(access.MassDone, workflow.MassCounts{EndedBefore: 12})
+	none.ID = "mas_DDDDDDDDDDDDDDDDDDDDDDDDDD"
 	picked := galleryMass(access.MassPlanned, workflow.MassCounts{Waiting: 2, Untried: 2})
 	picked.Filter, picked.Tokens, picked.People, picked.Missing, picked.Estimate, picked.Vendors = access.MassFilter{}, 2, 1, 1, 3*time.Hour, nil
 	every := access.MassFilter{Role: access.Faculty, Course: "42", Sponsor: "7", Vendor: "A", AI: "yes", IssuedBefore: days(-30), IdleDays: 1, Owner: "9"}
@@ -55,6 +57,7 @@ func massExhibits() []exhibit {
 		page("running", MassInput{Mass: running}, "7 of 12 confirmed gone.", "1 retrying.", "The company reported a breach.", "CSV, 12 rows", "Export"),
 		page("stuck", MassInput{Mass: stuck}, "1 is still usable", "operator:root", "Every token"),
 		page("done", MassInput{Mass: done}, "11 tokens revoked. Canvas confirmed each one.", "Had ended before", "Took"),
+		page("none", MassInput{Mass: none}, "None was left to revoke: each had ended before."),
 		status("running", running, "7 of 12 confirmed gone."),
 		status("done", done, "Show the report"),
 		{name: "masses", page: PageMasses, shell: asDana, want: []string{"Mass revocations", "3 mass revocations", "Running", "Finished", "Still usable"},

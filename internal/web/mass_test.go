@@ -110,6 +110,13 @@ func TestManyTokensAreRevoked(t *testing.T) {
 	dana.post("/revocations/"+id, url.Values{"count": {"3"}, "reason": {"A breach."}}).want(http.StatusOK, "Mass revocation").
 		says("may still work until Canvas confirms").says("0 of 3 confirmed gone.")
 	running := dana.body
+	// The poll replaces the status alone: what stands around it is true of the end too.
+	around := regexp.MustCompile(`(?s)<div class="td-wait.*?</div>`).ReplaceAllString(running, "")
+	for _, moving := range []string{"may still work", "confirmed gone", "Confirmed gone", "Had ended before", "Took"} {
+		if strings.Contains(around, moving) {
+			t.Errorf("beside the status it says %q", moving)
+		}
+	}
 	dana.get("/revocations/" + id + "/status")
 	if dana.status != http.StatusOK || !strings.Contains(dana.body, "0 of 3 confirmed gone.") || strings.Contains(dana.body, "<h1") {
 		t.Errorf("the poll answers %d: %s", dana.status, dana.body)

@@ -87,12 +87,15 @@ func NewMassView(s Shell, in MassInput) MassView {
 	v.Facts = append(v.Facts, s.fact("mass.by", by), s.fact("mass.started", s.momentTag(m.StartedAt)))
 	v.Status = NewMassStatus(s, m)
 	if m.State == access.MassDone {
-		v.Facts = append(v.Facts, s.fact("mass.ended", s.momentTag(m.EndedAt)))
+		v.Facts = append(v.Facts, s.fact("mass.ended", s.momentTag(m.EndedAt)), s.fact("mass.took", s.lasts(m.Took(s.Now))))
 	}
-	v.Facts = append(v.Facts, s.fact("mass.took", s.lasts(m.Took(s.Now))), s.fact("mass.estimate", s.lasts(m.Estimate)),
-		s.fact("mass.gone", s.value(word(strconv.Itoa(m.Counts.Gone)), "")))
-	if m.Counts.EndedBefore > 0 {
-		v.Facts = append(v.Facts, s.fact("mass.ended_before", s.value(word(strconv.Itoa(m.Counts.EndedBefore)), "")))
+	v.Facts = append(v.Facts, s.fact("mass.estimate", s.lasts(m.Estimate)))
+	// What moves while it runs stands in the status alone, which the poll replaces.
+	if m.State == access.MassDone {
+		v.Facts = append(v.Facts, s.fact("mass.gone", s.value(word(strconv.Itoa(m.Counts.Gone)), "")))
+		if m.Counts.EndedBefore > 0 {
+			v.Facts = append(v.Facts, s.fact("mass.ended_before", s.value(word(strconv.Itoa(m.Counts.EndedBefore)), "")))
+		}
 	}
 	v.ExportTo, v.Rows = massPath(m.ID, "/export"), s.T("export.rows", "Count", m.Counts.Total())
 	return v
@@ -125,9 +128,13 @@ func NewMassStatus(s Shell, m workflow.MassPage) MassStatus {
 	if m.State == access.MassDone {
 		st.Kind, st.Icon = "good", "check"
 		st.Text = s.H("mass.done", "Tokens", word(s.T("mass.tokens", "Count", m.Counts.Gone)), "When", moment(m.EndedAt))
+		if m.Counts.Gone == 0 {
+			st.Text = s.H("mass.done_none", "When", moment(m.EndedAt))
+		}
 		st.Say = s.T("mass.done_said")
 		return st
 	}
+	st.Text += " " + s.H("mass.may_work")
 	if m.Counts.Retrying > 0 {
 		st.Text += " " + s.H("mass.retrying", "Count", m.Counts.Retrying)
 	}
