@@ -147,7 +147,7 @@ func (r Request) parts(who Actor) []Part {
 // ignores freshness: the button stays, the answer explains.
 func Can(r Request, do Action, who Actor) bool {
 	if do == Refile {
-		return who.Person == r.Requester && who.Person != "" && (r.State == SponsorDeclined || r.State == Lapsed)
+		return who.Person == r.Requester && who.Person != "" && (r.State == SponsorDeclined || r.State == Denied || r.State == Lapsed)
 	}
 	_, err := find(r, do, who, "")
 	return err == nil

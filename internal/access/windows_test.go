@@ -148,7 +148,7 @@ func TestCanRefile(t *testing.T) {
 	t.Parallel()
 	for _, s := range RequestStates {
 		for who, may := range map[PersonID]bool{maya: true, ana: false, dana: false} {
-			if want := may && (s == SponsorDeclined || s == Lapsed); Can(at(s), Refile, reviewer(who)) != want {
+			if want := may && (s == SponsorDeclined || s == Denied || s == Lapsed); Can(at(s), Refile, reviewer(who)) != want {
 				t.Errorf("%s what is %s: want %v", who, s, want)
 			}
 		}

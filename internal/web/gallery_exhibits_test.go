@@ -43,7 +43,7 @@ func homeExhibits() []exhibit {
 			numbered(galleryCase(access.Fulfilled, access.Revoking), 6, ""),
 		},
 		Ended: []workflow.Case{
-			numbered(galleryCase(access.Denied, ""), 1, ""), numbered(galleryCase(access.Lapsed, "", access.Refile), 2, ""),
+			numbered(galleryCase(access.Denied, "", access.Refile), 1, ""), numbered(galleryCase(access.Lapsed, "", access.Refile), 2, ""),
 			numbered(galleryCase(access.Fulfilled, access.Revoked), 4, ""),
 		},
 	}

@@ -279,7 +279,7 @@ func (s *Service) DiscardDraft(ctx context.Context, sess Session, draftID string
 	})
 }
 
-// Refile starts a new draft with the answers of a request that was declined or
+// Refile starts a new draft with the answers of a request that was declined, denied or
 // timed out, linked to it. Pressing twice gives the same draft. One that asked for
 // a renewal still does, while the token can be renewed.
 func (s *Service) Refile(ctx context.Context, sess Session, id string) (access.Request, error) {
