@@ -14,7 +14,8 @@ type HomePage struct {
 	NeedsYou []card
 	Progress []card
 	Tokens   []card
-	Ended    []card
+	ByOthers []card // what others ended, open
+	Ended    []card // the rest, folded
 	Empty    *empty
 }
 
@@ -44,13 +45,17 @@ func newHome(s Shell, h workflow.Home) HomePage {
 		p.Tokens = append(p.Tokens, s.tokenCard(c))
 	}
 	for _, c := range h.Ended {
-		p.Ended = append(p.Ended, s.endedCard(c))
+		if endedByOthers(c) {
+			p.ByOthers = append(p.ByOthers, s.endedCard(c))
+		} else {
+			p.Ended = append(p.Ended, s.endedCard(c))
+		}
 	}
 	switch {
 	case s.Session.Door == workflow.DoorNone:
 		// It came through a resource link: the banner says to open the tool from
 		// the menu, and nothing here leads on (DECISIONS 2).
-		for _, cards := range [][]card{p.NeedsYou, p.Drafts, p.Progress, p.Tokens, p.Ended} {
+		for _, cards := range [][]card{p.NeedsYou, p.Drafts, p.Progress, p.Tokens, p.ByOthers, p.Ended} {
 			for i := range cards {
 				cards[i].Href, cards[i].Actions = "", nil
 			}
@@ -61,10 +66,28 @@ func newHome(s Shell, h workflow.Home) HomePage {
 	default:
 		p.Ask = p.askAction(h)
 	}
-	if len(p.Drafts)+len(p.NeedsYou)+len(p.Progress)+len(p.Tokens) == 0 && (p.Ask != nil || len(p.Ended) == 0) {
+	if len(p.Drafts)+len(p.NeedsYou)+len(p.Progress)+len(p.Tokens) == 0 && (p.Ask != nil || len(h.Ended) == 0) {
 		p.Empty = p.emptyHome()
 	}
 	return p
+}
+
+// endedByOthers reports whether an ended request or token was ended against its
+// owner's plan: refused, taken back, or revoked by somebody else or a rule.
+func endedByOthers(c workflow.Case) bool {
+	switch c.Request.State {
+	case access.Denied, access.SponsorDeclined, access.Rescinded:
+		return true
+	}
+	g := c.Grant
+	if g == nil || g.State != access.Revoked || g.EndedBy == g.Owner {
+		return false
+	}
+	switch g.Cause {
+	case access.ByOwner, access.BySuperseded, access.ByNoReplaced, access.ByEnd, access.ByCanvas:
+		return false // their own doing, or nobody knows whose
+	}
+	return true
 }
 
 func demote(as []action) {
