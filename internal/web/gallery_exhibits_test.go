@@ -257,6 +257,8 @@ func confirmExhibits() []exhibit {
 	}
 	none := choose
 	none.Sponsors = nil
+	lost := none
+	lost.Request.Sponsor = ""
 	return []exhibit{
 		ask("withdraw", ConfirmInput{Do: access.Withdraw, Case: galleryCase(access.AwaitingReview, "")}, asMaya, "Withdraw request REQ-0142?", "Keep request", "Withdraw"),
 		ask("discard", ConfirmInput{Do: access.Discard, Case: galleryCase(access.Draft, "")}, asMaya, "Discard this draft?", "Keep draft"),
@@ -264,12 +266,13 @@ func confirmExhibits() []exhibit {
 		ask("revoke", ConfirmInput{Do: access.Revoke, Case: own}, asMaya, "Revoke “Attendance helper”?", "Keep token", "Software using it stops."),
 		ask("revoke-other", ConfirmInput{Do: access.Revoke, Case: theirs, Reason: galleryReason, Errors: missing}, asDana, "Reason", "Tell the owner why, in a sentence."),
 		ask("rescind", ConfirmInput{Do: access.Rescind, Case: seenBy(galleryCase(access.Approved, ""), asReviewer)}, asDana, "Take back the approval of REQ-0142?", "Keep approval"),
-		{name: "choose-sponsor", page: PageSponsor, shell: asMaya, want: []string{"Choose a sponsor", "Faculty sponsor", "Ask this sponsor"},
+		{name: "choose-sponsor", page: PageSponsor, shell: asMaya, want: []string{"Choose a sponsor", "Faculty sponsor", "Ask this sponsor", "is asked now, until"},
 			view: func(s Shell) any {
 				return NewSponsorPage(s, SponsorInput{Case: choose, Chosen: "22", Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.self"}}}})
 			}},
 		{name: "choose-sponsor-many", page: PageSponsor, shell: asMaya, want: []string{"12 of 12 teachers"}, view: func(s Shell) any { return NewSponsorPage(s, SponsorInput{Case: many, Query: "kim"}) }},
-		{name: "choose-sponsor-none", page: PageSponsor, shell: asMaya, want: []string{"Canvas lists no teacher"}, view: func(s Shell) any { return NewSponsorPage(s, SponsorInput{Case: none}) }},
+		{name: "choose-sponsor-none", page: PageSponsor, shell: asMaya, want: []string{"Canvas lists no other teacher"}, view: func(s Shell) any { return NewSponsorPage(s, SponsorInput{Case: none}) }},
+		{name: "choose-sponsor-lost-none", page: PageSponsor, shell: asMaya, want: []string{"Canvas lists no teacher", "We ask the new sponsor at once."}, view: func(s Shell) any { return NewSponsorPage(s, SponsorInput{Case: lost}) }},
 	}
 }
 

@@ -212,9 +212,11 @@ func (v *visit) chooseSponsor(status int, in SponsorInput, refused error) error 
 // postSponsor names another sponsor.
 func postSponsor(v *visit) error {
 	key, _ := text.Clean(v.r.PostForm.Get("sponsor"), maxID)
-	_, err := v.s.work.ChooseSponsor(v.ctx(), v.sess, v.id, key)
+	c, err := v.s.work.ChooseSponsor(v.ctx(), v.sess, v.id, key)
 	var wrong *access.FormError
 	switch {
+	case err == nil && c.Unmoved:
+		return v.opened(http.StatusOK, v.id, access.ChooseSponsor, PanelInput{}, AskedAlready)
 	case err == nil:
 		return v.opened(http.StatusOK, v.id, access.ChooseSponsor, PanelInput{}, nil)
 	case errors.As(err, &wrong), access.WhyOf(err) != "":

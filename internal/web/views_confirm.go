@@ -167,9 +167,15 @@ func newSponsor(s Shell, in SponsorInput) SponsorPage {
 	p := SponsorPage{frame: newFrame(s, PageHome, s.T("choose.h1"), casePath(r, "/sponsor")), Action: casePath(r, "/sponsor")}
 	p.setErrors(in.Errors)
 	p.Lead = s.H("choose.lead", "Code", code(r.Code()), "Title", s.title(in.Case.Case))
-	if len(in.Case.Sponsors) == 0 {
+	if r.Sponsor != "" {
+		p.Lead = s.H("choose.lead_asked", "Code", code(r.Code()), "Title", s.title(in.Case.Case), "Sponsor", who(s.name(in.Case.Case, r.Sponsor)), "By", r.SponsorDue)
+	}
+	switch {
+	case len(in.Case.Sponsors) == 0 && r.Sponsor != "":
+		p.None = s.T("choose.none_other")
+	case len(in.Case.Sponsors) == 0:
 		p.None = s.T("form.sponsor_none")
-	} else {
+	default:
 		c := s.teacherChoice("form.sponsor", in.Case.Sponsors, in.Chosen, in.Query, r.Course)
 		c.Error, c.Hint = s.errorsOf(in.Errors)["sponsor"], s.H("form.sponsor_hint")
 		if c.Find != nil {

@@ -5,6 +5,13 @@ import (
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
+// AskedAlready is what a page says where the sponsor named is the one who is
+// asked: that nothing was sent.
+func AskedAlready(s Shell, c workflow.Case) *Banner {
+	return &Banner{Kind: BannerInfo, ID: "result.asked_already",
+		Args: map[string]any{"Sponsor": who(s.name(c, c.Request.Sponsor)), "SponsorBy": c.Request.SponsorDue}}
+}
+
 // resultBanner is what a page says after a move that went through: what was
 // done, who has it now, and until when.
 func resultBanner(s Shell, do access.Action, c workflow.Case) *Banner {

@@ -355,7 +355,8 @@ func (s *Service) sendBack(ctx context.Context, f far, r access.Request, lost fa
 }
 
 // ChooseSponsor names another sponsor for a request that waits for one. An
-// earlier sponsor's part ends with it.
+// earlier sponsor's part ends with it. Naming who is asked already changes
+// nothing, and the case says so as Unmoved.
 func (s *Service) ChooseSponsor(ctx context.Context, sess Session, id, canvasUser string) (Case, error) {
 	ctx, done := s.asking(ctx, sess)
 	defer done()
@@ -418,6 +419,7 @@ func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key strin
 		}
 		if r.Sponsor == p.ID && r.State == access.AwaitingSponsor {
 			out, err = s.see(tx, who, r) // named already
+			out.Unmoved = true
 			return err
 		}
 		if err := s.name(tx, sess, p.ID); err != nil {

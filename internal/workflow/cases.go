@@ -175,7 +175,7 @@ func (s *Service) Open(ctx context.Context, sess Session, id string) (CasePage, 
 
 func (s *Service) open(ctx context.Context, f far, sess Session, who access.Actor, id string) (CasePage, error) {
 	var p CasePage
-	var owner store.Person
+	var owner, asked store.Person
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
 		r, err := findRequest(tx, sess.Tenant, id)
 		if err != nil {
@@ -189,6 +189,11 @@ func (s *Service) open(ctx context.Context, f far, sess Session, who access.Acto
 		}
 		if owner, err = tx.Person(r.Tenant, r.Requester); err != nil {
 			return err
+		}
+		if r.Sponsor != "" {
+			if asked, err = tx.Person(r.Tenant, r.Sponsor); err != nil {
+				return err
+			}
 		}
 		if p.Reviewer {
 			gs, err := tx.Grants(store.GrantQuery{Tenant: r.Tenant, Owner: r.Requester, States: liveStates, Limit: 20})
@@ -227,6 +232,7 @@ func (s *Service) open(ctx context.Context, f far, sess Session, who access.Acto
 		if p.Sponsors, err = s.teachers(ctx, f, sess, p.Request.Course.ID); err != nil {
 			s.Log.WarnContext(ctx, "teachers could not be listed", "err", err)
 		}
+		p.Sponsors = slices.DeleteFunc(p.Sponsors, func(t Teacher) bool { return t.CanvasUser == asked.CanvasUser })
 	}
 	return p, nil
 }

@@ -131,6 +131,9 @@ type Case struct {
 	// Why names what stands in the way of a reviewer who cannot decide
 	// (self, sponsor_decides, other_person), or "".
 	Why access.Why
+	// Unmoved tells of a move that found everything as it would have left it:
+	// nothing changed, and nobody was told.
+	Unmoved bool
 }
 
 // Terms are what a sponsor or reviewer of the request reads.
@@ -173,7 +176,7 @@ type CasePage struct {
 	// there is one (reviewers only).
 	Leaks []access.Incident
 	// Affiliations for identity lines, by person.
-	Sponsors []Teacher // for choosing another sponsor
+	Sponsors []Teacher // for choosing another sponsor: without the one who is asked
 	// Evidence is what is known of the token that this request renews; nil for any
 	// other request.
 	Evidence *Evidence
