@@ -84,7 +84,9 @@ test('a draft is kept, found again and submitted', async ({ cast }) => {
   const maya = await openForm(cast);
   await fill(maya.tool, { build: 'Attendance helper, to be described later on.', purpose: 'coursework' });
   await maya.button('Save draft').click();
-  await expect(maya.tool.getByText(/^Draft saved \d/)).toBeVisible();
+  await expect(maya.tool.locator('#saved')).toHaveText(/^Draft saved \d/);
+  await expect(maya.button('Save draft')).toBeFocused();
+  await expect(maya.tool.locator('#saved'), 'the answer is where the person is').toBeInViewport();
   await maya.again();
   await maya.link('Continue').click();
   await maya.h1('Request an API token');

@@ -123,7 +123,8 @@ func formExhibits() []exhibit {
 		formOf("filled", FormInput{Form: filled}, asMaya, "Which service?", "Ends 12 Dec 2026, 23:59 Denver time"),
 		formOf("saved", FormInput{Form: draft, SavedAt: galleryNow}, asMaya, "Draft saved 14:05"),
 		formOf("draft", FormInput{Form: draft}, asMaya, "Draft from"),
-		formOf("kept", FormInput{Form: kept}, asMaya, "They were kept when your session ended."),
+		formOf("kept", FormInput{Form: kept}, func(s *Shell) { asMaya(s); s.Session.LaunchedAt = galleryNow }, "kept from before you opened Tokendesk this time"),
+		formOf("kept-now", FormInput{Form: kept}, func(s *Shell) { asMaya(s); s.Session.LaunchedAt = days(-0.2) }, "They are kept, and are not sent."),
 		formOf("errors", FormInput{Form: wrong, Errors: errs}, asMaya, "There is a problem", "Choose a purpose.",
 			"Describe what you will build or use, in at least 30 characters.", "Choose a sponsor who teaches you now.", "Tick the box to accept the token rules."),
 		formOf("too-late", FormInput{Form: late, Errors: &access.FormError{Fields: []access.FieldError{

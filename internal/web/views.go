@@ -90,9 +90,10 @@ type Focus string
 const (
 	FocusAuto   Focus = ""
 	FocusH1     Focus = "h1"
-	FocusBanner Focus = "banner"
+	FocusBanner Focus = "result"
 	FocusErrors Focus = "errors"
-	FocusKeep   Focus = "keep" // filter or sort: focus stays on the control
+	FocusSave   Focus = "save-draft" // a draft was saved: on the button, where the answer stands
+	FocusKeep   Focus = "keep"       // filter or sort: focus stays on the control
 )
 
 // Shell is what every page has around its content.

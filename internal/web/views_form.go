@@ -77,8 +77,16 @@ func newForm(s Shell, in FormInput) FormPage {
 	switch {
 	case !in.SavedAt.IsZero():
 		p.Saved = newKept(s, in.SavedAt)
+		if in.Errors == nil {
+			p.Focus, p.Say = FocusSave, p.Saved.Text
+		}
 	case !f.KeptAt.IsZero() && in.Errors == nil:
-		p.Kept = s.T("form.kept_from", "When", s.P.DateTime(f.KeptAt))
+		// Whether a session that kept it has ended is not known; that it began
+		// before this one is.
+		p.Kept = s.T("form.kept_now", "When", s.P.DateTime(f.KeptAt))
+		if f.KeptAt.Before(s.Session.LaunchedAt) {
+			p.Kept = s.T("form.kept_from", "When", s.P.DateTime(f.KeptAt))
+		}
 	case f.Draft.Renews != "" && f.Draft.UpdatedAt.Equal(f.Draft.CreatedAt): // made by this press: the answers are the last request's
 	case f.Draft.ID != "" && in.Errors == nil:
 		p.Kept = s.T("form.draft_from", "When", s.P.DateTime(f.Draft.UpdatedAt))
@@ -107,10 +115,9 @@ func newForm(s Shell, in FormInput) FormPage {
 	p.RulesMeta = s.T("form.rules_version", "Version", f.RulesVer, "Date", s.rulesDate(f.RulesDate))
 	p.setAside(f)
 	p.Folded = f.Draft.Renews != "" && in.Errors == nil
-	p.Submit = []action{
-		s.submit(primary, "form.submit", "do", "submit"),
-		s.submit(secondary, "form.save", "do", "draft"),
-	}
+	save := s.submit(secondary, "form.save", "do", "draft")
+	save.ID = string(FocusSave)
+	p.Submit = []action{s.submit(primary, "form.submit", "do", "submit"), save}
 	return p
 }
 

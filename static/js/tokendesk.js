@@ -35,21 +35,20 @@
       history[first || request.verb === "get" ? "replaceState" : "pushState"]({ htmx: true }, "", path);
     }
     root.querySelectorAll("[data-set]").forEach((b) => { b.hidden = false; });
-    if (isPage && !first) {
+    const top = isPage && focus !== "save-draft";
+    if (top && !first) {
       scrollTo(0, 0);
       tell("lti.scrollToTop");
     }
     if (leave) tell("lti.setUnloadMessage", { message: leave });
     const lost = !doc.activeElement || doc.activeElement === doc.body;
     const pressed = request?.triggeringEvent?.type === "click";
-    let goal;
-    if (focus === "errors") goal = byId("errors");
-    else if (focus === "banner") goal = byId("result");
-    else if (first) goal = byId("copy-it");
+    let goal = byId(focus);
+    if (!goal && first) goal = byId("copy-it");
     else if (focus === "h1") goal = root.querySelector("h1");
-    else if (lost && (focus || pressed)) goal = root.querySelector("h2") || root;
+    else if (!goal && lost && (focus || pressed)) goal = root.querySelector("h2") || root;
     if (goal === root) root.tabIndex = -1;
-    goal?.focus({ preventScroll: isPage });
+    goal?.focus({ preventScroll: top });
     if (!first) say(root.dataset.say || "");
   };
   on("htmx:afterSettle", (e) => {
