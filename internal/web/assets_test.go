@@ -202,3 +202,19 @@ func TestAssetsAreServedByTheirContent(t *testing.T) {
 		t.Error("an unknown asset has an address")
 	}
 }
+
+// A forced colour shows every border that is drawn, transparent ones too: the bar
+// of the tabs that are not selected takes the page's own colour. And what people
+// wrote without a space breaks inside a cell.
+func TestStyleSheetInForcedColoursAndNarrowCells(t *testing.T) {
+	css := staticFile(t, "css/tokendesk.css")
+	_, forced, _ := strings.Cut(css, "@media (forced-colors: active)")
+	forced, _, _ = strings.Cut(forced, "\n}")
+	other, selected := strings.Index(forced, ".td-tabs a { border-color: Canvas; }"), strings.Index(forced, ".td-tabs a[aria-current] { border-block-end: var(--td-b4) solid Highlight; }")
+	if other < 0 || selected < other {
+		t.Errorf("the bar of tabs in forced colours: %s", forced)
+	}
+	if !strings.Contains(css, ".td-table th, .td-table td { overflow-wrap: anywhere; }") {
+		t.Error("an unbroken word makes a table wider than the page")
+	}
+}
