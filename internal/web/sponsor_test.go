@@ -30,3 +30,13 @@ func TestWhoIsAskedIsNotOfferedAgain(t *testing.T) {
 	}
 	maya.post("/requests/REQ-0001/sponsor", url.Values{"sponsor": {w.User("helen").ID.String()}}).want(http.StatusOK, "Request REQ-0001").says("Sent to")
 }
+
+// A TA is called one, though the rules for tokens count them as a student.
+func TestATeachingAssistantIsNamedSo(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	tom := r.launch("tom", r.course("bio201"))
+	if said := text(tom.body); !strings.Contains(said, "Tom Becker·Teaching assistant·BIO 201") {
+		t.Errorf("who is here: %s", said)
+	}
+}

@@ -150,6 +150,8 @@ func (s Shell) identity() []string {
 	switch {
 	case s.Session.Door == workflow.DoorAccount && s.Nav.Reviewer:
 		out = append(out, s.T("who.reviewer"))
+	case s.Session.Door == workflow.DoorCourse && s.Session.Assistant:
+		out = append(out, s.T("who.assistant"))
 	case s.Session.Door == workflow.DoorCourse && s.Session.Teacher && s.Nav.Affiliation != access.Student:
 		out = append(out, s.T("who.teacher"))
 	case s.Session.Door == workflow.DoorCourse && s.Session.Learner:

@@ -81,6 +81,7 @@ func (s *Service) Admit(ctx context.Context, l lti.Launch) (Session, error) {
 			sess.Course = access.Course{ID: id, Name: l.Context.Title, Code: l.Context.Label}
 			sess.Learner = l.HasRole(lti.RoleLearner)
 			sess.Teacher = l.HasRole(lti.RoleInstructor)
+			sess.Assistant = l.HasRole(lti.RoleTeachingAssistant)
 			sess.RosterURL = s.rosterURL(ctx, l, f.platform)
 		}
 	}

@@ -38,6 +38,8 @@ type Session struct {
 	Context string        `json:"context,omitempty"` // LTI id of the course or account
 	Learner bool          `json:"learner"`           // membership role in Course
 	Teacher bool          `json:"teacher"`           // membership role in Course
+	// Assistant: a TA in Course. Canvas launches them as teachers too.
+	Assistant bool `json:"assistant,omitempty"`
 	// RosterURL is where Canvas lists the people of Course; empty where the
 	// launch gave none, or one of another host.
 	RosterURL string     `json:"roster_url,omitempty"`
