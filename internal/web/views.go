@@ -109,6 +109,9 @@ type Shell struct {
 	Nav     workflow.Nav
 	Current string // PageHome, PageSponsorships, PageQueue or PageTokens; "" marks none
 	Banner  *Banner
+	// Asks marks a page that asks before something is done: a leak of some other
+	// token does not stand between the question and its answer.
+	Asks bool
 	// Standing are notices that stay; the shell adds those that Session.NoWrites
 	// and Nav.Trouble ask for, so callers rarely set it.
 	Standing []Banner

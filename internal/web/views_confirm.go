@@ -36,6 +36,7 @@ func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
 		id += "_keep"
 	}
 	args := []any{"Title", title, "Code", r.Code(), "Requester", s.name(c, r.Requester)}
+	s.Asks = true
 	p := ConfirmPage{frame: newFrame(s, currentFor(c, in.Do), s.T(id+".h1", args...), "")}
 	p.setErrors(in.Errors)
 	p.What = []template.HTML{s.H(id+".what", args...), s.H(id+".stays", args...)}
@@ -123,6 +124,7 @@ func newRemove(s Shell, c workflow.FoundPage, reason string, wrong *access.FormE
 		id, current = "confirm.remove_other", PageUnmanaged
 	}
 	args := []any{"Title", s.purpose(f), "Owner", s.ownerName(c.FoundCase)}
+	s.Asks = true
 	p := ConfirmPage{frame: newFrame(s, current, s.T(id+".h1", args...), foundPath(f, "/remove")), Action: foundPath(f, "/remove")}
 	p.setErrors(wrong)
 	p.What = []template.HTML{s.H(id+".what", args...), s.H(id+".stays", args...)}

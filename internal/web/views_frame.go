@@ -239,10 +239,10 @@ func (s Shell) ownStanding(path string) []Banner {
 		}
 		out = append(out, b)
 	}
-	if s.Nav.Leaks > 0 && s.Nav.Reviewer && !strings.HasPrefix(path, "/leaks") {
+	if s.Nav.Leaks > 0 && s.Nav.Reviewer && !s.Asks && !strings.HasPrefix(path, "/leaks") {
 		out = append(out, Banner{Kind: BannerBad, ID: "standing.leaks", Args: map[string]any{"Count": s.Nav.Leaks}, Href: "/leaks", LinkID: "standing.leaks_link"})
 	}
-	if s.Nav.OwnLeak && !strings.HasSuffix(path, "/leak") { // that page says it
+	if s.Nav.OwnLeak && !s.Asks && !strings.HasSuffix(path, "/leak") { // that page says it
 		out = append(out, Banner{Kind: BannerWarn, ID: "standing.own_leak", Args: map[string]any{"Office": word(s.office())}})
 	}
 	if !t.CanvasSince.IsZero() {

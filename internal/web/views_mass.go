@@ -69,6 +69,7 @@ type MassStatus struct {
 // NewMassView is the page of one mass revocation.
 func NewMassView(s Shell, in MassInput) MassView {
 	m := in.Mass
+	s.Asks = m.State == access.MassPlanned
 	v := MassView{frame: newFrame(s, PageTokens, s.T("mass.h1"), massPath(m.ID, "")), Planned: m.State == access.MassPlanned}
 	v.Groups = s.massGroups(m)
 	v.Facts = []fact{s.fact("mass.selection", s.massWords(m.Filter))}

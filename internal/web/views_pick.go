@@ -58,6 +58,7 @@ func newPick(s Shell, in PickInput) PickPage {
 		s.Banner = b
 	}
 	id := "pick." + string(in.Do)
+	s.Asks = true
 	p := PickPage{frame: newFrame(s, PageUnmanaged, s.T(id+".h1"), unmanagedPath), Action: pickAddress[in.Do]}
 	p.setErrors(in.Errors)
 	errs := s.errorsOf(in.Errors)
