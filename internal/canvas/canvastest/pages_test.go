@@ -264,8 +264,12 @@ func TestStartPageTakesTheRoot(t *testing.T) {
 	r.s.SetStartPage(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) { _, _ = w.Write([]byte("start:" + req.URL.Path)) }))
 	r.must(r.nobody().do("GET", "/", nil).want(200).raw == "start:/", "the root")
 	r.must(r.nobody().do("GET", "/standin/start/style.css", nil).want(200).raw == "start:/standin/start/style.css", "below it")
-	r.must(strings.Contains(r.inBrowser("maya", "canvas").do("GET", "/dashboard", nil).want(200).raw, "Cell Biology"), "the dashboard")
+	const back = `<a href="/">Start page</a>`
+	dashboard := r.inBrowser("maya", "canvas").do("GET", "/dashboard", nil).want(200).raw
+	r.must(strings.Contains(dashboard, "Cell Biology"), "the dashboard")
+	r.must(strings.Contains(dashboard, back), "no way back to the start page")
 	r.s.SetStartPage(nil)
+	r.must(!strings.Contains(r.inBrowser("maya", "canvas").do("GET", "/dashboard", nil).want(200).raw, back), "a way to no start page")
 	r.nobody().do("GET", "/", nil).want(http.StatusFound)
 }
 

@@ -113,6 +113,7 @@ type pageView struct {
 	Crumbs  []linkView
 	Menu    *menuView
 	Look    Preferences
+	Start   bool // a start page has the root: a way back to it is shown
 	Frame   bool // the content is a tool's frame
 	Storage *storageView
 	Body    any
@@ -139,7 +140,7 @@ func (v *visit) show(status int, name string, view pageView, fill func(*pageView
 }
 
 func (s *Server) fillView(v *visit, view *pageView, fill func(*pageView)) {
-	view.Note, view.Locale = Banner, "en"
+	view.Note, view.Locale, view.Start = Banner, "en", s.start() != nil
 	defer s.lockBoth()()
 	if v.signedIn {
 		view.Person, view.CSRF = v.user.Name, v.session.CSRF
