@@ -215,7 +215,11 @@ func TestFiltersOfTheLists(t *testing.T) {
 	}
 	dana.post("/unmanaged/allow", url.Values{"pick": {own}, "reason": {"Needed."}, "review_at": {"2027-03-01"}}).want(http.StatusOK, "Unmanaged tokens").
 		says("Proposed. A second person must agree before it is on the allow-list.")
-	dana.post("/unmanaged/pick", url.Values{"do": {"allow"}, "pick": {own}}).want(http.StatusOK, "Unmanaged tokens").says("None of the tokens you ticked allows that now.")
+	dana.post("/unmanaged/pick", url.Values{"do": {"allow"}, "pick": {own}}).want(http.StatusOK, "Unmanaged tokens").says("None of the tokens you ticked allows that now.").
+		says("you proposed it, so a second person must agree.")
+	if !strings.Contains(dana.body, `value="`+own+`" checked`) {
+		t.Errorf("the tick is lost:\n%s", text(dana.body))
+	}
 	dana.post("/found/"+endless+"/remove", url.Values{"reason": {tooLong}}).want(unprocessable, "Remove “an endless script”?").says("Shorten this").keeps("reason", tooLong)
 	undo := acting(r, "4711")
 	ghost := r.launch("dana", r.account("root"))

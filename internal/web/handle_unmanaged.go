@@ -14,6 +14,11 @@ import (
 func unmanaged(v *visit) error { return v.unmanaged(http.StatusOK, nil) }
 
 func (v *visit) unmanaged(status int, banner *Banner) error {
+	return v.unmanagedTicked(status, banner, nil)
+}
+
+// unmanagedTicked is the list with some of its tokens ticked.
+func (v *visit) unmanagedTicked(status int, banner *Banner, ticked []string) error {
 	f := workflow.FoundFilter{Status: v.query("status"), Search: v.query("q"), NeverEnds: v.query("ends") == "never", Admins: v.query("who") == "admins", After: v.query("after")}
 	l, err := v.s.work.Unmanaged(v.ctx(), v.sess, f)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
@@ -23,7 +28,11 @@ func (v *visit) unmanaged(status int, banner *Banner) error {
 	if err != nil {
 		return err
 	}
-	return show(v, status, PageUnmanaged, banner, func(sh Shell) UnmanagedPage { return NewUnmanagedPage(sh, l, f) })
+	return show(v, status, PageUnmanaged, banner, func(sh Shell) UnmanagedPage {
+		p := NewUnmanagedPage(sh, l, f)
+		p.tick(ticked)
+		return p
+	})
 }
 
 // checkNow begins a check of all tokens.
@@ -60,11 +69,14 @@ func pickTokens(v *visit) error {
 		return errForm
 	}
 	if !slices.ContainsFunc(rows, func(c workflow.FoundCase) bool { return c.Can[pickMove(do)] }) {
-		id := "pick.none"
+		none := &Banner{Kind: BannerWarn, ID: "pick.none"}
 		if len(ids) > 0 {
-			id = "pick.none_possible"
+			none.ID = "pick.none_possible"
 		}
-		return v.unmanaged(http.StatusOK, &Banner{Kind: BannerWarn, ID: id})
+		for sh, i := v.shell(nil), 0; i < len(rows); i++ {
+			none.Items = append(none.Items, sh.pickWhy(do, rows[i]))
+		}
+		return v.unmanagedTicked(http.StatusOK, none, ids)
 	}
 	return v.pickPage(http.StatusOK, PickInput{Do: do, Rows: rows})
 }

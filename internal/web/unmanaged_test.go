@@ -41,6 +41,17 @@ func TestUnmanagedPages(t *testing.T) {
 	id := m[1]
 	dana.open(r.account("root"))
 
+	// What cannot be adopted says why, ticked as it was, in the same list.
+	w.SeedToken("priya", canvastest.TokenSpec{Purpose: "an admin's script", CreatedAt: r.clock.Now().AddDate(0, -1, 0)})
+	r.checked(dana)
+	admins := regexp.MustCompile(`/found/(fnd_[A-Z2-7]+)"[^>]*>an admin`).FindStringSubmatch(dana.body)[1]
+	dana.get("/unmanaged?who=admins").post("/unmanaged/pick?who=admins", url.Values{"do": {"adopt"}, "pick": {admins}}).want(http.StatusOK, "Unmanaged tokens").
+		says("None of the tokens you ticked allows that now.").says("people with an admin role cannot ask for tokens.")
+	if !strings.Contains(dana.body, `value="`+admins+`" checked`) || !strings.Contains(dana.body, `action="/unmanaged/pick?who=admins"`) {
+		t.Errorf("the tick or the filter is lost:\n%s", text(dana.body))
+	}
+	dana.open(r.account("root"))
+
 	dana.post("/unmanaged/pick", url.Values{"do": {"tell_owner"}}).want(http.StatusOK, "Unmanaged tokens").says("Tick at least one token first.")
 	dana.post("/unmanaged/pick", url.Values{"do": {"destroy"}, "pick": {id}}).want(http.StatusBadRequest, noForm).says(nothingNew)
 	dana.post("/unmanaged/pick", url.Values{"do": {"allow"}, "pick": {id, id, "fnd_nothing", "' OR 1=1"}}).want(http.StatusOK, "Allow-list")

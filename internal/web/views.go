@@ -78,6 +78,8 @@ type Banner struct {
 	Text string
 	// ItemIDs are message keys of a list under the sentence.
 	ItemIDs []string
+	// Items are more of that list, ready to read.
+	Items []string
 	// Href and LinkID add one link; both or neither.
 	Href, LinkID string
 }

@@ -306,6 +306,7 @@ func (s Shell) bannerView(b Banner, result bool) bannerView {
 	for _, id := range b.ItemIDs {
 		v.Items = append(v.Items, s.T(id))
 	}
+	v.Items = append(v.Items, b.Items...)
 	if b.Href != "" {
 		v.Href, v.Link = b.Href, s.T(b.LinkID)
 	}

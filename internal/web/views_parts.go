@@ -192,7 +192,10 @@ type row struct {
 }
 
 // box lets a row be chosen; its label names the row.
-type box struct{ Name, Value, Label string }
+type box struct {
+	Name, Value, Label string
+	Checked            bool
+}
 
 type cell struct {
 	Label   string // the column's header, for the card form

@@ -29,6 +29,7 @@ type PickPage struct {
 	What    []template.HTML
 	Choice  choice
 	Left    string // how many were chosen that this cannot be done with
+	LeftWhy []string
 	Preview []string
 	Fields  []field
 	Action  string
@@ -73,6 +74,7 @@ func newPick(s Shell, in PickInput) PickPage {
 	for _, c := range in.Rows {
 		if !c.Can[pickMove(in.Do)] {
 			left++
+			p.LeftWhy = append(p.LeftWhy, s.pickWhy(in.Do, c))
 			continue
 		}
 		if c.State == access.FoundAllowing {
@@ -104,6 +106,22 @@ func newPick(s Shell, in PickInput) PickPage {
 	p.Do = s.submit(look, "act."+string(in.Do), "", "")
 	p.Keep = s.goTo(secondary, "pick.keep", unmanagedPath)
 	return p
+}
+
+// pickWhy says of a token why this cannot be done with it now.
+func (s Shell) pickWhy(do access.Action, c workflow.FoundCase) string {
+	id := "pick.why_state"
+	switch {
+	case do == access.Adopt && c.Asked:
+		id = "pick.why_asked"
+	case do == access.Adopt && c.AccountRole:
+		id = "pick.why_admin"
+	case do == access.Allow && c.Own:
+		id = "pick.why_own"
+	case do == access.Allow && c.State == access.FoundAllowing:
+		id = "pick.why_second"
+	}
+	return s.T(id, "Purpose", s.purpose(c.Found), "Owner", s.ownerName(c), "Status", s.foundStatus(c).Badge.Word)
 }
 
 // pickNote is the second line of a token: whose it is, when it ends, and what

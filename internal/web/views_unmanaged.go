@@ -3,6 +3,7 @@ package web
 import (
 	"html/template"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -20,6 +21,7 @@ type UnmanagedPage struct {
 	Table     table
 	Bulk      []action
 	BulkHint  string
+	PickTo    string // with the filter: the same list comes back
 	Empty     *empty
 	Pager     pager
 }
@@ -78,10 +80,17 @@ func newUnmanaged(s Shell, l workflow.Unmanaged, f workflow.FoundFilter) Unmanag
 		return p
 	}
 	p.Table = s.foundTable(l.Rows)
-	p.Bulk = s.pickActions()
+	p.Bulk, p.PickTo = s.pickActions(), withQuery(unmanagedPath+"/pick", set, f.After)
 	p.BulkHint = s.T("unmanaged.bulk_hint")
 	p.Pager = s.pager(unmanagedPath, set, f.After, l.From, len(l.Rows), l.Total, l.Next)
 	return p
+}
+
+// tick ticks the rows of these ids.
+func (p UnmanagedPage) tick(ids []string) {
+	for _, r := range p.Table.Rows {
+		r.Box.Checked = slices.Contains(ids, r.Box.Value)
+	}
 }
 
 // pickActions lead to the page that asks once more about the tokens chosen.
