@@ -70,6 +70,8 @@ func listExhibits() []exhibit {
 			}},
 		{name: "tokens-empty", page: PageTokens, shell: asDana, want: []string{"No tokens yet."},
 			view: func(s Shell) any { return NewTokensPage(s, workflow.TokenList{}, workflow.TokenFilter{}) }},
+		{name: "tokens-none-live", page: PageTokens, shell: asDana, want: []string{"No live token.", "Show ended ones"},
+			view: func(s Shell) any { return NewTokensPage(s, workflow.TokenList{Ended: 3}, workflow.TokenFilter{}) }},
 		{name: "tokens-no-match", page: PageTokens, shell: asDana, want: []string{"Nothing matches."},
 			view: func(s Shell) any {
 				return NewTokensPage(s, workflow.TokenList{}, workflow.TokenFilter{Search: "helper"})

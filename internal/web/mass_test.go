@@ -133,6 +133,8 @@ func TestManyTokensAreRevoked(t *testing.T) {
 	dana.get("/revocations").want(http.StatusOK, "Mass revocations").says("1 mass revocation").says("Finished")
 	dana.get("/go/"+id).want(http.StatusOK, "Mass revocation")
 	dana.get("/tokens?status=revoked").want(http.StatusOK, "Tokens").says("3 tokens")
+	dana.get("/tokens").want(http.StatusOK, "Tokens").says("No live token.").says("Show ended ones")
+	dana.get("/tokens?status=ended").want(http.StatusOK, "Tokens").says("3 tokens")
 	for path, fields := range map[string]url.Values{"/revocations/" + id + "/export": nil, "/tokens/export": {"status": {"revoked"}}} {
 		dana.body = page
 		dana.post(path, fields)

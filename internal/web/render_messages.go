@@ -111,6 +111,7 @@ func closedMessages() []string {
 	for _, st := range queueStatuses {
 		add(stateKey(st))
 	}
+	add(grantStateKey(workflow.AnyEnded))
 	for _, st := range access.GrantStates {
 		add(grantStateKey(st))
 	}

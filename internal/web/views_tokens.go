@@ -76,8 +76,12 @@ func newTokens(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage
 	}
 	if len(l.Rows) == 0 {
 		p.Empty = &empty{Icon: "key", Title: s.T("tokens.empty")}
-		if len(set) > 0 {
+		switch {
+		case len(set) > 0:
 			p.Empty = s.nothingMatches("/tokens")
+		case l.Ended > 0:
+			p.Empty.Title = s.T("tokens.none_live")
+			p.Empty.Actions = []action{s.goTo(secondary, "tokens.show_ended", "/tokens?status="+string(workflow.AnyEnded))}
 		}
 		return p
 	}
@@ -99,7 +103,7 @@ func newTokens(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage
 func (s Shell) tokenFilter(f workflow.TokenFilter, set url.Values) filter {
 	b := filter{Action: "/tokens", Clear: "/tokens"}
 	states := []option{{Label: s.T("filter.live"), Checked: f.Status == ""}}
-	for _, st := range access.GrantStates {
+	for _, st := range append(slices.Clone(access.GrantStates), workflow.AnyEnded) {
 		states = append(states, option{Value: string(st), Label: s.T(grantStateKey(st)), Checked: f.Status == st})
 	}
 	b.Selects = []selectBox{

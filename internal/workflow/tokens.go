@@ -25,7 +25,10 @@ func (s *Service) query(sess Session, q TokenFilter) (store.GrantQuery, error) {
 	if q.IdleDays > 0 {
 		gq.UnusedSince = s.Now().AddDate(0, 0, -q.IdleDays)
 	}
-	if q.Status != "" {
+	switch {
+	case q.Status == AnyEnded:
+		gq.States = endedStates
+	case q.Status != "":
 		if !slices.Contains(access.GrantStates, q.Status) {
 			return store.GrantQuery{}, access.ErrInvalid
 		}
@@ -33,6 +36,9 @@ func (s *Service) query(sess Session, q TokenFilter) (store.GrantQuery, error) {
 	}
 	return gq, nil
 }
+
+// endedStates are those of a token that was there and is gone.
+var endedStates = []access.GrantState{access.Revoked, access.Expired, access.Unclaimed}
 
 // targets narrows a query to what a mass revocation may end.
 func targets(gq store.GrantQuery) store.GrantQuery {
@@ -61,6 +67,11 @@ func (s *Service) Tokens(ctx context.Context, sess Session, q TokenFilter) (Toke
 		}
 		if out.Targets, err = tx.CountGrants(targets(gq)); err != nil {
 			return err
+		}
+		if out.Total == 0 {
+			if out.Ended, err = tx.CountGrants(store.GrantQuery{Tenant: sess.Tenant, States: endedStates}); err != nil {
+				return err
+			}
 		}
 		masses, err := tx.Masses(sess.Tenant, massesShown, access.MassRunning, access.MassDone)
 		if err != nil {

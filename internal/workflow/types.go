@@ -280,7 +280,7 @@ type Queue struct {
 
 // TokenFilter is the filter bar of Tokens.
 type TokenFilter struct {
-	Status      access.GrantState // "" = live
+	Status      access.GrantState // "" = live; AnyEnded
 	Affiliation access.Affiliation
 	AI          string
 	// Course, Sponsor and Vendor are as typed: part of a name, or a Canvas id.
@@ -304,7 +304,12 @@ type TokenList struct {
 	// Targets are the tokens that match the filter and can be revoked together;
 	// Masses is how many mass revocations there were.
 	Targets, Masses int
+	// Ended is how many tokens have ended, where the list is empty.
+	Ended int
 }
+
+// AnyEnded is the filter for tokens that have ended, however they did.
+const AnyEnded access.GrantState = "ended"
 
 // TokenPage is one token opened.
 type TokenPage struct {
