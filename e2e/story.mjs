@@ -101,6 +101,15 @@ export async function asked(demo, { asks = 'maya', at = 'bio201', change } = {})
   return code;
 }
 
+// A request of Dana's own. She asked before she became an admin: who is one cannot.
+export async function askedByAdmin(demo) {
+  const root = { user: 'dana', account: 'root' };
+  await demo.order('DELETE', '/admins', root);
+  const code = await asked(demo, { asks: 'dana', at: 'own', change: { purpose: 'administration', maker: 'school', storage: 'school_server', data: ['people'], sponsor: undefined } });
+  await demo.order('POST', '/admins', { ...root, role: 'account-admin' });
+  return code;
+}
+
 export async function endorsed(demo, { sponsor = 'ana', at = 'bio201', ...more } = {}) {
   const code = await asked(demo, { at, ...more });
   await by(demo, sponsor, at, `/requests/${code}/endorse`);

@@ -112,6 +112,9 @@ func TestTheDemoKeepsItsDataAndRemembersIt(t *testing.T) {
 			}
 		}
 		queue := visit(t, start, "dana")
+		if n := strings.Count(queue, ">Dana Ortiz<"); n != 1 { // who is here
+			t.Errorf("%s start: Dana, who as an admin cannot ask, is named %d times in her queue", time, n)
+		}
 		for _, title := range []string{"Enrolment report", "Quiz builder", "Microscope log"} {
 			if !strings.Contains(queue, title) {
 				t.Errorf("%s start: %q is not in Dana's queue", time, title)

@@ -53,8 +53,8 @@ func cast(w *canvastest.World, p places) []seat {
 		{Key: "luca", Role: "Student, BIO 201", Text: "Has a token that works, a draft, and a request that waits for his teacher.", place: p.bio},
 		{Key: "ana", Role: "Professor, BIO 201", Text: "Students ask her to stand for them.", place: p.bio},
 		{Key: "tom", Role: "TA, BIO 201", Text: "Helps to teach, and cannot sponsor: only teachers can.", place: p.bio},
-		{Key: "dana", Role: "Canvas admin", Text: "Decides requests, except the one of her own.", place: p.root},
-		{Key: "priya", Role: "Canvas admin", Text: "The second admin: decides what Dana may not.", place: p.root},
+		{Key: "dana", Role: "Canvas admin", Text: "Decides requests.", place: p.root},
+		{Key: "priya", Role: "Canvas admin", Text: "The second admin, for what takes two people.", place: p.root},
 		{Key: "sam", Role: "No course, no rights", Text: "Finds out in one sentence that there is nothing for him here.", place: p.ownOf(w, "sam")},
 	}
 	for i := range seats {

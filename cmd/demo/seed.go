@@ -32,11 +32,6 @@ func (s *seeder) run(ctx context.Context) error {
 	w := s.canvas.World()
 	defer s.toNow()
 
-	// Dana asks before she becomes an admin: who holds an account role cannot ask.
-	// Her own request then waits in her queue, and she may not decide it.
-	w.RemoveAdmin("dana", "root")
-	defer w.AddAdmin("dana", "root", "account-admin")
-
 	// Two tokens that people made in Canvas by themselves, before the tool came.
 	w.SeedToken("grace", canvastest.TokenSpec{Purpose: "Course template exporter", CreatedAt: time.Now().AddDate(0, -4, 0),
 		ExpiresAt: time.Now().AddDate(0, 3, 0), LastUsed: time.Now().AddDate(0, 0, -3)})
@@ -79,7 +74,7 @@ func (s *seeder) run(ctx context.Context) error {
 	if err := s.collect(ctx, "luca", s.places.bio, calendar); err != nil {
 		return err
 	}
-	if _, err := s.submit(ctx, "dana", s.places.ownOf(w, "dana"), answers{
+	if _, err := s.submit(ctx, "grace", s.places.ownOf(w, "grace"), answers{
 		"purpose": "administration", "build": "Enrolment report: counts the students of each course at the end of every week.",
 		"maker": "school", "ai": "no", "data": "people", "storage": "school_server",
 	}, 90); err != nil {
