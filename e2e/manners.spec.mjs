@@ -61,3 +61,17 @@ test('an answer that came is not followed by "Working…"', async ({ cast, demo 
   await maya.page.clock.runFor(2_000);
   await expect(maya.tool.locator('#say')).not.toHaveText('Working…');
 });
+
+test('in forced colours the selected tab alone carries the bar', async ({ cast, demo }) => {
+  await asked(demo);
+  const ana = await cast.enter('ana', 'bio201');
+  await ana.h1('Sponsorships');
+  await ana.page.emulateMedia({ forcedColors: 'active' });
+  const look = await ana.tool.locator('.td-tabs a').evaluateAll((all) => all.map((a) => ({
+    selected: a.hasAttribute('aria-current'),
+    bar: getComputedStyle(a).borderBlockEndColor,
+    page: getComputedStyle(document.body).backgroundColor,
+  })));
+  expect(look.length).toBeGreaterThan(1);
+  for (const tab of look) expect(tab.bar !== tab.page, JSON.stringify(tab)).toBe(tab.selected);
+});
