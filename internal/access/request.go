@@ -91,6 +91,19 @@ type Request struct {
 	Adopts string    // the found token this asks to keep
 }
 
+// AsSubmitted reports whether r still waits where its submission left it: with
+// the sponsor that it named, or in the review that began with it. A claim moves
+// nothing.
+func (r Request) AsSubmitted() bool {
+	switch r.State {
+	case AwaitingSponsor:
+		return r.Sponsor != "" && r.SponsorDue.Equal(r.SubmittedAt.Add(SponsorWindow))
+	case AwaitingReview:
+		return r.EndorsedBy == "" && r.ReviewSince.Equal(r.SubmittedAt)
+	}
+	return false
+}
+
 // Code is the number people see, "REQ-0142". A draft has none.
 func (r Request) Code() string {
 	if r.Number == 0 {

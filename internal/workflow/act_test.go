@@ -285,6 +285,59 @@ func TestSubmittingTwiceIsHarmless(t *testing.T) {
 	})
 }
 
+// The same answers again, after what they made was answered or taken back, are a
+// new request, also within the minutes of a second press.
+func TestTheSameAgainAfterAnAnswer(t *testing.T) {
+	t.Parallel()
+	type step struct {
+		who string
+		do  access.Action
+	}
+	for name, steps := range map[string][]step{
+		"withdrawn":               {{"maya", access.Withdraw}},
+		"declined":                {{"ana", access.Decline}},
+		"endorsed":                {{"ana", access.Endorse}},
+		"denied":                  {{"ana", access.Endorse}, {"dana", access.Deny}},
+		"rescinded":               {{"ana", access.Endorse}, {"dana", access.Approve}, {"dana", access.Rescind}},
+		"withdrawn when approved": {{"ana", access.Endorse}, {"dana", access.Approve}, {"maya", access.Withdraw}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, sqlite(t))
+			sess := map[string]Session{"ana": r.as("ana", DoorCourse), "dana": r.as("dana", DoorAccount), "maya": r.as("maya", DoorCourse)}
+			form := r.answers()
+			first, err := r.Submit(t.Context(), sess["maya"], "", form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range steps {
+				r.act(sess[s.who], first.Code(), s.do, access.Move{Reason: "because", Alternative: "lti"})
+			}
+			again, err := r.Submit(t.Context(), sess["maya"], "", form)
+			if err != nil || again.ID == first.ID || again.State != access.AwaitingSponsor {
+				t.Fatalf("the same again is %s, %s, %v", again.Code(), again.State, err)
+			}
+			twice, err := r.Submit(t.Context(), sess["maya"], "", form)
+			if err != nil || twice.ID != again.ID {
+				t.Errorf("a second press of that is %s, %v", twice.Code(), err)
+			}
+		})
+	}
+	t.Run("revoked", func(t *testing.T) {
+		t.Parallel()
+		r := newRig(t, sqlite(t))
+		c, _ := r.collected()
+		maya := r.as("maya", DoorCourse)
+		if _, err := r.Revoke(t.Context(), maya, c.Grant.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		again, err := r.Submit(t.Context(), maya, "", c.Request.Answers)
+		if err != nil || again.ID == c.Request.ID {
+			t.Fatalf("the same again is %s, %s, %v", again.Code(), again.State, err)
+		}
+	})
+}
+
 func TestPressingTwiceIsHarmless(t *testing.T) {
 	t.Parallel()
 	type step struct {

@@ -182,14 +182,17 @@ func (s *Service) beforeRoles(pol access.Policy, d access.DraftForm, sess Sessio
 const twinLife = 10 * time.Minute
 
 // twin finds the request that this very form made a moment ago: a second press,
-// or a browser that sends the form again. Its author must be locked.
+// or a browser that sends the form again. It is only one that still is where that
+// press left it: whoever sends the same again after an answer, or after taking it
+// back, wants a new one. Its author must be locked.
 func (s *Service) twin(tx *store.Tx, sess Session, a access.Answers) (access.Request, bool, error) {
-	rs, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, Limit: access.BuiltIn.MaxOpen + 1})
+	rs, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person,
+		States: []access.RequestState{access.AwaitingSponsor, access.AwaitingReview}, Limit: access.BuiltIn.MaxOpen + 1})
 	if err != nil {
 		return access.Request{}, false, err
 	}
 	for _, r := range rs {
-		if !r.SubmittedAt.IsZero() && s.Now().Sub(r.SubmittedAt) < twinLife && reflect.DeepEqual(r.Answers, a) {
+		if r.AsSubmitted() && s.Now().Sub(r.SubmittedAt) < twinLife && reflect.DeepEqual(r.Answers, a) {
 			return r, true, nil
 		}
 	}
