@@ -235,7 +235,7 @@ func (s *Service) rotate(tx *store.Tx, next access.Grant) error {
 	}
 	now := s.Now()
 	at := now.Add(access.Overlap)
-	if next.LastUsedAt.After(next.ActivatedAt) {
+	if !next.LastUsedAt.IsZero() { // nothing works before its activation, whose time by Canvas's clock nobody tells
 		at = now
 	}
 	if end := old.EndsAt(); at.After(end) {

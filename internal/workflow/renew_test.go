@@ -156,6 +156,28 @@ func TestFirstUseEndsTheOverlap(t *testing.T) {
 	r.proven()
 }
 
+// A use that came before the tool noticed the activation is a use: Canvas's clock
+// and the tool's are never compared.
+func TestFirstUseBeforeTheActivationIsNoticed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	old, oldValue := r.active()
+	next, value := r.collect(r.renewed(old.ID, "2027-02-28").Code())
+	r.activate("maya", next.CanvasID)
+	r.use(value)
+	for range 3 {
+		r.tick(time.Minute)
+	}
+	n := r.grant(next.ID)
+	if !n.LastUsedAt.Before(n.ActivatedAt) {
+		t.Fatalf("used %s, activation noticed %s", n.LastUsedAt, n.ActivatedAt)
+	}
+	if g := r.grant(old.ID); g.State != access.Revoked || g.Cause != access.BySuperseded || r.w.Authenticates(oldValue) || !r.w.Authenticates(value) {
+		t.Errorf("the old token is %s by %s, retires at %s", g.State, g.Cause, g.RetireAt)
+	}
+	r.proven()
+}
+
 // A successor that ends before it worked takes nothing away.
 func TestSuccessorThatNeverWorked(t *testing.T) {
 	t.Parallel()
