@@ -84,7 +84,11 @@ type Grant struct {
 	LeaseUntil time.Time // until then the running attempt belongs to one request of one process
 
 	Wanted  time.Time // end that Canvas was asked for
-	Expires time.Time // end that Canvas answered; what is shown
+	Expires time.Time // end that Canvas answered
+	// EndsBy is when it ends for EndsWhy, if that comes before Canvas's own end;
+	// zero where nothing ends it sooner. EndsAt has both.
+	EndsBy  time.Time
+	EndsWhy Cause
 
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
@@ -121,7 +125,11 @@ type Grant struct {
 
 	Drift   Drift // the last thing somebody changed in Canvas
 	DriftAt time.Time
-	FoundID string // the found token this grant adopted; empty for tokens the tool made
+	// ChangeSeen is the time of the token's last change, by Canvas's clock, of
+	// which the tool knows what it was: a write of ours, the activation, or one
+	// that was told already.
+	ChangeSeen time.Time
+	FoundID    string // the found token this grant adopted; empty for tokens the tool made
 	// MarkedAt is when an adopted token was first seen to carry the marker in
 	// Canvas: before that a missing one is no sign of a change.
 	MarkedAt time.Time
@@ -135,6 +143,7 @@ const (
 	DriftExtended  Drift = "extended"  // the end was moved later; it was set back
 	DriftStuck     Drift = "stuck"     // the end was moved later, and Canvas does not set it back
 	DriftShortened Drift = "shortened" // the end was moved earlier; the earlier one holds
+	DriftMaybe     Drift = "maybe"     // something may have been changed; Canvas does not tell what
 )
 
 // Windows of a grant's life.
@@ -187,12 +196,32 @@ func (g Grant) Stuck(now time.Time) bool {
 	return g.State == Revoking && !g.RevokingAt.IsZero() && now.Sub(g.RevokingAt) >= StuckAfter
 }
 
-// EndsAt is when the token stops: what Canvas answered, or what was wanted.
-func (g Grant) EndsAt() time.Time {
+// CanvasEnd is when the token stops in Canvas by itself: what Canvas answered, or
+// what was wanted. It is for who compares with Canvas or writes to it; everybody
+// else asks EndsAt.
+func (g Grant) CanvasEnd() time.Time {
 	if !g.Expires.IsZero() {
 		return g.Expires
 	}
 	return g.Wanted
+}
+
+// EndsAt is when the token stops: in Canvas by itself, or sooner by EndsBy. It is
+// never later than CanvasEnd.
+func (g Grant) EndsAt() time.Time {
+	if g.EndsWhyNow() != ByEnd {
+		return g.EndsBy
+	}
+	return g.CanvasEnd()
+}
+
+// EndsWhyNow is what makes the end that EndsAt tells: EndsWhy, or ByEnd where
+// Canvas's own end comes first.
+func (g Grant) EndsWhyNow() Cause {
+	if end := g.CanvasEnd(); !g.EndsBy.IsZero() && (end.IsZero() || g.EndsBy.Before(end)) {
+		return g.EndsWhy
+	}
+	return ByEnd
 }
 
 // End returns the final word for a cause.

@@ -19,12 +19,13 @@ const (
 
 	ReportLeak Action = "report_leak" // ends it, whatever else is going on
 	Freeze     Action = "freeze"
-	Froze      Action = "froze"   // Canvas confirmed the changed value
-	StayOn     Action = "stay_on" // Canvas cannot freeze it
-	Thaw       Action = "thaw"    // two people, one after the other
-	Drifted    Action = "drifted" // something was changed in Canvas
-	Follow     Action = "follow"  // its owner's Canvas account was merged into another
-	Retire     Action = "retire"  // its successor works
+	Froze      Action = "froze"    // Canvas confirmed the changed value
+	StayOn     Action = "stay_on"  // Canvas cannot freeze it
+	Thaw       Action = "thaw"     // two people, one after the other
+	Drifted    Action = "drifted"  // something was changed in Canvas
+	Follow     Action = "follow"   // its owner's Canvas account was merged into another
+	Retire     Action = "retire"   // its successor works
+	MoveEnd    Action = "move_end" // what it stands on ends, or goes on: the day it stops with that
 	EndSponsor Action = "end_sponsorship"
 	NameNext   Action = "name_sponsor" // the owner names who shall take over
 	TakeOver   Action = "take_over"
@@ -68,6 +69,12 @@ var grantLifecycle = []grantRule{
 	{Active, Drifted, AsSystem, Active, false},
 	{Freezing, Drifted, AsSystem, Freezing, false},
 	{Frozen, Drifted, AsSystem, Frozen, false},
+
+	{HandedOver, MoveEnd, AsSystem, HandedOver, false},
+	{Active, MoveEnd, AsSystem, Active, false},
+	{Freezing, MoveEnd, AsSystem, Freezing, false},
+	{Frozen, MoveEnd, AsSystem, Frozen, false},
+	{Replacing, MoveEnd, AsSystem, Replacing, false},
 
 	{Recovering, Follow, AsSystem, Recovering, false},
 	{HandedOver, Follow, AsSystem, HandedOver, false},
@@ -187,6 +194,8 @@ type GrantMove struct {
 	Sponsor    PersonID // NameNext
 	CanvasUser string   // Follow: the account that the owner's was merged into
 	Drift      Drift
+	EndsBy     time.Time // MoveEnd: with Cause; zero where nothing ends it sooner any more
+	Changed    time.Time // Shown, Froze, Drifted: when Canvas says that the token was last changed
 	Successor  string    // Retire: the grant that took over
 	RetireAt   time.Time // Retire: when this one ends; never later than it would
 }
@@ -329,6 +338,13 @@ func ApplyGrant(g Grant, do Action, who Actor, m GrantMove, now time.Time) (Gran
 	return g, nil
 }
 
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
 func changeGrant(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) Grant {
 	switch row.Do {
 	case Mint:
@@ -340,7 +356,7 @@ func changeGrant(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) 
 	case Shown:
 		g.CanvasID, g.Hint, g.Digest, g.Expires = m.CanvasID, m.Hint, m.Digest, m.Expires
 		g.ShownAt, g.ActivateBy, g.CheckedAt = now, now.Add(ActivateWindow), now
-		g.ActivatedAt, g.LeaseUntil, g.Trouble = time.Time{}, time.Time{}, ""
+		g.ActivatedAt, g.LeaseUntil, g.Trouble, g.ChangeSeen = time.Time{}, time.Time{}, "", m.Changed
 	case GiveUp, StepBack:
 		g.LeaseUntil, g.Trouble = time.Time{}, m.Reason
 	case SeenActive:
@@ -371,7 +387,7 @@ func changeStanding(g Grant, row grantRule, who Actor, m GrantMove, now time.Tim
 		g.FrozenBy, g.FrozenAt, g.FreezeReason, g.ThawedBy = who.Person, now, m.Reason, ""
 		g.Tries, g.Trouble = 0, ""
 	case Froze:
-		g.Hint, g.FrozenAt, g.Trouble = m.Hint, now, ""
+		g.Hint, g.FrozenAt, g.Trouble, g.ChangeSeen = m.Hint, now, "", later(g.ChangeSeen, m.Changed)
 	case StayOn:
 		g.FrozenBy, g.FrozenAt, g.FreezeReason, g.Trouble = "", time.Time{}, "", m.Reason
 	case Thaw:
@@ -385,6 +401,12 @@ func changeStanding(g Grant, row grantRule, who Actor, m GrantMove, now time.Tim
 		g.Drift, g.DriftAt = m.Drift, now
 		if !m.Expires.IsZero() {
 			g.Expires = m.Expires
+		}
+		g.ChangeSeen = later(g.ChangeSeen, m.Changed)
+	case MoveEnd:
+		g.EndsBy, g.EndsWhy = m.EndsBy, m.Cause
+		if m.EndsBy.IsZero() {
+			g.EndsWhy = ""
 		}
 	case Follow:
 		g.CanvasUser = m.CanvasUser

@@ -16,7 +16,7 @@ type grantMove = move[Grant, GrantState, GrantMove]
 var grantLife = life[Grant, GrantState, GrantMove]{
 	states: GrantStates,
 	m: GrantMove{Cause: ByMisuse, CanvasID: "7001", Hint: "hint", Digest: []byte{9}, Expires: t0.Add(20 * day), Wanted: t0.Add(25 * day), Reason: "trouble",
-		Sponsor: next, CanvasUser: "4712", Drift: DriftShortened, Successor: "grt_next", RetireAt: t0.Add(3 * day)},
+		Sponsor: next, CanvasUser: "4712", Drift: DriftShortened, EndsBy: t0.Add(14 * day), Changed: t0.Add(-time.Minute), Successor: "grt_next", RetireAt: t0.Add(3 * day)},
 	whole: func(s GrantState) Grant {
 		g := full[Grant]()
 		g.State, g.Owner, g.Sponsor, g.SponsorAsked, g.Attempt, g.Cause = s, maya, ana, evan, 2, ByOwner
@@ -45,7 +45,7 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 			then: func(g *Grant, _ PersonID, m GrantMove) {
 				g.CanvasID, g.Hint, g.Digest, g.Expires = m.CanvasID, m.Hint, m.Digest, m.Expires
 				g.ShownAt, g.ActivateBy, g.CheckedAt = t0, t0.Add(7*day), t0
-				g.ActivatedAt, g.LeaseUntil, g.Trouble = time.Time{}, time.Time{}, ""
+				g.ActivatedAt, g.LeaseUntil, g.Trouble, g.ChangeSeen = time.Time{}, time.Time{}, "", m.Changed
 			}},
 		{do: GiveUp, from: []GrantState{Minting, Recovering}, as: []Part{AsSystem}, to: Void, then: gaveUp},
 		{do: StepBack, from: []GrantState{Minting, Recovering}, as: []Part{AsSystem}, to: Replacing, then: gaveUp},
@@ -61,7 +61,9 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 				g.FrozenBy, g.FrozenAt, g.FreezeReason, g.ThawedBy, g.Tries, g.Trouble = who, t0, m.Reason, "", 0, ""
 			}},
 		{do: Froze, from: []GrantState{Freezing}, as: []Part{AsSystem}, to: Frozen,
-			then: func(g *Grant, _ PersonID, m GrantMove) { g.Hint, g.FrozenAt, g.Trouble = m.Hint, t0, "" }},
+			then: func(g *Grant, _ PersonID, m GrantMove) {
+				g.Hint, g.FrozenAt, g.Trouble, g.ChangeSeen = m.Hint, t0, "", m.Changed
+			}},
 		{do: StayOn, from: []GrantState{Freezing}, as: []Part{AsSystem}, to: Active,
 			then: func(g *Grant, _ PersonID, m GrantMove) {
 				g.FrozenBy, g.FrozenAt, g.FreezeReason, g.Trouble = "", time.Time{}, "", m.Reason
@@ -84,10 +86,17 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 			given: func(g *Grant) { g.RetireAt = t0.Add(2 * day) },
 			then:  func(g *Grant, _ PersonID, m GrantMove) { g.Successor = m.Successor }},
 		{do: Drifted, from: made[:4], as: []Part{AsSystem},
-			then: func(g *Grant, _ PersonID, m GrantMove) { g.Drift, g.DriftAt, g.Expires = m.Drift, t0, m.Expires }},
+			then: func(g *Grant, _ PersonID, m GrantMove) {
+				g.Drift, g.DriftAt, g.Expires, g.ChangeSeen = m.Drift, t0, m.Expires, m.Changed
+			}},
 		{do: Drifted, from: made[:4], as: []Part{AsSystem}, // its end was set back
-			with: func(m *GrantMove) { m.Expires = time.Time{} },
+			with: func(m *GrantMove) { m.Expires, m.Changed = time.Time{}, time.Time{} },
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.Drift, g.DriftAt = m.Drift, t0 }},
+		{do: MoveEnd, from: made, as: []Part{AsSystem},
+			then: func(g *Grant, _ PersonID, m GrantMove) { g.EndsBy, g.EndsWhy = m.EndsBy, m.Cause }},
+		{do: MoveEnd, from: made, as: []Part{AsSystem}, // nothing ends it sooner any more
+			with: func(m *GrantMove) { m.EndsBy = time.Time{} },
+			then: func(g *Grant, _ PersonID, _ GrantMove) { g.EndsBy, g.EndsWhy = time.Time{}, "" }},
 		{do: Follow, from: append([]GrantState{Recovering, Revoking}, made...), as: []Part{AsSystem},
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.CanvasUser = m.CanvasUser }},
 		{do: LoseSponsor, from: made, as: []Part{AsSystem}, then: unsponsored},

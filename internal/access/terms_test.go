@@ -69,7 +69,10 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 	r.Answers = Answers{Purpose: "coursework", Build: "A helper.", Maker: "company", MakerName: "Acme", MakerLink: "https://acme.test", AI: "yes", AIService: "S",
 		AIData: "D", Data: []string{"own"}, Storage: "password_manager", EndDate: "2026-12-20", EndTyped: "x", SponsorKey: "7", Accepted: true}
 	i.ClearedAt = time.Time{}
+	g.EndsBy = g.Expires.Add(24 * time.Hour)
 	a = r.Answers
+	course := g
+	course.EndsBy = g.Expires.Add(-24 * time.Hour)
 	for _, tt := range []struct {
 		name  string
 		of    any            // pointer to what changes
@@ -91,6 +94,9 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 		{"thaw", &g, func() Terms { return ThawTerms(g) }, map[string]any{
 			"Owner": TermsToken, "Title": TermsToken, "CanvasUser": TermsToken, "CanvasID": TermsToken, "Attempt": TermsToken, "FrozenBy": TermsFreeze, "FrozenAt": TermsFreeze,
 			"FreezeReason": TermsFreeze, "ThawedBy": TermsAgreement, "Sponsor": TermsSponsor, "Expires": TermsEnd, "RetireAt": nil, "State": TermsStage}},
+		{"thaw, ending with its course", &course, func() Terms { return ThawTerms(course) }, map[string]any{
+			"Owner": TermsToken, "Title": TermsToken, "CanvasUser": TermsToken, "CanvasID": TermsToken, "Attempt": TermsToken, "FrozenBy": TermsFreeze, "FrozenAt": TermsFreeze,
+			"FreezeReason": TermsFreeze, "ThawedBy": TermsAgreement, "Sponsor": TermsSponsor, "EndsBy": TermsEnd, "State": TermsStage}},
 		{"take over", &g, func() Terms { return TakeOverTerms(r, g) }, map[string]any{
 			"CanvasUser": TermsToken, "CanvasID": TermsToken, "Sponsor": TermsSponsor, "SponsorAsked": TermsSponsor, "Expires": TermsEnd, "RetireAt": nil, "State": TermsStage}},
 		{"found", &f, func() Terms { return FoundTerms(f) }, map[string]any{

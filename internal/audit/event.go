@@ -69,6 +69,7 @@ const (
 	GrantDrifted     Action = "grant.drifted"
 	GrantFollow      Action = "grant.follow"
 	GrantRetire      Action = "grant.retire"
+	GrantMoveEnd     Action = "grant.move_end"
 	GrantLoseSponsor Action = "grant.lose_sponsor"
 	GrantEndSponsor  Action = "grant.end_sponsorship"
 	GrantNameSponsor Action = "grant.name_sponsor"
@@ -115,7 +116,7 @@ var known = []Action{
 	RequestReturn, RequestCollect, RequestMintFailed, RequestHandOver, RequestRefile,
 	GrantCreate, GrantMint, GrantDoubt, GrantShown, GrantGiveUp, GrantStepBack, GrantSeenActive, GrantReplace,
 	GrantRevoke, GrantGone, GrantShownAgain, GrantStray, GrantObserved,
-	RequestAdopt, GrantReportLeak, GrantFreeze, GrantFroze, GrantStayOn, GrantThaw, GrantDrifted, GrantFollow, GrantRetire,
+	RequestAdopt, GrantReportLeak, GrantFreeze, GrantFroze, GrantStayOn, GrantThaw, GrantDrifted, GrantFollow, GrantRetire, GrantMoveEnd,
 	GrantLoseSponsor, GrantEndSponsor, GrantNameSponsor, GrantTakeOver, GrantTurnDown,
 	IncidentOpen, IncidentClear, IncidentSeen, LeakIntake,
 	FoundDiscover, FoundTellOwner, FoundAskToKeep, FoundAdopt, FoundAllow, FoundDisallow, FoundReopen, FoundRemove, FoundGone, FoundVanish,

@@ -110,8 +110,9 @@ func cases() map[string]struct {
 			"shortened": func(f *Facts) { f.Case = "shortened" },
 		},
 		LeakReported: byWhom, LeakOfEnded: byWhom, LeakDeleted: byWhom,
-		MassDone:   {"before": func(f *Facts) { f.Before = 1 }},
-		EndingSoon: {"tomorrow": func(f *Facts) { f.Days, f.EndsAt, f.LastUsedAt = 1, at(1, 0), time.Time{} }},
+		MassDone: {"before": func(f *Facts) { f.Before = 1 }},
+		EndingSoon: {"tomorrow": func(f *Facts) { f.Days, f.EndsAt, f.LastUsedAt = 1, at(1, 0), time.Time{} },
+			"course_over": func(f *Facts) { f.Case = "course_over" }},
 	}
 	for kind, audiences := range letters {
 		for as := range audiences {

@@ -55,6 +55,9 @@ type grantRow struct {
 	DriftAt      moment
 	FoundID      ref
 	MarkedAt     moment
+	EndsBy       moment
+	EndsWhy      string
+	ChangeSeen   moment
 }
 
 func (grantRow) TableName() string { return "grants" }
@@ -71,7 +74,7 @@ func rowOfGrant(g access.Grant) grantRow {
 		Sponsor: ref(g.Sponsor), SponsorAsked: ref(g.SponsorAsked), GapUntil: stamp(g.GapUntil), Since: stamp(g.Since),
 		Renews: ref(g.Renews), Successor: ref(g.Successor), RetireAt: stamp(g.RetireAt), FrozenAt: stamp(g.FrozenAt),
 		FrozenBy: ref(g.FrozenBy), ThawedBy: ref(g.ThawedBy), FreezeReason: g.FreezeReason, Drift: string(g.Drift), DriftAt: stamp(g.DriftAt), FoundID: ref(g.FoundID),
-		MarkedAt: stamp(g.MarkedAt),
+		MarkedAt: stamp(g.MarkedAt), EndsBy: stamp(g.EndsBy), EndsWhy: string(g.EndsWhy), ChangeSeen: stamp(g.ChangeSeen),
 	}
 }
 
@@ -89,7 +92,7 @@ func (r grantRow) grant() access.Grant {
 		FrozenAt: r.FrozenAt.time(), FrozenBy: access.PersonID(r.FrozenBy), ThawedBy: access.PersonID(r.ThawedBy),
 		FreezeReason: r.FreezeReason,
 		Drift:        access.Drift(r.Drift), DriftAt: r.DriftAt.time(), FoundID: string(r.FoundID),
-		MarkedAt: r.MarkedAt.time(),
+		MarkedAt: r.MarkedAt.time(), EndsBy: r.EndsBy.time(), EndsWhy: access.Cause(r.EndsWhy), ChangeSeen: r.ChangeSeen.time(),
 	}
 }
 
@@ -134,11 +137,11 @@ func (tx *Tx) MoveGrant(g access.Grant, told audit.Event, d *audit.Detail, todo 
 }
 
 // noteColumns are what an observation may change.
-var noteColumns = []string{"checked_at", "last_used_at", "trouble", "tries", "next_try", "expires", "marked_at"}
+var noteColumns = []string{"checked_at", "last_used_at", "trouble", "tries", "next_try", "expires", "marked_at", "change_seen"}
 
 // NoteGrant writes what Canvas was observed to say (CheckedAt, LastUsedAt,
-// Trouble, Tries, NextTry, Expires, MarkedAt), without an event and without raising the
-// version. It is access.ErrConflict if the grant is not at g.Version any more.
+// Trouble, Tries, NextTry, Expires, MarkedAt, ChangeSeen), without an event and
+// without raising the version. It is access.ErrConflict if the grant is not at g.Version any more.
 func (tx *Tx) NoteGrant(g access.Grant) error {
 	if err := tx.may("note grant"); err != nil {
 		return err

@@ -312,7 +312,7 @@ func TestGrantQueries(t *testing.T) {
 		}())
 		g := grant("grt_s", waiting("req_s", 99))
 		g.CreatedAt, g.State, g.Wanted, g.Sponsor, g.SponsorAsked = at(-1), access.Active, at(2000), ben, cleo
-		g.GapUntil, g.RetireAt, g.Renews = at(1), at(1), "grt_old"
+		g.GapUntil, g.RetireAt, g.Renews, g.EndsBy, g.EndsWhy = at(1), at(1), "grt_old", at(90).Add(30*time.Second), access.ByCourse
 		in(t, s, func(tx *store.Tx) error {
 			return tx.CreateGrant(g, told(audit.GrantCreate, g.ID, "", "active", 1), nil)
 		})
@@ -321,7 +321,7 @@ func TestGrantQueries(t *testing.T) {
 			want string
 		}{
 			"all, newest first":        {store.GrantQuery{}, "kigecas"},
-			"by end, none last":        {store.GrantQuery{Order: store.Ends}, "ckigase"},
+			"by end, none last":        {store.GrantQuery{Order: store.Ends}, "cksigae"},
 			"by update":                {store.GrantQuery{Order: store.Updated, Limit: 2}, "ki"},
 			"of an owner":              {store.GrantQuery{Owner: ben}, ""},
 			"of a Canvas user":         {store.GrantQuery{CanvasUser: "777"}, "e"},
@@ -339,7 +339,8 @@ func TestGrantQueries(t *testing.T) {
 			"text of the request":      {store.GrantQuery{Search: "club_C"}, "c"},
 			"the request's code":       {store.GrantQuery{Search: "REQ-0099"}, "s"},
 			"the owner's name":         {store.GrantQuery{Search: "åberg", Limit: 1}, "k"},
-			"ending":                   {store.GrantQuery{EndsBefore: at(91)}, "kc"},
+			"ending":                   {store.GrantQuery{EndsBefore: at(91)}, "kcs"},
+			"whose own end has come":   {store.GrantQuery{CanvasEndBefore: at(91)}, "kc"},
 			"not activated in time":    {store.GrantQuery{ActivateBefore: at(2)}, "e"},
 			"lease over":               {store.GrantQuery{LeaseBefore: at(2)}, "e"},
 			"to be tried again":        {store.GrantQuery{NextTryBefore: at(2)}, "e"},

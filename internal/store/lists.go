@@ -162,7 +162,8 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 		named := tx.db.Model(&personRow{}).Select("id").Where("tenant = ? AND search LIKE ? ESCAPE '\\'", tenant, text)
 		db = db.Where("(request_id IN (?) OR owner IN (?))", behind().Where("search LIKE ? ESCAPE '\\'", text), named)
 	}
-	db = before(db, "COALESCE(expires, wanted)", q.EndsBefore)
+	db = before(db, endsAt, q.EndsBefore)
+	db = before(db, "COALESCE(expires, wanted)", q.CanvasEndBefore)
 	db = before(db, "activate_by", q.ActivateBefore)
 	db = before(db, "lease_until", q.LeaseBefore)
 	db = before(db, "next_try", q.NextTryBefore)
@@ -172,6 +173,10 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	db = equal(db, "renews", q.Renews)
 	return db, nil
 }
+
+// endsAt is access.Grant.EndsAt. Neither engine's smallest of several values
+// takes NULL as the other does.
+const endsAt = "CASE WHEN ends_by < COALESCE(expires, wanted, ends_by) OR COALESCE(expires, wanted) IS NULL THEN ends_by ELSE COALESCE(expires, wanted) END"
 
 // aboutRequest narrows requests to those behind the grants that q selects, and
 // reports whether it asks anything of them.
@@ -229,7 +234,7 @@ var (
 	grantOrders = map[Order]ordering{
 		Newest:  {"n", "created_at", true},
 		Updated: {"u", "updated_at", true},
-		Ends:    {"e", "COALESCE(expires, wanted, ?)", false},
+		Ends:    {"e", "COALESCE(" + endsAt + ", ?)", false},
 	}
 )
 

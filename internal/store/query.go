@@ -97,8 +97,8 @@ type GrantQuery struct {
 	// code, and the owner's name.
 	Search string
 	// Each selects grants whose time is set and before that. EndsBefore looks at
-	// access.Grant.EndsAt.
-	EndsBefore, ActivateBefore, LeaseBefore, NextTryBefore, CheckedBefore, GapBefore, RetireBefore time.Time
+	// access.Grant.EndsAt, CanvasEndBefore at CanvasEnd.
+	EndsBefore, CanvasEndBefore, ActivateBefore, LeaseBefore, NextTryBefore, CheckedBefore, GapBefore, RetireBefore time.Time
 
 	Order Order
 	After Cursor

@@ -113,7 +113,7 @@ func TestWhatIsWritten(t *testing.T) {
 			now.Version = 1
 			err := first(tx.CreateGrant(was, minted(was), nil), func() error { return tx.NoteGrant(now) })
 			got, _ := tx.Grant(north, was.ID)
-			same(t, got, mixed(was, now, "CheckedAt LastUsedAt Trouble Tries NextTry Expires MarkedAt"), err)
+			same(t, got, mixed(was, now, "CheckedAt LastUsedAt Trouble Tries NextTry Expires MarkedAt ChangeSeen"), err)
 		},
 		"MoveFound": func(t *testing.T, tx *store.Tx) {
 			was, now := founds(access.FoundNew, access.FoundRemoving)

@@ -156,8 +156,8 @@ func closedMessages() []string {
 	for _, key := range []string{"revoked", "in_canvas", "superseded"} {
 		add("status."+key, "now."+key)
 	}
-	add("now.renewal_open", "now.renewal_approved")
-	for _, d := range []access.Drift{access.DriftExtended, access.DriftStuck, access.DriftShortened} {
+	add("now.renewal_open", "now.renewal_approved", "now.ends_with_course", "status.drift_maybe")
+	for _, d := range []access.Drift{access.DriftExtended, access.DriftStuck, access.DriftShortened, access.DriftMaybe} {
 		add("now.drift_" + string(d))
 	}
 	for _, cause := range []access.EndCause{access.CauseRole, access.CauseCourse, access.CauseCanvas, access.CauseTotal} {
@@ -206,7 +206,7 @@ var storyActions = []audit.Action{
 	audit.GrantReportLeak, audit.GrantFreeze, audit.GrantFroze, audit.GrantStayOn, audit.GrantThaw, audit.GrantDrifted, audit.GrantFollow,
 	audit.FoundDiscover, audit.FoundTellOwner, audit.FoundAskToKeep, audit.FoundAdopt, audit.FoundAllow, audit.FoundDisallow, audit.FoundReopen,
 	audit.FoundRemove, audit.FoundGone, audit.FoundVanish,
-	audit.GrantRetire, audit.GrantLoseSponsor, audit.GrantEndSponsor, audit.GrantNameSponsor, audit.GrantTakeOver, audit.GrantTurnDown,
+	audit.GrantRetire, audit.GrantMoveEnd, audit.GrantLoseSponsor, audit.GrantEndSponsor, audit.GrantNameSponsor, audit.GrantTakeOver, audit.GrantTurnDown,
 	audit.IncidentClear,
 }
 

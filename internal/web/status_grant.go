@@ -108,6 +108,9 @@ func (s Shell) activeStatus(g access.Grant) status {
 // gives way to its renewal, has no sponsor, or was changed in Canvas.
 func (s Shell) flagged(st status, c workflow.Case, own bool) status {
 	g := *c.Grant
+	if g.State == access.Active && g.EndsWhyNow() == access.ByCourse {
+		st.Now += " " + s.H("now.ends_with_course")
+	}
 	if !g.RetireAt.IsZero() {
 		return status{Badge: s.badge("info", "retiring"), Now: s.H("now.retiring", "When", until(g.RetireAt))}
 	}
@@ -129,7 +132,11 @@ func (s Shell) flagged(st status, c workflow.Case, own bool) status {
 		}
 	}
 	if g.Drift != "" && s.Now.Sub(g.DriftAt) < access.DriftShown {
-		st.Also = append(st.Also, s.badge("warn", "drift"))
+		b := "drift"
+		if g.Drift == access.DriftMaybe {
+			b = "drift_maybe"
+		}
+		st.Also = append(st.Also, s.badge("warn", b))
 		st.Now += " " + s.H("now.drift_"+string(g.Drift), "End", day(g.EndsAt()))
 	}
 	return st

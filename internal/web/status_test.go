@@ -100,9 +100,13 @@ func TestStatusOfAToken(t *testing.T) {
 		word, now string
 		filled    bool
 	}{
-		"not activated":              {of(access.HandedOver, nil), asRequester, "warn", "Not activated", "Activate it in Canvas by Sat 28 Nov, or it is deleted.", false},
-		"not activated, for others":  {of(access.HandedOver, nil), asReviewer, "warn", "Not activated", "Maya Chen must activate it in Canvas by Sat 28 Nov, or it is deleted.", false},
-		"active":                     {of(access.Active, nil), asRequester, "good", "Active", "Works until 12 Dec 2026. Last used Fri 20 Nov, 14:05 MST.", false},
+		"not activated":             {of(access.HandedOver, nil), asRequester, "warn", "Not activated", "Activate it in Canvas by Sat 28 Nov, or it is deleted.", false},
+		"not activated, for others": {of(access.HandedOver, nil), asReviewer, "warn", "Not activated", "Maya Chen must activate it in Canvas by Sat 28 Nov, or it is deleted.", false},
+		"active":                    {of(access.Active, nil), asRequester, "good", "Active", "Works until 12 Dec 2026. Last used Fri 20 Nov, 14:05 MST.", false},
+		"active, until its course takes it away": {of(access.Active, func(g *access.Grant) { g.EndsBy, g.EndsWhy = days(15), access.ByCourse }), asRequester, "good", "Active",
+			"Works until 6 Dec 2026. Last used Fri 20 Nov, 14:05 MST. It ends then because its course is over.", false},
+		"active, and Canvas says no more": {of(access.Active, func(g *access.Grant) { g.Drift, g.DriftAt = access.DriftMaybe, days(-1) }), asRequester, "good", "Active",
+			"Works until 12 Dec 2026. Last used Fri 20 Nov, 14:05 MST. Canvas says that it was changed, and does not say how. If its owner did not make a new value there, revoke it.", false},
 		"active, never used":         {of(access.Active, func(g *access.Grant) { g.LastUsedAt = time0 }), asRequester, "good", "Active", "Works until 12 Dec 2026. Not used yet.", false},
 		"active, never looked at":    {of(access.Active, func(g *access.Grant) { g.LastUsedAt, g.CheckedAt = time0, time0 }), asRequester, "good", "Active", "Works until 12 Dec 2026. Last use not known yet.", false},
 		"active, not looked at long": {of(access.Active, func(g *access.Grant) { g.CheckedAt = days(-3) }), asRequester, "good", "Active", "Works until 12 Dec 2026. Last used Fri 20 Nov, 14:05 MST, not checked since Wed 18 Nov.", false},

@@ -52,13 +52,15 @@ func (s *Service) observe(ctx context.Context, f far, g access.Grant) error {
 // Canvas a token that may not be read is not touched.
 func (s *Service) show(ctx context.Context, f far, g access.Grant) (canvas.Token, error) {
 	t, err := f.ShowToken(ctx, g.CanvasUser, g.CanvasID)
-	if canvas.KindOf(err) != canvas.Denied || !g.EndsAt().After(s.Now()) {
+	if canvas.KindOf(err) != canvas.Denied || !g.CanvasEnd().After(s.Now()) {
 		return t, err
 	}
 	if found, eraErr := f.Era(ctx); eraErr != nil || found.Lists {
 		return t, err
 	}
-	return f.UpdateToken(ctx, g.CanvasUser, g.CanvasID, canvas.TokenUpdate{ExpiresAt: g.EndsAt()})
+	t, err = f.UpdateToken(ctx, g.CanvasUser, g.CanvasID, canvas.TokenUpdate{ExpiresAt: g.CanvasEnd()})
+	t.UpdatedAt = time.Time{} // this very change; it tells nothing of others
+	return t, err
 }
 
 // vanished ends a token that is proven gone, as somebody else's deed.
@@ -103,14 +105,16 @@ func (s *Service) compare(ctx context.Context, f far, g access.Grant, t canvas.T
 	if g, err = s.noteSeen(ctx, g, t); err != nil {
 		return quiet(err)
 	}
-	switch end := g.EndsAt(); {
+	switch end := g.CanvasEnd(); {
 	case endsLater(g, t):
 		if !end.After(s.Now()) {
 			return nil // it is over; the tick deletes it, whatever Canvas says
 		}
 		return s.beginSetBack(ctx, g, t)
 	case t.ExpiresAt.Before(end.Add(-endSlack)):
-		return quiet(s.drifted(ctx, g, access.GrantMove{Drift: access.DriftShortened, Expires: t.ExpiresAt}, end))
+		return quiet(s.drifted(ctx, g, access.GrantMove{Drift: access.DriftShortened, Expires: t.ExpiresAt, Changed: t.UpdatedAt}, end))
+	case unexplained(g, t):
+		return quiet(s.drifted(ctx, g, access.GrantMove{Drift: access.DriftMaybe, Changed: t.UpdatedAt}, end))
 	}
 	return nil
 }
@@ -124,7 +128,7 @@ func quiet(err error) error {
 }
 
 func endsLater(g access.Grant, t canvas.Token) bool {
-	return t.ExpiresAt.IsZero() || t.ExpiresAt.After(g.EndsAt().Add(endSlack))
+	return t.ExpiresAt.IsZero() || t.ExpiresAt.After(g.CanvasEnd().Add(endSlack))
 }
 
 // altered names what makes a token another one than was approved, or "".
@@ -143,7 +147,7 @@ func (s *Service) altered(ctx context.Context, f far, g access.Grant, t canvas.T
 	switch {
 	case g.State == access.Freezing:
 		return "", nil // its value is being changed by us
-	case g.State == access.Frozen && (t.State != canvas.StatePending || endsLater(g, t) || t.ExpiresAt.Before(g.EndsAt().Add(-endSlack))):
+	case g.State == access.Frozen && (t.State != canvas.StatePending || endsLater(g, t) || t.ExpiresAt.Before(g.CanvasEnd().Add(-endSlack))):
 		return alteredFrozen, nil
 	case g.State == access.Active && t.State == canvas.StatePending:
 		return alteredValue, nil
@@ -163,6 +167,22 @@ func (s *Service) altered(ctx context.Context, f far, g access.Grant, t canvas.T
 		}
 	}
 	return alteredValue, nil
+}
+
+// usedLate is how much later than the use that Canvas tells its last one may be: it
+// writes a use down only every ten minutes.
+const usedLate = 10 * time.Minute
+
+// unexplained reports whether Canvas says that a token was changed later than
+// everything that is known to change it: its uses, its activation, writes of ours
+// and what was told before. All these are times of Canvas's own clock. It is asked
+// only where the hint says nothing of the value, as for every token of a hosted
+// Canvas: there it is all that tells of a value which its owner made anew.
+func unexplained(g access.Grant, t canvas.Token) bool {
+	if g.State == access.Freezing || t.UpdatedAt.IsZero() || g.ChangeSeen.IsZero() || !strings.Contains(t.Hint+g.Hint, "~") {
+		return false
+	}
+	return t.UpdatedAt.After(g.ChangeSeen.Add(time.Second)) && (t.LastUsedAt.IsZero() || t.UpdatedAt.After(t.LastUsedAt.Add(usedLate)))
 }
 
 // endAltered ends a token whose value or purpose is not what was approved.
@@ -192,6 +212,9 @@ func (s *Service) noteSeen(ctx context.Context, g access.Grant, t canvas.Token) 
 			if after, err = access.ApplyGrant(before, access.SeenActive, access.SystemActor, access.GrantMove{}, now); err != nil {
 				return err
 			}
+		}
+		if before.ChangeSeen.IsZero() || after.State != before.State {
+			after.ChangeSeen = t.UpdatedAt // its activation, or what was before anybody kept it
 		}
 		after.CheckedAt, after.LastUsedAt = now, t.LastUsedAt
 		if id, _, ok := access.ParseMarker(t.Purpose); ok && id == g.ID && g.FoundID != "" && after.MarkedAt.IsZero() {
@@ -229,8 +252,11 @@ func (s *Service) drifted(ctx context.Context, g access.Grant, m access.GrantMov
 		if err != nil {
 			return err
 		}
-		todo := []jobs.Insert{s.noticeJob(notify.Drifted, r, &after, after.Owner, "")}
-		if m.Drift != access.DriftShortened {
+		var todo []jobs.Insert
+		if m.Drift != access.DriftMaybe { // a page may say *perhaps*; a message would only frighten
+			todo = append(todo, s.noticeJob(notify.Drifted, r, &after, after.Owner, ""))
+		}
+		if m.Drift == access.DriftExtended || m.Drift == access.DriftStuck {
 			todo = append(todo, s.noticeJob(notify.Drifted, r, &after, toReviewers, ""))
 		}
 		d := audit.NewDetail(map[string]string{"drift": string(m.Drift), "approved": approved.UTC().Format(time.RFC3339),
@@ -259,10 +285,10 @@ func (s *Service) setBackHandler(ctx context.Context, j jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	if !watched(g) || !g.EndsAt().After(s.Now()) || (g.Drift != "" && !g.DriftAt.Before(j.CreatedAt)) {
+	if !watched(g) || !g.CanvasEnd().After(s.Now()) || (g.Drift != "" && !g.DriftAt.Before(j.CreatedAt)) {
 		return nil // it ended, or this was done before
 	}
-	kind, err := s.setBack(ctx, f, g, j.Claim > 1) // Claim counts the runs, Later among them
+	kind, changed, err := s.setBack(ctx, f, g, j.Claim > 1) // Claim counts the runs, Later among them
 	switch {
 	case err != nil:
 		s.Log.WarnContext(ctx, "an end could not be set back yet", "grant", g.ID, "err", err)
@@ -270,7 +296,7 @@ func (s *Service) setBackHandler(ctx context.Context, j jobs.Job) error {
 	case kind == "", kind == access.DriftStuck && g.Drift == kind:
 		return nil // nothing that is not told already
 	}
-	if err := s.drifted(ctx, g, access.GrantMove{Drift: kind}, g.EndsAt()); err != nil {
+	if err := s.drifted(ctx, g, access.GrantMove{Drift: kind, Changed: changed}, g.CanvasEnd()); err != nil {
 		return err // a conflict too: the next try decides by what is stored then
 	}
 	s.nudge()
@@ -279,28 +305,30 @@ func (s *Service) setBackHandler(ctx context.Context, j jobs.Job) error {
 
 // setBack asks Canvas to take the approved end, and compares what it answers: it
 // may ignore the change without a word. again says that an earlier try may have
-// done it. It returns "" where there is nothing to set back any more.
-func (s *Service) setBack(ctx context.Context, f far, g access.Grant, again bool) (access.Drift, error) {
+// done it. It returns "" where there is nothing to set back any more, and when Canvas
+// says that the token was last changed.
+func (s *Service) setBack(ctx context.Context, f far, g access.Grant, again bool) (access.Drift, time.Time, error) {
 	t, err := s.show(ctx, f, g)
 	if s.heard(g.Tenant, err) != nil {
-		return "", err
+		return "", time.Time{}, err
 	}
 	if !endsLater(g, t) {
 		if again {
-			return access.DriftExtended, nil
+			return access.DriftExtended, t.UpdatedAt, nil
 		}
-		return "", nil
+		return "", time.Time{}, nil
 	}
-	t, err = f.UpdateToken(ctx, g.CanvasUser, g.CanvasID, canvas.TokenUpdate{ExpiresAt: g.EndsAt()})
+	was := t.UpdatedAt
+	t, err = f.UpdateToken(ctx, g.CanvasUser, g.CanvasID, canvas.TokenUpdate{ExpiresAt: g.CanvasEnd()})
 	switch canvas.KindOf(err) {
 	case canvas.Denied, canvas.Invalid, canvas.NotFound: // NotFound: it is there, but not ours to change
-		return access.DriftStuck, nil
+		return access.DriftStuck, was, nil
 	}
 	if s.heard(g.Tenant, err) != nil {
-		return "", err // tried again; what an unclear answer did is seen then
+		return "", time.Time{}, err // tried again; what an unclear answer did is seen then
 	}
 	if endsLater(g, t) {
-		return access.DriftStuck, nil
+		return access.DriftStuck, t.UpdatedAt, nil
 	}
-	return access.DriftExtended, nil
+	return access.DriftExtended, t.UpdatedAt, nil
 }

@@ -184,7 +184,7 @@ func TestSetBackThenDead(t *testing.T) {
 		if err != nil || len(js) != 1 || js[0].Kind != jobSetBack {
 			r.t.Fatalf("%+v, %v", js, err)
 		}
-		if kind, err := r.setBack(r.t.Context(), f, g, false); err != nil || kind != access.DriftExtended {
+		if kind, _, err := r.setBack(r.t.Context(), f, g, false); err != nil || kind != access.DriftExtended {
 			r.t.Fatal(kind, err)
 		}
 		r.tick(2 * time.Minute) // the lease is over
@@ -290,6 +290,52 @@ func TestAltered(t *testing.T) {
 			r.proven()
 		})
 	}
+}
+
+// Where a hint says nothing, a change that nothing explains is told as one that may
+// have been. Uses, the activation and writes of ours explain theirs, however often
+// they come.
+func TestMayHaveBeenChanged(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		r.w.UpdateUser("maya", func(u *canvastest.User) { u.SecretShard = 17 })
+		g, value := r.active()
+		look := func(when string, want access.Drift, told time.Time) {
+			r.t.Helper()
+			r.tick(time.Hour)
+			r.tick(time.Minute)
+			g = r.grant(g.ID)
+			if g.State != access.Active || g.Drift != want || !g.DriftAt.Equal(told) || !r.w.Authenticates(value) {
+				r.t.Fatalf("%s: %s, drift %q at %s, want %q at %s", when, g.State, g.Drift, g.DriftAt, want, told)
+			}
+		}
+		look("activated", "", time.Time{})
+		for range 3 {
+			r.clock.Advance(7 * time.Minute) // not each is written down
+			r.use(value)
+			look("used", "", time.Time{})
+		}
+		r.changed(g, func(tok *canvastest.Token) { tok.ExpiresAt = tok.ExpiresAt.AddDate(0, 0, 20) })
+		r.tick(time.Hour)
+		r.tick(time.Minute)
+		back := r.grant(g.ID).DriftAt
+		look("our own write", access.DriftExtended, back)
+		look("long after it", access.DriftExtended, back)
+
+		r.clock.Advance(30 * time.Minute)
+		// As its owner's new value does: the state stays, the hint is another one.
+		r.changed(g, func(tok *canvastest.Token) { tok.Hint = "17~Zz" })
+		r.tick(time.Hour)
+		r.tick(time.Minute)
+		seen := r.grant(g.ID)
+		if seen.Drift != access.DriftMaybe || !seen.DriftAt.After(back) {
+			r.t.Fatalf("a new value: drift %q at %s", seen.Drift, seen.DriftAt)
+		}
+		look("told once", access.DriftMaybe, seen.DriftAt)
+		r.use(value)
+		look("used after it", access.DriftMaybe, seen.DriftAt)
+		r.proven()
+	})
 }
 
 // twin gives Maya another token whose hint is this one.

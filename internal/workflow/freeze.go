@@ -106,7 +106,7 @@ func (s *Service) freezeInCanvas(ctx context.Context, f far, g access.Grant) err
 		return s.froze(ctx, g, t)
 	}
 	// The answer holds the new value. Nothing of it but the hint goes on.
-	_, err = f.RegenerateToken(ctx, g.CanvasUser, g.CanvasID, g.EndsAt())
+	_, err = f.RegenerateToken(ctx, g.CanvasUser, g.CanvasID, g.CanvasEnd())
 	s.step("freeze: canvas answered")
 	var ce *canvas.Error
 	if errors.As(s.heard(g.Tenant, err), &ce) {
@@ -135,7 +135,7 @@ func (s *Service) freezeInCanvas(ctx context.Context, f far, g access.Grant) err
 const troubleNoFreeze = "freeze.denied"
 
 func (s *Service) froze(ctx context.Context, g access.Grant, t canvas.Token) error {
-	return s.settleFreeze(ctx, g, access.Froze, access.GrantMove{Hint: t.Hint})
+	return s.settleFreeze(ctx, g, access.Froze, access.GrantMove{Hint: t.Hint, Changed: t.UpdatedAt})
 }
 
 // settleFreeze moves g out of Freezing, unless somebody has.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -340,66 +339,58 @@ func (s *Service) giveRequest(tx *store.Tx, f far, r access.Request, x finding) 
 	return s.move(tx, access.SystemActor, r, access.Lapse, access.Move{})
 }
 
-// note keeps when the tool first saw that a token's course is over, and tells its
-// owner and sponsor of the end that comes with it. The record of it is the audit
-// log: it answers with the first time since the course was last seen to go on.
-func (s *Service) note(ctx context.Context, g access.Grant, over bool, until func(noticed time.Time) time.Time) (time.Time, error) {
-	var noticed time.Time
-	now := s.Now()
+// moveEnd keeps with a token by when it ends because its course is over, or that
+// its course goes on, and tells its owner and sponsor of a day that comes sooner
+// than the one they know. It returns that day: what was decided before, where
+// Canvas has no date and the grace runs from when the end was first seen. At that
+// day the token is looked at again, as the second of the two looks.
+func (s *Service) moveEnd(ctx context.Context, g access.Grant, over bool, since time.Time) (time.Time, error) {
+	var by time.Time
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
-		entries, err := tx.AuditOf(g.Tenant, g.ID)
-		if err != nil {
+		before, err := tx.Grant(g.Tenant, g.ID)
+		if err != nil || !slices.Contains(standingStates, before.State) {
 			return err
 		}
-		for _, e := range entries {
-			if e.Event.Object != g.ID || e.Detail == nil {
-				continue
-			}
-			switch e.Detail.Data["course"] {
-			case courseOver:
-				noticed = e.Event.At
-			case courseGoesOn:
-				noticed = time.Time{}
-			}
+		now := s.Now()
+		m := access.GrantMove{Cause: access.ByCourse}
+		switch {
+		case !over:
+		case !since.IsZero():
+			m.EndsBy = since.Add(access.BuiltIn.Grace)
+		case before.EndsBy.IsZero():
+			m.EndsBy = now.Add(access.BuiltIn.Grace)
+		default:
+			m.EndsBy = before.EndsBy
 		}
-		if over == !noticed.IsZero() {
+		m.EndsBy = m.EndsBy.UTC().Truncate(time.Second)
+		if by = m.EndsBy; by.Equal(before.EndsBy) {
 			return nil
 		}
-		word := courseGoesOn
-		if over {
-			word, noticed = courseOver, now
-		} else {
-			noticed = time.Time{}
-		}
-		data := map[string]string{"course": word}
-		e := s.event(g.Tenant, bySystem, audit.GrantObserved, g.ID)
-		e.Related = g.RequestID
-		if !over {
-			return tx.Audit(e, audit.NewDetail(data))
-		}
-		stops := until(now)
-		data["stops"] = stops.UTC().Format(time.RFC3339)
-		if err := tx.Audit(e, audit.NewDetail(data)); err != nil {
-			return err
-		}
-		if !stops.Before(g.EndsAt().Add(-24 * time.Hour)) {
-			return nil // it ends then anyway, and says so
-		}
-		r, err := tx.Request(g.Tenant, g.RequestID)
+		after, err := access.ApplyGrant(before, access.MoveEnd, access.SystemActor, m, now)
 		if err != nil {
 			return err
 		}
-		for _, to := range compactIDs(g.Owner, g.Sponsor) {
-			if err := tx.InsertJob(s.noticeJob(notify.CourseOver, r, &g, to, "course:"+strconv.FormatInt(now.Unix(), 36))); err != nil {
+		d := map[string]string{"ends": after.EndsAt().UTC().Format(time.RFC3339)}
+		var todo []jobs.Insert
+		if over {
+			d["cause"] = string(after.EndsWhy)
+			at := by
+			if soon := now.Add(groundAgain); at.Before(soon) {
+				at = soon
+			}
+			seen := []finding{{Object: g.ID, What: string(access.ByCourse)}}
+			todo = append(todo, groundJob(g.Tenant, jobOwner, g.ID+"="+at.UTC().Format(time.RFC3339), groundRef{Owner: g.Owner, Seen: seen}, at))
+		}
+		if after.EndsAt().Before(before.EndsAt().Add(-24 * time.Hour)) { // else they know about that day
+			r, err := tx.Request(g.Tenant, g.RequestID)
+			if err != nil {
 				return err
 			}
+			for _, to := range compactIDs(g.Owner, before.Sponsor) {
+				todo = append(todo, s.noticeJob(notify.CourseOver, r, &after, to, ""))
+			}
 		}
-		return nil
+		return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.MoveEnd), audit.NewDetail(d), todo...)
 	})
-	return noticed, err
+	return by, err
 }
-
-const (
-	courseOver   = "over"
-	courseGoesOn = "goes on"
-)

@@ -187,10 +187,78 @@ func TestGraceAfterTheCourse(t *testing.T) {
 			if r.inbox("maya", "BIO 201 is over") != 1 || r.inbox("ana", "BIO 201 is over") != 1 {
 				t.Errorf("told %d and %d times", r.inbox("maya", "BIO 201 is over"), r.inbox("ana", "BIO 201 is over"))
 			}
-			r.within(2*24*time.Hour, g.ID, endedBy(access.ByCourse))
+			ends := r.grant(g.ID).EndsAt()
+			r.tick(ends.Sub(r.clock.Now()) - time.Minute)
+			if now := r.grant(g.ID); now.State != access.Active {
+				t.Errorf("it is %s by %s a minute before what every page said", now.State, now.Cause)
+			}
+			for range 4 {
+				r.tick(time.Minute)
+			}
+			if now := r.grant(g.ID); !endedBy(access.ByCourse)(now) {
+				t.Errorf("it is %s by %s 3 minutes after what every page said", now.State, now.Cause)
+			}
 			r.proven()
 		})
 	}
+}
+
+// The day a token ends with its course is one day, wherever somebody asks; it
+// moves with the course's, and never behind Canvas's own end.
+func TestTheDayACourseTakesATokenAway(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		g, value := r.active()
+		own := g.EndsAt()
+		maya := r.as("maya", DoorCourse)
+		end := func(at time.Time) {
+			r.w.UpdateCourse("bio201", func(c *canvastest.Course) { c.End, c.RestrictToCourseDates = at, true })
+		}
+		says := func(when string, want time.Time, why access.Cause, told int) {
+			r.t.Helper()
+			want = want.UTC().Truncate(time.Second)
+			now := r.grant(g.ID)
+			if !now.EndsAt().Equal(want) || now.EndsWhyNow() != why || !now.CanvasEnd().Equal(own) || !r.token(g).ExpiresAt.Equal(own) {
+				r.t.Fatalf("%s: it ends at %s for %q, want %s for %q; in Canvas at %s", when, now.EndsAt(), now.EndsWhyNow(), want, why, r.token(g).ExpiresAt)
+			}
+			p, err := r.Token(r.t.Context(), maya, g.ID)
+			if err != nil || !p.Grant.EndsAt().Equal(want) {
+				r.t.Errorf("%s: its page says %s, %v", when, p.Grant.EndsAt(), err)
+			}
+			for before, n := range map[time.Time]int{want.Add(time.Minute): 1, want: 0} {
+				l, err := r.Tokens(r.t.Context(), r.as("dana", DoorAccount), TokenFilter{EndsBefore: before})
+				if err != nil || l.Total != n {
+					r.t.Errorf("%s: %d tokens end before %s, %v", when, l.Total, before, err)
+				}
+			}
+			if n := r.inbox("maya", "BIO 201 is over"); n != told {
+				r.t.Errorf("%s: told %d times", when, n)
+			}
+			if when == "over for five days" && r.inbox("maya", "stops on "+want.In(maya.Location()).Format("Mon 2 Jan")) == 0 {
+				r.t.Errorf("%s: told %q", when, r.w.Inbox("maya"))
+			}
+		}
+		first := r.clock.Now().Add(-5 * 24 * time.Hour)
+		end(first)
+		r.pass(groundRound)
+		says("over for five days", first.Add(access.BuiltIn.Grace), access.ByCourse, 1)
+		later := r.clock.Now().Add(-time.Hour)
+		end(later)
+		r.pass(groundRound)
+		says("ended later", later.Add(access.BuiltIn.Grace), access.ByCourse, 1)
+		if !r.w.Authenticates(value) {
+			r.t.Error("it does not work")
+		}
+		end(r.clock.Now().AddDate(0, 2, 0))
+		r.pass(groundRound)
+		says("goes on", own, access.ByEnd, 1)
+		r.tick(own.Sub(r.clock.Now()) - 3*24*time.Hour)
+		last := r.clock.Now()
+		end(last)
+		r.pass(groundRound)
+		says("over shortly before the token is", own, access.ByEnd, 1)
+		r.proven()
+	})
 }
 
 // A course that goes on again starts the grace anew.
@@ -207,6 +275,9 @@ func TestCourseGoesOnAgain(t *testing.T) {
 	r.later(10 * 24 * time.Hour)
 	over(false)
 	r.pass(groundRound)
+	if now := r.grant(g.ID); !now.EndsAt().Equal(g.EndsAt()) || now.EndsWhyNow() != access.ByEnd {
+		t.Errorf("the course goes on, and the token ends at %s for %q", now.EndsAt(), now.EndsWhyNow())
+	}
 	over(true)
 	r.pass(groundRound)
 	r.later(10 * 24 * time.Hour)

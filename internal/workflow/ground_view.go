@@ -242,7 +242,7 @@ func (v *view) lookGrant(p subject, g access.Grant, r access.Request, aff access
 	case err == nil && c.Concluded(now):
 		return v.lapsing(g, overSince(c, now))
 	case enrolled:
-		if _, err := v.note(v.ctx, g, false, nil); err != nil {
+		if _, err := v.moveEnd(v.ctx, g, false, time.Time{}); err != nil {
 			return nil, err
 		}
 		return v.sponsorOf(p, g, r, es)
@@ -271,9 +271,8 @@ func overSince(c canvas.Course, now time.Time) time.Time {
 // lapsing is the end of a token whose course is over, once the grace has passed:
 // from the course's end, or where Canvas has no date for it from when it was seen.
 func (v *view) lapsing(g access.Grant, since time.Time) ([]finding, error) {
-	until := func(noticed time.Time) time.Time { return first(since, noticed).Add(access.BuiltIn.Grace) }
-	noticed, err := v.note(v.ctx, g, true, until)
-	if err != nil || v.Now().Before(until(noticed)) {
+	by, err := v.moveEnd(v.ctx, g, true, since)
+	if err != nil || by.IsZero() || v.Now().Before(by) {
 		return nil, err
 	}
 	return []finding{{Object: g.ID, What: string(access.ByCourse)}}, nil

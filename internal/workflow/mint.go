@@ -117,7 +117,7 @@ func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) 
 			return access.ErrConflict
 		}
 		m := access.GrantMove{CanvasID: t.ID, Hint: t.Hint, Expires: t.ExpiresAt,
-			Digest: s.digest(t.Value)}
+			Digest: s.digest(t.Value), Changed: t.UpdatedAt}
 		if out, err = access.ApplyGrant(before, access.Shown, access.SystemActor, m, now); err != nil {
 			return err
 		}

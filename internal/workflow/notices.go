@@ -205,6 +205,9 @@ func (s *Service) remind(ctx context.Context, t store.Tenant) error {
 				if g.ShownAt.After(g.EndsAt().AddDate(0, 0, -d)) {
 					break // it was made inside this window: its owner has just read the date
 				}
+				if g.EndsWhyNow() == access.ByCourse && time.Duration(d)*24*time.Hour >= access.BuiltIn.Grace {
+					break // the date was told when it was seen, which is inside this window
+				}
 				r, err := tx.Request(t.ID, g.RequestID)
 				if err != nil {
 					return err
@@ -457,8 +460,10 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 // has words of its own.
 func caseOf(k notify.Kind, g access.Grant) string {
 	switch {
-	case k == notify.Drifted && g.Drift != access.DriftExtended:
+	case k == notify.Drifted && g.Drift != access.DriftExtended && g.Drift != access.DriftMaybe:
 		return string(g.Drift)
+	case k == notify.EndingSoon && g.EndsWhyNow() == access.ByCourse:
+		return string(access.ByCourse)
 	case k == notify.Revoked && slices.Contains(ruleCauses, g.Cause):
 		return string(g.Cause)
 	}
@@ -481,7 +486,7 @@ func moot(ref noticeRef, g access.Grant) bool {
 	case notify.TookOver:
 		return g.Sponsor == ""
 	case notify.CourseOver:
-		return !g.State.Live()
+		return !g.State.Live() || g.EndsWhyNow() != access.ByCourse
 	case notify.Retiring:
 		return g.RetireAt.IsZero() || g.State != access.Active
 	}
@@ -500,15 +505,7 @@ func standFacts(tx *store.Tx, k notify.Kind, g access.Grant, entries []store.Aud
 		out.At = g.RetireAt
 		return nil
 	case notify.CourseOver:
-		for _, e := range entries {
-			if e.Detail != nil && e.Detail.Data["course"] == courseOver {
-				at, err := time.Parse(time.RFC3339, e.Detail.Data["stops"])
-				if err != nil {
-					return err
-				}
-				out.At = at
-			}
-		}
+		out.At = g.EndsAt()
 		return nil
 	case notify.AskedToTakeOver:
 		out.AnswerBy = g.GapUntil

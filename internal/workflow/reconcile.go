@@ -110,7 +110,7 @@ func agrees(g access.Grant, row canvas.ReportRow) bool {
 	if g.State == access.HandedOver || g.State == access.Frozen {
 		state = canvas.StatePending
 	}
-	return row.Status == state && !row.ExpiresAt.IsZero() && row.ExpiresAt.Sub(g.EndsAt()).Abs() <= endSlack
+	return row.Status == state && !row.ExpiresAt.IsZero() && row.ExpiresAt.Sub(g.CanvasEnd()).Abs() <= endSlack
 }
 
 // finishReconciliation queues a look at every owner of whom the report did not

@@ -274,7 +274,7 @@ func (s *Service) tickGrants(ctx context.Context, t store.Tenant) error {
 		cause access.Cause
 	}{
 		{q(store.GrantQuery{RetireBefore: now}, standingStates...), access.BySuperseded},
-		{q(store.GrantQuery{EndsBefore: now}, standingStates...), access.ByEnd},
+		{q(store.GrantQuery{CanvasEndBefore: now}, standingStates...), access.ByEnd},
 		{q(store.GrantQuery{ActivateBefore: now}, access.HandedOver), access.ByUnclaimed},
 		{q(store.GrantQuery{ActivateBefore: now}, access.Replacing), access.ByNoReplaced},
 		{q(store.GrantQuery{GapBefore: now}, standingStates...), access.ByNoSponsor},

@@ -243,7 +243,7 @@ log: maya request.collect req1 approved>collecting v5
 log: maya grant.create grt1 >minting v1 of req1
 log: system grant.shown grt1 minting>handed_over v2 of req1 canvas_token=token1 expires=+27d15h59m59s
 log: system request.hand_over req1 collecting>fulfilled v6
-new grants grt1: activate_by=+7d attempt=1 canvas_id=token1 canvas_user=maya's id checked_at=now created_at=now digest=set expires=+27d15h59m59s hint=set owner=maya request_id=req1 shown_at=now since=now sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+27d15h59m59s
+new grants grt1: activate_by=+7d attempt=1 canvas_id=token1 canvas_user=maya's id change_seen=now checked_at=now created_at=now digest=set expires=+27d15h59m59s hint=set owner=maya request_id=req1 shown_at=now since=now sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+27d15h59m59s
 requests req1: closed_at=now state=fulfilled version=6
 job: grant.recover grant.recover:grt1:1:minting {"grant":"grt1","attempt":1} at +1m31s
 job: grant.sweep grant.sweep:grt1:1:handed_over:1 {"grant":"grt1","attempt":1} at +2m0s
@@ -264,7 +264,7 @@ log: maya grant.shown_again grt1 of req1`, collect, StageShown)
 	r.activate("maya", c.Grant.CanvasID)
 	step("the page sees it active", `
 log: system grant.seen_active grt1 handed_over>active v3 of req1
-grants grt1: activated_at=now checked_at=now state=active updated_at=now version=3`, func() (Collection, error) { return r.CollectPage(ctx, maya, code) }, StageActive)
+grants grt1: activated_at=now change_seen=now checked_at=now state=active updated_at=now version=3`, func() (Collection, error) { return r.CollectPage(ctx, maya, code) }, StageActive)
 	r.clock.Advance(time.Minute)
 	step("lost", `
 log: maya grant.replace grt1 active>replacing v4 of req1
@@ -276,7 +276,7 @@ job: tell maya shared_again of req1 grt1, grt1/v4`, func() (Collection, error) {
 	step("the successor", `
 log: maya grant.mint grt1 replacing>minting v5 of req1
 log: system grant.shown grt1 minting>handed_over v6 of req1 canvas_token=token2 expires=+27d15h56m59s
-grants grt1: activate_by=+7d activated_at=none attempt=2 canvas_id=token2 checked_at=now digest=set hint=set shown_at=now state=handed_over updated_at=now version=6
+grants grt1: activate_by=+7d activated_at=none attempt=2 canvas_id=token2 change_seen=now checked_at=now digest=set hint=set shown_at=now state=handed_over updated_at=now version=6
 job: grant.recover grant.recover:grt1:2:minting {"grant":"grt1","attempt":2} at +1m31s
 job: grant.sweep grant.sweep:grt1:2:handed_over:1 {"grant":"grt1","attempt":2} at +2m0s
 job: grant.sweep grant.sweep:grt1:2:handed_over:2 {"grant":"grt1","attempt":2} at +12m0s

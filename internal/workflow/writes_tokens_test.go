@@ -219,7 +219,7 @@ grants grt1: tries=2`, func() {
 	up()
 	r.writes("frozen", `
 log: system grant.froze grt1 freezing>frozen v7 of req1
-grants grt1: frozen_at=now hint=set state=frozen trouble=none updated_at=now version=7
+grants grt1: change_seen=now frozen_at=now hint=set state=frozen trouble=none updated_at=now version=7
 job: tell ana frozen of req1 grt1, grt1/v7
 job: tell maya frozen of req1 grt1, grt1/v7`, func() { r.must(r.run(jobFreeze, r.clock.Now().Add(-time.Minute).UTC().Format(time.RFC3339))) })
 	r.clock.Advance(time.Minute)
@@ -309,7 +309,7 @@ log: maya request.collect req2 approved>collecting v5
 log: maya grant.create grt2 >minting v1 of req2
 log: system grant.shown grt2 minting>handed_over v2 of req2 canvas_token=token2 expires=+97d15h57m59s
 log: system request.hand_over req2 collecting>fulfilled v6
-new grants grt2: activate_by=+7d attempt=1 canvas_id=token2 canvas_user=maya's id checked_at=now created_at=now digest=set expires=+97d15h57m59s hint=set owner=maya renews=grt1 request_id=req2 shown_at=now since=-2m0s sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+97d15h57m59s
+new grants grt2: activate_by=+7d attempt=1 canvas_id=token2 canvas_user=maya's id change_seen=now checked_at=now created_at=now digest=set expires=+97d15h57m59s hint=set owner=maya renews=grt1 request_id=req2 shown_at=now since=-2m0s sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+97d15h57m59s
 requests req2: closed_at=now state=fulfilled version=6
 job: grant.recover grant.recover:grt2:1:minting {"grant":"grt2","attempt":1} at +1m31s
 job: grant.sweep grant.sweep:grt2:1:handed_over:1 {"grant":"grt2","attempt":1} at +2m0s

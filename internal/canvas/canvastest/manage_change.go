@@ -29,7 +29,7 @@ func (s *Server) orderTokenChange(o struct {
 	}
 	t.Purpose = orElse(o.Purpose, t.Purpose)
 	if o.Used {
-		t.LastUsedAt = now
+		t.LastUsedAt, t.UpdatedAt = now, now
 	}
 	if o.Regenerate {
 		w.newSecretLocked(t)

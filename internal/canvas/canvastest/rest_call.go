@@ -125,7 +125,7 @@ func (c *call) byToken(secret string) *reply {
 	}
 	// Canvas writes the last use at most once in ten minutes.
 	if t.LastUsedAt.IsZero() || c.now.Sub(t.LastUsedAt) >= 10*time.Minute {
-		t.LastUsedAt = c.now
+		t.LastUsedAt, t.UpdatedAt = c.now, c.now // Rails writes both
 	}
 	c.token = t
 	c.real = c.w.users.get(t.UserID)
