@@ -47,6 +47,7 @@ const (
 	TellWithdrawn   Effect = "tell_withdrawn"
 	TellLapsed      Effect = "tell_lapsed"
 	TellReturned    Effect = "tell_returned"
+	TellSponsorLeft Effect = "tell_sponsor_left"
 )
 
 // rule is one row of the request's lifecycle.
@@ -61,7 +62,8 @@ type rule struct {
 
 // lifecycle is the whole life of a request. What is not here is forbidden.
 // Submit leads to awaiting_review instead where the policy needs no sponsor;
-// Return leads to awaiting_sponsor where the sponsor is what was lost.
+// Return leads to awaiting_sponsor where the sponsor is what was lost. EndSponsor is
+// there until a collection begins; after that it is the grant's move of that name.
 var lifecycle = []rule{
 	{Draft, Submit, AsRequester, AwaitingSponsor, false, TellSponsor},
 	{Draft, Submit, AsRequester, AwaitingReview, false, TellReviewers},
@@ -81,11 +83,12 @@ var lifecycle = []rule{
 	{AwaitingReview, Approve, AsReviewer, Approved, true, TellApproved},
 	{AwaitingReview, Deny, AsReviewer, Denied, true, TellDenied},
 	{AwaitingReview, Return, AsSystem, AwaitingSponsor, false, TellReturned},
+	{AwaitingReview, EndSponsor, AsSponsor, AwaitingSponsor, false, TellSponsorLeft},
 	{AwaitingReview, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
 	{AwaitingReview, Lapse, AsSystem, Lapsed, false, TellLapsed}, // only where the token it asks to keep is gone
 
 	{Approved, Rescind, AsReviewer, Rescinded, false, TellRescinded},
-	{Approved, Rescind, AsSponsor, Rescinded, false, TellRescinded},
+	{Approved, EndSponsor, AsSponsor, AwaitingSponsor, false, TellSponsorLeft},
 	{Approved, Return, AsSystem, AwaitingSponsor, false, TellReturned},
 	{Approved, Return, AsSystem, AwaitingReview, false, TellReturned},
 	{Approved, Collect, AsRequester, Collecting, true, NoEffect},
@@ -117,7 +120,7 @@ type Move struct {
 	Conditions  string
 	End         time.Time // a shortened end; zero keeps the present one
 	Sponsor     PersonID
-	LostName    string         // LoseSponsor: whom to name
+	LostName    string         // LoseSponsor, Return, EndSponsor: whom to name
 	Zone        *time.Location // the school's zone, for business days; nil is UTC
 	Extend      time.Duration  // MintFailed: outage added to the collect window
 }
@@ -178,9 +181,6 @@ func find(r Request, do Action, who Actor, to RequestState) (rule, error) {
 			case r.Requester:
 				return rule{}, Refuse(WhySelf)
 			case r.Sponsor, r.EndorsedBy:
-				if do == Rescind && who.Person == r.Sponsor {
-					continue // as sponsor they may take it back; that row follows
-				}
 				return rule{}, Refuse(WhySponsorDecides)
 			}
 		}
@@ -318,7 +318,7 @@ func change(r Request, row rule, who Actor, m Move, now time.Time) Request {
 		if row.Do != Decline {
 			r.DecidedBy, r.DecidedAt = who.Person, now
 		}
-	case Return:
+	case Return, EndSponsor:
 		r.DecidedBy, r.DecidedAt, r.Conditions, r.Reason = "", time.Time{}, "", m.Reason
 		r.ClaimedBy, r.ClaimedAt, r.CollectBy = "", time.Time{}, time.Time{}
 		r.EndorsedAt, r.EndorsedBy, r.SponsorNote = keepIf(row.To == AwaitingReview, r)

@@ -39,6 +39,7 @@ const (
 	RequestApprove       Action = "request.approve"
 	RequestDeny          Action = "request.deny"
 	RequestRescind       Action = "request.rescind"
+	RequestEndSponsor    Action = "request.end_sponsorship"
 	RequestLapse         Action = "request.lapse"
 	RequestReturn        Action = "request.return"
 	RequestCollect       Action = "request.collect"
@@ -112,7 +113,7 @@ const (
 
 var known = []Action{
 	RequestCreate, RequestSubmit, RequestDiscard, RequestWithdraw, RequestEndorse, RequestDecline, RequestChooseSponsor,
-	RequestLoseSponsor, RequestClaim, RequestRelease, RequestApprove, RequestDeny, RequestRescind, RequestLapse,
+	RequestLoseSponsor, RequestClaim, RequestRelease, RequestApprove, RequestDeny, RequestRescind, RequestEndSponsor, RequestLapse,
 	RequestReturn, RequestCollect, RequestMintFailed, RequestHandOver, RequestRefile,
 	GrantCreate, GrantMint, GrantDoubt, GrantShown, GrantGiveUp, GrantStepBack, GrantSeenActive, GrantReplace,
 	GrantRevoke, GrantGone, GrantShownAgain, GrantStray, GrantObserved,

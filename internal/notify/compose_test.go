@@ -196,7 +196,7 @@ func TestEveryMessageAgainstItsGolden(t *testing.T) {
 func TestEveryKindHasALetterAndEveryMessageIsUsed(t *testing.T) {
 	t.Parallel()
 	kinds := []Kind{
-		AskedToSponsor, SponsorReminder, SponsorSaidYes, SponsorSaidNo, SponsorNeeded, ReviewersWaiting, Approved, CollectReminder,
+		AskedToSponsor, SponsorReminder, SponsorSaidYes, SponsorSaidNo, SponsorNeeded, SponsorLeft, ReviewersWaiting, Approved, CollectReminder,
 		Denied, Rescinded, Withdrawn, Lapsed, ActivateReminder, NeverActivated, SharedAgain, EndingSoon, Expired, Revoked, StillUsable, Drifted, Altered,
 		SponsorGone, AskedToTakeOver, TookOver, TurnedDown, Retiring, CourseOver,
 		FoundTold, KeepProposed, Adopted, FoundRemoved, FoundOverdue, AllowOver,
@@ -530,7 +530,7 @@ func TestCalendarFile(t *testing.T) {
 		}
 	}
 	slices.Sort(with)
-	if want := []string{"ending_soon.requester", "ending_soon.requester.tomorrow", "ending_soon.sponsor", "ending_soon.sponsor.tomorrow"}; !slices.Equal(with, want) {
+	if want := []string{"ending_soon.requester", "ending_soon.requester.course_over", "ending_soon.requester.tomorrow", "ending_soon.sponsor", "ending_soon.sponsor.course_over", "ending_soon.sponsor.tomorrow"}; !slices.Equal(with, want) {
 		t.Errorf("%q have a calendar file, not %q", with, want)
 	}
 	f := full()

@@ -101,6 +101,10 @@ var letters = map[Kind]map[Audience]letter{
 		AsSponsor:   {code: true, details: aboutRequest, link: "token", why: "sponsor"},
 		AsReviewer:  {code: true, details: aboutRequest, link: "token", why: "reviewer"},
 	},
+	SponsorLeft: {
+		AsRequester: {code: true, details: aboutRequest, reason: ifGiven, link: "request", why: "requester"},
+		AsReviewer:  {code: true, details: aboutRequest, reason: ifGiven, link: "request", why: "reviewer"},
+	},
 	SponsorGone:     {AsRequester: {code: true, details: aboutGrant, reason: ifGiven, link: "token", why: "owner"}},
 	AskedToTakeOver: {AsSponsor: {code: true, details: aboutAsk, link: "request", why: "sponsor"}},
 	TookOver:        {AsRequester: {code: true, details: aboutGrant, link: "token", why: "owner"}},

@@ -207,7 +207,7 @@ func caseExhibits() []exhibit {
 			asAna(s)
 			s.Banner = RefusedBanner(*s, access.WhyNotTeaching, &sponsor)
 		}, "Canvas does not list you as a teacher of Maya Chen"),
-		one("sponsor-after", seenBy(galleryCase(access.Approved, "", access.Rescind), asSponsor), PanelInput{}, asAna, "Take back approval"),
+		one("sponsor-after", seenBy(galleryCase(access.Approved, "", access.EndSponsor), asSponsor), PanelInput{}, asAna, "End sponsorship"),
 		one("review-free", free, PanelInput{}, asDana, "Claim", "Approve", "Deny", "Check before you decide", "What can they do instead?"),
 		one("review-mine", mine, PanelInput{}, asDana, "Release", "Approve"),
 		one("review-late", late, PanelInput{}, asDana, "Overdue by 1 day"),

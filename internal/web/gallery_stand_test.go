@@ -76,6 +76,8 @@ func standExhibits() []exhibit {
 		}), asDana, "40 days without use", "Ended on", "No longer teaches"),
 		page("evidence-unread", evidence(review, func(e *workflow.Evidence) { e.CourseRead, e.SponsorWhy = false, access.WhyCanvas }), asDana, "Canvas did not tell"),
 		page("evidence-sponsor", evidence(endorse, func(e *workflow.Evidence) { e.Of.Sponsor, e.Of.GapUntil = "", days(3) }), asAna, "The token so far", "It has no sponsor now"),
+		ask("end-sponsorship-request", ConfirmInput{Do: access.EndSponsor, Case: seenBy(galleryCase(access.Approved, "", access.EndSponsor), asSponsor)},
+			"goes back to Maya Chen", "End sponsorship", "Keep sponsorship"),
 		ask("end-sponsorship", ConfirmInput{Do: access.EndSponsor, Case: stands}, "keeps working for 14 days so", "Report misuse", "Keep sponsorship"),
 		ask("misuse", ConfirmInput{Do: misuse, Case: stands, Errors: misused}, "Report misuse of", "Write what happened"),
 		choose("token", TokenSponsorInput{Token: workflow.TokenPage{Case: gap}, Teachers: galleryForm().Teachers}, "Ask this sponsor", "Without one by"),

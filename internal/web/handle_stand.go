@@ -101,6 +101,25 @@ func leaveToken(do access.Action) handler {
 	}
 }
 
+// leaveRequest ends the sponsorship of a request for which no token exists yet,
+// and goes back to the list: who left has no part in it any more.
+func leaveRequest(v *visit) error {
+	c, err := v.s.work.Open(v.ctx(), v.sess, v.id)
+	if err != nil {
+		return err
+	}
+	reason, wrong := v.parting("reason")
+	if wrong != nil {
+		var form *access.FormError
+		errors.As(wrong, &form)
+		return v.confirm(statusOf(wrong), access.EndSponsor, reason, form, nil)
+	}
+	if _, err := v.s.work.Act(v.ctx(), v.sess, v.id, access.EndSponsor, access.Move{Reason: reason}, ""); err != nil {
+		return v.moveRefused(access.EndSponsor, PanelInput{Reason: reason}, err)
+	}
+	return v.sponsorships(ResultBanner(v.shell(nil), access.EndSponsor, c.Case))
+}
+
 // askTokenSponsor is the page to name another sponsor for a token.
 func askTokenSponsor(v *visit) error {
 	query, _ := text.Clean(v.r.URL.Query().Get("q"), maxSearch)

@@ -140,7 +140,8 @@ func closedMessages() []string {
 		access.Deny, access.Rescind, access.Discard, access.Refile, access.Replace, access.EndSponsor, access.NameNext, access.TakeOver} {
 		add("result." + string(do))
 	}
-	for _, do := range []string{"withdraw", "rescind", "discard", "replace", "revoke", "revoke_other", "end_sponsorship", "misuse", "report_leak", "report_leak_other", "freeze", "thaw", "thaw_second"} {
+	add("result.end_sponsorship_request")
+	for _, do := range []string{"withdraw", "rescind", "discard", "replace", "revoke", "revoke_other", "end_sponsorship", "end_sponsorship_request", "misuse", "report_leak", "report_leak_other", "freeze", "thaw", "thaw_second"} {
 		add("confirm."+do+".h1", "confirm."+do+".what", "confirm."+do+".stays")
 	}
 	for _, do := range []access.Action{access.Withdraw, access.Rescind, access.Discard, access.Replace, access.Revoke, access.EndSponsor, misuse, access.ReportLeak, access.Freeze, access.Thaw} {
@@ -199,7 +200,7 @@ func foundMessages() []string {
 var storyActions = []audit.Action{
 	audit.RequestSubmit, audit.RequestDiscard, audit.RequestWithdraw, audit.RequestEndorse, audit.RequestDecline,
 	audit.RequestChooseSponsor, audit.RequestLoseSponsor, audit.RequestClaim, audit.RequestRelease, audit.RequestApprove,
-	audit.RequestDeny, audit.RequestRescind, audit.RequestLapse, audit.RequestReturn, audit.RequestMintFailed,
+	audit.RequestDeny, audit.RequestRescind, audit.RequestEndSponsor, audit.RequestLapse, audit.RequestReturn, audit.RequestMintFailed,
 	audit.RequestHandOver, audit.RequestRefile, audit.GrantCreate, audit.GrantMint, audit.GrantDoubt, audit.GrantShown,
 	audit.GrantGiveUp, audit.GrantStepBack, audit.GrantSeenActive, audit.GrantReplace, audit.GrantRevoke, audit.GrantGone,
 	audit.GrantShownAgain, audit.GrantStray, audit.RequestAdopt,

@@ -44,6 +44,8 @@ func (s *Server) routes() error {
 		get("/requests/:id/"+string(do), openCase) // reload after the post
 		post("/requests/:id/"+string(do), move(do))
 	}
+	get("/requests/:id/end-sponsorship", asks(access.EndSponsor))
+	post("/requests/:id/end-sponsorship", leaveRequest)
 	get("/requests/:id/discard", asks(access.Discard))
 	post("/requests/:id/discard", discard)
 	get("/requests/:id/refile", openCase)

@@ -32,6 +32,9 @@ func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
 	if in.Do == access.Thaw && c.Grant.ThawedBy != "" {
 		id += "_second"
 	}
+	if in.Do == access.EndSponsor && leavesRequest(c) {
+		id += "_request"
+	}
 	if in.Do == access.Rescind && r.Adopts != "" {
 		id += "_keep"
 	}
@@ -69,6 +72,10 @@ func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
 		look = dangerFill
 		p.Keep = s.goTo(secondary, "confirm.keep_approval", casePath(r, ""))
 	case access.EndSponsor:
+		if leavesRequest(c) {
+			p.Action, p.Keep = casePath(r, "/end-sponsorship"), s.goTo(secondary, "confirm.keep_sponsorship", casePath(r, ""))
+			break
+		}
 		p.Action = grantPath(c.Grant, "/end-sponsorship")
 		p.Keep = s.goTo(secondary, "confirm.keep_sponsorship", grantPath(c.Grant, ""))
 		p.Also = s.also("act.misuse", grantPath(c.Grant, "/misuse"))

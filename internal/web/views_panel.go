@@ -65,10 +65,10 @@ func (s Shell) sponsorPanel(c workflow.CasePage, in PanelInput) *panel {
 		return s.askedPanel(c)
 	}
 	if !c.Can[access.Endorse] && !c.Can[access.Decline] {
-		if !c.Can[access.Rescind] {
+		if !leavesRequest(c.Case) {
 			return nil
 		}
-		return &panel{Title: s.T("sponsor.title_after"), Other: []action{s.goTo(secondary, "act.rescind", casePath(r, "/rescind"))}}
+		return &panel{Title: s.T("sponsor.title_after"), Other: []action{s.goTo(secondary, "act.end_sponsorship", casePath(r, "/end-sponsorship"))}}
 	}
 	p := &panel{Title: s.T("sponsor.title"), Action: casePath(r, "/endorse"), Handle: s.Handle, Terms: c.Terms().Digest()}
 	p.Confirm = s.attests(c.Case)

@@ -42,6 +42,9 @@ func resultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 	case access.Renew:
 		return &Banner{Kind: BannerInfo, ID: "result.renew", Args: args}
 	case access.EndSponsor, access.NameNext, access.TakeOver:
+		if do == access.EndSponsor && leavesRequest(c) {
+			return good("end_sponsorship_request")
+		}
 		if c.Grant == nil {
 			return nil
 		}

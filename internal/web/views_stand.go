@@ -35,6 +35,12 @@ func (s Shell) sponsoring(c workflow.Case) []action {
 	return []action{s.goTo(secondary, "act.end_sponsorship", grantPath(c.Grant, "/end-sponsorship"))}
 }
 
+// leavesRequest reports whether ending a sponsorship is about the request: no
+// collection of its token has begun.
+func leavesRequest(c workflow.Case) bool {
+	return c.Can[access.EndSponsor] && (c.Request.State == access.AwaitingReview || c.Request.State == access.Approved)
+}
+
 // sponsorName is who stands for a token now.
 func (s Shell) sponsorName(c workflow.Case) template.HTML {
 	switch {

@@ -111,7 +111,7 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		if err := seen.Terms().Check(read); err != nil {
 			return Case{}, err
 		}
-	case do != access.Withdraw && do != access.Rescind:
+	case do != access.Withdraw && do != access.Rescind && do != access.EndSponsor:
 		return Case{}, &access.TransitionError{From: string(r.State), Action: do}
 	}
 	m.Zone = zone(f.tenant)
@@ -120,6 +120,13 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 		if r, err = tx.Request(sess.Tenant, r.ID); err != nil {
 			return err
+		}
+		if do == access.EndSponsor {
+			p, err := tx.Person(sess.Tenant, sess.Person)
+			if err != nil {
+				return err
+			}
+			m.LostName = p.Name
 		}
 		after, err := s.moved(tx, who, r, do, m)
 		if err != nil {
@@ -139,6 +146,9 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		}
 		if err := tx.DropKept(sess.Tenant, sess.Person, r.ID, FormDecision); err != nil {
 			return err
+		}
+		if do == access.EndSponsor {
+			return nil // who left has no part in it any more
 		}
 		out, err = s.see(tx, who, after)
 		return err

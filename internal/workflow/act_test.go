@@ -348,7 +348,7 @@ func TestPressingTwiceIsHarmless(t *testing.T) {
 		{{"ana", access.Endorse}, {"dana", access.Claim}, {"dana", access.Release}, {"dana", access.Claim}, {"dana", access.Approve}, {"maya", access.Withdraw}},
 		{{"ana", access.Decline}},
 		{{"ana", access.Endorse}, {"dana", access.Deny}},
-		{{"ana", access.Endorse}, {"dana", access.Approve}, {"ana", access.Rescind}},
+		{{"ana", access.Endorse}, {"dana", access.Approve}, {"dana", access.Rescind}},
 	} {
 		r := newRig(t, sqlite(t))
 		req := r.submitted()

@@ -11,7 +11,7 @@ import (
 
 // verbs are the moves whose buttons a page may show.
 var verbs = []access.Action{access.Submit, access.Discard, access.Withdraw, access.Endorse, access.Decline, access.ChooseSponsor,
-	access.Claim, access.Release, access.Approve, access.Deny, access.Rescind, access.Collect, access.Refile}
+	access.Claim, access.Release, access.Approve, access.Deny, access.Rescind, access.EndSponsor, access.Collect, access.Refile}
 
 // see builds what who sees of a request, or ErrNotFound when it is none of
 // theirs: not the requester, not the sponsor, not a reviewer. Drafts are their
@@ -135,7 +135,7 @@ func (s *Service) buttons(c *Case, who access.Actor) {
 	}
 	if g != nil {
 		for _, do := range grantVerbs {
-			c.Can[do] = access.CanGrant(*g, do, who, s.Now())
+			c.Can[do] = c.Can[do] || access.CanGrant(*g, do, who, s.Now())
 		}
 		c.Can[access.ReportLeak] = mayReport(*c, who) && c.openLeak() == nil
 		if c.Own && (g.State == access.Recovering || g.State == access.Replacing || g.State == access.Minting) {

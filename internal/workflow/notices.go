@@ -90,6 +90,8 @@ func (s *Service) follow(e access.Effect, before, after access.Request) []jobs.I
 			break
 		}
 		tell(notify.Approved, after.Requester, after.Sponsor)
+	case access.TellSponsorLeft:
+		tell(notify.SponsorLeft, after.Requester, toReviewers)
 	case access.TellDenied:
 		tell(notify.Denied, after.Requester, after.Sponsor)
 	case access.TellRescinded:
@@ -393,6 +395,12 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 	by := r.DecidedBy
 	if ref.Kind == notify.SponsorSaidNo || ref.Kind == notify.SponsorSaidYes {
 		by = first(r.EndorsedBy, r.Sponsor)
+	}
+	if ref.Kind == notify.SponsorLeft {
+		if r.SponsorLost == "" {
+			return told{}, errMoot // another was chosen already
+		}
+		out.Sponsor = r.SponsorLost
 	}
 	var g access.Grant
 	if ref.Grant != "" {

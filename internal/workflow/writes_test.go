@@ -119,10 +119,10 @@ job: tell maya approved of req3, req3/v6`, func() {
 		r.act(dana, q.Code(), access.Approve, access.Move{Conditions: "Own data only.", End: end.AddDate(0, 0, -1)})
 	})
 	r.writes("rescind", `
-log: ana request.rescind req3 approved>rescinded v7 quote=She left the project.
-requests req3: closed_at=now decided_by=ana reason=She left the project. state=rescinded version=7
+log: dana request.rescind req3 approved>rescinded v7 quote=She left the project.
+requests req3: closed_at=now reason=She left the project. state=rescinded version=7
 job: tell ana rescinded of req3, req3/v7
-job: tell maya rescinded of req3, req3/v7`, func() { r.act(ana, q.Code(), access.Rescind, access.Move{Reason: "She left the project."}) })
+job: tell maya rescinded of req3, req3/v7`, func() { r.act(dana, q.Code(), access.Rescind, access.Move{Reason: "She left the project."}) })
 
 	q = r.submitted()
 	r.act(ana, q.Code(), access.Endorse, access.Move{})
