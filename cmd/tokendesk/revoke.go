@@ -79,7 +79,7 @@ func firstLine(in io.Reader) (string, error) {
 func printPlan(w io.Writer, r *app.Revocation) error {
 	lines := []string{
 		fmt.Sprintf("Plan %s for %s: %s", r.ID, r.Platform, r.Filter),
-		fmt.Sprintf("%d tokens of %d people will stop. Deleting and proving them takes about %s.", r.Tokens, r.People, r.Estimate),
+		fmt.Sprintf("%d tokens of %d people will stop. Deleting and proving them takes between %s and %s.", r.Tokens, r.People, r.Estimate, r.Longest()),
 	}
 	for _, g := range []struct {
 		title string
@@ -140,6 +140,6 @@ func finish(ctx context.Context, c *call, r *app.Revocation) error {
 	if err != nil {
 		return err
 	}
-	return say(c.stdout, "Finished in %s (expected %s): %d confirmed gone, %d had ended before. Each proof is in the audit log and in the report %s.",
-		r.EndedAt.Sub(r.StartedAt).Round(time.Second), r.Estimate, r.Counts.Gone, r.Counts.EndedBefore, r.ID)
+	return say(c.stdout, "Finished in %s (expected between %s and %s): %d confirmed gone, %d had ended before. Each proof is in the audit log and in the report %s.",
+		r.EndedAt.Sub(r.StartedAt).Round(time.Second), r.Estimate, r.Longest(), r.Counts.Gone, r.Counts.EndedBefore, r.ID)
 }

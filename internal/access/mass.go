@@ -24,9 +24,15 @@ type Mass struct {
 	EndedAt   time.Time
 	Tokens    int // planned
 	People    int // whose tokens they are
-	// Estimate is how long the deletions were expected to take.
+	// Estimate is how long the deletions take at least, while nothing else is asked
+	// of Canvas; Longest, while much is.
 	Estimate time.Duration
 }
+
+// Longest is how long the deletions were expected to take while other tokens are
+// watched and people work: these share what Canvas lets through, and have been
+// seen to take as much as the deletions themselves.
+func (m Mass) Longest() time.Duration { return 2 * m.Estimate }
 
 // Picked reports whether its tokens were chosen one by one.
 func (m Mass) Picked() bool { return m.Filter == MassFilter{} }

@@ -25,7 +25,7 @@ const (
 	SponsorSaidYes   Kind = "sponsor_said_yes"
 	SponsorSaidNo    Kind = "sponsor_said_no"
 	SponsorNeeded    Kind = "sponsor_needed"
-	SponsorLeft      Kind = "sponsor_left" // who had endorsed a request takes that back
+	SponsorLeft      Kind = "sponsor_left"      // who had endorsed a request takes that back
 	ReviewersWaiting Kind = "reviewers_waiting" // a digest, never one per request
 	Approved         Kind = "approved"
 	CollectReminder  Kind = "collect_reminder"

@@ -49,10 +49,10 @@ func massExhibits() []exhibit {
 		return exhibit{name: "mass-status-" + name, page: PageMassStatus, shell: asDana, want: want, view: func(s Shell) any { return NewMassEnd(s, m) }}
 	}
 	return []exhibit{
-		page("plan", MassInput{Mass: plan}, "Revoke 12 tokens?", "12 tokens of 9 people will stop.", "Type 12 to confirm", "about 40 seconds", "Role: Student", "BIO 201", "Revoke tokens", "Keep tokens"),
+		page("plan", MassInput{Mass: plan}, "Revoke 12 tokens?", "12 tokens of 9 people will stop.", "Type 12 to confirm", "between 40 seconds and 80 seconds", "Role: Student", "BIO 201", "Revoke tokens", "Keep tokens"),
 		page("plan-wrong", MassInput{Mass: plan, Count: "11", Errors: wrong}, "There is a problem", "Type 12, the number of tokens that will stop."),
 		page("plan-changed", MassInput{Mass: plan, Count: "12", Reason: "The company reported a breach.", Errors: changed}, "it was 12, and it is 11 now"),
-		page("plan-picked", MassInput{Mass: picked}, "Chosen one by one", "1 of the chosen tokens is left out", "about 3 hours"),
+		page("plan-picked", MassInput{Mass: picked}, "Chosen one by one", "1 of the chosen tokens is left out", "between 3 hours and 6 hours"),
 		page("plan-wide", MassInput{Mass: wide}, "Made before", "Unused: for 1 day or more", "63 minutes"),
 		page("running", MassInput{Mass: running}, "7 of 12 confirmed gone.", "1 retrying.", "The company reported a breach.", "CSV, 12 rows", "Export"),
 		page("stuck", MassInput{Mass: stuck}, "1 is still usable", "operator:root", "Every token"),

@@ -90,7 +90,7 @@ func NewMassView(s Shell, in MassInput) MassView {
 	if m.State == access.MassDone {
 		v.Facts = append(v.Facts, s.fact("mass.ended", s.momentTag(m.EndedAt)), s.fact("mass.took", s.lasts(m.Took(s.Now))))
 	}
-	v.Facts = append(v.Facts, s.fact("mass.estimate", s.lasts(m.Estimate)))
+	v.Facts = append(v.Facts, s.fact("mass.estimate", s.massSpan(m.Mass)))
 	// What moves while it runs stands in the status alone, which the poll replaces.
 	if m.State == access.MassDone {
 		v.Facts = append(v.Facts, s.fact("mass.gone", s.value(word(strconv.Itoa(m.Counts.Gone)), "")))
@@ -107,7 +107,7 @@ func (v *MassView) plan(s Shell, in MassInput) {
 	v.H1 = s.T("mass.plan_h1", "Count", m.Tokens)
 	v.setErrors(in.Errors)
 	v.Lead = s.H("mass.lead", "Tokens", word(s.T("mass.tokens", "Count", m.Tokens)), "People", word(s.T("mass.people", "Count", m.People)))
-	v.What = []template.HTML{s.H("mass.what"), s.H("mass.time", "Time", s.lasts(m.Estimate))}
+	v.What = []template.HTML{s.H("mass.what"), s.H("mass.time", "Span", s.massSpan(m.Mass))}
 	if m.Missing > 0 {
 		v.What = append(v.What, s.H("mass.missing", "Count", m.Missing))
 	}
@@ -198,6 +198,11 @@ func (s Shell) massWords(f access.MassFilter) template.HTML {
 		add("mass.owner", code(f.Owner))
 	}
 	return out
+}
+
+// massSpan writes how long a mass revocation may take.
+func (s Shell) massSpan(m access.Mass) template.HTML {
+	return s.H("mass.span", "Least", s.lasts(m.Estimate), "Most", s.lasts(m.Longest()))
 }
 
 // lasts writes how long something takes, as near as a plan can tell.

@@ -71,6 +71,12 @@ func (s *Service) massAtWork(ctx context.Context, g access.Grant) (bool, error) 
 	if g.Cause != access.ByMass {
 		return false, nil
 	}
+	return s.inMass(ctx, g)
+}
+
+// inMass reports whether a mass revocation that somebody works on will end a
+// token. Watching it meanwhile would only take calls from the revocation.
+func (s *Service) inMass(ctx context.Context, g access.Grant) (bool, error) {
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
 		_, err := tx.RunningMassOf(g.Tenant, g.ID, s.Now().Add(-massQuiet))
 		return err

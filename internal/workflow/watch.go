@@ -179,6 +179,12 @@ func (s *Service) watchHandler(ctx context.Context, j jobs.Job) error {
 	if ref.Attempt != g.Attempt || !watched(g) {
 		return nil
 	}
+	if busy, err := s.inMass(ctx, g); err != nil || busy {
+		if err != nil {
+			return err
+		}
+		return jobs.Later(watchAgain)
+	}
 	next, again := watchLater, watchAgain
 	if !g.ShownAt.IsZero() && s.Now().Sub(g.ShownAt) < watchClosely {
 		next, again = watchSoon, watchSoon
