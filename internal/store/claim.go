@@ -21,6 +21,8 @@ type ready struct {
 // claimable finds what is ready by going from kind to kind and from tenant to
 // tenant in the index: what it costs grows with those, and not with the jobs that
 // wait.
+//
+//nolint:misspell // SQL spells so
 const claimable = `
 WITH RECURSIVE kinds(kind) AS (
     SELECT (SELECT kind FROM jobs WHERE state = 'due' ORDER BY kind LIMIT 1)
