@@ -59,7 +59,7 @@ func TestAuthority(t *testing.T) {
 		{name: "a teacher of the course", user: "ana", place: inCourse("bio201"), h1: home, tabs: "My API tokens, Sponsorships", queue: otherDoor},
 		{name: "a teacher of another course", user: "helen", place: inCourse("chem110"), h1: home, tabs: "My API tokens, Sponsorships",
 			queue: otherDoor, approve: notFound, status: http.StatusNotFound},
-		{name: "an assistant", user: "tom", place: inCourse("bio201"), h1: home, says: []string{"Student"},
+		{name: "an assistant", user: "tom", place: inCourse("bio201"), h1: home, says: []string{"Teaching assistant"},
 			queue: otherDoor, approve: notFound, status: http.StatusNotFound},
 		{name: "a designer", user: "grace", place: inCourse("bio201"), h1: home, says: []string{"Staff"},
 			queue: otherDoor, approve: notFound, status: http.StatusNotFound},

@@ -100,7 +100,7 @@ func (b *browser) forge(on *page) (approve *page) {
 	b.t.Helper()
 	before := b.school.state()
 	for _, move := range []string{
-		"approve", "deny", "claim", "release", "rescind", "endorse", "decline", "withdraw", "collect", "replace", "refile", "sponsor", "discard",
+		"approve", "deny", "claim", "release", "rescind", "endorse", "decline", "withdraw", "collect", "replace", "refile", "sponsor", "discard", "end-sponsorship",
 	} {
 		p := b.post(on, "/requests/REQ-0001/"+move, url.Values{
 			"reason": {"Because."}, "conditions": {""}, "alternative": {"other"}, "sponsor": {b.w.User("helen").ID.String()},
