@@ -339,7 +339,7 @@ func TestWhoeverActsForSomebodyOnlyLooks(t *testing.T) {
 		{"maya", "/requests/REQ-0001/replace", nil}, {"maya", token + "/renew", nil}, {"maya", token + "/revoke", nil}, {"maya", token + "/leak", nil},
 		{"maya", token + "/leak/seen", url.Values{"seen": {"In a chat."}}}, {"maya", token + "/sponsor", url.Values{"sponsor": {w.User("ana").ID.String()}}},
 		{"maya", "/found/" + found + "/keep", nil}, {"maya", "/found/" + found + "/remove", nil},
-		{"ana", "/requests/REQ-0003/endorse", nil}, {"ana", "/requests/REQ-0003/decline", reason}, {"ana", token + "/end-sponsorship", nil}, {"ana", token + "/misuse", reason},
+		{"ana", "/requests/REQ-0003/endorse", nil}, {"ana", "/requests/REQ-0003/decline", reason}, {"ana", "/requests/REQ-0003/end-sponsorship", reason}, {"ana", token + "/end-sponsorship", nil}, {"ana", token + "/misuse", reason},
 		{"ana", token + "/revoke", reason}, {"ana", token + "/leak", nil}, {"ana", token + "/take-over", nil}, {"ana", token + "/turn-down", nil},
 		{"dana", "/requests/REQ-0002/claim", nil}, {"dana", "/requests/REQ-0002/approve", nil}, {"dana", "/requests/REQ-0002/release", nil},
 		{"dana", "/requests/REQ-0002/deny", url.Values{"reason": {"No."}, "alternative": {"export"}}}, {"dana", token + "/revoke", reason}, {"dana", token + "/freeze", reason},

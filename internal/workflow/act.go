@@ -27,7 +27,7 @@ func (s *Service) Act(ctx context.Context, sess Session, id string, do access.Ac
 	if err != nil {
 		return Case{}, err
 	}
-	if do != access.Withdraw && do != access.Decline && do != access.Rescind {
+	if !leaves(do) {
 		var done func()
 		ctx, done = s.asking(ctx, sess)
 		defer done()
@@ -43,6 +43,12 @@ func (s *Service) Act(ctx context.Context, sess Session, id string, do access.Ac
 // reviewVerb reports whether a move needs a reviewer whom Canvas confirms now.
 func reviewVerb(do access.Action) bool {
 	return do == access.Claim || do == access.Release || do == access.Approve || do == access.Deny
+}
+
+// leaves reports whether a move takes access or a part away. It waits for
+// nothing, the pace of checks included.
+func leaves(do access.Action) bool {
+	return do == access.Withdraw || do == access.Decline || do == access.Rescind || do == access.EndSponsor
 }
 
 // decides reports whether a move of a request decides on what its person read.
@@ -111,7 +117,7 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		if err := seen.Terms().Check(read); err != nil {
 			return Case{}, err
 		}
-	case do != access.Withdraw && do != access.Rescind && do != access.EndSponsor:
+	case !leaves(do):
 		return Case{}, &access.TransitionError{From: string(r.State), Action: do}
 	}
 	m.Zone = zone(f.tenant)
