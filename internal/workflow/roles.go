@@ -127,10 +127,10 @@ func (s *Service) readRoles(ctx context.Context, f far, account string) error {
 	return s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.SetAccountRoles(f.tenant.ID, account, roles, at) })
 }
 
-// accountRole reports whether a person holds any account role in this Canvas
-// , by the root account's list now, and below it by each account's
-// now where there are few, else by the table. A table that was never filled, or
-// not for rolesLife, is WhyCanvas.
+// accountRole reports whether a person holds any account role in this Canvas: at
+// the root by its list now, below it by each account's list now where there are
+// few, else by the table. A table that was never filled, or not for rolesLife, is
+// WhyCanvas.
 func (s *Service) accountRole(ctx context.Context, f far, user string) (bool, error) {
 	has := func(account string) (bool, error) {
 		admins, err := f.AccountAdmins(ctx, account, user)
