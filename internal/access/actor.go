@@ -1,6 +1,9 @@
 package access
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // PersonID and TenantID are the tool's own ids ("per_…", "ten_…").
 type (
@@ -11,8 +14,8 @@ type (
 // Freshness is how long after its launch a session may still decide.
 const Freshness = 15 * time.Minute
 
-// Actor is who asks for a move, as derived from a verified launch (or the
-// system itself). The zero Actor may do nothing.
+// Actor is a Caller as the lifecycle tables know them, with what was proven of
+// their rights. The zero Actor may do nothing.
 type Actor struct {
 	Person PersonID
 	// Reviewer: Canvas confirmed, by the launch and by its API, that this
@@ -20,14 +23,65 @@ type Actor struct {
 	Reviewer bool
 	// System: a timer or job of the tool. It may only make moves marked AsSystem.
 	System bool
-	// LaunchedAt is when the tool received the launch behind this session.
+	// Operator is the account of whoever runs a command; they are no person of the
+	// school and hold no part in a request or token of one.
+	Operator string
+	// RemovesOnly: they came by a way that only takes access away.
+	RemovesOnly bool
+	// LaunchedAt is when the tool received the launch they came by.
 	LaunchedAt time.Time
-	// NoWrites, when not empty, is why this session may only look.
+	// NoWrites, when not empty, is why they may only look.
 	NoWrites Why
 }
 
 // SystemActor is the tool itself.
 var SystemActor = Actor{System: true}
+
+// The names of those in the audit log who are no person of the school.
+const (
+	SystemID       = "system"
+	OperatorPrefix = "operator:"
+)
+
+// ID is the actor's name in the audit log.
+func (a Actor) ID() string {
+	switch {
+	case a.System:
+		return SystemID
+	case a.Operator != "":
+		return OperatorPrefix + a.Operator
+	}
+	return string(a.Person)
+}
+
+// parts are those of whoever is no person of the school, and true: whatever the
+// object, they hold no other.
+func (a Actor) parts() ([]Part, bool) {
+	switch {
+	case a.System:
+		return []Part{AsSystem}, true
+	case a.Operator != "":
+		return []Part{AsReviewer}, true
+	}
+	return nil, a.Person == ""
+}
+
+// removals are the moves that take access away and give none.
+var removals = []Action{Revoke, Freeze, ReportLeak, Remove, Rescind}
+
+// writes refuses an actor who may only look, and, by a way that only takes access
+// away, every other move.
+func (a Actor) writes(do Action) error {
+	switch {
+	case a.System:
+		return nil
+	case a.NoWrites != "":
+		return Refuse(a.NoWrites)
+	case a.RemovesOnly && !slices.Contains(removals, do):
+		return Refuse(WhyNeedsLaunch)
+	}
+	return nil
+}
 
 // Fresh reports whether the launch is recent enough to decide at now. A launch
 // from the future beyond a minute of clock skew is not fresh.

@@ -66,6 +66,7 @@ const (
 	WhyRenewedEnded    Why = "renewed_ended"    // the token that a request renews was ended for cause
 	WhyTotalLife       Why = "total_life"       // the longest life of a token and its renewals is used up
 	WhyNoFreeze        Why = "no_freeze"        // this Canvas does not let the tool freeze
+	WhyNeedsLaunch     Why = "needs_launch"     // done only by somebody in Canvas, by no key and no command
 )
 
 // Refuse makes a Refusal.

@@ -154,17 +154,12 @@ func CanFound(f Found, do Action, who Actor) bool {
 }
 
 func findFound(f Found, do Action, who Actor) (foundRule, error) {
-	var ps []Part
-	switch {
-	case who.System:
-		ps = []Part{AsSystem}
-	case who.Person != "":
-		if who.Person == f.Owner {
-			ps = append(ps, AsRequester)
-		}
-		if who.Reviewer {
-			ps = append(ps, AsReviewer)
-		}
+	ps, only := who.parts()
+	if !only && who.Person == f.Owner {
+		ps = append(ps, AsRequester)
+	}
+	if !only && who.Reviewer {
+		ps = append(ps, AsReviewer)
 	}
 	known := false
 	for _, row := range foundLifecycle {
@@ -198,8 +193,8 @@ func checkAllow(f Found, who Actor) error {
 // a second time to the same person (WhySecondPerson), and without a reason and
 // a review date within AllowLongest; Remove by a reviewer without a reason.
 func ApplyFound(f Found, do Action, who Actor, m FoundMove, now time.Time) (Found, error) {
-	if !who.System && who.NoWrites != "" {
-		return Found{}, Refuse(who.NoWrites)
+	if err := who.writes(do); err != nil {
+		return Found{}, err
 	}
 	row, err := findFound(f, do, who)
 	if err != nil {

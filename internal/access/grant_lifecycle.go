@@ -211,13 +211,10 @@ func CanGrant(g Grant, do Action, who Actor, now time.Time) bool {
 
 // grantParts returns the parts that who holds towards g.
 func (g Grant) grantParts(who Actor) []Part {
-	if who.System {
-		return []Part{AsSystem}
+	if ps, only := who.parts(); only {
+		return ps
 	}
 	var ps []Part
-	if who.Person == "" {
-		return nil
-	}
 	if who.Person == g.Owner {
 		ps = append(ps, AsRequester)
 	}
@@ -311,8 +308,8 @@ func checkGrantMove(g Grant, row grantRule, who Actor, m GrantMove, now time.Tim
 // attempt is leased, and after MaxAttempts; Thaw (WhySecondPerson) to the person
 // who thawed first, to the owner and to the sponsor.
 func ApplyGrant(g Grant, do Action, who Actor, m GrantMove, now time.Time) (Grant, error) {
-	if !who.System && who.NoWrites != "" {
-		return Grant{}, Refuse(who.NoWrites)
+	if err := who.writes(do); err != nil {
+		return Grant{}, err
 	}
 	var to GrantState
 	switch {

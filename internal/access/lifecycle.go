@@ -127,13 +127,10 @@ type Move struct {
 
 // parts returns the parts that who holds towards r.
 func (r Request) parts(who Actor) []Part {
-	if who.System {
-		return []Part{AsSystem}
+	if ps, only := who.parts(); only {
+		return ps
 	}
 	var ps []Part
-	if who.Person == "" {
-		return nil
-	}
 	if who.Person == r.Requester {
 		ps = append(ps, AsRequester)
 	}
@@ -205,8 +202,8 @@ func find(r Request, do Action, who Actor, to RequestState) (rule, error) {
 // eligible and whether Canvas confirms a reviewer is the caller's to establish
 // before it builds who and m.
 func Apply(r Request, do Action, who Actor, m Move, now time.Time) (Request, Effect, error) {
-	if !who.System && who.NoWrites != "" {
-		return Request{}, NoEffect, Refuse(who.NoWrites)
+	if err := who.writes(do); err != nil {
+		return Request{}, NoEffect, err
 	}
 	row, err := find(r, do, who, m.To)
 	if err != nil {

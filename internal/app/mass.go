@@ -20,8 +20,8 @@ type Revocation struct {
 	// Running: it was started before, by this command or on the page.
 	Running bool
 
-	work   *workflow.Service
-	tenant access.TenantID
+	work *workflow.Service
+	by   access.Caller
 }
 
 // operatorWork is the workflow as far as commands need it: it calls Canvas and
@@ -48,13 +48,13 @@ func (a *App) PlanRevocation(ctx context.Context, platform, filter string, anew 
 	if err != nil {
 		return nil, err
 	}
-	r := &Revocation{Platform: p.Name, work: a.operatorWork(), tenant: p.Tenant}
+	r := &Revocation{Platform: p.Name, work: a.operatorWork(), by: access.OperatorCaller(p.Tenant, account())}
 	if !anew {
-		if r.MassPage, r.Running, err = r.work.UnfinishedMass(ctx, p.Tenant, f); err != nil || r.Running {
+		if r.MassPage, r.Running, err = r.work.UnfinishedMass(ctx, r.by, f); err != nil || r.Running {
 			return r, err
 		}
 	}
-	r.MassPage, err = r.work.PlanMassFor(ctx, p.Tenant, f, Operator())
+	r.MassPage, err = r.work.PlanMass(ctx, r.by, workflow.MassChoice{Command: f})
 	var form *access.FormError
 	if errors.As(err, &form) {
 		return nil, ErrNothingMatches
@@ -65,7 +65,7 @@ func (a *App) PlanRevocation(ctx context.Context, platform, filter string, anew 
 // Start starts a plan with the number that was typed. Its errors are one
 // sentence each; after any of them nothing was started.
 func (r *Revocation) Start(ctx context.Context, typed, reason string) error {
-	p, err := r.work.StartMassFor(ctx, r.tenant, r.ID, typed, reason, Operator())
+	p, err := r.work.StartMass(ctx, r.by, r.ID, typed, reason, access.MassTerms(r.Mass).Digest())
 	var form *access.FormError
 	if errors.As(err, &form) {
 		has := func(code string) int {
@@ -81,7 +81,11 @@ func (r *Revocation) Start(ctx context.Context, typed, reason string) error {
 		}
 		return fmt.Errorf("that is not %d; nothing was done", r.Tokens)
 	}
-	if err == nil {
+	var other *access.TermsError
+	switch {
+	case errors.As(err, &other):
+		return errors.New("the plan was made anew by somebody else; nothing was done, run the command again")
+	case err == nil:
 		r.MassPage = p
 	}
 	return err
@@ -90,7 +94,7 @@ func (r *Revocation) Start(ctx context.Context, typed, reason string) error {
 // Finish works until every token is proven gone, or ctx ends. progress is told
 // how far it has come every few seconds.
 func (r *Revocation) Finish(ctx context.Context, progress func(p Progress, trouble error)) error {
-	p, err := r.work.FinishMass(ctx, r.tenant, r.ID, progress)
+	p, err := r.work.FinishMass(ctx, r.by, r.ID, progress)
 	if p.ID != "" {
 		r.MassPage = p
 	}

@@ -267,7 +267,7 @@ func (o *oauthSource) settle(ctx context.Context, me string, state store.Credent
 			return err
 		}
 		told := audit.Event{
-			ID: store.NewID("aud"), Tenant: string(o.platform.Tenant), At: o.now(), Actor: "system", Action: audit.PlatformChange, Object: o.platform.ID,
+			ID: store.NewID("aud"), Tenant: string(o.platform.Tenant), At: o.now(), Actor: access.SystemID, Action: audit.PlatformChange, Object: o.platform.ID,
 		}
 		return tx.Audit(told, audit.NewDetail(map[string]string{"credential": "Canvas replaced the refresh token"}))
 	})

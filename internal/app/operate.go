@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -40,11 +41,14 @@ func ReadSecret(path string) (secret.Text, error) {
 }
 
 // Operator names who runs a command, for the audit log.
-func Operator() string {
+func Operator() string { return access.OperatorCaller("", account()).ID() }
+
+// account is the account on the machine that runs a command.
+func account() string {
 	if u, err := user.Current(); err == nil && u.Username != "" {
-		return "operator:" + u.Username
+		return u.Username
 	}
-	return fmt.Sprintf("operator:uid %d", os.Getuid())
+	return fmt.Sprintf("uid %d", os.Getuid())
 }
 
 // Migrate brings the database to this version of the program.

@@ -290,7 +290,7 @@ func hasRoot(p store.Platform) bool {
 }
 
 func (a *App) confirmRoot(ctx context.Context, p store.Platform, l lti.Launch) error {
-	told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: a.now(), Actor: "system", Action: audit.PlatformChange, Object: p.ID}
+	told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: a.now(), Actor: access.SystemID, Action: audit.PlatformChange, Object: p.ID}
 	detail := audit.NewDetail(map[string]string{
 		"root_deployment": l.DeploymentID, "confirmed_by": "launch of " + l.Subject, "account": l.Context.ID,
 	})

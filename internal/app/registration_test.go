@@ -16,7 +16,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/web"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -48,7 +48,7 @@ func TestDynamicRegistration(t *testing.T) {
 		if !ok {
 			s.t.Fatal("Canvas has no key")
 		}
-		for name, variable := range workflow.CustomFields {
+		for name, variable := range web.CustomFields() {
 			if tool.CustomFields[name] != variable {
 				s.t.Errorf("custom field %s is %q, want %q", name, tool.CustomFields[name], variable)
 			}

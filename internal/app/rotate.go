@@ -64,7 +64,7 @@ func (a *App) rotateOld(ctx context.Context) error {
 	if !ok || a.now().Sub(newest.SignsFrom) < keyLife {
 		return nil // the first start makes the first key
 	}
-	_, err = a.RotateKeys(ctx, "system", "it had signed for "+fmt.Sprint(int(keyLife.Hours()/24))+" days")
+	_, err = a.RotateKeys(ctx, access.SystemID, "it had signed for "+fmt.Sprint(int(keyLife.Hours()/24))+" days")
 	return err
 }
 

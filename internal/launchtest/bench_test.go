@@ -92,11 +92,13 @@ func firstPage(tb testing.TB) func() int {
 		tb.Fatal(err)
 	}
 	now := time.Now()
-	sess := workflow.Session{
-		School: "Northfield", Name: "Maya Chen", Door: workflow.DoorCourse, Learner: true, Locale: "en", TimeZone: "America/New_York",
-		Course: access.Course{ID: "7318824", Name: "Cell Biology", Code: "BIO 201"}, CanvasURL: "http://127.0.0.1:8080",
-		Frames: []string{"http://127.0.0.1:8080"}, LaunchedAt: now,
-		Brand: workflow.Brand{Primary: "#0374B5", Link: "#0374B5", Button: "#0374B5", ButtonText: "#FFFFFF"},
+	sess := web.Session{
+		Caller: access.Caller{
+			Via: access.ViaLaunch, Name: "Maya Chen", TimeZone: "America/New_York",
+			Launch: access.Launch{LaunchedAt: now, Door: access.DoorCourse, Course: access.Course{ID: "7318824", Name: "Cell Biology", Code: "BIO 201"}, Learner: true},
+		},
+		School: "Northfield", Locale: "en", CanvasURL: "http://127.0.0.1:8080", Frames: []string{"http://127.0.0.1:8080"},
+		Brand: web.Brand{Primary: "#0374B5", Link: "#0374B5", Button: "#0374B5", ButtonText: "#FFFFFF"},
 	}
 	return func() int {
 		var page bytes.Buffer

@@ -25,8 +25,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/store"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/web"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -304,11 +305,16 @@ func boundBy(r *http.Request, state, binder string) bool {
 
 // begin makes the session and sends its cookie.
 func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Request, state string, c *tokenClaims, p placeRow, who personRow, now time.Time) error {
-	sess := workflow.Session{
-		School: p.schoolName, Platform: p.id, Sub: c.Subject, CanvasUser: who.canvasUser, Name: c.Name, Door: workflow.DoorCourse,
-		Learner: slices.Contains(c.Roles, lti.RoleLearner), Teacher: slices.Contains(c.Roles, lti.RoleInstructor),
-		AccountRole: slices.Contains(c.Roles, lti.RoleInstitutionAdministrator), Locale: c.Custom.Locale, TimeZone: c.Custom.TimeZone,
-		CanvasURL: p.origins[0], Frames: p.origins, ReturnURL: c.Presentation.Return, LaunchedAt: now, Target: "/lti/launch",
+	sess := web.Session{
+		Caller: access.Caller{
+			Platform: p.id, CanvasUser: who.canvasUser, Name: c.Name, TimeZone: c.Custom.TimeZone,
+			Launch: access.Launch{
+				LaunchedAt: now, Sub: c.Subject, Door: access.DoorCourse,
+				Learner: slices.Contains(c.Roles, lti.RoleLearner), Teacher: slices.Contains(c.Roles, lti.RoleInstructor),
+				AccountRole: slices.Contains(c.Roles, lti.RoleInstitutionAdministrator),
+			},
+		},
+		School: p.schoolName, Locale: c.Custom.Locale, CanvasURL: p.origins[0], Frames: p.origins, Target: "/lti/launch",
 	}
 	sess.Course.ID, sess.Course.Name, sess.Course.Code = c.Custom.Course, c.Context.Title, c.Context.Label
 	var brand struct {
@@ -320,7 +326,7 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if err := json.Unmarshal([]byte(c.Custom.Brand), &brand); err != nil {
 		return err
 	}
-	sess.Brand = workflow.Brand(brand)
+	sess.Brand = web.Brand(brand)
 	data, err := json.Marshal(map[string]any{"session": sess, "new_tab": p.origins[0] + "/courses/" + c.Custom.Course})
 	if err != nil {
 		return err

@@ -20,10 +20,12 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/config"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/web"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -132,7 +134,7 @@ func handlerOf(ctx context.Context, kind string) (h http.Handler, end func(), er
 // bare is what the product does with a launch, but for the web server's own
 // layers and the rendering: the protocol, Admit, the session, and then whatever
 // the first page reads.
-func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, sess workflow.Session) error) (http.Handler, error) {
+func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, caller access.Caller) error) (http.Handler, error) {
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // as above
 	sessions := &session.Store{Backend: a.Store, Now: time.Now}
 	fail := func(w http.ResponseWriter, err error) { http.Error(w, err.Error(), http.StatusUnauthorized) }
@@ -148,7 +150,7 @@ func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, sess w
 					fail(w, err)
 					return
 				}
-				data, err := json.Marshal(map[string]any{"session": admitted})
+				data, err := json.Marshal(map[string]any{"session": web.NewSession(l, admitted)})
 				if err != nil {
 					fail(w, err)
 					return
@@ -163,7 +165,7 @@ func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, sess w
 					return
 				}
 				if then != nil {
-					if err := then(r.Context(), a.Work, admitted); err != nil {
+					if err := then(r.Context(), a.Work, admitted.Caller); err != nil {
 						fail(w, err)
 						return
 					}
@@ -181,9 +183,9 @@ func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, sess w
 }
 
 // firstReads reads what the first page shows, in the order of package web.
-func firstReads(ctx context.Context, w *workflow.Service, sess workflow.Session) error {
-	_ = w.Nav(ctx, sess)
-	_, err := w.Home(ctx, sess)
+func firstReads(ctx context.Context, w *workflow.Service, caller access.Caller) error {
+	_ = w.Nav(ctx, caller)
+	_, err := w.Home(ctx, caller)
 	return err
 }
 

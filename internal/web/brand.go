@@ -7,8 +7,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // rgb is a colour of the sRGB space, each part 0 to 255.
@@ -104,7 +102,7 @@ func fitButton(fill rgb, own *rgb) (rgb, rgb) {
 // brandCSS is the one style block of a page: the school's colours, fitted. It
 // is empty where the school has none. People who ask for more contrast get the
 // page's own colours.
-func brandCSS(b workflow.Brand) template.CSS {
+func brandCSS(b Brand) template.CSS {
 	var out strings.Builder
 	set := func(name string, c rgb) { out.WriteString("--td-" + name + ":" + c.String() + ";") }
 	if c, ok := parseColour(b.Link); ok {

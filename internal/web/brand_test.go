@@ -3,8 +3,6 @@ package web
 import (
 	"strings"
 	"testing"
-
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 func TestBrandIsFittedToContrast(t *testing.T) {
@@ -17,7 +15,7 @@ func TestBrandIsFittedToContrast(t *testing.T) {
 		{"#FFFFFF", "#6E6E6E", "#FFFFFF", "#273540", "#949494"},
 	} {
 		t.Run(c.in, func(t *testing.T) {
-			css := string(brandCSS(workflow.Brand{Primary: c.in, Link: c.in, Button: c.in, ButtonText: "#ffffff"}))
+			css := string(brandCSS(Brand{Primary: c.in, Link: c.in, Button: c.in, ButtonText: "#ffffff"}))
 			for name, want := range map[string]string{"link": c.link, "primary": c.button, "primary-text": c.text, "accent": c.accent} {
 				if !strings.Contains(css, "--td-"+name+":"+want+";") {
 					t.Errorf("%s is not %s in %s", name, want, css)
@@ -52,7 +50,7 @@ func TestHostileBrandValuesAreIgnored(t *testing.T) {
 		"", "red", "red;}body{display:none", "#12", "#1234", "#12345", "#GGGGGG", "#0374B5;", " #0374B5", "#0374B5\n",
 		"url(https://example.com/)", "none", "var(--td-bad)", "#0374B5</style><script>", "expression(1)", "rgb(1,2,3)",
 	} {
-		if css := brandCSS(workflow.Brand{Primary: v, Link: v, Button: v, ButtonText: v}); css != "" {
+		if css := brandCSS(Brand{Primary: v, Link: v, Button: v, ButtonText: v}); css != "" {
 			t.Errorf("%q became %s", v, css)
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -28,7 +27,7 @@ func posted(t testing.TB, fields url.Values) *visit {
 	if _, err := readForm(r); err != nil {
 		t.Fatal(err)
 	}
-	return &visit{r: r, words: printer(t, "en", "America/Denver"), sess: workflow.Session{Locale: "en", TimeZone: "America/Denver"}}
+	return &visit{r: r, words: printer(t, "en", "America/Denver"), sess: Session{Caller: access.Caller{TimeZone: "America/Denver"}, Locale: "en"}}
 }
 
 func TestReadFormRefuses(t *testing.T) {
@@ -165,7 +164,7 @@ func FuzzReadForm(f *testing.F) {
 		if _, err := readForm(r); err != nil {
 			return
 		}
-		v := &visit{r: r, words: printer(t, "en", ""), sess: workflow.Session{}}
+		v := &visit{r: r, words: printer(t, "en", ""), sess: Session{}}
 		a, _ := v.answers()
 		if strings.ContainsAny(a.Build+a.MakerName+a.Purpose, "\x00\x1b\u202e") {
 			t.Fatalf("%q came through uncleaned: %+v", body, a)

@@ -63,7 +63,7 @@ func homeExhibits() []exhibit {
 		homeOf("acting", full, func(s *Shell) { asMaya(s); s.Session.NoWrites = access.WhyActing }, "You are acting as Maya Chen."),
 		homeOf("unknown-acting", waiting, func(s *Shell) { asMaya(s); s.Session.NoWrites = access.WhyUnknownActing }, "Canvas does not tell"),
 		homeOf("test-student", workflow.Home{Refused: access.WhyTestStudent}, func(s *Shell) { asMaya(s); s.Session.NoWrites = access.WhyTestStudent }, "The test student cannot have tokens."),
-		homeOf("wrong-door", workflow.Home{}, func(s *Shell) { asMaya(s); s.Session.NoWrites, s.Session.Door = access.WhyWrongDoor, workflow.DoorNone }, "open it from the Canvas menu"),
+		homeOf("wrong-door", workflow.Home{}, func(s *Shell) { asMaya(s); s.Session.NoWrites, s.Session.Door = access.WhyWrongDoor, access.DoorNone }, "open it from the Canvas menu"),
 		homeOf("canvas-down", full, func(s *Shell) { asMaya(s); s.Nav.Trouble.CanvasSince = days(-0.05) }, "Canvas is not answering our questions"),
 		homeOf("still-usable", full, func(s *Shell) { asMaya(s); s.Nav.Trouble.StillUsable = 1 }, "1 token of yours may still work"),
 		homeOf("self-service", workflow.Home{}, func(s *Shell) { asDana(s); s.Nav.SelfService = true }, "by themselves"),
@@ -76,7 +76,7 @@ func homeExhibits() []exhibit {
 		homeOf("high-contrast", full, func(s *Shell) { asMaya(s); s.Session.HighContrast, s.Session.Dyslexic = true, true }, "Needs you"),
 		homeOf("branded", full, func(s *Shell) {
 			asMaya(s)
-			s.Session.Brand = workflow.Brand{Primary: "#8C1D40", Link: "#FFC627", Button: "#FFC627", ButtonText: "#FFFFFF"}
+			s.Session.Brand = Brand{Primary: "#8C1D40", Link: "#FFC627", Button: "#FFC627", ButtonText: "#FFFFFF"}
 		}, "Needs you"),
 	}
 }

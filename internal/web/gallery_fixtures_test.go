@@ -40,12 +40,14 @@ var galleryTexts = []string{
 	"4521~Zk3mT9QwErTyUiOpAsDfGhJkLzXcVbNm1234567890qwertyuiopASDFGHJKL", "Kim Teacher", "https://inkwell.example", "UTC",
 }
 
-func gallerySession() workflow.Session {
-	return workflow.Session{
-		Tenant: "ten_1", School: "Northfield University", Person: maya, CanvasUser: "11", Name: "Maya Chen",
-		Door: workflow.DoorCourse, Course: access.Course{ID: "7", Name: "Biology II", Code: "BIO 201"}, Learner: true,
-		Locale: "en", TimeZone: "America/Denver", CanvasURL: "https://canvas.northfield.test",
-		Frames: []string{"https://canvas.northfield.test"}, LaunchedAt: days(-0.01),
+func gallerySession() Session {
+	return Session{
+		Caller: access.Caller{
+			Tenant: "ten_1", Via: access.ViaLaunch, Person: maya, CanvasUser: "11", Name: "Maya Chen", TimeZone: "America/Denver",
+			Launch: access.Launch{LaunchedAt: days(-0.01), Door: access.DoorCourse, Course: access.Course{ID: "7", Name: "Biology II", Code: "BIO 201"}, Learner: true},
+		},
+		School: "Northfield University", Locale: "en", CanvasURL: "https://canvas.northfield.test",
+		Frames: []string{"https://canvas.northfield.test"},
 	}
 }
 
@@ -56,7 +58,7 @@ func asAna(s *Shell) {
 
 func asDana(s *Shell) {
 	s.Session.Name, s.Session.Person, s.Session.Learner = "Dana Ortiz", dana, false
-	s.Session.Door, s.Session.Course = workflow.DoorAccount, access.Course{}
+	s.Session.Door, s.Session.Course = access.DoorAccount, access.Course{}
 	s.Nav = workflow.Nav{Affiliation: access.None, Reviewer: true, Queue: 4}
 }
 

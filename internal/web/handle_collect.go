@@ -9,11 +9,11 @@ import (
 )
 
 // collectVerb is a verb of the workflow whose answer is the collect page.
-type collectVerb func(ctx context.Context, sess workflow.Session, id string) (workflow.Collection, error)
+type collectVerb func(ctx context.Context, caller access.Caller, id string) (workflow.Collection, error)
 
 // collectPage shows where the collection stands. It never holds a value.
 func (s *Server) collectPage(v *visit) error {
-	c, err := s.work.CollectPage(v.ctx(), v.sess, v.id)
+	c, err := s.work.CollectPage(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (s *Server) collectPage(v *visit) error {
 // value: it is rendered once, sent once, and neither logged nor kept.
 func (s *Server) collecting(do access.Action, verb collectVerb) handler {
 	return func(v *visit) error {
-		c, err := verb(v.ctx(), v.sess, v.id)
+		c, err := verb(v.ctx(), v.sess.Caller, v.id)
 		why := access.WhyOf(err)
 		switch {
 		case err == nil:
@@ -38,7 +38,7 @@ func (s *Server) collecting(do access.Action, verb collectVerb) handler {
 		case why == "":
 			return err
 		}
-		c, again := s.work.CollectPage(v.ctx(), v.sess, v.id)
+		c, again := s.work.CollectPage(v.ctx(), v.sess.Caller, v.id)
 		if again != nil {
 			return err
 		}
@@ -57,7 +57,7 @@ func (v *visit) collection(status int, c workflow.Collection, banner func(Shell)
 
 // collectStatus answers the poll of an open collect page.
 func (s *Server) collectStatus(v *visit) error {
-	c, err := s.work.CollectPage(v.ctx(), v.sess, v.id)
+	c, err := s.work.CollectPage(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}

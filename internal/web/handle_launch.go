@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
@@ -44,7 +45,7 @@ func (s *Server) setUpLTI() error {
 var targetForm = regexp.MustCompile(`^/go/(REQ-[0-9]{1,9}|mas_[A-Z2-7]{26})$`)
 
 // profile is what a Canvas is told about the tool; every custom field it needs
-// is in workflow.CustomFields.
+// is in CustomFields.
 func (s *Server) profile() lti.Profile {
 	return lti.Profile{
 		Title:         "Tokendesk",
@@ -57,7 +58,7 @@ func (s *Server) profile() lti.Profile {
 		KeySetURL:     s.publicURL + routeKeys,
 		Scopes:        []string{lti.ScopeNamesRoles},
 		PrivacyLevel:  "public",
-		CustomFields:  workflow.CustomFields,
+		CustomFields:  CustomFields(),
 		Placements: []lti.Placement{
 			{Name: lti.CourseNavigation, Visibility: lti.VisibleToMembers},
 			// Only here may Canvas itself keep people out: whoever opens the tool
@@ -117,7 +118,8 @@ func (v *visit) launch(l lti.Launch) error {
 	if err != nil {
 		return err
 	}
-	k := kept{Session: admitted, NewTab: toolAddress(admitted.CanvasURL, l)}
+	k := kept{Session: NewSession(l, admitted)}
+	k.NewTab = toolAddress(k.Session.CanvasURL, l)
 	data, err := json.Marshal(k)
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
@@ -131,7 +133,7 @@ func (v *visit) launch(l lti.Launch) error {
 		return err
 	}
 	for _, older := range session.Differing(sess) {
-		if v.s.work.Lost(v.ctx(), admitted, older.Rights) {
+		if v.s.work.Lost(v.ctx(), admitted.Caller, older.Rights) {
 			if err := v.s.sessions.Backend.EndSession(v.ctx(), older.Hash); err != nil {
 				return err
 			}
@@ -148,19 +150,19 @@ func (v *visit) launch(l lti.Launch) error {
 // first is the page that a launch opens: where its link led, or what waits
 // behind its door.
 func (v *visit) first() error {
-	if v.sess.Door == workflow.DoorNone {
+	if v.sess.Door == access.DoorNone {
 		return home(v)
 	}
 	if code, ok := strings.CutPrefix(v.sess.Target, "/go/"); ok {
 		v.id = code
 		return goTo(v)
 	}
-	nav := v.s.work.Nav(v.ctx(), v.sess)
+	nav := v.s.work.Nav(v.ctx(), v.sess.Caller)
 	v.nav = &nav // the page has no verb behind it that could change this
 	switch {
-	case v.sess.Door == workflow.DoorAccount && nav.Reviewer:
+	case v.sess.Door == access.DoorAccount && nav.Reviewer:
 		return queue(v)
-	case v.sess.Door == workflow.DoorCourse && v.sess.Teacher && nav.Waiting > 0:
+	case v.sess.Door == access.DoorCourse && v.sess.Teacher && nav.Waiting > 0:
 		return sponsorships(v)
 	}
 	return home(v)

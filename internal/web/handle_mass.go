@@ -36,10 +36,10 @@ func (v *visit) posted(name string) string {
 func tokens(v *visit) error { return v.tokens(http.StatusOK, v.tokenFilter(v.query), nil) }
 
 func (v *visit) tokens(status int, f workflow.TokenFilter, banner *Banner) error {
-	l, err := v.s.work.Tokens(v.ctx(), v.sess, f)
+	l, err := v.s.work.Tokens(v.ctx(), v.sess.Caller, f)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
 		f = workflow.TokenFilter{}
-		l, err = v.s.work.Tokens(v.ctx(), v.sess, f)
+		l, err = v.s.work.Tokens(v.ctx(), v.sess.Caller, f)
 	}
 	if err != nil {
 		return err
@@ -62,7 +62,7 @@ func exportTokens(v *visit) error {
 		head = append(head, sh.T(id))
 	}
 	return v.download("tokens", head, func(row func(...string) error) error {
-		return v.s.work.ExportTokens(v.ctx(), v.sess, f, func(c workflow.Case) error {
+		return v.s.work.ExportTokens(v.ctx(), v.sess.Caller, f, func(c workflow.Case) error {
 			g, r := *c.Grant, c.Request
 			sponsor := ""
 			if g.Sponsor != "" {
@@ -93,7 +93,7 @@ func planMass(v *visit) error {
 			return v.tokens(http.StatusUnprocessableEntity, workflow.TokenFilter{}, &Banner{Kind: BannerWarn, ID: "mass.none_chosen"})
 		}
 	}
-	p, err := v.s.work.PlanMass(v.ctx(), v.sess, choice)
+	p, err := v.s.work.PlanMass(v.ctx(), v.sess.Caller, choice)
 	var wrong *access.FormError
 	switch why := access.WhyOf(err); {
 	case err == nil:
@@ -119,7 +119,7 @@ func (v *visit) mass(status int, in MassInput, banner func(Shell) *Banner) error
 
 // openMass is one mass revocation: a plan, its progress or its report.
 func openMass(v *visit) error {
-	p, err := v.s.work.Mass(v.ctx(), v.sess, v.id)
+	p, err := v.s.work.Mass(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func startMass(v *visit) error {
 	if tooLong != nil {
 		err = tooLong
 	} else {
-		in.Mass, err = v.s.work.StartMass(v.ctx(), v.sess, v.id, in.Count, in.Reason, v.read(termsField))
+		in.Mass, err = v.s.work.StartMass(v.ctx(), v.sess.Caller, v.id, in.Count, in.Reason, v.read(termsField))
 	}
 	if err == nil {
 		return v.mass(http.StatusOK, in, func(Shell) *Banner { return &Banner{Kind: BannerInfo, ID: "mass.begun"} })
@@ -143,7 +143,7 @@ func startMass(v *visit) error {
 	if !errors.As(err, &in.Errors) && access.WhyOf(err) == "" && !isTermsError(err) {
 		return err
 	}
-	p, readErr := v.s.work.Mass(v.ctx(), v.sess, v.id)
+	p, readErr := v.s.work.Mass(v.ctx(), v.sess.Caller, v.id)
 	if readErr != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func startMass(v *visit) error {
 
 // massStatus answers the poll of a running one.
 func massStatus(v *visit) error {
-	p, err := v.s.work.Mass(v.ctx(), v.sess, v.id)
+	p, err := v.s.work.Mass(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func massStatus(v *visit) error {
 
 // masses is the list of mass revocations.
 func masses(v *visit) error {
-	all, err := v.s.work.Masses(v.ctx(), v.sess)
+	all, err := v.s.work.Masses(v.ctx(), v.sess.Caller)
 	if err != nil {
 		return err
 	}
@@ -185,7 +185,7 @@ func exportMass(v *visit) error {
 		head = append(head, sh.T(id))
 	}
 	return v.download("mass-revocation", head, func(row func(...string) error) error {
-		return v.s.work.MassReport(v.ctx(), v.sess, v.id, func(r workflow.MassRow) error {
+		return v.s.work.MassReport(v.ctx(), v.sess.Caller, v.id, func(r workflow.MassRow) error {
 			return row(r.Grant.ID, r.Grant.Title, r.Code, r.Owner, r.Grant.CanvasUser, r.Sponsor, r.Grant.CanvasID,
 				sh.T("mass.item_"+string(r.Item.State)), stampCSV(r.Item.EndedAt), r.Item.Proof, strconv.Itoa(r.Item.Tries))
 		})

@@ -22,7 +22,7 @@ func show[V any](v *visit, status int, name string, banner *Banner, build func(S
 func home(v *visit) error { return v.home(nil) }
 
 func (v *visit) home(banner *Banner) error {
-	h, err := v.s.work.Home(v.ctx(), v.sess)
+	h, err := v.s.work.Home(v.ctx(), v.sess.Caller)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func newRequest(v *visit) error { return v.form(http.StatusOK, "", nil, nil, nil
 
 // form shows the request form. With typed it shows what was just posted.
 func (v *visit) form(status int, draft string, typed *access.Answers, wrong *access.FormError, also func(*FormInput, Shell) *Banner) error {
-	f, err := v.s.work.Form(v.ctx(), v.sess, draft)
+	f, err := v.s.work.Form(v.ctx(), v.sess.Caller, draft)
 	if err != nil {
 		return err
 	}
@@ -64,7 +64,7 @@ func postRequest(v *visit) error {
 			return nil
 		})
 	case "draft":
-		r, err := v.s.work.SaveDraft(v.ctx(), v.sess, draft, a)
+		r, err := v.s.work.SaveDraft(v.ctx(), v.sess.Caller, draft, a)
 		if err != nil {
 			return v.formRefused(draft, a, end, err)
 		}
@@ -77,7 +77,7 @@ func postRequest(v *visit) error {
 		if held != nil {
 			return v.formRefused(draft, a, end, held)
 		}
-		r, err := v.s.work.Submit(v.ctx(), v.sess, draft, a)
+		r, err := v.s.work.Submit(v.ctx(), v.sess.Caller, draft, a)
 		if err != nil {
 			return v.formRefused(draft, a, end, err)
 		}
@@ -133,7 +133,7 @@ func (v *visit) keep(object, form string, what any) {
 	}
 	data, err := json.Marshal(what)
 	if err == nil {
-		_, err = v.s.work.Keep(v.ctx(), v.sess, object, form, data)
+		_, err = v.s.work.Keep(v.ctx(), v.sess.Caller, object, form, data)
 	}
 	if err != nil {
 		v.s.log.WarnContext(v.ctx(), "typed text could not be kept", "form", form, "err", err)
@@ -148,7 +148,7 @@ func (s *Server) keepTyped(v *visit) error {
 	if err != nil {
 		return err
 	}
-	at, err := s.work.Keep(v.ctx(), v.sess, v.draft(), workflow.FormRequest, data)
+	at, err := s.work.Keep(v.ctx(), v.sess.Caller, v.draft(), workflow.FormRequest, data)
 	if err != nil {
 		return err
 	}

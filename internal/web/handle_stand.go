@@ -11,7 +11,7 @@ import (
 
 // renew opens the form of a token's renewal, or the renewal that was sent already.
 func renew(v *visit) error {
-	r, err := v.s.work.Renew(v.ctx(), v.sess, v.id)
+	r, err := v.s.work.Renew(v.ctx(), v.sess.Caller, v.id)
 	switch {
 	case err != nil:
 		return v.tokenRefused(err)
@@ -30,7 +30,7 @@ func (v *visit) tokenRefused(err error) error {
 	if why == "" && !errors.Is(err, access.ErrConflict) {
 		return err
 	}
-	t, openErr := v.s.work.Token(v.ctx(), v.sess, v.id)
+	t, openErr := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if openErr != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func asksToken(do access.Action) handler {
 const misuse access.Action = "misuse"
 
 func (v *visit) confirmToken(status int, do access.Action, reason string, refused error) error {
-	t, err := v.s.work.Token(v.ctx(), v.sess, v.id)
+	t, err := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func leaveToken(do access.Action) handler {
 		if do == misuse {
 			act = v.s.work.ReportMisuse
 		}
-		t, err := act(v.ctx(), v.sess, v.id, reason)
+		t, err := act(v.ctx(), v.sess.Caller, v.id, reason)
 		switch {
 		case err == nil:
 			shown := do
@@ -104,7 +104,7 @@ func leaveToken(do access.Action) handler {
 // leaveRequest ends the sponsorship of a request for which no token exists yet,
 // and goes back to the list: who left has no part in it any more.
 func leaveRequest(v *visit) error {
-	c, err := v.s.work.Open(v.ctx(), v.sess, v.id)
+	c, err := v.s.work.Open(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func leaveRequest(v *visit) error {
 		errors.As(wrong, &form)
 		return v.confirm(statusOf(wrong), access.EndSponsor, reason, form, nil)
 	}
-	if _, err := v.s.work.Act(v.ctx(), v.sess, v.id, access.EndSponsor, access.Move{Reason: reason}, ""); err != nil {
+	if _, err := v.s.work.Act(v.ctx(), v.sess.Caller, v.id, access.EndSponsor, access.Move{Reason: reason}, ""); err != nil {
 		return v.moveRefused(access.EndSponsor, PanelInput{Reason: reason}, err)
 	}
 	return v.sponsorships(ResultBanner(v.shell(nil), access.EndSponsor, c.Case))
@@ -127,7 +127,7 @@ func askTokenSponsor(v *visit) error {
 }
 
 func (v *visit) tokenSponsor(status int, in TokenSponsorInput, refused error) error {
-	t, err := v.s.work.Token(v.ctx(), v.sess, v.id)
+	t, err := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (v *visit) tokenSponsor(status int, in TokenSponsorInput, refused error) er
 		return v.token(http.StatusOK, t, nil)
 	}
 	in.Token = t
-	if in.Teachers, err = v.s.work.Teachers(v.ctx(), v.sess, t.Request.Course.ID); err != nil {
+	if in.Teachers, err = v.s.work.Teachers(v.ctx(), v.sess.Caller, t.Request.Course.ID); err != nil {
 		return err
 	}
 	return show(v, status, PageSponsor, nil, func(sh Shell) SponsorPage {
@@ -149,7 +149,7 @@ func (v *visit) tokenSponsor(status int, in TokenSponsorInput, refused error) er
 // nameSponsor asks another sponsor to take over.
 func nameSponsor(v *visit) error {
 	key, _ := text.Clean(v.r.PostForm.Get("sponsor"), maxID)
-	t, err := v.s.work.NameSponsor(v.ctx(), v.sess, v.id, key)
+	t, err := v.s.work.NameSponsor(v.ctx(), v.sess.Caller, v.id, key)
 	var wrong *access.FormError
 	switch {
 	case err == nil:
@@ -165,7 +165,7 @@ func nameSponsor(v *visit) error {
 
 // takeOver makes who was asked the sponsor of a token.
 func takeOver(v *visit) error {
-	t, err := v.s.work.TakeOver(v.ctx(), v.sess, v.id, v.read(termsField))
+	t, err := v.s.work.TakeOver(v.ctx(), v.sess.Caller, v.id, v.read(termsField))
 	if err == nil {
 		return v.token(http.StatusOK, t, func(sh Shell) *Banner { return ResultBanner(sh, access.TakeOver, t.Case) })
 	}
@@ -179,7 +179,7 @@ func (v *visit) askedRefused(err error) error {
 	if why == "" && !isTermsError(err) {
 		return v.tokenRefused(err)
 	}
-	t, openErr := v.s.work.Token(v.ctx(), v.sess, v.id)
+	t, openErr := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if openErr != nil {
 		return err
 	}
@@ -200,7 +200,7 @@ func (v *visit) askedRefused(err error) error {
 
 // turnDown answers no, and goes back to the list.
 func turnDown(v *visit) error {
-	if err := v.s.work.TurnDown(v.ctx(), v.sess, v.id); err != nil {
+	if err := v.s.work.TurnDown(v.ctx(), v.sess.Caller, v.id); err != nil {
 		return v.askedRefused(err)
 	}
 	return v.sponsorships(ResultBanner(v.shell(nil), access.TurnDown, workflow.Case{}))

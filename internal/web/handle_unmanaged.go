@@ -20,10 +20,10 @@ func (v *visit) unmanaged(status int, banner *Banner) error {
 // unmanagedTicked is the list with some of its tokens ticked.
 func (v *visit) unmanagedTicked(status int, banner *Banner, ticked []string) error {
 	f := workflow.FoundFilter{Status: v.query("status"), Search: v.query("q"), NeverEnds: v.query("ends") == "never", Admins: v.query("who") == "admins", After: v.query("after")}
-	l, err := v.s.work.Unmanaged(v.ctx(), v.sess, f)
+	l, err := v.s.work.Unmanaged(v.ctx(), v.sess.Caller, f)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
 		f = workflow.FoundFilter{}
-		l, err = v.s.work.Unmanaged(v.ctx(), v.sess, f)
+		l, err = v.s.work.Unmanaged(v.ctx(), v.sess.Caller, f)
 	}
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (v *visit) unmanagedTicked(status int, banner *Banner, ticked []string) err
 
 // checkNow begins a check of all tokens.
 func checkNow(v *visit) error {
-	if err := v.s.work.CheckNow(v.ctx(), v.sess); err != nil {
+	if err := v.s.work.CheckNow(v.ctx(), v.sess.Caller); err != nil {
 		return err
 	}
 	return v.unmanaged(http.StatusOK, &Banner{Kind: BannerInfo, ID: "result.check_now"})
@@ -60,7 +60,7 @@ func pickTokens(v *visit) error {
 		return access.Refuse(why) // the page is of no use to who may only look
 	}
 	ids := v.picked()
-	rows, err := v.s.work.Picked(v.ctx(), v.sess, ids)
+	rows, err := v.s.work.Picked(v.ctx(), v.sess.Caller, ids)
 	if err != nil {
 		return err
 	}
@@ -128,24 +128,24 @@ func (v *visit) doPicked(in PickInput, ids []string, date typedDate) (*Banner, e
 	work, at := v.s.work, date.end(v.words.Zone())
 	switch in.Do {
 	case access.TellOwner:
-		c, err := work.TellOwners(v.ctx(), v.sess, ids, at, in.Text)
+		c, err := work.TellOwners(v.ctx(), v.sess.Caller, ids, at, in.Text)
 		return &Banner{Kind: BannerGood, ID: "result.tell_owner", Args: map[string]any{"Count": c.Told, "By": until(c.DueAt)}}, err
 	case access.Allow:
 		read := map[string]string{}
 		for _, id := range ids {
 			read[id] = v.read(termsOf(id))
 		}
-		fs, err := work.AllowTokens(v.ctx(), v.sess, ids, read, in.Text, at)
+		fs, err := work.AllowTokens(v.ctx(), v.sess.Caller, ids, read, in.Text, at)
 		id := "result.allow"
 		if len(fs) > 0 && fs[0].State == access.FoundAllowing {
 			id = "result.allow_first"
 		}
 		return &Banner{Kind: BannerGood, ID: id, Args: map[string]any{"Count": len(fs)}}, err
 	case access.Adopt:
-		n, err := work.ProposeKeep(v.ctx(), v.sess, ids, in.Text, date.iso())
+		n, err := work.ProposeKeep(v.ctx(), v.sess.Caller, ids, in.Text, date.iso())
 		return &Banner{Kind: BannerGood, ID: "result.propose", Args: map[string]any{"Count": n}}, err
 	}
-	fs, err := work.RemoveTokens(v.ctx(), v.sess, ids, in.Text, in.Number)
+	fs, err := work.RemoveTokens(v.ctx(), v.sess.Caller, ids, in.Text, in.Number)
 	return &Banner{Kind: BannerInfo, ID: "result.removing", Args: map[string]any{"Count": len(fs)}}, err
 }
 
@@ -173,7 +173,7 @@ func (v *visit) pickRefused(in PickInput, err error) error {
 	for id := range in.Chosen {
 		all = append(all, id)
 	}
-	rows, readErr := v.s.work.Picked(v.ctx(), v.sess, all)
+	rows, readErr := v.s.work.Picked(v.ctx(), v.sess.Caller, all)
 	if readErr != nil || len(rows) == 0 {
 		if wrong != nil && v.unmanaged(statusOf(err), &Banner{Kind: BannerWarn, ID: "pick.none"}) == nil {
 			return nil
@@ -194,7 +194,7 @@ func (v *visit) pickRefused(in PickInput, err error) error {
 func openFound(v *visit) error { return v.found(http.StatusOK, nil) }
 
 func (v *visit) found(status int, banner *Banner) error {
-	c, err := v.s.work.FoundToken(v.ctx(), v.sess, v.id)
+	c, err := v.s.work.FoundToken(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (v *visit) found(status int, banner *Banner) error {
 
 // keepFound begins the request to keep one's own token, and opens its form.
 func keepFound(v *visit) error {
-	r, err := v.s.work.AskToKeep(v.ctx(), v.sess, v.id)
+	r, err := v.s.work.AskToKeep(v.ctx(), v.sess.Caller, v.id)
 	switch why := access.WhyOf(err); {
 	case err == nil && r.State == access.Draft:
 		return v.form(http.StatusOK, r.ID, nil, nil, nil)
@@ -226,7 +226,7 @@ func keepFound(v *visit) error {
 func askRemove(v *visit) error { return v.confirmRemove(http.StatusOK, "", nil) }
 
 func (v *visit) confirmRemove(status int, reason string, refused error) error {
-	c, err := v.s.work.FoundToken(v.ctx(), v.sess, v.id)
+	c, err := v.s.work.FoundToken(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -249,7 +249,7 @@ func removeFound(v *visit) error {
 	if tooLong != nil {
 		return v.confirmRemove(statusOf(tooLong), reason, tooLong)
 	}
-	c, err := v.s.work.RemoveToken(v.ctx(), v.sess, v.id, reason)
+	c, err := v.s.work.RemoveToken(v.ctx(), v.sess.Caller, v.id, reason)
 	switch {
 	case err == nil:
 		b := &Banner{Kind: BannerWarn, ID: "result.revoking"}
@@ -271,7 +271,7 @@ func removeFound(v *visit) error {
 
 // disallow takes a token off the allow-list, or a proposal back.
 func disallow(v *visit) error {
-	err := v.s.work.Disallow(v.ctx(), v.sess, v.id)
+	err := v.s.work.Disallow(v.ctx(), v.sess.Caller, v.id)
 	switch why := access.WhyOf(err); {
 	case err == nil:
 		return v.found(http.StatusOK, &Banner{Kind: BannerGood, ID: "result.disallow"})

@@ -37,7 +37,7 @@ func offered(t *testing.T, r *Renderer, page string, view any) string {
 // The notices and the navigation of one office are shown to nobody else.
 func TestFrameIsOfWhoeverReads(t *testing.T) {
 	s := galleryShell(testCatalogue(t), "en", true)
-	s.Session.Door, s.Session.NoWrites = workflow.DoorAccount, ""
+	s.Session.Door, s.Session.NoWrites = access.DoorAccount, ""
 	all := workflow.Nav{Waiting: 2, Queue: 3, Leaks: 4, Unmanaged: 5, SelfService: true}
 	all.Credential.RefusedSince = galleryNow.Add(-time.Hour)
 	for name, tc := range map[string]struct {

@@ -103,7 +103,7 @@ type Shell struct {
 	// Session is read for name, course, door, locale, zone, contrast and brand;
 	// HasSession is false on pages before or after one (launch failed, session
 	// ended), where only its Locale and TimeZone may be set.
-	Session    workflow.Session
+	Session    Session
 	HasSession bool
 	// Handle goes to <meta name="tool-session"> and the hidden field
 	// tool_session of every POST form. It is never put into a URL.

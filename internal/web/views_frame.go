@@ -148,13 +148,13 @@ func (s Shell) identity() []string {
 	}
 	out := []string{s.Session.Name}
 	switch {
-	case s.Session.Door == workflow.DoorAccount && s.Nav.Reviewer:
+	case s.Session.Door == access.DoorAccount && s.Nav.Reviewer:
 		out = append(out, s.T("who.reviewer"))
-	case s.Session.Door == workflow.DoorCourse && s.Session.Assistant:
+	case s.Session.Door == access.DoorCourse && s.Session.Assistant:
 		out = append(out, s.T("who.assistant"))
-	case s.Session.Door == workflow.DoorCourse && s.Session.Teacher && s.Nav.Affiliation != access.Student:
+	case s.Session.Door == access.DoorCourse && s.Session.Teacher && s.Nav.Affiliation != access.Student:
 		out = append(out, s.T("who.teacher"))
-	case s.Session.Door == workflow.DoorCourse && s.Session.Learner:
+	case s.Session.Door == access.DoorCourse && s.Session.Learner:
 		out = append(out, s.T("who.learner"))
 	case slices.Contains([]access.Affiliation{access.Student, access.Faculty, access.Staff}, s.Nav.Affiliation):
 		out = append(out, s.affiliation(s.Nav.Affiliation))
@@ -164,7 +164,7 @@ func (s Shell) identity() []string {
 		out = append(out, s.Session.Course.Code)
 	case s.Session.Course.Name != "":
 		out = append(out, s.Session.Course.Name)
-	case s.Session.Door == workflow.DoorAccount && s.Session.School != "":
+	case s.Session.Door == access.DoorAccount && s.Session.School != "":
 		out = append(out, s.Session.School)
 	}
 	return slices.DeleteFunc(out, func(v string) bool { return v == "" })
@@ -172,7 +172,7 @@ func (s Shell) identity() []string {
 
 // tabs are the entries of the navigation; a single one is none.
 func (s Shell) tabs() []tab {
-	if !s.HasSession || s.Session.Door == workflow.DoorNone { // a resource link's session has its home alone
+	if !s.HasSession || s.Session.Door == access.DoorNone { // a resource link's session has its home alone
 		return nil
 	}
 	all := []tab{{Label: s.T("nav.home"), Href: "/", Current: s.Current == PageHome}}

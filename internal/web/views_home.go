@@ -52,7 +52,7 @@ func newHome(s Shell, h workflow.Home) HomePage {
 		}
 	}
 	switch {
-	case s.Session.Door == workflow.DoorNone:
+	case s.Session.Door == access.DoorNone:
 		// It came through a resource link: the banner says to open the tool from
 		// the menu, and nothing here leads on (DECISIONS 2).
 		for _, cards := range [][]card{p.NeedsYou, p.Drafts, p.Progress, p.Tokens, p.ByOthers, p.Ended} {

@@ -104,7 +104,7 @@ var whys = []access.Why{
 	access.WhyTestStudent, access.WhyRole, access.WhyAccountRole, access.WhyQuotaOpen, access.WhyQuotaLive, access.WhyNotTeaching,
 	access.WhyNotEnrolled, access.WhyNotReviewer, access.WhyCanvas, access.WhyIdentity, access.WhyReplaceUsed, access.WhyReplaceLate,
 	access.WhyNoListing, access.WhyOver, access.WhySponsorChanged, access.WhyWrongDoor, access.WhyTenantSuspended, access.WhyOtherPerson,
-	access.WhySecondPerson, access.WhyIncident, access.WhyNotRenewable, access.WhyRenewedEnded, access.WhyTotalLife, access.WhyNoFreeze,
+	access.WhySecondPerson, access.WhyIncident, access.WhyNotRenewable, access.WhyRenewedEnded, access.WhyTotalLife, access.WhyNoFreeze, access.WhyNeedsLaunch,
 	access.WhyDrafts, access.WhyBegun, access.WhyBusy,
 }
 

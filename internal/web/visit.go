@@ -28,7 +28,7 @@ type visit struct {
 	w        http.ResponseWriter
 	r        *http.Request
 	signedIn bool
-	sess     workflow.Session
+	sess     Session
 	newTab   string // Canvas's own address of the tool, for a full window
 	handle   string
 	forget   *lti.ForgetItem // what the launch left in the platform's storage
@@ -42,8 +42,8 @@ type visit struct {
 
 // kept is what a session row holds.
 type kept struct {
-	Session workflow.Session `json:"session"`
-	NewTab  string           `json:"new_tab,omitempty"`
+	Session Session `json:"session"`
+	NewTab  string  `json:"new_tab,omitempty"`
 }
 
 // handler answers a request of a live session. What it returns as an error is
@@ -148,7 +148,7 @@ func (v *visit) enter() error {
 	// Whatever came through a real resource link may see its own home and
 	// nothing else (DECISIONS 2).
 	own := v.r.URL.Path == "/" || v.r.Method == http.MethodGet && (v.r.URL.Path == routeLaunch || v.r.URL.Path == routeProof)
-	if v.sess.Door == workflow.DoorNone && !own {
+	if v.sess.Door == access.DoorNone && !own {
 		return access.Refuse(access.WhyWrongDoor)
 	}
 	return nil
@@ -176,6 +176,7 @@ func (v *visit) address(params gin.Params) error {
 // begin makes v a visit of the session.
 func (v *visit) begin(k kept, handle string) {
 	v.signedIn, v.sess, v.newTab, v.handle = true, k.Session, k.NewTab, handle
+	v.sess.Via = access.ViaLaunch // only a launch makes a session
 	v.words = v.s.catalogue.For(k.Session.Locale, k.Session.TimeZone)
 	traceOf(v.r.Context()).actor = string(k.Session.Person)
 }
@@ -193,12 +194,12 @@ func (v *visit) shell(banner *Banner) Shell {
 	if v.r.Header.Get("HX-Request") == "true" {
 		// The frame has the school's colours since its first page. htmx swaps no
 		// style, and its parsing of one would be reported against the policy.
-		sh.Session.Brand = workflow.Brand{}
+		sh.Session.Brand = Brand{}
 	}
 	if v.nav != nil {
 		sh.Nav = *v.nav
 	} else {
-		sh.Nav = v.s.work.Nav(v.ctx(), v.sess)
+		sh.Nav = v.s.work.Nav(v.ctx(), v.sess.Caller)
 	}
 	// Where these could not be read, the catalogue has words for the offices.
 	sh.Words = Words(sh.Nav.Words)

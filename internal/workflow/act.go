@@ -22,19 +22,19 @@ import (
 // not those that were read, or a *Lost when somebody else was quicker. Repeating
 // a move that this person has made already returns the request as it is, without
 // error.
-func (s *Service) Act(ctx context.Context, sess Session, id string, do access.Action, m access.Move, read string) (Case, error) {
+func (s *Service) Act(ctx context.Context, caller access.Caller, id string, do access.Action, m access.Move, read string) (Case, error) {
 	m, err := typedMove(do, m)
 	if err != nil {
 		return Case{}, err
 	}
 	if !leaves(do) {
 		var done func()
-		ctx, done = s.asking(ctx, sess)
+		ctx, done = s.asking(ctx, caller)
 		defer done()
 	}
-	c, err := s.act(ctx, sess, id, do, m, read)
+	c, err := s.act(ctx, caller, id, do, m, read)
 	if err != nil {
-		return Case{}, s.noteRefusal(ctx, sess, id, do, err)
+		return Case{}, s.noteRefusal(ctx, caller, id, do, err)
 	}
 	s.nudge()
 	return c, nil
@@ -56,16 +56,16 @@ func decides(do access.Action) bool {
 	return do == access.Endorse || do == access.Decline || do == access.Approve || do == access.Deny
 }
 
-func (s *Service) act(ctx context.Context, sess Session, id string, do access.Action, m access.Move, read string) (Case, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) act(ctx context.Context, caller access.Caller, id string, do access.Action, m access.Move, read string) (Case, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return Case{}, err
 	}
-	who := s.viewer(ctx, f, sess)
+	who := s.viewer(ctx, f, caller)
 	var r access.Request
 	var seen Case
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		if r, err = findRequest(tx, sess.Tenant, id); err != nil {
+		if r, err = findRequest(tx, caller.Tenant, id); err != nil {
 			return err
 		}
 		seen, err = s.see(tx, who, r)
@@ -74,8 +74,8 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 	if err != nil {
 		return Case{}, err
 	}
-	if sess.NoWrites != "" {
-		return Case{}, access.Refuse(sess.NoWrites)
+	if err := caller.MayWrite(); err != nil {
+		return Case{}, err
 	}
 	if repeated(r, do, who.Person) {
 		return seen, nil
@@ -85,14 +85,14 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		// A pure check of the table first: a conflict or a missing reason is
 		// answered without asking Canvas.
 		if _, _, err := access.Apply(r, do, who, m, s.Now()); err != nil && who.Reviewer {
-			return Case{}, s.lost(ctx, sess, r, err)
+			return Case{}, s.lost(ctx, caller, r, err)
 		}
 		if decides(do) && who.Reviewer { // whoever is none is told that
 			if err := seen.Terms().Check(read); err != nil {
 				return Case{}, err
 			}
 		}
-		if who, err = s.decider(ctx, f, sess); err != nil {
+		if who, err = s.decider(ctx, f, caller); err != nil {
 			return Case{}, err
 		}
 		if do == access.Approve {
@@ -102,17 +102,17 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		}
 	case do == access.Endorse:
 		if _, _, err := access.Apply(r, do, who, m, s.Now()); err != nil {
-			return Case{}, s.lost(ctx, sess, r, err)
+			return Case{}, s.lost(ctx, caller, r, err)
 		}
 		if err := seen.Terms().Check(read); err != nil {
 			return Case{}, err
 		}
-		if err := s.mayEndorse(ctx, f, sess, r); err != nil {
+		if err := s.mayEndorse(ctx, f, caller, r); err != nil {
 			return Case{}, err
 		}
 	case do == access.Decline:
 		if _, _, err := access.Apply(r, do, who, m, s.Now()); err != nil {
-			return Case{}, s.lost(ctx, sess, r, err)
+			return Case{}, s.lost(ctx, caller, r, err)
 		}
 		if err := seen.Terms().Check(read); err != nil {
 			return Case{}, err
@@ -124,11 +124,11 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 	asked := seen.Terms().Digest() // what Canvas was asked about
 	var out Case
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		if r, err = tx.Request(sess.Tenant, r.ID); err != nil {
+		if r, err = tx.Request(caller.Tenant, r.ID); err != nil {
 			return err
 		}
 		if do == access.EndSponsor {
-			p, err := tx.Person(sess.Tenant, sess.Person)
+			p, err := tx.Person(caller.Tenant, caller.Person)
 			if err != nil {
 				return err
 			}
@@ -150,7 +150,7 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 				return err
 			}
 		}
-		if err := tx.DropKept(sess.Tenant, sess.Person, r.ID, FormDecision); err != nil {
+		if err := tx.DropKept(caller.Tenant, caller.Person, r.ID, FormDecision); err != nil {
 			return err
 		}
 		if do == access.EndSponsor {
@@ -160,7 +160,7 @@ func (s *Service) act(ctx context.Context, sess Session, id string, do access.Ac
 		return err
 	})
 	if err != nil {
-		return Case{}, s.lost(ctx, sess, r, err)
+		return Case{}, s.lost(ctx, caller, r, err)
 	}
 	return out, nil
 }
@@ -194,7 +194,7 @@ func repeated(r access.Request, do access.Action, who access.PersonID) bool {
 
 // lost turns a conflict into what a person is told: where the request stands
 // now and who brought it there.
-func (s *Service) lost(ctx context.Context, sess Session, r access.Request, err error) error {
+func (s *Service) lost(ctx context.Context, caller access.Caller, r access.Request, err error) error {
 	var terms *access.TermsError
 	if !errors.Is(err, access.ErrConflict) || errors.As(err, &terms) {
 		return err
@@ -202,16 +202,16 @@ func (s *Service) lost(ctx context.Context, sess Session, r access.Request, err 
 	l := &Lost{Now: r}
 	readErr := s.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
-		if l.Now, err = tx.Request(sess.Tenant, r.ID); err != nil {
+		if l.Now, err = tx.Request(caller.Tenant, r.ID); err != nil {
 			return err
 		}
-		entries, err := tx.AuditOf(sess.Tenant, r.ID)
+		entries, err := tx.AuditOf(caller.Tenant, r.ID)
 		if err != nil {
 			return err
 		}
 		for i := len(entries) - 1; i >= 0; i-- {
 			if e := entries[i].Event; e.Object == r.ID && e.Version == l.Now.Version {
-				if p, err := tx.Person(sess.Tenant, access.PersonID(e.Actor)); err == nil {
+				if p, err := tx.Person(caller.Tenant, access.PersonID(e.Actor)); err == nil {
 					l.Actor = p.Name
 				}
 				break
@@ -225,20 +225,20 @@ func (s *Service) lost(ctx context.Context, sess Session, r access.Request, err 
 	return l
 }
 
-// mayEndorse reads from Canvas whether the session's person may stand for the
+// mayEndorse reads from Canvas whether the caller may stand for the
 // requester. Where the roster service and REST differ, it refuses.
-func (s *Service) mayEndorse(ctx context.Context, f far, sess Session, r access.Request) error {
+func (s *Service) mayEndorse(ctx context.Context, f far, caller access.Caller, r access.Request) error {
 	requester, err := s.canvasUser(ctx, r.Tenant, r.Requester)
 	if err != nil {
 		return err
 	}
-	if err := s.proveIdentity(ctx, f, sess); err != nil {
+	if err := s.proveIdentity(ctx, f, caller); err != nil {
 		return err
 	}
-	if err := s.sponsors(ctx, f, sess.CanvasUser, requester, r.Course.ID); err != nil {
+	if err := s.sponsors(ctx, f, caller.CanvasUser, requester, r.Course.ID); err != nil {
 		return s.unasked(ctx, "whether the sponsor teaches", err)
 	}
-	return s.rosterAgrees(ctx, f, sess, r.Course.ID, sess.CanvasUser)
+	return s.rosterAgrees(ctx, f, caller, r.Course.ID, caller.CanvasUser)
 }
 
 // canvasUser is the proven Canvas id of a person.
@@ -258,17 +258,17 @@ func (s *Service) canvasUser(ctx context.Context, tenant access.TenantID, id acc
 // proveIdentity asks Canvas again that the launch's subject is the person the
 // session stands for: its API, or for an older subject of somebody who was
 // merged the roster of the session's course.
-func (s *Service) proveIdentity(ctx context.Context, f far, sess Session) error {
-	u, err := f.UserByLTI(ctx, sess.Sub)
+func (s *Service) proveIdentity(ctx context.Context, f far, caller access.Caller) error {
+	u, err := f.UserByLTI(ctx, caller.Sub)
 	if s.heard(f.tenant.ID, err) != nil {
 		if notFound(err) {
-			u, err = s.pairedByRoster(ctx, f, sess)
+			u, err = s.pairedByRoster(ctx, f, caller)
 		}
 		if err != nil {
 			return s.unasked(ctx, "who this is", err)
 		}
 	}
-	if u.ID != sess.CanvasUser {
+	if u.ID != caller.CanvasUser {
 		return access.Refuse(access.WhyIdentity)
 	}
 	return nil
@@ -373,26 +373,26 @@ func (s *Service) sendBack(ctx context.Context, f far, r access.Request, lost fa
 // ChooseSponsor names another sponsor for a request that waits for one. An
 // earlier sponsor's part ends with it. Naming who is asked already changes
 // nothing, and the case says so as Unmoved.
-func (s *Service) ChooseSponsor(ctx context.Context, sess Session, id, canvasUser string) (Case, error) {
-	ctx, done := s.asking(ctx, sess)
+func (s *Service) ChooseSponsor(ctx context.Context, caller access.Caller, id, canvasUser string) (Case, error) {
+	ctx, done := s.asking(ctx, caller)
 	defer done()
-	c, err := s.chooseSponsor(ctx, sess, id, canvasUser)
+	c, err := s.chooseSponsor(ctx, caller, id, canvasUser)
 	if err != nil {
-		return Case{}, s.noteRefusal(ctx, sess, id, access.ChooseSponsor, err)
+		return Case{}, s.noteRefusal(ctx, caller, id, access.ChooseSponsor, err)
 	}
 	s.nudge()
 	return c, nil
 }
 
-func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key string) (Case, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) chooseSponsor(ctx context.Context, caller access.Caller, id, key string) (Case, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return Case{}, err
 	}
-	who := sess.actor()
+	who := caller.Actor()
 	var r access.Request
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		if r, err = findRequest(tx, sess.Tenant, id); err != nil {
+		if r, err = findRequest(tx, caller.Tenant, id); err != nil {
 			return err
 		}
 		_, err := s.see(tx, who, r)
@@ -401,12 +401,12 @@ func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key strin
 	if err != nil {
 		return Case{}, err
 	}
-	if sess.NoWrites != "" {
-		return Case{}, access.Refuse(sess.NoWrites)
+	if err := caller.MayWrite(); err != nil {
+		return Case{}, err
 	}
 	if !access.Can(r, access.ChooseSponsor, who) {
 		if r.State != access.AwaitingSponsor {
-			return Case{}, s.lost(ctx, sess, r, access.ErrConflict)
+			return Case{}, s.lost(ctx, caller, r, access.ErrConflict)
 		}
 		return Case{}, access.Refuse(access.WhyNotYours)
 	}
@@ -415,7 +415,7 @@ func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key strin
 		form.Add("sponsor", "sponsor.missing", nil)
 		return Case{}, form
 	}
-	u, err := s.namedSponsor(ctx, f, sess, r.Course.ID, key)
+	u, err := s.namedSponsor(ctx, f, caller, r.Course.ID, key)
 	if err != nil {
 		code := sponsorCode(err)
 		if code == "" {
@@ -426,10 +426,10 @@ func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key strin
 	}
 	var out Case
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		if r, err = tx.Request(sess.Tenant, r.ID); err != nil {
+		if r, err = tx.Request(caller.Tenant, r.ID); err != nil {
 			return err
 		}
-		p, err := s.personOf(tx, sess.Tenant, u.ID, u.Name)
+		p, err := s.personOf(tx, caller.Tenant, u.ID, u.Name)
 		if err != nil {
 			return err
 		}
@@ -438,7 +438,7 @@ func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key strin
 			out.Unmoved = true
 			return err
 		}
-		if err := s.name(tx, sess, p.ID); err != nil {
+		if err := s.name(tx, caller, p.ID); err != nil {
 			return err
 		}
 		after, err := s.moved(tx, who, r, access.ChooseSponsor, access.Move{Sponsor: p.ID})
@@ -449,7 +449,7 @@ func (s *Service) chooseSponsor(ctx context.Context, sess Session, id, key strin
 		return err
 	})
 	if err != nil {
-		return Case{}, s.lost(ctx, sess, r, err)
+		return Case{}, s.lost(ctx, caller, r, err)
 	}
 	return out, nil
 }

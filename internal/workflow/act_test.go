@@ -18,7 +18,7 @@ func TestSubmitRefuses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		who    string
-		door   Door
+		door   access.Door
 		before func(r *rig)
 		change func(r *rig, a *access.Answers)
 		why    access.Why
@@ -31,12 +31,12 @@ func TestSubmitRefuses(t *testing.T) {
 		"somebody who does not exist":                      {who: "maya", change: func(_ *rig, a *access.Answers) { a.SponsorKey = "999999999999" }, code: "sponsor.not_teaching"},
 		"a sponsor that is no id":                          {who: "maya", change: func(_ *rig, a *access.Answers) { a.SponsorKey = "../users/self" }, code: "sponsor.not_teaching"},
 		"an end too late":                                  {who: "maya", change: func(_ *rig, a *access.Answers) { a.EndDate = "2027-11-01" }, code: "end.too_late"},
-		"a teacher with an admin role":                     {who: "victor", door: DoorUser, why: access.WhyAccountRole},
-		"a root admin":                                     {who: "dana", door: DoorUser, why: access.WhyRole},
+		"a teacher with an admin role":                     {who: "victor", door: access.DoorUser, why: access.WhyAccountRole},
+		"a root admin":                                     {who: "dana", door: access.DoorUser, why: access.WhyRole},
 		"a student who teaches a sandbox names themselves": {who: "noor", change: func(r *rig, a *access.Answers) { a.SponsorKey = r.w.User("noor").ID.String() }, code: "sponsor.self"},
-		"an observer":                                      {who: "omar", door: DoorUser, why: access.WhyRole},
-		"somebody without enrolments":                      {who: "sam", door: DoorUser, why: access.WhyRole},
-		"a student outside a course":                       {who: "maya", door: DoorUser, code: "sponsor.not_teaching"},
+		"an observer":                                      {who: "omar", door: access.DoorUser, why: access.WhyRole},
+		"somebody without enrolments":                      {who: "sam", door: access.DoorUser, why: access.WhyRole},
+		"a student outside a course":                       {who: "maya", door: access.DoorUser, code: "sponsor.not_teaching"},
 		"while Canvas does not answer": {who: "maya", before: func(r *rig) {
 			r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/:user_id/enrollments", Status: 503, Times: -1})
 		}, why: access.WhyCanvas},
@@ -47,9 +47,9 @@ func TestSubmitRefuses(t *testing.T) {
 			r := newRig(t, sqlite(t))
 			door := tt.door
 			if door == "" {
-				door = DoorCourse
+				door = access.DoorCourse
 			}
-			sess := r.as(tt.who, door)
+			caller := r.as(tt.who, door)
 			if tt.before != nil {
 				tt.before(r)
 			}
@@ -57,7 +57,7 @@ func TestSubmitRefuses(t *testing.T) {
 			if tt.change != nil {
 				tt.change(r, &a)
 			}
-			_, err := r.Submit(t.Context(), sess, "", a)
+			_, err := r.Submit(t.Context(), caller, "", a)
 			var f *access.FormError
 			switch {
 			case tt.code != "":
@@ -95,7 +95,7 @@ func TestFacultyGoStraightToReview(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	a := r.answers()
 	a.SponsorKey = ""
-	req, err := r.Submit(t.Context(), r.as("ana", DoorCourse), "", a)
+	req, err := r.Submit(t.Context(), r.as("ana", access.DoorCourse), "", a)
 	if err != nil || req.State != access.AwaitingReview || req.Sponsor != "" || req.ReviewDue.IsZero() {
 		t.Errorf("%+v, %v", req, err)
 	}
@@ -104,12 +104,12 @@ func TestFacultyGoStraightToReview(t *testing.T) {
 func TestQuota(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
-		sess := r.as("maya", DoorCourse)
+		caller := r.as("maya", access.DoorCourse)
 		var wg sync.WaitGroup
 		var made atomic.Int32
 		for range 6 {
 			wg.Go(func() {
-				_, err := r.Submit(r.t.Context(), sess, "", r.answers())
+				_, err := r.Submit(r.t.Context(), caller, "", r.answers())
 				switch {
 				case err == nil:
 					made.Add(1)
@@ -128,16 +128,16 @@ func TestQuota(t *testing.T) {
 func TestWhoMayEndorse(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		who    func(r *rig) Session
+		who    func(r *rig) access.Caller
 		before func(r *rig)
 		why    access.Why
 		err    error
 	}{
-		"the TA of the course":                  {who: func(r *rig) Session { return r.as("tom", DoorCourse) }, err: access.ErrNotFound},
-		"the student":                           {who: func(r *rig) Session { return r.as("maya", DoorCourse) }, why: access.WhyNotYours},
-		"an admin":                              {who: func(r *rig) Session { return r.as("dana", DoorAccount) }, why: access.WhyNotYours},
-		"somebody acting as the sponsor":        {who: func(r *rig) Session { return r.as("ana", DoorCourse, actingBy("4711")) }, why: access.WhyActing},
-		"the sponsor with an old launch":        {who: func(r *rig) Session { s := r.as("ana", DoorCourse); r.clock.Advance(time.Hour); return s }, why: access.WhyStale},
+		"the TA of the course":                  {who: func(r *rig) access.Caller { return r.as("tom", access.DoorCourse) }, err: access.ErrNotFound},
+		"the student":                           {who: func(r *rig) access.Caller { return r.as("maya", access.DoorCourse) }, why: access.WhyNotYours},
+		"an admin":                              {who: func(r *rig) access.Caller { return r.as("dana", access.DoorAccount) }, why: access.WhyNotYours},
+		"somebody acting as the sponsor":        {who: func(r *rig) access.Caller { return r.as("ana", access.DoorCourse, actingBy("4711")) }, why: access.WhyActing},
+		"the sponsor with an old launch":        {who: func(r *rig) access.Caller { s := r.as("ana", access.DoorCourse); r.clock.Advance(time.Hour); return s }, why: access.WhyStale},
 		"the sponsor who no longer teaches":     {before: func(r *rig) { r.w.SetEnrollmentState("ana", "bio201", canvastest.StateCompleted) }, why: access.WhyNotTeaching},
 		"the sponsor of a student who has left": {before: func(r *rig) { r.w.SetEnrollmentState("maya", "bio201", canvastest.StateInactive) }, why: access.WhyNotEnrolled},
 		"the sponsor while Canvas is silent": {before: func(r *rig) {
@@ -149,14 +149,14 @@ func TestWhoMayEndorse(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
 			req := r.submitted()
-			sess := r.as("ana", DoorCourse)
+			caller := r.as("ana", access.DoorCourse)
 			if tt.who != nil {
-				sess = tt.who(r)
+				caller = tt.who(r)
 			}
 			if tt.before != nil {
 				tt.before(r)
 			}
-			_, err := r.Act(t.Context(), sess, req.Code(), access.Endorse, access.Move{}, r.termsOf(req.Code()))
+			_, err := r.Act(t.Context(), caller, req.Code(), access.Endorse, access.Move{}, r.termsOf(req.Code()))
 			if access.WhyOf(err) != tt.why || (tt.err != nil && !errors.Is(err, tt.err)) || err == nil {
 				t.Errorf("%v, want %s %v", err, tt.why, tt.err)
 			}
@@ -170,40 +170,47 @@ func TestWhoMayEndorse(t *testing.T) {
 func TestWhoMayDecide(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		who    func(r *rig) Session
+		who    func(r *rig) access.Caller
 		before func(r *rig)
 		why    access.Why
 		err    error
 	}{
-		"an admin from a course":                {who: func(r *rig) Session { return r.as("dana", DoorCourse) }, err: access.ErrNotFound},
-		"a student with the account launch":     {who: func(r *rig) Session { return r.as("luca", DoorAccount) }, err: access.ErrNotFound},
-		"the requester with the account launch": {who: func(r *rig) Session { return r.as("maya", DoorAccount) }, why: access.WhyNotReviewer},
-		"the sponsor":                           {who: func(r *rig) Session { return r.as("ana", DoorCourse) }, why: access.WhyWrongDoor},
-		"an admin whose launch does not say so": {who: func(r *rig) Session {
+		"an admin from a course":                {who: func(r *rig) access.Caller { return r.as("dana", access.DoorCourse) }, err: access.ErrNotFound},
+		"a student with the account launch":     {who: func(r *rig) access.Caller { return r.as("luca", access.DoorAccount) }, err: access.ErrNotFound},
+		"the requester with the account launch": {who: func(r *rig) access.Caller { return r.as("maya", access.DoorAccount) }, why: access.WhyNotReviewer},
+		"the sponsor":                           {who: func(r *rig) access.Caller { return r.as("ana", access.DoorCourse) }, why: access.WhyWrongDoor},
+		"an admin whose launch does not say so": {who: func(r *rig) access.Caller {
 			r.w.AddAdmin("ana", "root", "account-admin")
-			return r.as("ana", DoorAccount)
+			return r.as("ana", access.DoorAccount)
 		}, why: access.WhyNotReviewer},
-		"an admin acted as by another":              {who: func(r *rig) Session { return r.as("dana", DoorAccount, actingBy("1")) }, why: access.WhyActing},
-		"an admin whose launch is old":              {who: func(r *rig) Session { s := r.as("dana", DoorAccount); r.clock.Advance(16 * time.Minute); return s }, why: access.WhyStale},
-		"an admin demoted since the launch":         {before: func(r *rig) { r.w.RemoveAdmin("dana", "root") }, err: access.ErrNotFound},
-		"an admin whose role lost the permission":   {before: func(r *rig) { r.w.SetPermission("account-admin", canvastest.PermCreateTokens, false) }, err: access.ErrNotFound},
-		"an admin demoted since the page was shown": {before: func(r *rig) { _ = r.Nav(r.t.Context(), r.as("dana", DoorAccount)); r.w.RemoveAdmin("dana", "root") }, why: access.WhyNotReviewer},
-		"an admin while Canvas cannot be read":      {before: func(r *rig) { r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/*", Status: 503, Times: -1}) }, why: access.WhyCanvas},
+		"an admin acted as by another": {who: func(r *rig) access.Caller { return r.as("dana", access.DoorAccount, actingBy("1")) }, why: access.WhyActing},
+		"an admin whose launch is old": {who: func(r *rig) access.Caller {
+			s := r.as("dana", access.DoorAccount)
+			r.clock.Advance(16 * time.Minute)
+			return s
+		}, why: access.WhyStale},
+		"an admin demoted since the launch":       {before: func(r *rig) { r.w.RemoveAdmin("dana", "root") }, err: access.ErrNotFound},
+		"an admin whose role lost the permission": {before: func(r *rig) { r.w.SetPermission("account-admin", canvastest.PermCreateTokens, false) }, err: access.ErrNotFound},
+		"an admin demoted since the page was shown": {before: func(r *rig) {
+			_ = r.Nav(r.t.Context(), r.as("dana", access.DoorAccount))
+			r.w.RemoveAdmin("dana", "root")
+		}, why: access.WhyNotReviewer},
+		"an admin while Canvas cannot be read": {before: func(r *rig) { r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/*", Status: 503, Times: -1}) }, why: access.WhyCanvas},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
 			req := r.submitted()
-			r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
-			sess := r.as("dana", DoorAccount)
+			r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
+			caller := r.as("dana", access.DoorAccount)
 			if tt.who != nil {
-				sess = tt.who(r)
+				caller = tt.who(r)
 			}
 			if tt.before != nil {
 				tt.before(r)
 			}
-			_, err := r.Act(t.Context(), sess, req.Code(), access.Approve, access.Move{}, r.termsOf(req.Code()))
+			_, err := r.Act(t.Context(), caller, req.Code(), access.Approve, access.Move{}, r.termsOf(req.Code()))
 			if access.WhyOf(err) != tt.why || (tt.err != nil && !errors.Is(err, tt.err)) || err == nil {
 				t.Errorf("%v, want %s %v", err, tt.why, tt.err)
 			}
@@ -219,14 +226,14 @@ func TestDecidersAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		req := r.submitted()
-		r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+		r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
 		var wg sync.WaitGroup
 		var won, lost atomic.Int32
 		for _, key := range []string{"dana", "priya"} {
-			sess := r.as(key, DoorAccount)
+			caller := r.as(key, access.DoorAccount)
 			for _, do := range []access.Action{access.Approve, access.Deny} {
 				wg.Go(func() {
-					_, err := r.Act(r.t.Context(), sess, req.Code(), do, access.Move{Reason: "because", Alternative: "lti"}, r.termsOf(req.Code()))
+					_, err := r.Act(r.t.Context(), caller, req.Code(), do, access.Move{Reason: "because", Alternative: "lti"}, r.termsOf(req.Code()))
 					var l *Lost
 					switch {
 					case err == nil:
@@ -255,12 +262,12 @@ func TestDecidersAtOnce(t *testing.T) {
 func TestSubmittingTwiceIsHarmless(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
-		sess, form := r.as("maya", DoorCourse), r.answers()
+		caller, form := r.as("maya", access.DoorCourse), r.answers()
 		var wg sync.WaitGroup
 		codes := make(chan string, 8)
 		for range cap(codes) {
 			wg.Go(func() {
-				req, err := r.Submit(r.t.Context(), sess, "", form)
+				req, err := r.Submit(r.t.Context(), caller, "", form)
 				switch {
 				case err == nil:
 					codes <- req.Code()
@@ -278,7 +285,7 @@ func TestSubmittingTwiceIsHarmless(t *testing.T) {
 			}
 		}
 		r.clock.Advance(twinLife)
-		later, err := r.Submit(r.t.Context(), sess, "", form)
+		later, err := r.Submit(r.t.Context(), caller, "", form)
 		if err != nil || later.Code() == first {
 			r.t.Errorf("later: %s, %v", later.Code(), err)
 		}
@@ -304,20 +311,20 @@ func TestTheSameAgainAfterAnAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
-			sess := map[string]Session{"ana": r.as("ana", DoorCourse), "dana": r.as("dana", DoorAccount), "maya": r.as("maya", DoorCourse)}
+			caller := map[string]access.Caller{"ana": r.as("ana", access.DoorCourse), "dana": r.as("dana", access.DoorAccount), "maya": r.as("maya", access.DoorCourse)}
 			form := r.answers()
-			first, err := r.Submit(t.Context(), sess["maya"], "", form)
+			first, err := r.Submit(t.Context(), caller["maya"], "", form)
 			if err != nil {
 				t.Fatal(err)
 			}
 			for _, s := range steps {
-				r.act(sess[s.who], first.Code(), s.do, access.Move{Reason: "because", Alternative: "lti"})
+				r.act(caller[s.who], first.Code(), s.do, access.Move{Reason: "because", Alternative: "lti"})
 			}
-			again, err := r.Submit(t.Context(), sess["maya"], "", form)
+			again, err := r.Submit(t.Context(), caller["maya"], "", form)
 			if err != nil || again.ID == first.ID || again.State != access.AwaitingSponsor {
 				t.Fatalf("the same again is %s, %s, %v", again.Code(), again.State, err)
 			}
-			twice, err := r.Submit(t.Context(), sess["maya"], "", form)
+			twice, err := r.Submit(t.Context(), caller["maya"], "", form)
 			if err != nil || twice.ID != again.ID {
 				t.Errorf("a second press of that is %s, %v", twice.Code(), err)
 			}
@@ -327,7 +334,7 @@ func TestTheSameAgainAfterAnAnswer(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, sqlite(t))
 		c, _ := r.collected()
-		maya := r.as("maya", DoorCourse)
+		maya := r.as("maya", access.DoorCourse)
 		if _, err := r.Revoke(t.Context(), maya, c.Grant.ID, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -352,12 +359,12 @@ func TestPressingTwiceIsHarmless(t *testing.T) {
 	} {
 		r := newRig(t, sqlite(t))
 		req := r.submitted()
-		sess := map[string]Session{"ana": r.as("ana", DoorCourse), "dana": r.as("dana", DoorAccount), "maya": r.as("maya", DoorCourse)}
+		caller := map[string]access.Caller{"ana": r.as("ana", access.DoorCourse), "dana": r.as("dana", access.DoorAccount), "maya": r.as("maya", access.DoorCourse)}
 		m := access.Move{Reason: "because", Alternative: "lti"}
 		for _, s := range story {
-			first := r.act(sess[s.who], req.Code(), s.do, m).Request
+			first := r.act(caller[s.who], req.Code(), s.do, m).Request
 			r.writes(string(s.do)+" twice", "", func() {
-				if second := r.act(sess[s.who], req.Code(), s.do, m).Request; second.Version != first.Version {
+				if second := r.act(caller[s.who], req.Code(), s.do, m).Request; second.Version != first.Version {
 					t.Errorf("%s twice made version %d of %d", s.do, second.Version, first.Version)
 				}
 			})
@@ -371,18 +378,18 @@ func TestOwnRequestOfAReviewer(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	a := r.answers()
 	a.SponsorKey = ""
-	req, err := r.Submit(t.Context(), r.as("ana", DoorCourse), "", a)
+	req, err := r.Submit(t.Context(), r.as("ana", access.DoorCourse), "", a)
 	if err != nil {
 		t.Fatal(err)
 	}
 	r.w.AddAdmin("ana", "root", "account-admin") // made an admin after asking
-	sess := r.as("ana", DoorAccount, adminClaims)
+	caller := r.as("ana", access.DoorAccount, adminClaims)
 	for _, do := range []access.Action{access.Claim, access.Approve, access.Deny} {
-		if _, err := r.Act(t.Context(), sess, req.Code(), do, access.Move{Reason: "x", Alternative: "lti"}, r.termsOf(req.Code())); access.WhyOf(err) != access.WhySelf {
+		if _, err := r.Act(t.Context(), caller, req.Code(), do, access.Move{Reason: "x", Alternative: "lti"}, r.termsOf(req.Code())); access.WhyOf(err) != access.WhySelf {
 			t.Errorf("%s: %v", do, err)
 		}
 	}
-	p, err := r.Open(t.Context(), sess, req.Code())
+	p, err := r.Open(t.Context(), caller, req.Code())
 	if err != nil || p.Why != access.WhySelf || p.Can[access.Approve] || p.Can[access.Claim] {
 		t.Errorf("the page offers %v (%s), %v", p.Can, p.Why, err)
 	}
@@ -392,25 +399,25 @@ func TestNobodyElseSeesARequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	req := r.submitted()
-	draft, err := r.SaveDraft(t.Context(), r.as("maya", DoorCourse), "", access.Answers{Build: "private"})
+	draft, err := r.SaveDraft(t.Context(), r.as("maya", access.DoorCourse), "", access.Answers{Build: "private"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sess := range []Session{r.as("luca", DoorCourse), r.as("tom", DoorCourse), r.as("helen", DoorUser), r.as("maya", DoorAccount)} {
-		if _, err := r.Open(t.Context(), sess, req.Code()); sess.Name != "Maya Chen" && !errors.Is(err, access.ErrNotFound) {
-			t.Errorf("%s opens Maya's request: %v", sess.Name, err)
+	for _, caller := range []access.Caller{r.as("luca", access.DoorCourse), r.as("tom", access.DoorCourse), r.as("helen", access.DoorUser), r.as("maya", access.DoorAccount)} {
+		if _, err := r.Open(t.Context(), caller, req.Code()); caller.Name != "Maya Chen" && !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("%s opens Maya's request: %v", caller.Name, err)
 		}
 	}
-	for _, sess := range []Session{r.as("ana", DoorCourse), r.as("dana", DoorAccount)} {
-		if _, err := r.Open(t.Context(), sess, draft.ID); !errors.Is(err, access.ErrNotFound) {
-			t.Errorf("%s opens Maya's draft: %v", sess.Name, err)
+	for _, caller := range []access.Caller{r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)} {
+		if _, err := r.Open(t.Context(), caller, draft.ID); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("%s opens Maya's draft: %v", caller.Name, err)
 		}
-		if _, err := r.SaveDraft(t.Context(), sess, draft.ID, access.Answers{}); !errors.Is(err, access.ErrNotFound) {
-			t.Errorf("%s writes Maya's draft: %v", sess.Name, err)
+		if _, err := r.SaveDraft(t.Context(), caller, draft.ID, access.Answers{}); !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("%s writes Maya's draft: %v", caller.Name, err)
 		}
 	}
 	for _, id := range []string{"REQ-0", "REQ--1", "REQ-99999999999", "req_x", "", "grt_x", "REQ-0142'"} {
-		if _, err := r.Open(t.Context(), r.as("dana", DoorAccount), id); !errors.Is(err, access.ErrNotFound) {
+		if _, err := r.Open(t.Context(), r.as("dana", access.DoorAccount), id); !errors.Is(err, access.ErrNotFound) {
 			t.Errorf("Open(%q): %v", id, err)
 		}
 	}
@@ -428,11 +435,11 @@ func TestTimeEndsWhatWaits(t *testing.T) {
 		if got := r.request(ready.ID).State; got != access.Lapsed {
 			r.t.Errorf("without collection: %s", got)
 		}
-		again, err := r.Refile(r.t.Context(), r.as("maya", DoorCourse), waits.Code())
+		again, err := r.Refile(r.t.Context(), r.as("maya", access.DoorCourse), waits.Code())
 		if err != nil || again.State != access.Draft || again.RefiledFrom != waits.ID || again.Answers.Build != waits.Answers.Build {
 			r.t.Errorf("refiled: %+v, %v", again, err)
 		}
-		twice, err := r.Refile(r.t.Context(), r.as("maya", DoorCourse), waits.Code())
+		twice, err := r.Refile(r.t.Context(), r.as("maya", access.DoorCourse), waits.Code())
 		if err != nil || twice.ID != again.ID {
 			r.t.Errorf("refiled twice: %s and %s, %v", again.ID, twice.ID, err)
 		}
@@ -444,14 +451,14 @@ func TestTimeEndsWhatWaits(t *testing.T) {
 func TestFormOffersTeachers(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
-	form, err := r.Form(t.Context(), r.as("maya", DoorCourse), "")
+	form, err := r.Form(t.Context(), r.as("maya", access.DoorCourse), "")
 	if err != nil || form.TeachersErr || len(form.Teachers) != 1 || form.Teachers[0].Name != "Ana Ruiz" {
 		t.Fatalf("%+v, %v", form.Teachers, err)
 	}
 	if form.Rule != access.RuleSponsor || form.Cause != access.CauseCourse || form.Reach == nil || form.Reach.Student != 2 {
 		t.Errorf("rule %s, cause %s, reach %+v", form.Rule, form.Cause, form.Reach)
 	}
-	own, err := r.Form(t.Context(), r.as("ana", DoorCourse), "")
+	own, err := r.Form(t.Context(), r.as("ana", access.DoorCourse), "")
 	if err != nil || own.Rule != access.RuleOpen || len(own.Teachers) != 0 {
 		t.Errorf("faculty: rule %s, teachers %+v, %v", own.Rule, own.Teachers, err)
 	}
@@ -462,19 +469,19 @@ func TestButtonsOfAClaim(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	q := r.submitted()
-	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
-	dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
-	offered := func(sess Session, why access.Why, want ...access.Action) {
+	r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
+	dana, priya := r.as("dana", access.DoorAccount), r.as("priya", access.DoorAccount)
+	offered := func(caller access.Caller, why access.Why, want ...access.Action) {
 		t.Helper()
-		p, err := r.Open(t.Context(), sess, q.Code())
+		p, err := r.Open(t.Context(), caller, q.Code())
 		r.must(err)
 		for _, do := range []access.Action{access.Claim, access.Release, access.Approve, access.Deny} {
 			if p.Can[do] != slices.Contains(want, do) {
-				t.Errorf("%s is offered %s: %v", sess.Name, do, p.Can[do])
+				t.Errorf("%s is offered %s: %v", caller.Name, do, p.Can[do])
 			}
 		}
 		if p.Why != why {
-			t.Errorf("%s is told %q", sess.Name, p.Why)
+			t.Errorf("%s is told %q", caller.Name, p.Why)
 		}
 	}
 	offered(dana, "", access.Claim, access.Approve, access.Deny)

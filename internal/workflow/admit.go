@@ -3,9 +3,7 @@ package workflow
 import (
 	"context"
 	"errors"
-	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -47,72 +45,75 @@ func (e *NotAdmitted) Unwrap() error { return e.err }
 
 func notAdmitted(r AdmitReason, why access.Why) error { return &NotAdmitted{r, access.Refuse(why)} }
 
-// Admit turns a verified launch, proven to come from this browser, into a
-// session. It remembers the platform's guid at first use and refuses another
-// (WhyIdentity), refuses a platform that is switched off (WhyTenantSuspended),
-// and a person whose Canvas user id Canvas's API does not confirm (WhyIdentity,
-// or WhyCanvas when it could not be asked at first sight). These are
-// *NotAdmitted.
+// Admitted is who a verified launch lets in, and the school and Canvas that they
+// come from.
+type Admitted struct {
+	access.Caller
+	School string
+	// CanvasURLs are the origins that people open this Canvas under.
+	CanvasURLs []string
+}
+
+// Admit finds who a verified launch, proven to come from this browser, lets in. It
+// remembers the platform's guid at first use and refuses another (WhyIdentity),
+// refuses a platform that is switched off (WhyTenantSuspended), and a person whose
+// Canvas user id Canvas's API does not confirm (WhyIdentity, or WhyCanvas when it
+// could not be asked at first sight). These are *NotAdmitted.
 //
-// Sessions that may only look carry NoWrites: acting as somebody else, the test
+// Callers who may only look carry NoWrites: acting as somebody else, the test
 // student, a launch through a resource link, or one that does not tell whether
 // somebody acts.
-func (s *Service) Admit(ctx context.Context, l lti.Launch) (Session, error) {
+func (s *Service) Admit(ctx context.Context, l lti.Launch) (Admitted, error) {
 	f, err := s.farOf(ctx, l)
 	if err != nil {
-		return Session{}, err
+		return Admitted{}, err
 	}
 	saw(ctx, f)
-	sess := Session{Tenant: f.tenant.ID, School: f.tenant.Name, Platform: f.platform.ID, Sub: l.Subject,
-		Name: l.Name, LaunchedAt: s.Now(), Frames: f.platform.CanvasURLs, Target: l.TargetPath, Door: door(l)}
-	if len(f.platform.CanvasURLs) > 0 {
-		sess.CanvasURL = f.platform.CanvasURLs[0]
-	}
-	sess.ReturnURL = returnURL(l.ReturnURL, f.platform.CanvasURLs)
-	sess.AccountRole = l.HasRole(lti.RoleInstitutionAdministrator, lti.RoleSystemSysAdmin)
-	sess.NoWrites = look(l, sess.Door)
+	caller := access.Caller{Tenant: f.tenant.ID, Platform: f.platform.ID, Via: access.ViaLaunch, Name: l.Name,
+		Launch: access.Launch{Sub: l.Subject, LaunchedAt: s.Now(), Door: door(l)}}
+	caller.AccountRole = l.HasRole(lti.RoleInstitutionAdministrator, lti.RoleSystemSysAdmin)
+	caller.NoWrites = look(l, caller.Door)
 
-	custom := l.Custom
-	if sess.Door == DoorNone {
-		custom = nil // anybody who makes a resource link writes these
-	}
-	if sess.Door == DoorCourse {
+	custom := TrustedCustom(l)
+	if caller.Door == access.DoorCourse {
 		if id, ok := custom.Text(customCourse); ok && numericID.MatchString(id) {
-			sess.Course = access.Course{ID: id, Name: l.Context.Title, Code: l.Context.Label}
-			sess.Learner = l.HasRole(lti.RoleLearner)
-			sess.Teacher = l.HasRole(lti.RoleInstructor)
-			sess.Assistant = l.HasRole(lti.RoleTeachingAssistant)
-			sess.RosterURL = s.rosterURL(ctx, l, f.platform)
+			caller.Course = access.Course{ID: id, Name: l.Context.Title, Code: l.Context.Label}
+			caller.Learner = l.HasRole(lti.RoleLearner)
+			caller.Teacher = l.HasRole(lti.RoleInstructor)
+			caller.Assistant = l.HasRole(lti.RoleTeachingAssistant)
+			caller.RosterURL = s.rosterURL(ctx, l, f.platform)
 		}
 	}
-	if sess.Door != DoorNone {
-		sess.Context = l.Context.ID
+	if caller.Door != access.DoorNone {
+		caller.Context = l.Context.ID
 	}
-	sess.RootGate = rootGate(l, sess.Door, f.tenant.School.APIAdminOnly)
-	sess.Locale = l.Locale
-	if v, ok := custom.Text(customLocale); ok {
-		sess.Locale = v
-	}
-	sess.TimeZone, _ = custom.Text(customTimeZone)
-	if sess.TimeZone == "" || sess.Location().String() != sess.TimeZone {
-		sess.TimeZone = zone(f.tenant).String()
-	}
-	sess.HighContrast, sess.Dyslexic = custom.True(customContrast), custom.True(customDyslexic)
-	if raw, ok := custom.Text(customBrand); ok {
-		sess.Brand = brand(raw)
+	caller.RootGate = rootGate(l, caller.Door, f.tenant.School.APIAdminOnly)
+	caller.TimeZone, _ = custom.Text(customTimeZone)
+	if caller.TimeZone == "" || location(caller.TimeZone).String() != caller.TimeZone {
+		caller.TimeZone = zone(f.tenant).String()
 	}
 
 	claimed, _ := custom.Text(CustomUser)
-	sess.CanvasUser = claimed
-	p, err := s.identify(ctx, f, l, sess)
+	caller.CanvasUser = claimed
+	p, err := s.identify(ctx, f, l, caller)
 	if err != nil {
-		return Session{}, err
+		return Admitted{}, err
 	}
-	sess.Person, sess.CanvasUser = p.ID, p.CanvasUser
-	if p.Name != "" && sess.Name == "" {
-		sess.Name = p.Name
+	caller.Person, caller.CanvasUser = p.ID, p.CanvasUser
+	if p.Name != "" && caller.Name == "" {
+		caller.Name = p.Name
 	}
-	return sess, nil
+	return Admitted{Caller: caller, School: f.tenant.Name, CanvasURLs: f.platform.CanvasURLs}, nil
+}
+
+// TrustedCustom are the custom parameters of a launch that somebody who may only
+// make a resource link in a course cannot have set: none of a launch by
+// access.DoorNone.
+func TrustedCustom(l lti.Launch) lti.Custom {
+	if door(l) == access.DoorNone {
+		return nil
+	}
+	return l.Custom
 }
 
 // farOf finds the launch's Canvas and checks its guid.
@@ -134,7 +135,7 @@ func (s *Service) farOf(ctx context.Context, l lti.Launch) (far, error) {
 	if f.tenant.PlatformGUID == "" {
 		t := f.tenant
 		t.PlatformGUID, t.Version = l.PlatformGUID, t.Version+1
-		e := s.event(t.ID, bySystem, audit.PlatformChange, string(t.ID))
+		e := s.event(t.ID, access.SystemID, audit.PlatformChange, string(t.ID))
 		d := audit.NewDetail(map[string]string{"guid": l.PlatformGUID})
 		err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.SaveTenant(t, e, d) })
 		if errors.Is(err, access.ErrConflict) {
@@ -150,18 +151,18 @@ func (s *Service) farOf(ctx context.Context, l lti.Launch) (far, error) {
 
 // door tells where a launch was opened. Only a launch of the place itself
 // counts: its resource link is its context.
-func door(l lti.Launch) Door {
+func door(l lti.Launch) access.Door {
 	switch {
 	case !l.CustomTrusted:
-		return DoorNone
+		return access.DoorNone
 	case l.IsCourse():
-		return DoorCourse
+		return access.DoorCourse
 	case l.IsAccount() && l.Placement == "account_navigation":
-		return DoorAccount
+		return access.DoorAccount
 	case l.IsAccount():
-		return DoorUser
+		return access.DoorUser
 	}
-	return DoorNone
+	return access.DoorNone
 }
 
 // rootGate is the launch's half of the right to decide (DESIGN §5, DECISIONS 6):
@@ -169,8 +170,8 @@ func door(l lti.Launch) Door {
 // itself, by a root admin, with Canvas's own list of permissions naming ours.
 // Where this Canvas leaves that list literal, apiOnly (the operator's switch)
 // lets the API decide alone.
-func rootGate(l lti.Launch, d Door, apiOnly bool) bool {
-	if d != DoorAccount || !l.RootDeployment || !l.AtDeployment() || !l.Custom.True(customRootAdmin) {
+func rootGate(l lti.Launch, d access.Door, apiOnly bool) bool {
+	if d != access.DoorAccount || !l.RootDeployment || !l.AtDeployment() || !l.Custom.True(customRootAdmin) {
 		return false
 	}
 	if v := l.Custom.Value(customPermissions); v.Kind == lti.CustomLiteral {
@@ -189,11 +190,11 @@ func rootGate(l lti.Launch, d Door, apiOnly bool) bool {
 }
 
 // look tells why a session may only look, or "" (DECISIONS 2, 3).
-func look(l lti.Launch, d Door) access.Why {
-	if l.HasRole(lti.RoleTestUser) || (d != DoorNone && l.Custom.True(customStudentView)) {
+func look(l lti.Launch, d access.Door) access.Why {
+	if l.HasRole(lti.RoleTestUser) || (d != access.DoorNone && l.Custom.True(customStudentView)) {
 		return access.WhyTestStudent
 	}
-	if d == DoorNone {
+	if d == access.DoorNone {
 		return access.WhyWrongDoor
 	}
 	switch v := l.Custom.Value(customActing); {
@@ -211,8 +212,8 @@ func look(l lti.Launch, d Door) access.Why {
 // the Canvas user id that it claims. The id is proven by API at first sight and
 // whenever the launch claims another one; for a merged person's older subject,
 // which the API does not know, by the roster of the launch's course.
-func (s *Service) identify(ctx context.Context, f far, l lti.Launch, sess Session) (store.Person, error) {
-	claimed := sess.CanvasUser
+func (s *Service) identify(ctx context.Context, f far, l lti.Launch, caller access.Caller) (store.Person, error) {
+	claimed := caller.CanvasUser
 	p, err := s.Store.PersonBySub(ctx, f.tenant.ID, l.Subject)
 	switch {
 	case err == nil && p.CanvasUser != "" && (claimed == "" || claimed == p.CanvasUser):
@@ -225,7 +226,7 @@ func (s *Service) identify(ctx context.Context, f far, l lti.Launch, sess Sessio
 	if notFound(s.heard(f.tenant.ID, err)) {
 		// A merged user's older id, or an id of another Canvas.
 		by = byRoster
-		u, err = s.pairedByRoster(ctx, f, sess)
+		u, err = s.pairedByRoster(ctx, f, caller)
 		if err == nil && known {
 			return s.followSub(ctx, f, l, p, u.ID)
 		}
@@ -341,52 +342,11 @@ func (s *Service) learn(p store.Person, l lti.Launch) store.Person {
 	return p
 }
 
-// returnURL is the launch's way back, if it leads to this Canvas.
-func returnURL(raw string, origins []string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.User != nil || !slices.Contains(origins, u.Scheme+"://"+u.Host) {
-		return ""
-	}
-	return u.String()
-}
-
-// maxBrand bounds the inline brand claim.
-const maxBrand = 16 << 10
-
-// brand finds the four colours the tool uses among Canvas's brand variables, an
-// object of some hundred texts: decoding them all costs as much as verifying the
-// token. The page checks each value's form; nothing else of the claim is kept.
-func brand(raw string) Brand {
-	if len(raw) > maxBrand {
-		return Brand{}
-	}
-	return Brand{Primary: colour(raw, `"ic-brand-primary"`), Link: colour(raw, `"ic-link-color"`),
-		Button: colour(raw, `"ic-brand-button--primary-bgd"`), ButtonText: colour(raw, `"ic-brand-button--primary-text"`)}
-}
-
-// colour is the text of the member with the quoted name, or "" for what is
-// missing, no text, or too long for a colour.
-func colour(raw, name string) string {
-	_, rest, _ := strings.Cut(raw, name)
-	rest, ok := strings.CutPrefix(strings.TrimLeft(rest, jsonSpace), ":")
-	if !ok {
-		return ""
-	}
-	rest, ok = strings.CutPrefix(strings.TrimLeft(rest, jsonSpace), `"`)
-	text, _, closed := strings.Cut(rest[:min(len(rest), len(`#RRGGBB"`))], `"`)
-	if !ok || !closed || strings.Contains(text, `\`) {
-		return ""
-	}
-	return text
-}
-
-const jsonSpace = " \t\r\n"
-
 // FromRootAdmin reports whether a launch comes from the menu of the very account
 // that its deployment is installed in, by one of the root account's admins
 // acting as themselves. Canvas says so in fields that only the tool's installer
 // can have set; it proves nothing about what this admin may do.
 func FromRootAdmin(l lti.Launch) bool {
 	d := door(l)
-	return d == DoorAccount && look(l, d) == "" && l.AtDeployment() && l.Custom.True(customRootAdmin)
+	return d == access.DoorAccount && look(l, d) == "" && l.AtDeployment() && l.Custom.True(customRootAdmin)
 }

@@ -1,7 +1,6 @@
 package workflow
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -18,42 +17,42 @@ func TestRootGate(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	tests := map[string]struct {
 		who    string
-		door   Door
+		door   access.Door
 		change func(*lti.Launch)
 		gate   bool
-		got    Door
+		got    access.Door
 	}{
-		"a root admin from account navigation":    {who: "dana", door: DoorAccount, gate: true, got: DoorAccount},
-		"a JSON boolean for root admin":           {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.Custom[customRootAdmin] = val("true") }, gate: true, got: DoorAccount},
-		"a student who opens the account launch":  {who: "maya", door: DoorAccount, got: DoorAccount},
-		"a sub-account admin":                     {who: "ingrid", door: DoorAccount, got: DoorAccount},
-		"a root admin without the permission":     {who: "lena", door: DoorAccount, change: func(l *lti.Launch) { l.Custom[customRootAdmin] = val("true") }, got: DoorAccount},
-		"from a course":                           {who: "dana", door: DoorCourse, change: adminClaims, got: DoorCourse},
-		"from user navigation":                    {who: "dana", door: DoorUser, change: adminClaims, got: DoorUser},
-		"claims forged in a resource link":        {who: "ana", door: DoorCourse, change: func(l *lti.Launch) { adminClaims(l); l.ResourceLinkID, l.CustomTrusted = "uuid", false }, got: DoorNone},
-		"a course that claims account navigation": {who: "ana", door: DoorCourse, change: func(l *lti.Launch) { adminClaims(l); l.Placement = "account_navigation" }, got: DoorCourse},
-		"a deployment that is not the root's":     {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.RootDeployment = false }, got: DoorAccount},
-		"a sub-account's context":                 {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.Context.ID, l.ResourceLinkID = "sub", "sub" }, got: DoorAccount},
-		"the root-admin claim left literal": {who: "dana", door: DoorAccount, change: func(l *lti.Launch) {
+		"a root admin from account navigation":    {who: "dana", door: access.DoorAccount, gate: true, got: access.DoorAccount},
+		"a JSON boolean for root admin":           {who: "dana", door: access.DoorAccount, change: func(l *lti.Launch) { l.Custom[customRootAdmin] = val("true") }, gate: true, got: access.DoorAccount},
+		"a student who opens the account launch":  {who: "maya", door: access.DoorAccount, got: access.DoorAccount},
+		"a sub-account admin":                     {who: "ingrid", door: access.DoorAccount, got: access.DoorAccount},
+		"a root admin without the permission":     {who: "lena", door: access.DoorAccount, change: func(l *lti.Launch) { l.Custom[customRootAdmin] = val("true") }, got: access.DoorAccount},
+		"from a course":                           {who: "dana", door: access.DoorCourse, change: adminClaims, got: access.DoorCourse},
+		"from user navigation":                    {who: "dana", door: access.DoorUser, change: adminClaims, got: access.DoorUser},
+		"claims forged in a resource link":        {who: "ana", door: access.DoorCourse, change: func(l *lti.Launch) { adminClaims(l); l.ResourceLinkID, l.CustomTrusted = "uuid", false }, got: access.DoorNone},
+		"a course that claims account navigation": {who: "ana", door: access.DoorCourse, change: func(l *lti.Launch) { adminClaims(l); l.Placement = "account_navigation" }, got: access.DoorCourse},
+		"a deployment that is not the root's":     {who: "dana", door: access.DoorAccount, change: func(l *lti.Launch) { l.RootDeployment = false }, got: access.DoorAccount},
+		"a sub-account's context":                 {who: "dana", door: access.DoorAccount, change: func(l *lti.Launch) { l.Context.ID, l.ResourceLinkID = "sub", "sub" }, got: access.DoorAccount},
+		"the root-admin claim left literal": {who: "dana", door: access.DoorAccount, change: func(l *lti.Launch) {
 			l.Custom[customRootAdmin] = lti.CustomValue{Kind: lti.CustomLiteral, Text: "$Canvas.user.isRootAccountAdmin"}
-		}, got: DoorAccount},
-		"the root-admin claim missing": {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { delete(l.Custom, customRootAdmin) }, got: DoorAccount},
-		"the root-admin claim null":    {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.Custom[customRootAdmin] = lti.CustomValue{Kind: lti.CustomNull} }, got: DoorAccount},
-		"the permission list left literal": {who: "dana", door: DoorAccount, change: func(l *lti.Launch) {
+		}, got: access.DoorAccount},
+		"the root-admin claim missing": {who: "dana", door: access.DoorAccount, change: func(l *lti.Launch) { delete(l.Custom, customRootAdmin) }, got: access.DoorAccount},
+		"the root-admin claim null":    {who: "dana", door: access.DoorAccount, change: func(l *lti.Launch) { l.Custom[customRootAdmin] = lti.CustomValue{Kind: lti.CustomNull} }, got: access.DoorAccount},
+		"the permission list left literal": {who: "dana", door: access.DoorAccount, change: func(l *lti.Launch) {
 			l.Custom[customPermissions] = lti.CustomValue{Kind: lti.CustomLiteral, Text: "$Canvas.membership.permissions<>"}
-		}, got: DoorAccount},
-		"the permission list missing":              {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { delete(l.Custom, customPermissions) }, got: DoorAccount},
-		"a longer word that contains the name":     {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.Custom[customPermissions] = val("not_create_access_tokens") }, got: DoorAccount},
-		"an account launch with another placement": {who: "dana", door: DoorAccount, change: func(l *lti.Launch) { l.Placement = "global_navigation" }, got: DoorUser},
+		}, got: access.DoorAccount},
+		"the permission list missing":              {who: "dana", door: access.DoorAccount, change: func(l *lti.Launch) { delete(l.Custom, customPermissions) }, got: access.DoorAccount},
+		"a longer word that contains the name":     {who: "dana", door: access.DoorAccount, change: func(l *lti.Launch) { l.Custom[customPermissions] = val("not_create_access_tokens") }, got: access.DoorAccount},
+		"an account launch with another placement": {who: "dana", door: access.DoorAccount, change: func(l *lti.Launch) { l.Placement = "global_navigation" }, got: access.DoorUser},
 	}
 	for name, tt := range tests {
 		change := tt.change
 		if change == nil {
 			change = func(*lti.Launch) {}
 		}
-		sess := r.as(tt.who, tt.door, change)
-		if sess.RootGate != tt.gate || sess.Door != tt.got {
-			t.Errorf("%s: gate %v by %s, want %v by %s", name, sess.RootGate, sess.Door, tt.gate, tt.got)
+		caller := r.as(tt.who, tt.door, change)
+		if caller.RootGate != tt.gate || caller.Door != tt.got {
+			t.Errorf("%s: gate %v by %s, want %v by %s", name, caller.RootGate, caller.Door, tt.gate, tt.got)
 		}
 	}
 }
@@ -70,15 +69,15 @@ func TestLiteralPermissionsNeedTheSwitch(t *testing.T) {
 	literal := func(l *lti.Launch) {
 		l.Custom[customPermissions] = lti.CustomValue{Kind: lti.CustomLiteral, Text: "$Canvas.membership.permissions<>"}
 	}
-	if r.as("dana", DoorAccount, literal).RootGate {
+	if r.as("dana", access.DoorAccount, literal).RootGate {
 		t.Error("open without the switch")
 	}
 	r.school(func(s *store.School) { s.APIAdminOnly = true })
-	if !r.as("dana", DoorAccount, literal).RootGate {
+	if !r.as("dana", access.DoorAccount, literal).RootGate {
 		t.Error("closed with the switch")
 	}
 	missing := func(l *lti.Launch) { delete(l.Custom, customPermissions) }
-	if r.as("dana", DoorAccount, missing).RootGate {
+	if r.as("dana", access.DoorAccount, missing).RootGate {
 		t.Error("a missing list opens with the switch")
 	}
 }
@@ -125,11 +124,11 @@ func TestActing(t *testing.T) {
 		"student view by custom": {func(l *lti.Launch) { l.Custom[customStudentView] = val("true") }, access.WhyTestStudent},
 	}
 	for name, tt := range tests {
-		sess := r.as("maya", DoorCourse, tt.change)
-		if sess.NoWrites != tt.why {
-			t.Errorf("%s: %q, want %q", name, sess.NoWrites, tt.why)
+		caller := r.as("maya", access.DoorCourse, tt.change)
+		if caller.NoWrites != tt.why {
+			t.Errorf("%s: %q, want %q", name, caller.NoWrites, tt.why)
 		}
-		_, err := r.Submit(t.Context(), sess, "", access.Answers{})
+		_, err := r.Submit(t.Context(), caller, "", access.Answers{})
 		if tt.why != "" && access.WhyOf(err) != tt.why {
 			t.Errorf("%s: a submit answers %v", name, err)
 		}
@@ -143,7 +142,7 @@ func TestAdmitRefuses(t *testing.T) {
 		change func(*lti.Launch)
 		why    access.Why
 	}{
-		"another platform guid than the remembered one": {before: func(r *rig) { r.as("ana", DoorCourse) }, change: func(l *lti.Launch) { l.PlatformGUID = "other:canvas-lms" }, why: access.WhyIdentity},
+		"another platform guid than the remembered one": {before: func(r *rig) { r.as("ana", access.DoorCourse) }, change: func(l *lti.Launch) { l.PlatformGUID = "other:canvas-lms" }, why: access.WhyIdentity},
 		"no platform guid": {change: func(l *lti.Launch) { l.PlatformGUID = "" }, why: access.WhyIdentity},
 		"a claimed user id that is not the subject's": {change: func(l *lti.Launch) { l.Custom[CustomUser] = val("1") }, why: access.WhyIdentity},
 		"a subject Canvas does not know":              {change: func(l *lti.Launch) { l.Subject = "6f0e7f3e-0000-4000-8000-000000000000" }, why: access.WhyIdentity},
@@ -173,7 +172,7 @@ func TestAdmitRefuses(t *testing.T) {
 			if change == nil {
 				change = func(*lti.Launch) {}
 			}
-			if _, err := r.Admit(t.Context(), r.launch("maya", DoorCourse, change)); access.WhyOf(err) != tt.why {
+			if _, err := r.Admit(t.Context(), r.launch("maya", access.DoorCourse, change)); access.WhyOf(err) != tt.why {
 				t.Errorf("%v, want %s", err, tt.why)
 			}
 		})
@@ -186,47 +185,21 @@ func TestPersonIsProvenByAPI(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		req := r.submitted() // makes a row for Ana, who has never launched
-		ana := r.as("ana", DoorCourse)
+		ana := r.as("ana", access.DoorCourse)
 		if ana.Person != req.Sponsor {
 			r.t.Errorf("Ana is %s, the request names %s", ana.Person, req.Sponsor)
 		}
-		if again := r.as("ana", DoorCourse); again.Person != ana.Person {
+		if again := r.as("ana", access.DoorCourse); again.Person != ana.Person {
 			r.t.Error("a second launch makes a second person")
 		}
-		if _, err := r.Admit(r.t.Context(), r.launch("ana", DoorCourse, func(l *lti.Launch) { l.Custom[CustomUser] = val(r.w.User("maya").ID.String()) })); access.WhyOf(err) != access.WhyIdentity {
+		if _, err := r.Admit(r.t.Context(), r.launch("ana", access.DoorCourse, func(l *lti.Launch) { l.Custom[CustomUser] = val(r.w.User("maya").ID.String()) })); access.WhyOf(err) != access.WhyIdentity {
 			r.t.Errorf("Ana with Maya's id: %v", err)
 		}
 		r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/*", Status: 503, Times: -1})
-		if _, err := r.Admit(r.t.Context(), r.launch("ana", DoorCourse)); err != nil {
+		if _, err := r.Admit(r.t.Context(), r.launch("ana", access.DoorCourse)); err != nil {
 			r.t.Errorf("a known person while Canvas is down: %v", err)
 		}
 	})
-}
-
-func TestBrand(t *testing.T) {
-	t.Parallel()
-	full := Brand{Primary: "#0374B5", Link: "#2B7ABC", Button: "#0374B6", ButtonText: "#FFFFFF"}
-	for raw, want := range map[string]Brand{
-		`{"ic-brand-primary":"#0374B5","ic-link-color":"#2B7ABC","ic-brand-button--primary-bgd":"#0374B6","ic-brand-button--primary-text":"#FFFFFF"}`: full,
-		"{ \"ic-brand-primary-darkened-5\" : \"#000000\",\n\"ic-brand-primary\"\t:\n\"#0374B5\" }":                                                    {Primary: "#0374B5"},
-		`{"ic-brand-primary":"#FFF","ic-link-color":""}`:                                                                                              {Primary: "#FFF"},
-		`{"ic-brand-primary":"#0374B5;x","ic-link-color":"#2B7ABC"}`:                                                                                  {Link: "#2B7ABC"},
-		`{"ic-brand-primary":"red;}body{display:none}","ic-link-color":5}`:                                                                            {},
-		`not json`: {},
-		`{"ic-brand-primary":null,"ic-link-color":3,"x":"#000000"}`:        {},
-		`{"ic-brand-primary":{"a":"#000000"},"ic-link-color":["#000000"]}`: {},
-		`{"ic-brand-primary":"\u0023","ic-link-color":"#2B\"A"}`:           {},
-		`{"ic-brand-primary"`:        {},
-		`{"ic-brand-primary":`:       {},
-		`{"ic-brand-primary":"`:      {},
-		`{"ic-brand-primary":"#0374`: {},
-		``:                           {},
-		`{"ic-brand-primary":"#0374B5","x":"` + strings.Repeat("x", 17000) + `"}`: {},
-	} {
-		if got := brand(raw); got != want {
-			t.Errorf("%.60s: %+v, want %+v", raw, got, want)
-		}
-	}
 }
 
 // A request for a page reads platform and tenant once; another request, and a
@@ -234,9 +207,9 @@ func TestBrand(t *testing.T) {
 func TestRemembering(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
-	sess := r.as("maya", DoorCourse)
+	caller := r.as("maya", access.DoorCourse)
 	ctx := Remembering(t.Context())
-	if n := r.Nav(ctx, sess); n.Affiliation != access.Student {
+	if n := r.Nav(ctx, caller); n.Affiliation != access.Student {
 		t.Fatalf("%+v", n)
 	}
 	err := r.Store.InTx(t.Context(), func(tx *store.Tx) error {
@@ -250,57 +223,45 @@ func TestRemembering(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Home(ctx, sess); err != nil {
+	if _, err := r.Home(ctx, caller); err != nil {
 		t.Errorf("the same request reads anew: %v", err)
 	}
-	if _, err := r.Home(Remembering(t.Context()), sess); access.WhyOf(err) != access.WhyTenantSuspended {
+	if _, err := r.Home(Remembering(t.Context()), caller); access.WhyOf(err) != access.WhyTenantSuspended {
 		t.Errorf("the next request: %v", err)
 	}
 	// What is decided goes by what is stored now.
-	if _, err := r.Admit(ctx, r.launch("maya", DoorCourse)); access.WhyOf(err) != access.WhyTenantSuspended {
+	if _, err := r.Admit(ctx, r.launch("maya", access.DoorCourse)); access.WhyOf(err) != access.WhyTenantSuspended {
 		t.Errorf("a launch: %v", err)
 	}
-	other := sess
+	other := caller
 	other.Platform = "plt_other"
 	if _, err := r.Home(ctx, other); err == nil {
 		t.Error("another platform's session is given this one's")
 	}
 }
 
-// What a launch tells of its reader's settings is used; what is wrong, or comes
-// through a resource link that anybody may write, is not.
-func TestSettingsOfTheReader(t *testing.T) {
+// What a launch tells of its caller's name and time zone is used; what is wrong, or
+// comes through a resource link that anybody may write, is not.
+func TestNameAndZoneOfTheCaller(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
-	type settings struct {
-		name, zone, locale string
-		contrast, dyslexic bool
-	}
-	own := func(l *lti.Launch) {
-		l.Custom[customTimeZone], l.Custom[customLocale] = val("Europe/Athens"), val("el")
-		l.Custom[customContrast], l.Custom[customDyslexic] = val("true"), val("true")
-	}
-	unset := func(l *lti.Launch) {
-		for _, name := range []string{customTimeZone, customLocale, customContrast, customDyslexic} {
-			l.Custom[name] = lti.CustomValue{Kind: lti.CustomLiteral, Text: "$Something"}
-		}
-	}
+	own := func(l *lti.Launch) { l.Custom[customTimeZone] = val("Europe/Athens") }
 	for name, tt := range map[string]struct {
-		change func(*lti.Launch)
-		want   settings
+		change    func(*lti.Launch)
+		named, in string
 	}{
-		"all told":                 {own, settings{"Maya Chen", "Europe/Athens", "el", true, true}},
-		"none told":                {unset, settings{name: "Maya Chen", zone: "America/Denver"}},
-		"the standard's language":  {func(l *lti.Launch) { unset(l); l.Locale = "de" }, settings{name: "Maya Chen", zone: "America/Denver", locale: "de"}},
-		"a zone nobody knows":      {func(l *lti.Launch) { own(l); l.Custom[customTimeZone] = val("Mars/Olympus") }, settings{"Maya Chen", "America/Denver", "el", true, true}},
-		"a name known from before": {func(l *lti.Launch) { own(l); l.Name = "" }, settings{"Maya Chen", "Europe/Athens", "el", true, true}},
-		"another name":             {func(l *lti.Launch) { own(l); l.Name = "M. Chen" }, settings{"M. Chen", "Europe/Athens", "el", true, true}},
-		"through a resource link":  {func(l *lti.Launch) { own(l); l.ResourceLinkID, l.CustomTrusted = "uuid", false }, settings{name: "Maya Chen", zone: "America/Denver"}},
+		"both told": {own, "Maya Chen", "Europe/Athens"},
+		"no zone told": {func(l *lti.Launch) {
+			l.Custom[customTimeZone] = lti.CustomValue{Kind: lti.CustomLiteral, Text: "$Something"}
+		}, "Maya Chen", "America/Denver"},
+		"a zone nobody knows":      {func(l *lti.Launch) { l.Custom[customTimeZone] = val("Mars/Olympus") }, "Maya Chen", "America/Denver"},
+		"a name known from before": {func(l *lti.Launch) { own(l); l.Name = "" }, "Maya Chen", "Europe/Athens"},
+		"another name":             {func(l *lti.Launch) { own(l); l.Name = "M. Chen" }, "M. Chen", "Europe/Athens"},
+		"through a resource link":  {func(l *lti.Launch) { own(l); l.ResourceLinkID, l.CustomTrusted = "uuid", false }, "Maya Chen", "America/Denver"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := r.as("maya", DoorCourse, tt.change)
-			if got := (settings{s.Name, s.TimeZone, s.Locale, s.HighContrast, s.Dyslexic}); got != tt.want {
-				t.Errorf("%+v, want %+v", got, tt.want)
+			if c := r.as("maya", access.DoorCourse, tt.change); c.Name != tt.named || c.TimeZone != tt.in {
+				t.Errorf("%s in %s, want %s in %s", c.Name, c.TimeZone, tt.named, tt.in)
 			}
 		})
 	}

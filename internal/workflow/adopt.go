@@ -31,25 +31,25 @@ const (
 
 // AskToKeep begins a request to keep a found token, for its owner: a draft with
 // what is known filled in. Pressing again gives the same draft.
-func (s *Service) AskToKeep(ctx context.Context, sess Session, id string) (access.Request, error) {
-	r, err := s.askToKeep(ctx, sess, id)
+func (s *Service) AskToKeep(ctx context.Context, caller access.Caller, id string) (access.Request, error) {
+	r, err := s.askToKeep(ctx, caller, id)
 	if err != nil {
-		return access.Request{}, s.noteRefusal(ctx, sess, id, access.AskToKeep, err)
+		return access.Request{}, s.noteRefusal(ctx, caller, id, access.AskToKeep, err)
 	}
 	return r, nil
 }
 
-func (s *Service) askToKeep(ctx context.Context, sess Session, id string) (access.Request, error) {
-	if sess.NoWrites != "" {
-		return access.Request{}, access.Refuse(sess.NoWrites)
+func (s *Service) askToKeep(ctx context.Context, caller access.Caller, id string) (access.Request, error) {
+	if err := caller.MayWrite(); err != nil {
+		return access.Request{}, err
 	}
 	var r access.Request
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
-		f, err := s.foundFor(tx, sess, sess.actor(), id) // its owner only
+		f, err := s.foundFor(tx, caller, caller.Actor(), id) // its owner only
 		if err != nil {
 			return err
 		}
-		r, _, err = s.wish(tx, sess.actor(), f, sess.Course, access.Answers{Build: f.Purpose, EndDate: s.keptEnd(f, sess.Location())})
+		r, _, err = s.wish(tx, caller.Actor(), f, caller.Course, access.Answers{Build: f.Purpose, EndDate: s.keptEnd(f, location(caller.TimeZone))})
 		return err
 	})
 	return r, err
@@ -112,7 +112,7 @@ func (s *Service) wish(tx *store.Tx, who access.Actor, f access.Found, course ac
 	if _, err := s.movedFound(tx, who, f, access.AskToKeep, access.FoundMove{RequestID: r.ID}, nil); err != nil {
 		return r, false, err
 	}
-	e := s.event(r.Tenant, actorID(who), audit.RequestCreate, r.ID)
+	e := s.event(r.Tenant, who.ID(), audit.RequestCreate, r.ID)
 	e.To, e.Version, e.Related = string(r.State), r.Version, f.ID
 	return r, true, tx.CreateRequest(r, e, nil)
 }
@@ -120,21 +120,21 @@ func (s *Service) wish(tx *store.Tx, who access.Actor, f access.Found, course ac
 // ProposeKeep begins requests to keep found tokens on behalf of their owners,
 // who are told and must agree by sending them. build and endDate fill the form
 // in; an empty build takes the purpose as it is written in Canvas.
-func (s *Service) ProposeKeep(ctx context.Context, sess Session, ids []string, build, endDate string) (int, error) {
+func (s *Service) ProposeKeep(ctx context.Context, caller access.Caller, ids []string, build, endDate string) (int, error) {
 	made := 0
-	f, who, err := s.deciding(ctx, sess)
+	f, who, err := s.deciding(ctx, caller)
 	if err == nil {
 		err = withoutTokens(typedText{"build", build})
 	}
 	if err == nil {
 		err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 			made = 0
-			fs, err := pickedForMove(tx, sess, ids)
+			fs, err := pickedForMove(tx, caller, ids)
 			if err != nil {
 				return err
 			}
 			for _, t := range fs {
-				if t.Owner == sess.Person {
+				if t.Owner == caller.Person {
 					return access.Refuse(access.WhySelf) // their own they ask for at their home
 				}
 				end := first(endDate, s.keptEnd(t, zone(f.tenant)))
@@ -146,8 +146,8 @@ func (s *Service) ProposeKeep(ctx context.Context, sess Session, ids []string, b
 					continue
 				}
 				made++
-				ref := foundRef{Kind: noticeKeepProposed, Found: []string{t.ID}, To: r.Requester, By: sess.Person, Occasion: r.ID + "/proposed"}
-				if err := tx.InsertJob(s.foundNotice(sess.Tenant, ref)); err != nil {
+				ref := foundRef{Kind: noticeKeepProposed, Found: []string{t.ID}, To: r.Requester, By: caller.Person, Occasion: r.ID + "/proposed"}
+				if err := tx.InsertJob(s.foundNotice(caller.Tenant, ref)); err != nil {
 					return err
 				}
 			}
@@ -155,7 +155,7 @@ func (s *Service) ProposeKeep(ctx context.Context, sess Session, ids []string, b
 		})
 	}
 	if err != nil {
-		return 0, s.noteRefusal(ctx, sess, firstOf(ids), access.AskToKeep, err)
+		return 0, s.noteRefusal(ctx, caller, firstOf(ids), access.AskToKeep, err)
 	}
 	s.nudge()
 	return made, nil
@@ -318,7 +318,7 @@ func (s *Service) adopted(ctx context.Context, r access.Request, t access.Found,
 		if _, err := s.movedFound(tx, access.SystemActor, cur, access.Adopt, access.FoundMove{GrantID: g.ID}, nil); err != nil {
 			return err
 		}
-		e := s.event(g.Tenant, bySystem, audit.GrantCreate, g.ID)
+		e := s.event(g.Tenant, access.SystemID, audit.GrantCreate, g.ID)
 		e.To, e.Version, e.Related = string(g.State), g.Version, g.RequestID
 		d := audit.NewDetail(map[string]string{"canvas_token": g.CanvasID, "expires": g.Expires.UTC().Format(time.RFC3339), "found": t.ID})
 		if err := tx.CreateGrant(g, e, d, watchJob(g, s.Now().Add(time.Minute))); err != nil {

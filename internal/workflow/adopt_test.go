@@ -23,9 +23,9 @@ import (
 func (r *rig) approvedKeep(req access.Request) access.Request {
 	r.t.Helper()
 	if req.State == access.AwaitingSponsor {
-		r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+		r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
 	}
-	r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
+	r.act(r.as("dana", access.DoorAccount), req.Code(), access.Approve, access.Move{})
 	r.drain()
 	return r.request(req.ID)
 }
@@ -41,7 +41,7 @@ func TestAdoption(t *testing.T) {
 		tok, value := r.w.SeedToken("maya", spec)
 		r.checked()
 		r.tell("my own script")
-		maya := r.as("maya", DoorCourse)
+		maya := r.as("maya", access.DoorCourse)
 		d, err := r.AskToKeep(ctx, maya, r.the("my own script").ID)
 		if err != nil || d.State != access.Draft || d.Answers.Build != "my own script" || d.Answers.EndDate != "" || d.Adopts == "" {
 			r.t.Fatalf("%v: %+v", err, d)
@@ -90,10 +90,10 @@ func TestAdoption(t *testing.T) {
 		// It counts as live.
 		second, _ := r.collected()
 		_ = second
-		if _, err := r.Submit(ctx, r.as("maya", DoorCourse), "", r.answers()); access.WhyOf(err) != access.WhyQuotaLive {
+		if _, err := r.Submit(ctx, r.as("maya", access.DoorCourse), "", r.answers()); access.WhyOf(err) != access.WhyQuotaLive {
 			r.t.Errorf("a third token: %v", err)
 		}
-		if _, err := r.Revoke(ctx, r.as("maya", DoorCourse), g.ID, ""); err != nil || r.w.Authenticates(value) {
+		if _, err := r.Revoke(ctx, r.as("maya", access.DoorCourse), g.ID, ""); err != nil || r.w.Authenticates(value) {
 			r.t.Errorf("revoked as any other: %v", err)
 		}
 		r.proven()
@@ -134,14 +134,14 @@ func TestAdoptionRefused(t *testing.T) {
 		}, access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
 		"the token is gone": {func(r *rig, tok canvastest.Token) { r.w.DeleteTokenBehind(tok.ID) }, access.Lapsed, access.FoundGone, ""},
 		"it was removed meanwhile": {func(r *rig, tok canvastest.Token) {
-			if _, err := r.RemoveToken(r.t.Context(), r.as("maya", DoorCourse), r.the("my own script").ID, ""); err != nil {
+			if _, err := r.RemoveToken(r.t.Context(), r.as("maya", access.DoorCourse), r.the("my own script").ID, ""); err != nil {
 				r.t.Fatal(err)
 			}
 		}, access.Lapsed, access.FoundRemoved, ""},
 		"it was put on the allow-list": {func(r *rig, tok canvastest.Token) {
 			id := []string{r.the("my own script").ID}
 			for _, key := range []string{"dana", "priya"} {
-				if _, err := r.AllowTokens(r.t.Context(), r.as(key, DoorAccount), id, r.termsOfEach(id), "Needed.", r.clock.Now().AddDate(0, 1, 0)); err != nil {
+				if _, err := r.AllowTokens(r.t.Context(), r.as(key, access.DoorAccount), id, r.termsOfEach(id), "Needed.", r.clock.Now().AddDate(0, 1, 0)); err != nil {
 					r.t.Fatal(err)
 				}
 			}
@@ -170,12 +170,12 @@ func TestAdoptionRefused(t *testing.T) {
 			tok := r.made("maya", "my own script")
 			r.checked()
 			req := r.keeps("maya", "my own script")
-			r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+			r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
 			if strings.HasPrefix(name, "its owner") {
 				tt.before(r, tok)
-				r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
+				r.act(r.as("dana", access.DoorAccount), req.Code(), access.Approve, access.Move{})
 			} else {
-				r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
+				r.act(r.as("dana", access.DoorAccount), req.Code(), access.Approve, access.Move{})
 				tt.before(r, tok)
 			}
 			approved, was := r.request(req.ID), r.found(req.Adopts)
@@ -299,8 +299,8 @@ func TestAdoptionOutlivesTrouble(t *testing.T) {
 			tok := r.made("maya", "my own script")
 			r.checked()
 			req := r.keeps("maya", "my own script")
-			r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
-			r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
+			r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
+			r.act(r.as("dana", access.DoorAccount), req.Code(), access.Approve, access.Move{})
 			fault.Route = createRoute + "/:id"
 			if fault.Method == "" {
 				fault.Method = http.MethodPut
@@ -333,7 +333,7 @@ func TestProposedAdoption(t *testing.T) {
 		r.made("ingrid", "an admin's")
 		r.made("dana", "Dana's own")
 		r.checked()
-		dana, id := r.as("dana", DoorAccount), r.the("my own script").ID
+		dana, id := r.as("dana", access.DoorAccount), r.the("my own script").ID
 		for range 2 {
 			if _, err := r.ProposeKeep(ctx, dana, []string{id}, "Reads the calendar of my own courses every night.", "2026-12-10"); err != nil {
 				r.t.Fatal(err)
@@ -343,7 +343,7 @@ func TestProposedAdoption(t *testing.T) {
 		if got := r.w.Inbox("maya"); len(got) != 1 || !strings.Contains(got[0].Subject, "ask to keep it") {
 			r.t.Errorf("the owner got %+v", got)
 		}
-		h, err := r.Home(ctx, r.as("maya", DoorCourse))
+		h, err := r.Home(ctx, r.as("maya", access.DoorCourse))
 		if err != nil || len(h.Drafts) != 1 || h.Drafts[0].Request.Answers.EndDate != "2026-12-10" || h.Drafts[0].Request.Answers.Accepted {
 			r.t.Fatalf("%v: %+v", err, h.Drafts)
 		}
@@ -358,7 +358,7 @@ func TestProposedAdoption(t *testing.T) {
 				r.t.Errorf("%s: %v", name, err)
 			}
 		}
-		if _, err := r.AskToKeep(ctx, r.as("ingrid", DoorUser), r.the("an admin's").ID); access.WhyOf(err) != access.WhyAccountRole {
+		if _, err := r.AskToKeep(ctx, r.as("ingrid", access.DoorUser), r.the("an admin's").ID); access.WhyOf(err) != access.WhyAccountRole {
 			r.t.Errorf("an admin keeps her own: %v", err)
 		}
 		r.proven()
@@ -371,7 +371,7 @@ func TestGoneWhileAsked(t *testing.T) {
 	t.Parallel()
 	for name, stage := range map[string]func(r *rig, purpose string) access.Request{
 		"a draft": func(r *rig, p string) access.Request {
-			d, err := r.AskToKeep(r.t.Context(), r.as("maya", DoorCourse), r.the(p).ID)
+			d, err := r.AskToKeep(r.t.Context(), r.as("maya", access.DoorCourse), r.the(p).ID)
 			if err != nil {
 				r.t.Fatal(err)
 			}
@@ -380,7 +380,7 @@ func TestGoneWhileAsked(t *testing.T) {
 		"with the sponsor": func(r *rig, p string) access.Request { return r.keeps("maya", p) },
 		"in review": func(r *rig, p string) access.Request {
 			q := r.keeps("maya", p)
-			return r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{}).Request
+			return r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{}).Request
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -430,9 +430,9 @@ func TestNoAdoptionBesideALeak(t *testing.T) {
 	r.made("maya", "my own script")
 	r.checked()
 	req := r.keeps("maya", "my own script")
-	r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
-	r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
-	if _, err := r.ReportLeak(t.Context(), r.as("maya", DoorCourse), c.Grant.ID); err != nil {
+	r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
+	r.act(r.as("dana", access.DoorAccount), req.Code(), access.Approve, access.Move{})
+	if _, err := r.ReportLeak(t.Context(), r.as("maya", access.DoorCourse), c.Grant.ID); err != nil {
 		t.Fatal(err)
 	}
 	was := r.request(req.ID)
@@ -443,7 +443,7 @@ func TestNoAdoptionBesideALeak(t *testing.T) {
 	if now := r.request(req.ID); !reflect.DeepEqual(now, was) || r.found(req.Adopts).State != access.FoundNew {
 		t.Fatalf("it is %s, the token %s", now.State, r.found(req.Adopts).State)
 	}
-	if _, err := r.ClearLeak(t.Context(), r.as("dana", DoorAccount), r.incidents(r.tenant)[0].ID, "The chat was deleted.", r.termsOf(r.incidents(r.tenant)[0].ID)); err != nil {
+	if _, err := r.ClearLeak(t.Context(), r.as("dana", access.DoorAccount), r.incidents(r.tenant)[0].ID, "The chat was deleted.", r.termsOf(r.incidents(r.tenant)[0].ID)); err != nil {
 		t.Fatal(err)
 	}
 	r.clock.Advance(2 * time.Minute)

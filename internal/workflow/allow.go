@@ -12,31 +12,31 @@ import (
 
 // deciding checks a press that only a reviewer whom Canvas confirms now may
 // make, with a launch of the last minutes.
-func (s *Service) deciding(ctx context.Context, sess Session) (far, access.Actor, error) {
-	ctx, done := s.asking(ctx, sess)
+func (s *Service) deciding(ctx context.Context, caller access.Caller) (far, access.Actor, error) {
+	ctx, done := s.asking(ctx, caller)
 	defer done()
-	return s.decidingNow(ctx, sess)
+	return s.decidingNow(ctx, caller)
 }
 
 // decidingNow is deciding for what takes access away: it waits for no pace.
-func (s *Service) decidingNow(ctx context.Context, sess Session) (far, access.Actor, error) {
-	if sess.NoWrites != "" {
-		return far{}, access.Actor{}, access.Refuse(sess.NoWrites)
+func (s *Service) decidingNow(ctx context.Context, caller access.Caller) (far, access.Actor, error) {
+	if err := caller.MayWrite(); err != nil {
+		return far{}, access.Actor{}, err
 	}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return far{}, access.Actor{}, err
 	}
-	if !sess.actor().Fresh(s.Now()) && sess.Door == DoorAccount && sess.RootGate {
+	if !caller.Actor().Fresh(s.Now()) && caller.Door == access.DoorAccount && caller.RootGate {
 		return far{}, access.Actor{}, access.Refuse(access.WhyStale)
 	}
-	who, err := s.decider(ctx, f, sess)
+	who, err := s.decider(ctx, f, caller)
 	return f, who, err
 }
 
 // pickedForMove reads the tokens of a press, locked. One that the tenant does
 // not have refuses the whole press.
-func pickedForMove(tx *store.Tx, sess Session, ids []string) ([]access.Found, error) {
+func pickedForMove(tx *store.Tx, caller access.Caller, ids []string) ([]access.Found, error) {
 	ids = slices.Clone(ids)
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
@@ -50,11 +50,11 @@ func pickedForMove(tx *store.Tx, sess Session, ids []string) ([]access.Found, er
 	}
 	out := make([]access.Found, 0, len(ids))
 	for _, id := range ids {
-		f, err := tx.Found(sess.Tenant, id)
+		f, err := tx.Found(caller.Tenant, id)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", id, err)
 		}
-		out = append(out, claimed(f, sess))
+		out = append(out, claimed(f, caller))
 	}
 	return out, nil
 }
@@ -65,15 +65,15 @@ func pickedForMove(tx *store.Tx, sess Session, ids []string) ([]access.Found, er
 //
 // read has, for each id, the digest of the access.FoundTerms that the person
 // read. One that changed since refuses the whole press (*access.TermsError).
-func (s *Service) AllowTokens(ctx context.Context, sess Session, ids []string, read map[string]string, reason string, review time.Time) ([]access.Found, error) {
+func (s *Service) AllowTokens(ctx context.Context, caller access.Caller, ids []string, read map[string]string, reason string, review time.Time) ([]access.Found, error) {
 	var out []access.Found
-	_, who, err := s.deciding(ctx, sess)
+	_, who, err := s.deciding(ctx, caller)
 	if err == nil {
 		err = withoutTokens(typedText{"reason", reason})
 	}
 	if err == nil {
 		err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-			fs, err := pickedForMove(tx, sess, ids)
+			fs, err := pickedForMove(tx, caller, ids)
 			if err != nil {
 				return err
 			}
@@ -100,31 +100,31 @@ func (s *Service) AllowTokens(ctx context.Context, sess Session, ids []string, r
 		})
 	}
 	if err != nil {
-		return nil, s.noteRefusal(ctx, sess, firstOf(ids), access.Allow, err)
+		return nil, s.noteRefusal(ctx, caller, firstOf(ids), access.Allow, err)
 	}
 	return out, nil
 }
 
 // Disallow takes a token off the allow-list, or a proposal back.
-func (s *Service) Disallow(ctx context.Context, sess Session, id string) error {
-	err := s.disallow(ctx, sess, id)
+func (s *Service) Disallow(ctx context.Context, caller access.Caller, id string) error {
+	err := s.disallow(ctx, caller, id)
 	if err != nil {
-		return s.noteRefusal(ctx, sess, id, access.Disallow, err)
+		return s.noteRefusal(ctx, caller, id, access.Disallow, err)
 	}
 	return nil
 }
 
-func (s *Service) disallow(ctx context.Context, sess Session, id string) error {
-	if sess.NoWrites != "" {
-		return access.Refuse(sess.NoWrites)
+func (s *Service) disallow(ctx context.Context, caller access.Caller, id string) error {
+	if err := caller.MayWrite(); err != nil {
+		return err
 	}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return err
 	}
-	who := s.viewer(ctx, f, sess)
+	who := s.viewer(ctx, f, caller)
 	return s.Store.InTx(ctx, func(tx *store.Tx) error {
-		t, err := s.foundFor(tx, sess, who, id)
+		t, err := s.foundFor(tx, caller, who, id)
 		if err != nil {
 			return err
 		}

@@ -47,32 +47,32 @@ func (s *Service) foundNotice(tenant access.TenantID, ref foundRef) jobs.Insert 
 // for all of theirs, and asked to answer by due. message is added to the fixed
 // words in its author's name; it may be empty. A token whose owner was told
 // before can be told again.
-func (s *Service) TellOwners(ctx context.Context, sess Session, ids []string, due time.Time, message string) (CampaignView, error) {
+func (s *Service) TellOwners(ctx context.Context, caller access.Caller, ids []string, due time.Time, message string) (CampaignView, error) {
 	var c store.Campaign
-	_, who, err := s.deciding(ctx, sess)
+	_, who, err := s.deciding(ctx, caller)
 	if err == nil {
 		err = withoutTokens(typedText{"message", message})
 	}
 	if err == nil {
 		err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-			c, err = s.tellOwners(tx, sess, who, ids, due, message)
+			c, err = s.tellOwners(tx, caller, who, ids, due, message)
 			return err
 		})
 	}
 	if err != nil {
-		return CampaignView{}, s.noteRefusal(ctx, sess, firstOf(ids), access.TellOwner, err)
+		return CampaignView{}, s.noteRefusal(ctx, caller, firstOf(ids), access.TellOwner, err)
 	}
 	s.nudge()
 	return CampaignView{ID: c.ID, StartedAt: c.StartedAt, DueAt: c.DueAt, People: c.People, Told: c.Tokens}, nil
 }
 
-func (s *Service) tellOwners(tx *store.Tx, sess Session, who access.Actor, ids []string, due time.Time, message string) (store.Campaign, error) {
-	fs, err := pickedForMove(tx, sess, ids)
+func (s *Service) tellOwners(tx *store.Tx, caller access.Caller, who access.Actor, ids []string, due time.Time, message string) (store.Campaign, error) {
+	fs, err := pickedForMove(tx, caller, ids)
 	if err != nil {
 		return store.Campaign{}, err
 	}
 	now := s.Now()
-	c := store.Campaign{ID: store.NewID("cam"), Tenant: sess.Tenant, Message: message, StartedAt: now, StartedBy: sess.Person, DueAt: due, Tokens: len(fs)}
+	c := store.Campaign{ID: store.NewID("cam"), Tenant: caller.Tenant, Message: message, StartedAt: now, StartedBy: caller.Person, DueAt: due, Tokens: len(fs)}
 	told := map[access.PersonID][]string{}
 	var order []access.PersonID
 	for _, f := range fs {
@@ -91,17 +91,17 @@ func (s *Service) tellOwners(tx *store.Tx, sess Session, who access.Actor, ids [
 	}
 	c.People = len(order)
 	for _, p := range order {
-		if news, err := s.newsOf(tx, sess, p, told[p], due); err != nil {
+		if news, err := s.newsOf(tx, caller, p, told[p], due); err != nil {
 			return c, err
 		} else if !news {
 			continue
 		}
-		ref := foundRef{Kind: noticeFoundTold, Found: told[p], Campaign: c.ID, To: p, By: sess.Person, Occasion: c.ID}
-		if err := tx.InsertJob(s.foundNotice(sess.Tenant, ref)); err != nil {
+		ref := foundRef{Kind: noticeFoundTold, Found: told[p], Campaign: c.ID, To: p, By: caller.Person, Occasion: c.ID}
+		if err := tx.InsertJob(s.foundNotice(caller.Tenant, ref)); err != nil {
 			return c, err
 		}
 	}
-	e := s.event(sess.Tenant, string(sess.Person), audit.CampaignStart, c.ID)
+	e := s.event(caller.Tenant, caller.ID(), audit.CampaignStart, c.ID)
 	d := map[string]string{"tokens": strconv.Itoa(c.Tokens), "people": strconv.Itoa(c.People), "due": due.UTC().Format(time.RFC3339)}
 	if message != "" {
 		d["quote"] = message

@@ -165,19 +165,19 @@ func (s *Service) buttons(c *Case, who access.Actor) {
 }
 
 // Open shows one request to whoever has a part in it.
-func (s *Service) Open(ctx context.Context, sess Session, id string) (CasePage, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) Open(ctx context.Context, caller access.Caller, id string) (CasePage, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return CasePage{}, err
 	}
-	return s.open(ctx, f, sess, s.viewer(ctx, f, sess), id)
+	return s.open(ctx, f, caller, s.viewer(ctx, f, caller), id)
 }
 
-func (s *Service) open(ctx context.Context, f far, sess Session, who access.Actor, id string) (CasePage, error) {
+func (s *Service) open(ctx context.Context, f far, caller access.Caller, who access.Actor, id string) (CasePage, error) {
 	var p CasePage
 	var owner, asked store.Person
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		r, err := findRequest(tx, sess.Tenant, id)
+		r, err := findRequest(tx, caller.Tenant, id)
 		if err != nil {
 			return err
 		}
@@ -215,10 +215,10 @@ func (s *Service) open(ctx context.Context, f far, sess Session, who access.Acto
 		return CasePage{}, err
 	}
 	p.Latest = p.Request.End
-	ctx, done := s.asking(ctx, sess)
+	ctx, done := s.asking(ctx, caller)
 	defer done()
 	if owner.CanvasUser != "" {
-		st, err := s.shownStanding(ctx, f, Session{Tenant: sess.Tenant, CanvasUser: owner.CanvasUser})
+		st, err := s.shownStanding(ctx, f, access.Caller{Tenant: caller.Tenant, CanvasUser: owner.CanvasUser})
 		if err == nil {
 			p.Reach = reach(st.Enrollments, st.At)
 		}
@@ -229,7 +229,7 @@ func (s *Service) open(ctx context.Context, f far, sess Session, who access.Acto
 		}
 	}
 	if p.Own && p.Can[access.ChooseSponsor] {
-		if p.Sponsors, err = s.teachers(ctx, f, sess, p.Request.Course.ID); err != nil {
+		if p.Sponsors, err = s.teachers(ctx, f, caller, p.Request.Course.ID); err != nil {
 			s.Log.WarnContext(ctx, "teachers could not be listed", "err", err)
 		}
 		p.Sponsors = slices.DeleteFunc(p.Sponsors, func(t Teacher) bool { return t.CanvasUser == asked.CanvasUser })

@@ -17,17 +17,17 @@ const pollEvery = 10 * time.Second
 // mintTime bounds all calls of one attempt together; access.MintLease outlives it.
 const mintTime = 60 * time.Second
 
-// loadCollection reads the session person's own request and its grant. Nobody
+// loadCollection reads the caller's own request and its grant. Nobody
 // else has a collect page, and there is none for a token that exists already.
-func (s *Service) loadCollection(ctx context.Context, sess Session, id string) (Collection, error) {
+func (s *Service) loadCollection(ctx context.Context, caller access.Caller, id string) (Collection, error) {
 	var c Collection
-	who := sess.actor()
+	who := caller.Actor()
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		r, err := findRequest(tx, sess.Tenant, id)
+		r, err := findRequest(tx, caller.Tenant, id)
 		if err != nil {
 			return err
 		}
-		if r.Requester != sess.Person || r.State == access.Draft || r.Adopts != "" {
+		if r.Requester != caller.Person || r.State == access.Draft || r.Adopts != "" {
 			return access.ErrNotFound
 		}
 		c.Case, err = s.see(tx, who, r)
@@ -89,22 +89,22 @@ func (s *Service) stage(c *Collection) {
 // CollectPage shows where the collection stands. It never holds a value. While
 // a token waits for its activation, or an unclear answer for its check, it asks
 // Canvas, at most once per pollEvery.
-func (s *Service) CollectPage(ctx context.Context, sess Session, id string) (Collection, error) {
-	c, err := s.loadCollection(ctx, sess, id)
+func (s *Service) CollectPage(ctx context.Context, caller access.Caller, id string) (Collection, error) {
+	c, err := s.loadCollection(ctx, caller, id)
 	if err != nil {
 		return Collection{}, err
 	}
 	switch {
-	case sess.NoWrites != "":
+	case caller.NoWrites != "":
 		return c, nil
 	case c.Stage == StageShown && s.Now().Sub(c.Grant.CheckedAt) >= pollEvery:
-		if f, err := s.far(ctx, sess.Tenant, sess.Platform); err == nil {
+		if f, err := s.far(ctx, caller.Tenant, caller.Platform); err == nil {
 			if err := s.observe(ctx, f, *c.Grant); err != nil {
 				s.Log.WarnContext(ctx, "the token could not be looked up", "grant", c.Grant.ID, "err", err)
 			}
 		}
 	case c.Stage == StageRecovering && s.Now().Sub(c.Grant.UpdatedAt) >= pollEvery:
-		if f, err := s.far(ctx, sess.Tenant, sess.Platform); err == nil {
+		if f, err := s.far(ctx, caller.Tenant, caller.Platform); err == nil {
 			if err := s.recover(ctx, f, *c.Grant); err != nil {
 				s.Log.WarnContext(ctx, "the attempt could not be settled yet", "grant", c.Grant.ID, "err", err)
 			}
@@ -112,32 +112,32 @@ func (s *Service) CollectPage(ctx context.Context, sess Session, id string) (Col
 	default:
 		return c, nil
 	}
-	return s.loadCollection(ctx, sess, id)
+	return s.loadCollection(ctx, caller, id)
 }
 
 // CheckMint settles an attempt that Canvas did not answer clearly, because its
 // owner pressed Check again.
-func (s *Service) CheckMint(ctx context.Context, sess Session, id string) (Collection, error) {
-	c, err := s.loadCollection(ctx, sess, id)
+func (s *Service) CheckMint(ctx context.Context, caller access.Caller, id string) (Collection, error) {
+	c, err := s.loadCollection(ctx, caller, id)
 	if err != nil {
 		return Collection{}, err
 	}
-	if sess.NoWrites != "" {
-		return Collection{}, s.noteRefusal(ctx, sess, id, access.Collect, access.Refuse(sess.NoWrites))
+	if err := caller.MayWrite(); err != nil {
+		return Collection{}, s.noteRefusal(ctx, caller, id, access.Collect, err)
 	}
 	if c.Stage != StageRecovering {
 		return c, nil
 	}
-	ctx, done := s.asking(ctx, sess)
+	ctx, done := s.asking(ctx, caller)
 	defer done()
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return Collection{}, err
 	}
 	if err := s.recover(ctx, f, *c.Grant); err != nil && !errors.Is(err, access.ErrConflict) {
 		s.Log.WarnContext(ctx, "the attempt could not be settled yet", "grant", c.Grant.ID, "err", err)
 	}
-	return s.loadCollection(ctx, sess, id)
+	return s.loadCollection(ctx, caller, id)
 }
 
 // Collect makes the token and gives its value to the one page that asked, in
@@ -147,28 +147,28 @@ func (s *Service) CheckMint(ctx context.Context, sess Session, id string) (Colle
 // exists (DECISIONS 14, 18).
 //
 // It returns StageShown, without a value, when the token was shown before.
-func (s *Service) Collect(ctx context.Context, sess Session, id string) (Collection, error) {
+func (s *Service) Collect(ctx context.Context, caller access.Caller, id string) (Collection, error) {
 	// Somebody closing the tab must not cut the attempt in the middle.
 	ctx, cancel := s.limit(context.WithoutCancel(ctx), mintTime)
 	defer cancel()
-	ctx, done := s.asking(ctx, sess)
+	ctx, done := s.asking(ctx, caller)
 	defer done()
-	c, err := s.collect(ctx, sess, id)
+	c, err := s.collect(ctx, caller, id)
 	if err != nil {
-		return Collection{}, s.noteRefusal(ctx, sess, id, access.Collect, err)
+		return Collection{}, s.noteRefusal(ctx, caller, id, access.Collect, err)
 	}
 	return c, nil
 }
 
-func (s *Service) collect(ctx context.Context, sess Session, id string) (Collection, error) {
-	c, err := s.loadCollection(ctx, sess, id)
+func (s *Service) collect(ctx context.Context, caller access.Caller, id string) (Collection, error) {
+	c, err := s.loadCollection(ctx, caller, id)
 	if err != nil {
 		return Collection{}, err
 	}
-	if sess.NoWrites != "" {
-		return Collection{}, access.Refuse(sess.NoWrites)
+	if err := caller.MayWrite(); err != nil {
+		return Collection{}, err
 	}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return Collection{}, err
 	}
@@ -176,35 +176,35 @@ func (s *Service) collect(ctx context.Context, sess Session, id string) (Collect
 		// The next press finishes what the last one left open.
 		if err := s.recover(ctx, f, *c.Grant); err != nil {
 			s.Log.WarnContext(ctx, "the attempt could not be settled yet", "grant", c.Grant.ID, "err", err)
-			return s.loadCollection(ctx, sess, id)
+			return s.loadCollection(ctx, caller, id)
 		}
-		if c, err = s.loadCollection(ctx, sess, id); err != nil {
+		if c, err = s.loadCollection(ctx, caller, id); err != nil {
 			return Collection{}, err
 		}
 	}
 	switch c.Stage {
 	case StageShown, StageActive:
-		return s.askedAgain(ctx, sess, c)
+		return s.askedAgain(ctx, caller, c)
 	case StageReady, StageReplacing:
 	default:
 		return c, nil
 	}
-	if !sess.actor().Fresh(s.Now()) {
+	if !caller.Actor().Fresh(s.Now()) {
 		return Collection{}, access.Refuse(access.WhyStale)
 	}
-	end, err := s.eligible(ctx, f, sess, c)
+	end, err := s.eligible(ctx, f, caller, c)
 	if err != nil {
 		return Collection{}, err
 	}
 	var g access.Grant
 	if c.Stage == StageReplacing {
-		g, err = s.remint(ctx, f, sess, *c.Grant, end)
+		g, err = s.remint(ctx, f, caller, *c.Grant, end)
 	} else {
-		g, err = s.intend(ctx, sess, c.Request, end)
+		g, err = s.intend(ctx, caller, c.Request, end)
 	}
 	if err != nil {
 		if errors.Is(err, access.ErrConflict) {
-			return s.loadCollection(ctx, sess, id) // another press was first
+			return s.loadCollection(ctx, caller, id) // another press was first
 		}
 		return Collection{}, err
 	}
@@ -212,9 +212,9 @@ func (s *Service) collect(ctx context.Context, sess Session, id string) (Collect
 	value, err := s.mint(ctx, f, g)
 	if err != nil {
 		s.Log.WarnContext(ctx, "no token was handed over", "grant", g.ID, "attempt", g.Attempt, "err", err)
-		return s.loadCollection(ctx, sess, id)
+		return s.loadCollection(ctx, caller, id)
 	}
-	if c, err = s.loadCollection(ctx, sess, id); err != nil {
+	if c, err = s.loadCollection(ctx, caller, id); err != nil {
 		return Collection{}, err
 	}
 	c.Stage, c.Value = StageSecret, value
@@ -224,8 +224,8 @@ func (s *Service) collect(ctx context.Context, sess Session, id string) (Collect
 
 // askedAgain answers a press after the value was shown: it is recorded and the
 // owner is told, and nothing else happens (DECISIONS 18).
-func (s *Service) askedAgain(ctx context.Context, sess Session, c Collection) (Collection, error) {
-	e := s.event(sess.Tenant, string(sess.Person), audit.GrantShownAgain, c.Grant.ID)
+func (s *Service) askedAgain(ctx context.Context, caller access.Caller, c Collection) (Collection, error) {
+	e := s.event(caller.Tenant, caller.ID(), audit.GrantShownAgain, c.Grant.ID)
 	e.Related = c.Request.ID
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		if err := tx.Audit(e, nil); err != nil {
@@ -246,11 +246,11 @@ const leastLife = time.Hour
 // eligible reads from Canvas whether the owner may have the token now, and
 // computes its end anew. Where the sponsor or the course was lost, the request
 // goes back by itself and the refusal says so.
-func (s *Service) eligible(ctx context.Context, f far, sess Session, c Collection) (time.Time, error) {
-	if err := s.proveIdentity(ctx, f, sess); err != nil {
+func (s *Service) eligible(ctx context.Context, f far, caller access.Caller, c Collection) (time.Time, error) {
+	if err := s.proveIdentity(ctx, f, caller); err != nil {
 		return time.Time{}, err
 	}
-	if sess.AccountRole {
+	if caller.AccountRole {
 		return time.Time{}, access.Refuse(access.WhyAccountRole)
 	}
 	r := c.Request
@@ -266,7 +266,7 @@ func (s *Service) eligible(ctx context.Context, f far, sess Session, c Collectio
 			return time.Time{}, s.sendBack(ctx, f, r, lost)
 		}
 	}
-	aff, _, err := s.affiliation(ctx, f, sess.CanvasUser)
+	aff, _, err := s.affiliation(ctx, f, caller.CanvasUser)
 	if err != nil {
 		return time.Time{}, s.unasked(ctx, "who may have a token", err)
 	}
@@ -287,7 +287,7 @@ func (s *Service) eligible(ctx context.Context, f far, sess Session, c Collectio
 
 // intend commits the intent: the request collects, the grant exists with its
 // first attempt leased, and a job will settle it should this process die.
-func (s *Service) intend(ctx context.Context, sess Session, r access.Request, end time.Time) (access.Grant, error) {
+func (s *Service) intend(ctx context.Context, caller access.Caller, r access.Request, end time.Time) (access.Grant, error) {
 	now := s.Now()
 	var g access.Grant
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
@@ -311,11 +311,11 @@ func (s *Service) intend(ctx context.Context, sess Session, r access.Request, en
 		if live >= access.BuiltIn.MaxLive {
 			return access.Refuse(access.WhyQuotaLive)
 		}
-		if err := s.move(tx, sess.actor(), before, access.Collect, access.Move{}); err != nil {
+		if err := s.move(tx, caller.Actor(), before, access.Collect, access.Move{}); err != nil {
 			return err
 		}
-		g = access.NewGrant(store.NewID("grt"), before, sess.CanvasUser, end, now)
-		e := s.event(g.Tenant, string(sess.Person), audit.GrantCreate, g.ID)
+		g = access.NewGrant(store.NewID("grt"), before, caller.CanvasUser, end, now)
+		e := s.event(g.Tenant, caller.ID(), audit.GrantCreate, g.ID)
 		e.To, e.Version, e.Related = string(g.State), g.Version, g.RequestID
 		return tx.CreateGrant(g, e, nil, recoverJob(g))
 	})
@@ -324,7 +324,7 @@ func (s *Service) intend(ctx context.Context, sess Session, r access.Request, en
 
 // remint commits the next attempt of a grant that is being replaced, once
 // Canvas has proven that the lost token is gone.
-func (s *Service) remint(ctx context.Context, f far, sess Session, g access.Grant, end time.Time) (access.Grant, error) {
+func (s *Service) remint(ctx context.Context, f far, caller access.Caller, g access.Grant, end time.Time) (access.Grant, error) {
 	if err := s.clear(ctx, f, g); err != nil {
 		return access.Grant{}, s.unasked(ctx, "whether the lost token is gone", err)
 	}
@@ -343,56 +343,56 @@ func (s *Service) remint(ctx context.Context, f far, sess Session, g access.Gran
 		if err := noLeak(tx, g.Tenant, g.Owner); err != nil {
 			return err
 		}
-		if out, err = access.ApplyGrant(before, access.Mint, sess.actor(), access.GrantMove{Wanted: end}, s.Now()); err != nil {
+		if out, err = access.ApplyGrant(before, access.Mint, caller.Actor(), access.GrantMove{Wanted: end}, s.Now()); err != nil {
 			return err
 		}
-		return tx.MoveGrant(out, s.tellGrant(sess.actor(), before, out, access.Mint), nil, recoverJob(out))
+		return tx.MoveGrant(out, s.tellGrant(caller.Actor(), before, out, access.Mint), nil, recoverJob(out))
 	})
 	return out, err
 }
 
 // Replace ends a token whose value its owner lost, so that they can make its
 // successor without a new review: once, within access.ReplaceWindow.
-func (s *Service) Replace(ctx context.Context, sess Session, id string) (Collection, error) {
-	c, err := s.replace(ctx, sess, id)
+func (s *Service) Replace(ctx context.Context, caller access.Caller, id string) (Collection, error) {
+	c, err := s.replace(ctx, caller, id)
 	if err != nil {
-		return Collection{}, s.noteRefusal(ctx, sess, id, access.Replace, err)
+		return Collection{}, s.noteRefusal(ctx, caller, id, access.Replace, err)
 	}
 	s.nudge()
 	return c, nil
 }
 
-func (s *Service) replace(ctx context.Context, sess Session, id string) (Collection, error) {
-	c, err := s.loadCollection(ctx, sess, id)
+func (s *Service) replace(ctx context.Context, caller access.Caller, id string) (Collection, error) {
+	c, err := s.loadCollection(ctx, caller, id)
 	if err != nil {
 		return Collection{}, err
 	}
-	if sess.NoWrites != "" {
-		return Collection{}, access.Refuse(sess.NoWrites)
+	if err := caller.MayWrite(); err != nil {
+		return Collection{}, err
 	}
 	if c.Grant == nil || c.Stage == StageReplacing {
 		return c, nil
 	}
 	var g access.Grant
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(sess.Tenant, c.Grant.ID)
+		before, err := tx.Grant(caller.Tenant, c.Grant.ID)
 		if err != nil {
 			return err
 		}
-		if g, err = access.ApplyGrant(before, access.Replace, sess.actor(), access.GrantMove{}, s.Now()); err != nil {
+		if g, err = access.ApplyGrant(before, access.Replace, caller.Actor(), access.GrantMove{}, s.Now()); err != nil {
 			return err
 		}
-		return tx.MoveGrant(g, s.tellGrant(sess.actor(), before, g, access.Replace), nil,
+		return tx.MoveGrant(g, s.tellGrant(caller.Actor(), before, g, access.Replace), nil,
 			enqueue(g.Tenant, jobClear, occasion(jobClear, g), jobData(g), s.Now().Add(time.Minute)),
 			s.noticeJob(noticeSharedAgain, c.Request, &g, c.Request.Requester, ""))
 	})
 	if err != nil {
 		return Collection{}, err
 	}
-	if f, err := s.far(ctx, sess.Tenant, sess.Platform); err == nil {
+	if f, err := s.far(ctx, caller.Tenant, caller.Platform); err == nil {
 		if err := s.clear(ctx, f, g); err != nil {
 			s.Log.WarnContext(ctx, "the lost token is not gone yet; a job goes on", "grant", g.ID, "err", err)
 		}
 	}
-	return s.loadCollection(ctx, sess, id)
+	return s.loadCollection(ctx, caller, id)
 }

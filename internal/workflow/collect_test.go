@@ -37,14 +37,14 @@ func TestTheMainJob(t *testing.T) {
 		}
 		r.activate("maya", c.Grant.CanvasID)
 		r.clock.Advance(pollEvery)
-		page, err := r.CollectPage(ctx, r.as("maya", DoorCourse), c.Request.Code())
+		page, err := r.CollectPage(ctx, r.as("maya", access.DoorCourse), c.Request.Code())
 		if err != nil || page.Stage != StageActive || !page.Value.IsZero() {
 			r.t.Fatalf("after activation: %s, %v", page.Stage, err)
 		}
 		if !r.w.Authenticates(value) {
 			r.t.Error("the token does not work after its activation")
 		}
-		if _, err := r.Revoke(ctx, r.as("maya", DoorCourse), c.Grant.ID, ""); err != nil {
+		if _, err := r.Revoke(ctx, r.as("maya", access.DoorCourse), c.Grant.ID, ""); err != nil {
 			r.t.Fatal(err)
 		}
 		if g := r.grant(c.Grant.ID); g.State != access.Revoked || g.EndedAt.IsZero() {
@@ -64,9 +64,9 @@ func TestShownOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		c, value := r.collected()
-		sess := r.as("maya", DoorCourse)
+		caller := r.as("maya", access.DoorCourse)
 		for range 2 {
-			again, err := r.Collect(r.t.Context(), sess, c.Request.Code())
+			again, err := r.Collect(r.t.Context(), caller, c.Request.Code())
 			if err != nil || again.Stage != StageShown || !again.Again || !again.Value.IsZero() {
 				r.t.Fatalf("a second press: %s, %v", again.Stage, err)
 			}
@@ -86,22 +86,22 @@ func TestReplaceOnce(t *testing.T) {
 		ctx := r.t.Context()
 		c, lost := r.collected()
 		r.activate("maya", c.Grant.CanvasID)
-		sess := r.as("maya", DoorCourse)
-		rep, err := r.Replace(ctx, sess, c.Request.Code())
+		caller := r.as("maya", access.DoorCourse)
+		rep, err := r.Replace(ctx, caller, c.Request.Code())
 		if err != nil || rep.Stage != StageReplacing {
 			r.t.Fatalf("replace: %s, %v", rep.Stage, err)
 		}
 		if r.w.Authenticates(lost) || r.inCanvas("maya") != 0 {
 			r.t.Error("the lost token is still in Canvas")
 		}
-		next, err := r.Collect(ctx, sess, c.Request.Code())
+		next, err := r.Collect(ctx, caller, c.Request.Code())
 		if err != nil || next.Stage != StageSecret {
 			r.t.Fatalf("the successor: %s (%s), %v", next.Stage, next.Trouble, err)
 		}
 		if next.Grant.ID != c.Grant.ID || next.Grant.Attempt != 2 || next.Value.Reveal() == lost {
 			r.t.Errorf("the successor is %+v", next.Grant)
 		}
-		if _, err := r.Replace(ctx, sess, c.Request.Code()); access.WhyOf(err) != access.WhyReplaceUsed {
+		if _, err := r.Replace(ctx, caller, c.Request.Code()); access.WhyOf(err) != access.WhyReplaceUsed {
 			r.t.Errorf("a second replacement: %v", err)
 		}
 		r.tick(15 * time.Minute)
@@ -119,7 +119,7 @@ func TestReplaceIsForOneDay(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	c, _ := r.collected()
 	r.clock.Advance(access.ReplaceWindow + time.Second)
-	if _, err := r.Replace(t.Context(), r.as("maya", DoorCourse), c.Request.Code()); access.WhyOf(err) != access.WhyReplaceLate {
+	if _, err := r.Replace(t.Context(), r.as("maya", access.DoorCourse), c.Request.Code()); access.WhyOf(err) != access.WhyReplaceLate {
 		t.Errorf("after a day: %v", err)
 	}
 }
@@ -130,19 +130,19 @@ func TestNoSuccessorBesideALostToken(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	c, _ := r.collected()
 	r.activate("maya", c.Grant.CanvasID)
-	sess := r.as("maya", DoorCourse)
+	caller := r.as("maya", access.DoorCourse)
 	withdraw := r.cv.Fail(canvastest.Fault{Route: createRoute + "/:id", Method: http.MethodDelete, Status: 500, Times: -1})
-	if _, err := r.Replace(t.Context(), sess, c.Request.Code()); err != nil {
+	if _, err := r.Replace(t.Context(), caller, c.Request.Code()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Collect(t.Context(), sess, c.Request.Code()); access.WhyOf(err) != access.WhyCanvas {
+	if _, err := r.Collect(t.Context(), caller, c.Request.Code()); access.WhyOf(err) != access.WhyCanvas {
 		t.Errorf("a successor while the lost token may work: %v", err)
 	}
 	if n := r.inCanvas("maya"); n != 1 {
 		t.Fatalf("%d tokens in Canvas", n)
 	}
 	withdraw()
-	next, err := r.Collect(t.Context(), sess, c.Request.Code())
+	next, err := r.Collect(t.Context(), caller, c.Request.Code())
 	if err != nil || next.Stage != StageSecret || r.inCanvas("maya") != 1 {
 		t.Errorf("afterwards: %s, %v, %d tokens", next.Stage, err, r.inCanvas("maya"))
 	}
@@ -178,8 +178,8 @@ func TestCollectSurvivesCanvas(t *testing.T) {
 			} else {
 				r.cv.Fail(f)
 			}
-			sess := r.as("maya", DoorCourse)
-			c, err := r.Collect(t.Context(), sess, req.Code())
+			caller := r.as("maya", access.DoorCourse)
+			c, err := r.Collect(t.Context(), caller, req.Code())
 			if err != nil || c.Stage == StageSecret || !c.Value.IsZero() {
 				t.Fatalf("the failed try: %s, %v", c.Stage, err)
 			}
@@ -190,7 +190,7 @@ func TestCollectSurvivesCanvas(t *testing.T) {
 				t.Fatalf("%d tokens in Canvas after one try", n)
 			}
 			// The next press finishes.
-			c, err = r.Collect(t.Context(), sess, req.Code())
+			c, err = r.Collect(t.Context(), caller, req.Code())
 			if err != nil || c.Stage != StageSecret {
 				t.Fatalf("the next press: %s (%s), %v", c.Stage, c.Trouble, err)
 			}
@@ -232,7 +232,7 @@ func TestNoTokenIsMadeWhereCanvasHasNoList(t *testing.T) {
 		if accepted {
 			r.accept()
 		}
-		c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), req.Code())
+		c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), req.Code())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,8 +268,8 @@ func TestCollectSurvivesDeath(t *testing.T) {
 			t.Parallel()
 			each(t, func(r *rig) {
 				req := r.approved()
-				sess := r.as("maya", DoorCourse)
-				died := r.die(step, func() { _, _ = r.Collect(r.t.Context(), sess, req.Code()) })
+				caller := r.as("maya", access.DoorCourse)
+				died := r.die(step, func() { _, _ = r.Collect(r.t.Context(), caller, req.Code()) })
 				if !died {
 					r.t.Fatalf("Collect never came to %q", step)
 				}
@@ -278,8 +278,8 @@ func TestCollectSurvivesDeath(t *testing.T) {
 				}
 				r.tick(access.MintLease + 5*time.Second)
 				r.tick(15 * time.Minute)
-				sess = r.as("maya", DoorCourse)
-				page, err := r.CollectPage(r.t.Context(), sess, req.Code())
+				caller = r.as("maya", access.DoorCourse)
+				page, err := r.CollectPage(r.t.Context(), caller, req.Code())
 				if err != nil {
 					r.t.Fatal(err)
 				}
@@ -288,7 +288,7 @@ func TestCollectSurvivesDeath(t *testing.T) {
 					if page.Stage != StageShown || !page.CanReplace {
 						r.t.Fatalf("after the restart: %s", page.Stage)
 					}
-					if _, err := r.Replace(r.t.Context(), sess, req.Code()); err != nil {
+					if _, err := r.Replace(r.t.Context(), caller, req.Code()); err != nil {
 						r.t.Fatal(err)
 					}
 				} else {
@@ -299,7 +299,7 @@ func TestCollectSurvivesDeath(t *testing.T) {
 						r.t.Errorf("%d strays in Canvas", n)
 					}
 				}
-				c, err := r.Collect(r.t.Context(), sess, req.Code())
+				c, err := r.Collect(r.t.Context(), caller, req.Code())
 				if err != nil || c.Stage != StageSecret {
 					r.t.Fatalf("the person cannot finish: %s (%s), %v", c.Stage, c.Trouble, err)
 				}
@@ -341,7 +341,7 @@ func TestPressesAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		req := r.approved()
-		sess := r.as("maya", DoorCourse)
+		caller := r.as("maya", access.DoorCourse)
 		cat, err := text.New()
 		if err != nil {
 			r.t.Fatal(err)
@@ -355,7 +355,7 @@ func TestPressesAtOnce(t *testing.T) {
 				s = other
 			}
 			wg.Go(func() {
-				c, err := s.Collect(r.t.Context(), sess, req.Code())
+				c, err := s.Collect(r.t.Context(), caller, req.Code())
 				if err != nil && access.WhyOf(err) != access.WhyBusy { // more at once than one person may ask
 					r.t.Errorf("a press: %v", err)
 				}
@@ -379,17 +379,17 @@ func TestCollectRefuses(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		before func(r *rig, req access.Request)
-		who    func(r *rig) Session
+		who    func(r *rig) access.Caller
 		why    access.Why
 		err    error
 		state  access.RequestState // afterwards
 	}{
-		"another student":         {who: func(r *rig) Session { return r.as("luca", DoorCourse) }, err: access.ErrNotFound, state: access.Approved},
-		"the sponsor":             {who: func(r *rig) Session { return r.as("ana", DoorCourse) }, err: access.ErrNotFound, state: access.Approved},
-		"the admin who approved":  {who: func(r *rig) Session { return r.as("dana", DoorAccount) }, err: access.ErrNotFound, state: access.Approved},
-		"somebody acting as Maya": {who: func(r *rig) Session { return r.as("maya", DoorCourse, actingBy("123")) }, why: access.WhyActing, state: access.Approved},
-		"a launch too old": {who: func(r *rig) Session {
-			s := r.as("maya", DoorCourse)
+		"another student":         {who: func(r *rig) access.Caller { return r.as("luca", access.DoorCourse) }, err: access.ErrNotFound, state: access.Approved},
+		"the sponsor":             {who: func(r *rig) access.Caller { return r.as("ana", access.DoorCourse) }, err: access.ErrNotFound, state: access.Approved},
+		"the admin who approved":  {who: func(r *rig) access.Caller { return r.as("dana", access.DoorAccount) }, err: access.ErrNotFound, state: access.Approved},
+		"somebody acting as Maya": {who: func(r *rig) access.Caller { return r.as("maya", access.DoorCourse, actingBy("123")) }, why: access.WhyActing, state: access.Approved},
+		"a launch too old": {who: func(r *rig) access.Caller {
+			s := r.as("maya", access.DoorCourse)
 			r.clock.Advance(access.Freshness + time.Second)
 			return s
 		}, why: access.WhyStale, state: access.Approved},
@@ -411,11 +411,11 @@ func TestCollectRefuses(t *testing.T) {
 			if tt.before != nil {
 				tt.before(r, req)
 			}
-			sess := r.as("maya", DoorCourse)
+			caller := r.as("maya", access.DoorCourse)
 			if tt.who != nil {
-				sess = tt.who(r)
+				caller = tt.who(r)
 			}
-			c, err := r.Collect(t.Context(), sess, req.Code())
+			c, err := r.Collect(t.Context(), caller, req.Code())
 			if tt.err != nil && !errors.Is(err, tt.err) || access.WhyOf(err) != tt.why {
 				t.Errorf("%s, %v; want %v %s", c.Stage, err, tt.err, tt.why)
 			}
@@ -446,14 +446,14 @@ func TestTokenForAnotherPerson(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
 			req := r.approved()
-			sess := r.as("maya", DoorCourse)
+			caller := r.as("maya", access.DoorCourse)
 			foreign, _ := r.w.SeedToken("luca", canvastest.TokenSpec{Purpose: "his own"})
 			line := func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 				return send(r.toAnother(req))
 			}
 			r.line.Store(&line)
 			press := func() {
-				c, err := r.Collect(t.Context(), sess, req.Code())
+				c, err := r.Collect(t.Context(), caller, req.Code())
 				if err != nil || c.Stage == StageSecret || !c.Value.IsZero() {
 					t.Errorf("%s, %v", c.Stage, err)
 				}
@@ -476,7 +476,7 @@ func TestTokenForAnotherPerson(t *testing.T) {
 			if len(r.w.Tokens("luca")) != 2 || !strings.Contains(r.logs.String(), "another person than asked") {
 				t.Error("no alarm")
 			}
-			c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), req.Code())
+			c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), req.Code())
 			if err != nil || c.Stage != StageSecret || r.inCanvas("maya") != 1 {
 				t.Errorf("the owner cannot finish: %s (%s), %v", c.Stage, c.Trouble, err)
 			}

@@ -1,8 +1,8 @@
 package workflow
 
-// CustomFields are the LTI custom parameters the tool asks Canvas for, name →
-// Canvas variable (doc/api in canvas-lms, "tools_variable_substitutions"). It is
-// the one list: the configuration to paste, dynamic registration and Admit use it.
+// CustomFields are the LTI custom parameters by which Admit knows a person and
+// their rights, name → Canvas variable (doc/api in canvas-lms,
+// "tools_variable_substitutions"). Pages add those that they look by.
 //
 // They count only in a launch whose resource_link.id is its context.id, because
 // anybody who may create a resource link in a course can set any of them there.
@@ -13,11 +13,7 @@ var CustomFields = map[string]string{
 	customPermissions: "$Canvas.membership.permissions<create_access_tokens>",
 	customActing:      literalActing,
 	customStudentView: "$com.instructure.User.student_view",
-	customLocale:      "$Message.locale",
 	customTimeZone:    "$Person.address.timezone",
-	customContrast:    "$Canvas.user.prefersHighContrast",
-	customDyslexic:    "$Canvas.user.prefersDyslexicFont",
-	customBrand:       "$com.instructure.brandConfigJSON",
 }
 
 // CustomUser is the parameter with the person's numeric Canvas id.
@@ -29,11 +25,7 @@ const (
 	customPermissions = "permissions"
 	customActing      = "acting_user_id"
 	customStudentView = "student_view"
-	customLocale      = "locale"
 	customTimeZone    = "time_zone"
-	customContrast    = "high_contrast"
-	customDyslexic    = "dyslexic_font"
-	customBrand       = "brand"
 
 	// literalActing is what Canvas sends back untouched when nobody acts as
 	// somebody else (lib/lti/variable_expander.rb).

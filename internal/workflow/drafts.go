@@ -23,9 +23,9 @@ const maxKept = 32 << 10
 // Keep keeps what a person typed in a form and has not sent, for 7 days, one
 // row per person, object and form (DECISIONS 24). Object is a request's id or
 // NewObject. Sessions that may only look keep nothing.
-func (s *Service) Keep(ctx context.Context, sess Session, object, form string, data []byte) (time.Time, error) {
-	if sess.NoWrites != "" {
-		return time.Time{}, access.Refuse(sess.NoWrites)
+func (s *Service) Keep(ctx context.Context, caller access.Caller, object, form string, data []byte) (time.Time, error) {
+	if err := caller.MayWrite(); err != nil {
+		return time.Time{}, err
 	}
 	if len(data) > maxKept || !json.Valid(data) {
 		return time.Time{}, access.ErrInvalid
@@ -36,40 +36,40 @@ func (s *Service) Keep(ctx context.Context, sess Session, object, form string, d
 	}
 	now := s.Now()
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		id, err := s.keptObject(tx, sess, object)
+		id, err := s.keptObject(tx, caller, object)
 		if err != nil {
 			return err
 		}
-		return tx.Keep(store.Kept{Tenant: sess.Tenant, Person: sess.Person, Object: id, Form: form, Data: data, UpdatedAt: now})
+		return tx.Keep(store.Kept{Tenant: caller.Tenant, Person: caller.Person, Object: id, Form: form, Data: data, UpdatedAt: now})
 	})
 	return now, err
 }
 
 // keptObject is the id that kept text is stored under. Text can be kept only
 // for what the person may see.
-func (s *Service) keptObject(tx *store.Tx, sess Session, object string) (string, error) {
+func (s *Service) keptObject(tx *store.Tx, caller access.Caller, object string) (string, error) {
 	if object == "" || object == NewObject {
 		return NewObject, nil
 	}
-	r, err := findRequest(tx, sess.Tenant, object)
+	r, err := findRequest(tx, caller.Tenant, object)
 	if err != nil {
 		return "", err
 	}
-	if r.Requester != sess.Person && r.Sponsor != sess.Person && !(sess.RootGate && sess.Door == DoorAccount) {
+	if r.Requester != caller.Person && r.Sponsor != caller.Person && !(caller.RootGate && caller.Door == access.DoorAccount) {
 		return "", access.ErrNotFound
 	}
 	return r.ID, nil
 }
 
 // Kept gives back what Keep kept, and when; nil when there is nothing.
-func (s *Service) Kept(ctx context.Context, sess Session, object, form string) ([]byte, time.Time, error) {
+func (s *Service) Kept(ctx context.Context, caller access.Caller, object, form string) ([]byte, time.Time, error) {
 	var k store.Kept
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		id, err := s.keptObject(tx, sess, object)
+		id, err := s.keptObject(tx, caller, object)
 		if err != nil {
 			return err
 		}
-		k, err = tx.KeptFor(sess.Tenant, sess.Person, id, form)
+		k, err = tx.KeptFor(caller.Tenant, caller.Person, id, form)
 		return err
 	})
 	if errors.Is(err, access.ErrNotFound) {
@@ -80,18 +80,18 @@ func (s *Service) Kept(ctx context.Context, sess Session, object, form string) (
 
 // Form is everything the request form shows: the draft named, or for a new
 // request the text kept of a session that ended.
-func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) Form(ctx context.Context, caller access.Caller, draftID string) (Form, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return Form{}, err
 	}
 	now := s.Now()
-	form := Form{Course: sess.Course, Location: sess.Location(), Rules: f.tenant.School.Rules,
+	form := Form{Course: caller.Course, Location: location(caller.TimeZone), Rules: f.tenant.School.Rules,
 		RulesVer: f.tenant.School.RulesVersion, RulesDate: f.tenant.School.RulesDate, Review: access.ReviewDays, Affiliation: access.None}
 	object := NewObject
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		if draftID != "" {
-			r, err := ownDraft(tx, sess, draftID)
+			r, err := ownDraft(tx, caller, draftID)
 			if err != nil {
 				return err
 			}
@@ -107,7 +107,7 @@ func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form,
 				form.Keeps = &f
 			}
 		}
-		k, err := tx.KeptFor(sess.Tenant, sess.Person, object, FormRequest)
+		k, err := tx.KeptFor(caller.Tenant, caller.Person, object, FormRequest)
 		if err == nil && k.UpdatedAt.After(form.Draft.UpdatedAt) {
 			var a access.Answers
 			if json.Unmarshal(k.Data, &a) == nil {
@@ -116,15 +116,15 @@ func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form,
 		} else if err != nil && !errors.Is(err, access.ErrNotFound) {
 			return err
 		}
-		form.Quota, err = s.quota(tx, sess, form.Draft.Renews)
+		form.Quota, err = s.quota(tx, caller, form.Draft.Renews)
 		return err
 	})
 	if err != nil {
 		return Form{}, err
 	}
-	ctx, done := s.asking(ctx, sess)
+	ctx, done := s.asking(ctx, caller)
 	defer done()
-	st, err := s.shownStanding(ctx, f, sess)
+	st, err := s.shownStanding(ctx, f, caller)
 	if err != nil {
 		form.TeachersErr = true
 		s.Log.WarnContext(ctx, "the form is shown without Canvas's answers", "err", err)
@@ -138,19 +138,19 @@ func (s *Service) Form(ctx context.Context, sess Session, draftID string) (Form,
 	}
 	form.Latest, form.Cause = pol.LatestEnd(st.Affiliation, form.CourseEnd, f.tenant.LearnedCapDays, form.Draft.Since, now)
 	if form.Rule == access.RuleSponsor {
-		form.Teachers, err = s.teachers(ctx, f, sess, form.Course.ID)
+		form.Teachers, err = s.teachers(ctx, f, caller, form.Course.ID)
 		form.TeachersErr = err != nil
 	}
 	return form, nil
 }
 
-// ownDraft is a draft of the session's person.
-func ownDraft(tx *store.Tx, sess Session, id string) (access.Request, error) {
-	r, err := findRequest(tx, sess.Tenant, id)
+// ownDraft is a draft of the caller.
+func ownDraft(tx *store.Tx, caller access.Caller, id string) (access.Request, error) {
+	r, err := findRequest(tx, caller.Tenant, id)
 	if err != nil {
 		return access.Request{}, err
 	}
-	if r.Requester != sess.Person {
+	if r.Requester != caller.Person {
 		return access.Request{}, access.ErrNotFound
 	}
 	if r.State != access.Draft {
@@ -166,12 +166,12 @@ var liveStates = slices.DeleteFunc(slices.Clone(access.GrantStates), func(s acce
 // quota tells which of the policy's numbers another request would exceed, one
 // that renews the grant given, or none. Who goes on to add one must hold the
 // person's lock, so that two at once are counted one after the other.
-func (s *Service) quota(tx *store.Tx, sess Session, renews string) (access.Why, error) {
-	open, err := tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: openStates})
+func (s *Service) quota(tx *store.Tx, caller access.Caller, renews string) (access.Why, error) {
+	open, err := tx.CountRequests(store.RequestQuery{Tenant: caller.Tenant, Requester: caller.Person, States: openStates})
 	if err != nil {
 		return "", err
 	}
-	live, err := liveTokens(tx, sess.Tenant, sess.Person, renews)
+	live, err := liveTokens(tx, caller.Tenant, caller.Person, renews)
 	if err != nil {
 		return "", err
 	}
@@ -195,28 +195,28 @@ const maxDrafts = 20
 
 // SaveDraft saves a request that is not sent yet; draftID is "" for a new one.
 // It judges nothing that was typed.
-func (s *Service) SaveDraft(ctx context.Context, sess Session, draftID string, a access.Answers) (access.Request, error) {
-	if sess.NoWrites != "" {
-		return access.Request{}, s.noteRefusal(ctx, sess, draftID, access.Submit, access.Refuse(sess.NoWrites))
+func (s *Service) SaveDraft(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (access.Request, error) {
+	if err := caller.MayWrite(); err != nil {
+		return access.Request{}, s.noteRefusal(ctx, caller, draftID, access.Submit, err)
 	}
 	a = storableAnswers(a)
 	var r access.Request
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		var err error
 		if draftID != "" {
-			if r, err = ownDraft(tx, sess, draftID); err != nil {
+			if r, err = ownDraft(tx, caller, draftID); err != nil {
 				return err
 			}
 			r.Answers, r.UpdatedAt = a, s.Now()
 			if r.Course.ID == "" {
-				r.Course = sess.Course
+				r.Course = caller.Course
 			}
 			if err = tx.SaveDraft(r); err != nil {
 				return err
 			}
-			return tx.DropKept(sess.Tenant, sess.Person, r.ID, FormRequest)
+			return tx.DropKept(caller.Tenant, caller.Person, r.ID, FormRequest)
 		}
-		r, err = s.newDraft(tx, sess, a, origin{})
+		r, err = s.newDraft(tx, caller, a, origin{})
 		return err
 	})
 	if err != nil {
@@ -231,13 +231,13 @@ type origin struct {
 	renews  *access.Grant // the token to renew
 }
 
-// newDraft begins a request of the session's person, who is locked from here on:
+// newDraft begins a request of the caller, who is locked from here on:
 // of many at once each counts those before it.
-func (s *Service) newDraft(tx *store.Tx, sess Session, a access.Answers, from origin) (access.Request, error) {
-	if err := tx.LockPerson(sess.Tenant, sess.Person); err != nil {
+func (s *Service) newDraft(tx *store.Tx, caller access.Caller, a access.Answers, from origin) (access.Request, error) {
+	if err := tx.LockPerson(caller.Tenant, caller.Person); err != nil {
 		return access.Request{}, err
 	}
-	n, err := tx.CountRequests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: []access.RequestState{access.Draft}})
+	n, err := tx.CountRequests(store.RequestQuery{Tenant: caller.Tenant, Requester: caller.Person, States: []access.RequestState{access.Draft}})
 	if err != nil {
 		return access.Request{}, err
 	}
@@ -245,12 +245,12 @@ func (s *Service) newDraft(tx *store.Tx, sess Session, a access.Answers, from or
 		return access.Request{}, access.Refuse(access.WhyDrafts)
 	}
 	now := s.Now()
-	r := access.Request{ID: store.NewID("req"), Tenant: sess.Tenant, Version: 1, State: access.Draft, Requester: sess.Person,
-		Course: sess.Course, Answers: a, CreatedAt: now, UpdatedAt: now, RefiledFrom: from.refiled}
+	r := access.Request{ID: store.NewID("req"), Tenant: caller.Tenant, Version: 1, State: access.Draft, Requester: caller.Person,
+		Course: caller.Course, Answers: a, CreatedAt: now, UpdatedAt: now, RefiledFrom: from.refiled}
 	if err := s.begin(tx, r.Tenant, r.Requester, r.ID); err != nil {
 		return access.Request{}, err
 	}
-	e := s.event(r.Tenant, string(sess.Person), audit.RequestCreate, r.ID)
+	e := s.event(r.Tenant, caller.ID(), audit.RequestCreate, r.ID)
 	if g := from.renews; g != nil {
 		r.Renews, r.Since, e.Related = g.ID, g.Since, g.ID
 	}
@@ -261,47 +261,47 @@ func (s *Service) newDraft(tx *store.Tx, sess Session, a access.Answers, from or
 	if err := tx.CreateRequest(r, e, nil); err != nil {
 		return access.Request{}, err
 	}
-	return r, tx.DropKept(sess.Tenant, sess.Person, NewObject, FormRequest)
+	return r, tx.DropKept(caller.Tenant, caller.Person, NewObject, FormRequest)
 }
 
 // DiscardDraft throws a draft away. What was typed in it goes with it.
-func (s *Service) DiscardDraft(ctx context.Context, sess Session, draftID string) error {
-	if sess.NoWrites != "" {
-		return s.noteRefusal(ctx, sess, draftID, access.Discard, access.Refuse(sess.NoWrites))
+func (s *Service) DiscardDraft(ctx context.Context, caller access.Caller, draftID string) error {
+	if err := caller.MayWrite(); err != nil {
+		return s.noteRefusal(ctx, caller, draftID, access.Discard, err)
 	}
 	return s.Store.InTx(ctx, func(tx *store.Tx) error {
-		r, err := ownDraft(tx, sess, draftID)
+		r, err := ownDraft(tx, caller, draftID)
 		if err != nil {
 			return err
 		}
 		r.Answers = access.Answers{}
-		return s.move(tx, sess.actor(), r, access.Discard, access.Move{})
+		return s.move(tx, caller.Actor(), r, access.Discard, access.Move{})
 	})
 }
 
 // Refile starts a new draft with the answers of a request that was declined, denied or
 // timed out, linked to it. Pressing twice gives the same draft. One that asked for
 // a renewal still does, while the token can be renewed.
-func (s *Service) Refile(ctx context.Context, sess Session, id string) (access.Request, error) {
-	if sess.NoWrites != "" {
-		return access.Request{}, s.noteRefusal(ctx, sess, id, access.Refile, access.Refuse(sess.NoWrites))
+func (s *Service) Refile(ctx context.Context, caller access.Caller, id string) (access.Request, error) {
+	if err := caller.MayWrite(); err != nil {
+		return access.Request{}, s.noteRefusal(ctx, caller, id, access.Refile, err)
 	}
 	var out access.Request
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
-		r, err := findRequest(tx, sess.Tenant, id)
+		r, err := findRequest(tx, caller.Tenant, id)
 		if err != nil {
 			return err
 		}
-		if r.Requester != sess.Person {
+		if r.Requester != caller.Person {
 			return access.ErrNotFound
 		}
-		if !access.Can(r, access.Refile, sess.actor()) {
+		if !access.Can(r, access.Refile, caller.Actor()) {
 			return &access.TransitionError{From: string(r.State), Action: access.Refile}
 		}
-		if err := tx.LockPerson(sess.Tenant, sess.Person); err != nil {
+		if err := tx.LockPerson(caller.Tenant, caller.Person); err != nil {
 			return err
 		}
-		drafts, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person, States: []access.RequestState{access.Draft}, Limit: maxDrafts})
+		drafts, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, Requester: caller.Person, States: []access.RequestState{access.Draft}, Limit: maxDrafts})
 		if err != nil {
 			return err
 		}
@@ -314,7 +314,7 @@ func (s *Service) Refile(ctx context.Context, sess Session, id string) (access.R
 		again := origin{refiled: r.ID}
 		if r.Renews != "" {
 			// The same wish, the same bounds: it goes on to renew its token if it can.
-			g, err := tx.Grant(sess.Tenant, r.Renews)
+			g, err := tx.Grant(caller.Tenant, r.Renews)
 			if err != nil {
 				return err
 			}
@@ -331,7 +331,7 @@ func (s *Service) Refile(ctx context.Context, sess Session, id string) (access.R
 		}
 		a := storableAnswers(r.Answers)
 		a.SponsorKey, a.Accepted = "", false
-		from := sess
+		from := caller
 		if r.Course.ID != "" {
 			from.Course = r.Course
 		}

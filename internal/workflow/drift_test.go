@@ -71,7 +71,7 @@ func (r *rig) moveGrant(g access.Grant, do access.Action, who access.Actor, m ac
 // frozen is g, stopped as an admin's regenerate does it.
 func (r *rig) frozen(g access.Grant) access.Grant {
 	r.t.Helper()
-	dana := access.Actor{Person: r.as("dana", DoorAccount).Person, Reviewer: true, LaunchedAt: r.clock.Now()}
+	dana := access.Actor{Person: r.as("dana", access.DoorAccount).Person, Reviewer: true, LaunchedAt: r.clock.Now()}
 	r.moveGrant(g, access.Freeze, dana, access.GrantMove{Reason: "looks odd"})
 	r.changed(g, func(t *canvastest.Token) { t.Hint, t.State = "FROZE", canvastest.StatePending })
 	return r.moveGrant(g, access.Froze, access.SystemActor, access.GrantMove{Hint: "FROZE"})
@@ -391,7 +391,7 @@ func TestLookBehindAMove(t *testing.T) {
 		}
 		second, _ := r.collected()
 		old := r.grant(second.Grant.ID)
-		if _, err := r.Replace(r.t.Context(), r.as("maya", DoorCourse), second.Request.Code()); err != nil {
+		if _, err := r.Replace(r.t.Context(), r.as("maya", access.DoorCourse), second.Request.Code()); err != nil {
 			r.t.Fatal(err)
 		}
 		if err := r.observe(r.t.Context(), f, old); err != nil {

@@ -57,7 +57,7 @@ func TestEndedInTime(t *testing.T) {
 				c, _ := r.collected()
 				g = r.endsAt(r.grant(c.Grant.ID), tt.end)
 				if tt.from == access.Replacing {
-					if _, err := r.Replace(t.Context(), r.as("maya", DoorCourse), c.Request.Code()); err != nil {
+					if _, err := r.Replace(t.Context(), r.as("maya", access.DoorCourse), c.Request.Code()); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -140,7 +140,7 @@ func TestEndedInCanvasOf2024(t *testing.T) {
 		r.accept()
 		r.w.SetEra(era)
 		req := r.approved()
-		c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), req.Code())
+		c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), req.Code())
 		if err != nil || c.Stage != StageSecret {
 			t.Fatal(c.Stage, c.Trouble, err)
 		}

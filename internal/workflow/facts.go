@@ -86,19 +86,19 @@ type shownStanding struct {
 }
 
 // shownStanding is affiliation and account role for pages.
-func (s *Service) shownStanding(ctx context.Context, f far, sess Session) (shownStanding, error) {
-	return remember(&s.cache, standingKey(sess), s.Now(), func() (shownStanding, error) {
-		aff, es, err := s.affiliation(ctx, f, sess.CanvasUser)
+func (s *Service) shownStanding(ctx context.Context, f far, caller access.Caller) (shownStanding, error) {
+	return remember(&s.cache, standingKey(caller), s.Now(), func() (shownStanding, error) {
+		aff, es, err := s.affiliation(ctx, f, caller.CanvasUser)
 		if err != nil {
 			return shownStanding{}, err
 		}
-		role, err := s.accountRole(ctx, f, sess.CanvasUser)
-		return shownStanding{aff, role || sess.AccountRole, es, s.Now()}, err
+		role, err := s.accountRole(ctx, f, caller.CanvasUser)
+		return shownStanding{aff, role || caller.AccountRole, es, s.Now()}, err
 	})
 }
 
-func standingKey(sess Session) string {
-	return string(sess.Tenant) + " standing of " + sess.CanvasUser
+func standingKey(caller access.Caller) string {
+	return string(caller.Tenant) + " standing of " + caller.CanvasUser
 }
 
 // confirmAdmin asks Canvas whether a person holds, on the root account, a role
@@ -126,39 +126,39 @@ func (s *Service) confirmAdmin(ctx context.Context, f far, user string) (bool, e
 // decider is the actor of a reviewer's decision: the launch's gate and Canvas's
 // API must both say yes, now. It refuses with WhyWrongDoor, WhyNotReviewer or
 // WhyCanvas.
-func (s *Service) decider(ctx context.Context, f far, sess Session) (access.Actor, error) {
-	who := sess.actor()
-	if sess.Door != DoorAccount {
+func (s *Service) decider(ctx context.Context, f far, caller access.Caller) (access.Actor, error) {
+	who := caller.Actor()
+	if caller.Door != access.DoorAccount {
 		return who, access.Refuse(access.WhyWrongDoor)
 	}
-	if !sess.RootGate {
+	if !caller.RootGate {
 		return who, access.Refuse(access.WhyNotReviewer)
 	}
-	ok, err := s.confirmAdmin(ctx, f, sess.CanvasUser)
+	ok, err := s.confirmAdmin(ctx, f, caller.CanvasUser)
 	if err != nil {
 		return who, s.unasked(ctx, "a reviewer's right", err)
 	}
 	if !ok {
-		s.cache.forget(reviewerKey(sess))
+		s.cache.forget(reviewerKey(caller))
 		return who, access.Refuse(access.WhyNotReviewer)
 	}
 	who.Reviewer = true
 	return who, nil
 }
 
-func reviewerKey(sess Session) string {
-	return string(sess.Tenant) + " reviewer " + sess.CanvasUser
+func reviewerKey(caller access.Caller) string {
+	return string(caller.Tenant) + " reviewer " + caller.CanvasUser
 }
 
 // viewer is the actor whose pages are shown: a reviewer by the launch's gate,
 // unless Canvas said within cacheLife that they are not. An unreadable Canvas
 // leaves the gate standing: it opens pages and removals, never a decision.
-func (s *Service) viewer(ctx context.Context, f far, sess Session) access.Actor {
-	who := sess.actor()
-	if sess.Door != DoorAccount || !sess.RootGate {
+func (s *Service) viewer(ctx context.Context, f far, caller access.Caller) access.Actor {
+	who := caller.Actor()
+	if caller.Door != access.DoorAccount || !caller.RootGate {
 		return who
 	}
-	ok, err := remember(&s.cache, reviewerKey(sess), s.Now(), func() (bool, error) { return s.confirmAdmin(ctx, f, sess.CanvasUser) })
+	ok, err := remember(&s.cache, reviewerKey(caller), s.Now(), func() (bool, error) { return s.confirmAdmin(ctx, f, caller.CanvasUser) })
 	if err != nil {
 		s.Log.WarnContext(ctx, "a reviewer's right could not be read; the launch's gate opens the page", "err", err)
 	}
@@ -189,9 +189,9 @@ func (s *Service) sponsors(ctx context.Context, f far, sponsor, requester, cours
 // teachers lists who may be named as sponsor in a course: its active teachers,
 // as far as the roster service does not deny them, then the listed supervisors.
 // The list only offers; sponsors decides.
-func (s *Service) teachers(ctx context.Context, f far, sess Session, course string) ([]Teacher, error) {
+func (s *Service) teachers(ctx context.Context, f far, caller access.Caller, course string) ([]Teacher, error) {
 	var out []Teacher
-	except := sess.CanvasUser
+	except := caller.CanvasUser
 	if course != "" {
 		list, err := remember(&s.cache, string(f.tenant.ID)+" teachers of "+course, s.Now(), func() ([]canvas.User, error) {
 			return f.CoursePeople(ctx, course, canvas.TeacherEnrollment)
@@ -199,7 +199,7 @@ func (s *Service) teachers(ctx context.Context, f far, sess Session, course stri
 		if s.heard(f.tenant.ID, err) != nil {
 			return nil, err
 		}
-		told := s.shownRoster(ctx, f, sess, course)
+		told := s.shownRoster(ctx, f, caller, course)
 		for _, u := range list {
 			if u.ID != except && !told.denies(u.ID) {
 				out = append(out, Teacher{CanvasUser: u.ID, Name: u.Name})

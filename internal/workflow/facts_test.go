@@ -41,7 +41,7 @@ func TestCollectedOnWhatWasRead(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, sqlite(t))
 		c, _ := r.collected()
-		maya, ana := r.as("maya", DoorCourse), r.as("ana", DoorCourse)
+		maya, ana := r.as("maya", access.DoorCourse), r.as("ana", access.DoorCourse)
 		_, err := r.Replace(t.Context(), maya, c.Request.Code())
 		r.must(err)
 		r.meanwhile(http.MethodGet, enrollments, func() {
@@ -56,7 +56,7 @@ func TestCollectedOnWhatWasRead(t *testing.T) {
 	t.Run("a collection that another press tried", func(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, sqlite(t))
-		q, maya := r.approved(), r.as("maya", DoorCourse)
+		q, maya := r.approved(), r.as("maya", access.DoorCourse)
 		r.meanwhile(http.MethodGet, enrollments, func() {
 			r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, Status: 403, Body: denied})
 			c, err := r.Collect(t.Context(), maya, q.Code())
@@ -73,7 +73,7 @@ func TestCollectedOnWhatWasRead(t *testing.T) {
 		t.Run(fmt.Sprintf("a leak becomes known, replacing: %v", replacing), func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
-			maya := r.as("maya", DoorCourse)
+			maya := r.as("maya", access.DoorCourse)
 			q := r.approved()
 			if replacing {
 				r.collect(q.Code())
@@ -95,9 +95,9 @@ func TestCollectedOnWhatWasRead(t *testing.T) {
 		t.Parallel()
 		r := newRig(t, sqlite(t))
 		q := r.submitted()
-		r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
-		r.act(r.as("dana", DoorAccount), q.Code(), access.Claim, access.Move{})
-		if c := r.act(r.as("maya", DoorCourse), q.Code(), access.Withdraw, access.Move{}); c.Request.State != access.Withdrawn {
+		r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
+		r.act(r.as("dana", access.DoorAccount), q.Code(), access.Claim, access.Move{})
+		if c := r.act(r.as("maya", access.DoorCourse), q.Code(), access.Withdraw, access.Move{}); c.Request.State != access.Withdrawn {
 			t.Errorf("it is %s", c.Request.State)
 		}
 	})
@@ -113,14 +113,14 @@ func TestIdentityIsProvenAgain(t *testing.T) {
 		prepare func(r *rig) (press func(ctx context.Context) error)
 	}{
 		"endorse": {"ana", func(r *rig) func(context.Context) error {
-			q, ana := r.submitted(), r.as("ana", DoorCourse)
+			q, ana := r.submitted(), r.as("ana", access.DoorCourse)
 			return func(ctx context.Context) error {
 				_, err := r.Act(ctx, ana, q.Code(), access.Endorse, access.Move{}, r.termsOf(q.Code()))
 				return err
 			}
 		}},
 		"collect": {"maya", func(r *rig) func(context.Context) error {
-			q, maya := r.approved(), r.as("maya", DoorCourse)
+			q, maya := r.approved(), r.as("maya", access.DoorCourse)
 			return func(ctx context.Context) error { _, err := r.Collect(ctx, maya, q.Code()); return err }
 		}},
 		"take over": {"helen", func(r *rig) func(context.Context) error {
@@ -166,7 +166,7 @@ func TestLaunchAsAdministrator(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	q := r.approved()
-	maya := r.as("maya", DoorCourse, func(l *lti.Launch) { l.Roles = append(l.Roles, lti.RoleInstitutionAdministrator) })
+	maya := r.as("maya", access.DoorCourse, func(l *lti.Launch) { l.Roles = append(l.Roles, lti.RoleInstitutionAdministrator) })
 	r.refused("collect", access.WhyAccountRole, access.Collect, "maya", q.Code(), func() error { _, err := r.Collect(t.Context(), maya, q.Code()); return err })
 	r.refused("submit", access.WhyAccountRole, access.Submit, "maya", "school", func() error { _, err := r.Submit(t.Context(), maya, "", r.answers()); return err })
 	if h, err := r.Home(t.Context(), maya); err != nil || h.Refused != access.WhyAccountRole {
@@ -180,20 +180,22 @@ func TestReviewersPages(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
-	course, luca := r.as("dana", DoorCourse), r.as("luca", DoorAccount)
-	for name, open := range map[string]func(Session) error{
-		"the queue":      func(s Session) error { _, err := r.Queue(ctx, s, QueueFilter{}); return err },
-		"all tokens":     func(s Session) error { _, err := r.Tokens(ctx, s, TokenFilter{}); return err },
-		"the export":     func(s Session) error { return r.ExportTokens(ctx, s, TokenFilter{}, func(Case) error { return nil }) },
-		"the leaks":      func(s Session) error { _, err := r.Leaks(ctx, s, ""); return err },
-		"one leak":       func(s Session) error { _, err := r.Leak(ctx, s, store.NewID("inc")); return err },
-		"a pasted value": func(s Session) error { _, err := r.CheckLeak(ctx, s, "x"); return err },
-		"unmanaged ones": func(s Session) error { _, err := r.Unmanaged(ctx, s, FoundFilter{}); return err },
+	course, luca := r.as("dana", access.DoorCourse), r.as("luca", access.DoorAccount)
+	for name, open := range map[string]func(access.Caller) error{
+		"the queue":  func(s access.Caller) error { _, err := r.Queue(ctx, s, QueueFilter{}); return err },
+		"all tokens": func(s access.Caller) error { _, err := r.Tokens(ctx, s, TokenFilter{}); return err },
+		"the export": func(s access.Caller) error {
+			return r.ExportTokens(ctx, s, TokenFilter{}, func(Case) error { return nil })
+		},
+		"the leaks":      func(s access.Caller) error { _, err := r.Leaks(ctx, s, ""); return err },
+		"one leak":       func(s access.Caller) error { _, err := r.Leak(ctx, s, store.NewID("inc")); return err },
+		"a pasted value": func(s access.Caller) error { _, err := r.CheckLeak(ctx, s, "x"); return err },
+		"unmanaged ones": func(s access.Caller) error { _, err := r.Unmanaged(ctx, s, FoundFilter{}); return err },
 	} {
 		r.clock.Advance(access.RefusalWindow) // so that this one is recorded anew
 		r.refused(name+" in a course", access.WhyWrongDoor, access.Claim, "dana", "school", func() error { return open(course) })
 		r.refused(name+" for a student", access.WhyNotReviewer, access.Claim, "luca", "school", func() error { return open(luca) })
-		if err := open(r.as("dana", DoorAccount)); access.WhyOf(err) != "" {
+		if err := open(r.as("dana", access.DoorAccount)); access.WhyOf(err) != "" {
 			t.Errorf("%s for a reviewer: %v", name, err)
 		}
 	}
@@ -208,12 +210,12 @@ func TestDutiesStayApart(t *testing.T) {
 	g, helen := r.asked()
 	_, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID))
 	r.must(err)
-	_, err = r.Freeze(ctx, r.as("priya", DoorAccount), g.ID, "Odd traffic.")
+	_, err = r.Freeze(ctx, r.as("priya", access.DoorAccount), g.ID, "Odd traffic.")
 	r.must(err)
 	r.w.AddAdmin("ana", "root", "account-admin")
-	ana := r.as("ana", DoorAccount, adminClaims)
+	ana := r.as("ana", access.DoorAccount, adminClaims)
 	r.refused("thaw", access.WhySponsorDecides, access.Thaw, "ana", "grt1", func() error { _, err := r.Thaw(ctx, ana, g.ID, r.termsOf(g.ID)); return err })
-	_, err = r.ReportLeak(ctx, r.as("maya", DoorCourse), g.ID)
+	_, err = r.ReportLeak(ctx, r.as("maya", access.DoorCourse), g.ID)
 	r.must(err)
 	r.refused("clear a leak", access.WhySponsorDecides, access.ClearIncident, "ana", "inc1", func() error {
 		_, err := r.ClearLeak(ctx, ana, r.incidents(r.tenant)[0].ID, "Nothing found.", r.termsOf(r.incidents(r.tenant)[0].ID))
@@ -227,7 +229,7 @@ func TestApproverDoesNotTakeOver(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	g, _ := r.asked()
-	dana := r.as("dana", DoorCourse)
+	dana := r.as("dana", access.DoorCourse)
 	r.force(g.ID, func(g *access.Grant) { g.SponsorAsked = dana.Person })
 	r.refused("take over", access.WhySponsorDecides, access.TakeOver, "dana", "grt1", func() error { _, err := r.TakeOver(ctx, dana, g.ID, r.termsOf(g.ID)); return err })
 }
@@ -263,7 +265,7 @@ func TestFar(t *testing.T) {
 	if _, err := r.far(t.Context(), access.TenantID(store.NewID("ten")), r.plat); !errors.Is(err, access.ErrNotFound) {
 		t.Errorf("the platform of another school: %v", err)
 	}
-	sess := r.as("maya", DoorCourse)
+	caller := r.as("maya", access.DoorCourse)
 	r.must(r.Store.InTx(t.Context(), func(tx *store.Tx) error {
 		p, err := tx.Platform(r.plat)
 		if err != nil {
@@ -277,7 +279,7 @@ func TestFar(t *testing.T) {
 			t.Errorf("switched off: %v", err)
 		}
 	}
-	if _, err := r.Submit(t.Context(), sess, "", r.answers()); access.WhyOf(err) != access.WhyTenantSuspended {
+	if _, err := r.Submit(t.Context(), caller, "", r.answers()); access.WhyOf(err) != access.WhyTenantSuspended {
 		t.Errorf("a request there: %v", err)
 	}
 }
@@ -287,13 +289,13 @@ func TestFar(t *testing.T) {
 func TestDraftFindsItsCourse(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
-	outside, inside := r.as("maya", DoorUser), r.as("maya", DoorCourse)
+	outside, inside := r.as("maya", access.DoorUser), r.as("maya", access.DoorCourse)
 	d, err := r.SaveDraft(t.Context(), outside, "", r.answers())
 	if err != nil || d.Course.ID != "" {
 		t.Fatalf("%+v, %v", d.Course, err)
 	}
-	for _, sess := range []Session{inside, outside} {
-		if d, err = r.SaveDraft(t.Context(), sess, d.ID, r.answers()); err != nil || d.Course != inside.Course || r.request(d.ID).Course != inside.Course {
+	for _, caller := range []access.Caller{inside, outside} {
+		if d, err = r.SaveDraft(t.Context(), caller, d.ID, r.answers()); err != nil || d.Course != inside.Course || r.request(d.ID).Course != inside.Course {
 			t.Errorf("%+v, %v", d.Course, err)
 		}
 	}
@@ -351,7 +353,7 @@ func TestRosterOfTestStudents(t *testing.T) {
 	r.withRoster()
 	body := fmt.Sprintf(`{"members":[{"status":"Active","user_id":%q,"roles":[%q,%q]}]}`, r.w.User("ana").LTIID, lti.RoleInstructor, lti.RoleTestUser)
 	r.cv.Fail(canvastest.Fault{Route: rosterRoute, Times: -1, Status: http.StatusOK, Body: body, ContentType: canvastest.RosterType})
-	if got := r.sponsorCode(r.as("maya", DoorCourse, r.roster("bio201"))); got != "sponsor.not_teaching" {
+	if got := r.sponsorCode(r.as("maya", access.DoorCourse, r.roster("bio201"))); got != "sponsor.not_teaching" {
 		t.Errorf("a sponsor whom the roster knows as a test student: %q", got)
 	}
 }
@@ -361,11 +363,11 @@ func TestWhoIsNamedInALeak(t *testing.T) {
 	t.Parallel()
 	for name, report := range map[string]func(r *rig, g access.Grant, value string) error{
 		"reported": func(r *rig, g access.Grant, _ string) error {
-			_, err := r.ReportLeak(r.t.Context(), r.as("dana", DoorAccount), g.ID)
+			_, err := r.ReportLeak(r.t.Context(), r.as("dana", access.DoorAccount), g.ID)
 			return err
 		},
 		"pasted": func(r *rig, _ access.Grant, value string) error {
-			_, err := r.CheckLeak(r.t.Context(), r.as("dana", DoorAccount), value)
+			_, err := r.CheckLeak(r.t.Context(), r.as("dana", access.DoorAccount), value)
 			return err
 		},
 	} {
@@ -400,9 +402,9 @@ func TestWhoMayReportAnEndedToken(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	g, helen := r.asked()
-	maya, ana := r.as("maya", DoorCourse), r.as("ana", DoorCourse)
-	report := func(sess Session, id string) func() error {
-		return func() error { _, err := r.ReportLeak(ctx, sess, id); return err }
+	maya, ana := r.as("maya", access.DoorCourse), r.as("ana", access.DoorCourse)
+	report := func(caller access.Caller, id string) func() error {
+		return func() error { _, err := r.ReportLeak(ctx, caller, id); return err }
 	}
 	r.refused("the former sponsor", access.WhyNotYours, access.ReportLeak, "ana", "grt1", report(ana, g.ID))
 	r.refused("who is asked to be one", access.WhyNotYours, access.ReportLeak, "helen", "grt1", report(helen, g.ID))
@@ -436,7 +438,7 @@ func TestFormShowsTheNewest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	d, err := r.SaveDraft(ctx, maya, "", access.Answers{Build: "saved"})
 	r.must(err)
 	keep := func(at time.Time, text string) {
@@ -467,7 +469,7 @@ func TestNoRotationOfAStoppedToken(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	old, _ := r.working()
 	next, _ := r.collect(r.renewed(old.ID, "2027-02-28").Code())
-	_, err := r.Freeze(t.Context(), r.as("dana", DoorAccount), old.ID, "Odd traffic.")
+	_, err := r.Freeze(t.Context(), r.as("dana", access.DoorAccount), old.ID, "Odd traffic.")
 	r.must(err)
 	was := r.grant(old.ID)
 	r.activate("maya", next.CanvasID)
@@ -485,8 +487,8 @@ func TestFormerReviewerIsForgotten(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	q := r.submitted()
-	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
-	dana := r.as("dana", DoorAccount)
+	r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
+	dana := r.as("dana", access.DoorAccount)
 	if !r.Nav(t.Context(), dana).Reviewer {
 		t.Fatal("she is no reviewer")
 	}
@@ -508,7 +510,7 @@ func TestFormerReviewerIsForgotten(t *testing.T) {
 func TestChoiceOfWhoHasLeft(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
-	q, maya := r.submitted(), r.as("maya", DoorCourse)
+	q, maya := r.submitted(), r.as("maya", access.DoorCourse)
 	r.helen()
 	r.w.SetEnrollmentState("maya", "bio201", canvastest.StateCompleted)
 	var form *access.FormError

@@ -166,7 +166,7 @@ func (s *Service) takeInList(tx *store.Tx, i store.Inventory, o owner, role bool
 		if at >= 0 {
 			err = tx.NoteFound(f)
 		} else {
-			e := s.event(i.Tenant, bySystem, audit.FoundDiscover, f.ID)
+			e := s.event(i.Tenant, access.SystemID, audit.FoundDiscover, f.ID)
 			e.To, e.Version, e.Related = string(f.State), f.Version, i.ID
 			err = tx.CreateFound(f, e, audit.NewDetail(map[string]string{"canvas_token": t.ID, "canvas_user": o.User, "name": f.OwnerName, "purpose": f.Purpose}))
 		}
@@ -288,7 +288,7 @@ func (s *Service) movedFound(tx *store.Tx, who access.Actor, f access.Found, do 
 	if m.Reason != "" {
 		d["quote"] = m.Reason
 	}
-	e := s.event(after.Tenant, actorID(who), audit.Action("found."+string(do)), after.ID)
+	e := s.event(after.Tenant, who.ID(), audit.Action("found."+string(do)), after.ID)
 	e.From, e.To, e.Version = string(f.State), string(after.State), after.Version
 	e.Related = first(m.RequestID, m.GrantID, m.Campaign)
 	return after, tx.MoveFound(after, e, audit.NewDetail(d), todo...)

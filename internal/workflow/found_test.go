@@ -18,7 +18,7 @@ func (r *rig) tell(purposes ...string) CampaignView {
 	for _, p := range purposes {
 		ids = append(ids, r.the(p).ID)
 	}
-	c, err := r.TellOwners(r.t.Context(), r.as("dana", DoorAccount), ids, r.clock.Now().Add(access.CampaignWindow), "Ask me if in doubt.")
+	c, err := r.TellOwners(r.t.Context(), r.as("dana", access.DoorAccount), ids, r.clock.Now().Add(access.CampaignWindow), "Ask me if in doubt.")
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -45,18 +45,18 @@ func TestCampaign(t *testing.T) {
 				r.t.Errorf("%s got %+v", key, got)
 			}
 		}
-		home, err := r.Home(r.t.Context(), r.as("maya", DoorCourse))
+		home, err := r.Home(r.t.Context(), r.as("maya", access.DoorCourse))
 		if err != nil || len(home.Found) != 2 || !home.Found[0].Own || !home.Found[0].Can[access.AskToKeep] || !home.Found[0].Can[access.Remove] {
 			r.t.Fatalf("%v: %+v", err, home.Found)
 		}
-		if other, err := r.Home(r.t.Context(), r.as("luca", DoorCourse)); err != nil || len(other.Found) != 0 {
+		if other, err := r.Home(r.t.Context(), r.as("luca", access.DoorCourse)); err != nil || len(other.Found) != 0 {
 			r.t.Errorf("somebody else sees %+v, %v", other.Found, err)
 		}
-		if _, err := r.RemoveToken(r.t.Context(), r.as("maya", DoorCourse), r.the("second script").ID, ""); err != nil {
+		if _, err := r.RemoveToken(r.t.Context(), r.as("maya", access.DoorCourse), r.the("second script").ID, ""); err != nil {
 			r.t.Fatal(err)
 		}
 		req := r.keeps("maya", "first script")
-		r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{}) // without it, it would lapse before the deadline
+		r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{}) // without it, it would lapse before the deadline
 		if got := r.unmanaged(FoundFilter{}).Campaigns; len(got) != 1 || got[0].Asked != 1 || got[0].Removed != 1 || got[0].Silent != 1 {
 			r.t.Errorf("%+v", got)
 		}
@@ -79,9 +79,9 @@ func TestCampaign(t *testing.T) {
 // keeps is a person's request to keep a found token, sent.
 func (r *rig) keeps(key, purpose string) access.Request {
 	r.t.Helper()
-	door := DoorCourse
-	sess := r.as(key, door)
-	d, err := r.AskToKeep(r.t.Context(), sess, r.the(purpose).ID)
+	door := access.DoorCourse
+	caller := r.as(key, door)
+	d, err := r.AskToKeep(r.t.Context(), caller, r.the(purpose).ID)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func (r *rig) keeps(key, purpose string) access.Request {
 	if d.Answers.EndDate != "" {
 		a.EndDate = d.Answers.EndDate
 	}
-	req, err := r.Submit(r.t.Context(), sess, d.ID, a)
+	req, err := r.Submit(r.t.Context(), caller, d.ID, a)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -98,43 +98,47 @@ func (r *rig) keeps(key, purpose string) access.Request {
 
 func TestWhoMayDecideOnFoundTokens(t *testing.T) {
 	t.Parallel()
-	stale := func(r *rig, key string, d Door) Session {
+	stale := func(r *rig, key string, d access.Door) access.Caller {
 		s := r.as(key, d)
 		s.LaunchedAt = s.LaunchedAt.Add(-time.Hour)
 		return s
 	}
-	type press func(r *rig, sess Session, id string) error
-	tell := func(r *rig, sess Session, id string) error {
-		_, err := r.TellOwners(r.t.Context(), sess, []string{id}, r.clock.Now().AddDate(0, 0, 30), "")
+	type press func(r *rig, caller access.Caller, id string) error
+	tell := func(r *rig, caller access.Caller, id string) error {
+		_, err := r.TellOwners(r.t.Context(), caller, []string{id}, r.clock.Now().AddDate(0, 0, 30), "")
 		return err
 	}
-	allow := func(r *rig, sess Session, id string) error {
-		_, err := r.AllowTokens(r.t.Context(), sess, []string{id}, r.termsOfEach([]string{id}), "A service needs it.", r.clock.Now().AddDate(0, 6, 0))
+	allow := func(r *rig, caller access.Caller, id string) error {
+		_, err := r.AllowTokens(r.t.Context(), caller, []string{id}, r.termsOfEach([]string{id}), "A service needs it.", r.clock.Now().AddDate(0, 6, 0))
 		return err
 	}
-	propose := func(r *rig, sess Session, id string) error {
-		_, err := r.ProposeKeep(r.t.Context(), sess, []string{id}, "", "")
+	propose := func(r *rig, caller access.Caller, id string) error {
+		_, err := r.ProposeKeep(r.t.Context(), caller, []string{id}, "", "")
 		return err
 	}
-	bulk := func(r *rig, sess Session, id string) error {
-		_, err := r.RemoveTokens(r.t.Context(), sess, []string{id}, "Breach.", "1")
+	bulk := func(r *rig, caller access.Caller, id string) error {
+		_, err := r.RemoveTokens(r.t.Context(), caller, []string{id}, "Breach.", "1")
 		return err
 	}
-	remove := func(r *rig, sess Session, id string) error {
-		_, err := r.RemoveToken(r.t.Context(), sess, id, "Breach.")
+	remove := func(r *rig, caller access.Caller, id string) error {
+		_, err := r.RemoveToken(r.t.Context(), caller, id, "Breach.")
 		return err
 	}
-	ask := func(r *rig, sess Session, id string) error {
-		_, err := r.AskToKeep(r.t.Context(), sess, id)
+	ask := func(r *rig, caller access.Caller, id string) error {
+		_, err := r.AskToKeep(r.t.Context(), caller, id)
 		return err
 	}
-	disallow := func(r *rig, sess Session, id string) error { return r.Disallow(r.t.Context(), sess, id) }
-	student := func(r *rig) Session { return r.as("luca", DoorCourse) }
-	owner := func(r *rig) Session { return r.as("maya", DoorCourse) }
-	demoted := func(r *rig) Session { s := r.as("priya", DoorAccount); r.w.RemoveAdmin("priya", "root"); return s }
-	acting := func(r *rig) Session { return r.as("dana", DoorAccount, actingBy("9")) }
+	disallow := func(r *rig, caller access.Caller, id string) error { return r.Disallow(r.t.Context(), caller, id) }
+	student := func(r *rig) access.Caller { return r.as("luca", access.DoorCourse) }
+	owner := func(r *rig) access.Caller { return r.as("maya", access.DoorCourse) }
+	demoted := func(r *rig) access.Caller {
+		s := r.as("priya", access.DoorAccount)
+		r.w.RemoveAdmin("priya", "root")
+		return s
+	}
+	acting := func(r *rig) access.Caller { return r.as("dana", access.DoorAccount, actingBy("9")) }
 	for name, tt := range map[string]struct {
-		who func(r *rig) Session
+		who func(r *rig) access.Caller
 		do  press
 		why access.Why
 		err error
@@ -142,22 +146,22 @@ func TestWhoMayDecideOnFoundTokens(t *testing.T) {
 		"tell: a student":               {student, tell, access.WhyWrongDoor, access.ErrNotAllowed},
 		"tell: the owner":               {owner, tell, access.WhyWrongDoor, access.ErrNotAllowed},
 		"tell: a demoted admin":         {demoted, tell, access.WhyNotReviewer, access.ErrNotAllowed},
-		"tell: an old launch":           {func(r *rig) Session { return stale(r, "dana", DoorAccount) }, tell, access.WhyStale, access.ErrNotAllowed},
+		"tell: an old launch":           {func(r *rig) access.Caller { return stale(r, "dana", access.DoorAccount) }, tell, access.WhyStale, access.ErrNotAllowed},
 		"tell: acting as an admin":      {acting, tell, access.WhyActing, access.ErrNotAllowed},
 		"allow: a student":              {student, allow, access.WhyWrongDoor, access.ErrNotAllowed},
-		"allow: an old launch":          {func(r *rig) Session { return stale(r, "dana", DoorAccount) }, allow, access.WhyStale, access.ErrNotAllowed},
-		"allow: an admin from a course": {func(r *rig) Session { return r.as("dana", DoorCourse) }, allow, access.WhyWrongDoor, access.ErrNotAllowed},
+		"allow: an old launch":          {func(r *rig) access.Caller { return stale(r, "dana", access.DoorAccount) }, allow, access.WhyStale, access.ErrNotAllowed},
+		"allow: an admin from a course": {func(r *rig) access.Caller { return r.as("dana", access.DoorCourse) }, allow, access.WhyWrongDoor, access.ErrNotAllowed},
 		"adopt: a student":              {student, propose, access.WhyWrongDoor, access.ErrNotAllowed},
-		"adopt: an old launch":          {func(r *rig) Session { return stale(r, "dana", DoorAccount) }, propose, access.WhyStale, access.ErrNotAllowed},
+		"adopt: an old launch":          {func(r *rig) access.Caller { return stale(r, "dana", access.DoorAccount) }, propose, access.WhyStale, access.ErrNotAllowed},
 		"adopt: a demoted admin":        {demoted, propose, access.WhyNotReviewer, access.ErrNotAllowed},
 		"remove many: a student":        {student, bulk, access.WhyWrongDoor, access.ErrNotAllowed},
-		"remove many: an old launch":    {func(r *rig) Session { return stale(r, "dana", DoorAccount) }, bulk, access.WhyStale, access.ErrNotAllowed},
+		"remove many: an old launch":    {func(r *rig) access.Caller { return stale(r, "dana", access.DoorAccount) }, bulk, access.WhyStale, access.ErrNotAllowed},
 		"remove: another student":       {student, remove, "", access.ErrNotFound},
 		"remove: a demoted admin":       {demoted, remove, "", access.ErrNotFound},
-		"remove: acting as the owner":   {func(r *rig) Session { return r.as("maya", DoorCourse, actingBy("9")) }, remove, access.WhyActing, access.ErrNotAllowed},
+		"remove: acting as the owner":   {func(r *rig) access.Caller { return r.as("maya", access.DoorCourse, actingBy("9")) }, remove, access.WhyActing, access.ErrNotAllowed},
 		"keep: another student":         {student, ask, "", access.ErrNotFound},
-		"keep: a reviewer, as if owner": {func(r *rig) Session { return r.as("dana", DoorAccount) }, ask, "", access.ErrNotFound},
-		"keep: acting as the owner":     {func(r *rig) Session { return r.as("maya", DoorCourse, actingBy("9")) }, ask, access.WhyActing, access.ErrNotAllowed},
+		"keep: a reviewer, as if owner": {func(r *rig) access.Caller { return r.as("dana", access.DoorAccount) }, ask, "", access.ErrNotFound},
+		"keep: acting as the owner":     {func(r *rig) access.Caller { return r.as("maya", access.DoorCourse, actingBy("9")) }, ask, access.WhyActing, access.ErrNotAllowed},
 		"disallow: the owner":           {owner, disallow, access.WhyNotYours, access.ErrNotAllowed},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -167,13 +171,13 @@ func TestWhoMayDecideOnFoundTokens(t *testing.T) {
 			r.checked()
 			id := r.the("my own script").ID
 			if strings.HasPrefix(name, "disallow") {
-				if err := allow(r, r.as("priya", DoorAccount), id); err != nil {
+				if err := allow(r, r.as("priya", access.DoorAccount), id); err != nil {
 					t.Fatal(err)
 				}
 			}
 			before := r.found(id)
-			sess := tt.who(r)
-			err := tt.do(r, sess, id)
+			caller := tt.who(r)
+			err := tt.do(r, caller, id)
 			if !errors.Is(err, tt.err) || access.WhyOf(err) != tt.why {
 				t.Errorf("%v, want %v (%s)", err, tt.err, tt.why)
 			}
@@ -197,7 +201,7 @@ func TestAllowList(t *testing.T) {
 		r.made("dana", "Dana's own")
 		r.checked()
 		id := r.the("library sync").ID
-		dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
+		dana, priya := r.as("dana", access.DoorAccount), r.as("priya", access.DoorAccount)
 		review := r.clock.Now().AddDate(0, 6, 0)
 		for name, tt := range map[string]struct {
 			reason string
@@ -260,10 +264,10 @@ func TestRemoveFound(t *testing.T) {
 		tok := r.made("kofi", "old export")
 		r.checked()
 		id := r.the("old export").ID
-		if _, err := r.RemoveToken(ctx, r.as("dana", DoorAccount), id, ""); !errors.Is(err, access.ErrInvalid) {
+		if _, err := r.RemoveToken(ctx, r.as("dana", access.DoorAccount), id, ""); !errors.Is(err, access.ErrInvalid) {
 			r.t.Errorf("a reviewer without a reason: %v", err)
 		}
-		old := r.as("dana", DoorAccount)
+		old := r.as("dana", access.DoorAccount)
 		old.LaunchedAt = old.LaunchedAt.Add(-7 * time.Hour)
 		withdraw := r.cv.Fail(canvastest.Fault{Route: createRoute + "/:id", Method: http.MethodDelete, Status: 500, Times: -1})
 		p, err := r.RemoveToken(ctx, old, id, "Nobody knows what it does.")
@@ -298,7 +302,7 @@ func TestRemoveMany(t *testing.T) {
 	r.made("tom", "two")
 	r.checked()
 	ids := []string{r.the("one").ID, r.the("two").ID}
-	dana := r.as("dana", DoorAccount)
+	dana := r.as("dana", access.DoorAccount)
 	for name, tt := range map[string]struct {
 		ids           []string
 		reason, typed string
@@ -338,7 +342,7 @@ func TestSelfServiceIsNotOff(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	r.made("maya", "from before")
 	r.checked()
-	dana := r.as("dana", DoorAccount)
+	dana := r.as("dana", access.DoorAccount)
 	if n := r.Nav(t.Context(), dana); !n.SelfMade.IsZero() || n.Unmanaged != 1 {
 		t.Errorf("%+v", n)
 	}
@@ -351,7 +355,7 @@ func TestSelfServiceIsNotOff(t *testing.T) {
 	if n := r.Nav(t.Context(), dana); !n.SelfMade.Equal(made) {
 		t.Errorf("%s, want %s", n.SelfMade, made)
 	}
-	if n := r.Nav(t.Context(), r.as("maya", DoorCourse)); !n.SelfMade.IsZero() || n.Unmanaged != 0 {
+	if n := r.Nav(t.Context(), r.as("maya", access.DoorCourse)); !n.SelfMade.IsZero() || n.Unmanaged != 0 {
 		t.Errorf("a student is told %+v", n)
 	}
 }

@@ -10,7 +10,7 @@ import (
 type FoundCase struct {
 	access.Found
 	Names map[access.PersonID]string
-	// Own: it is the session's person's token. Reviewer: they decide about it.
+	// Own: it is the caller's token. Reviewer: they decide about it.
 	Own, Reviewer bool
 	Request       *access.Request // the last one that asks to keep it; another's draft is not shown
 	Asked         bool            // that request is open

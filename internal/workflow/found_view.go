@@ -13,16 +13,16 @@ import (
 
 // foundFor reads a found token as a session sees it: its owner's own, or any for a
 // reviewer. Anything else is access.ErrNotFound.
-func (s *Service) foundFor(tx *store.Tx, sess Session, who access.Actor, id string) (access.Found, error) {
+func (s *Service) foundFor(tx *store.Tx, caller access.Caller, who access.Actor, id string) (access.Found, error) {
 	if !strings.HasPrefix(id, "fnd_") || len(id) > 40 {
 		return access.Found{}, access.ErrNotFound
 	}
-	f, err := tx.Found(sess.Tenant, id)
+	f, err := tx.Found(caller.Tenant, id)
 	if err != nil {
 		return access.Found{}, err
 	}
-	f = claimed(f, sess)
-	if f.Owner != sess.Person && !who.Reviewer {
+	f = claimed(f, caller)
+	if f.Owner != caller.Person && !who.Reviewer {
 		return access.Found{}, access.ErrNotFound
 	}
 	return f, nil
@@ -30,20 +30,20 @@ func (s *Service) foundFor(tx *store.Tx, sess Session, who access.Actor, id stri
 
 // claimed is f with its owner known, when it is of the session's Canvas user,
 // which was proven by API.
-func claimed(f access.Found, sess Session) access.Found {
-	if f.Owner == "" && sess.CanvasUser != "" && f.CanvasUser == sess.CanvasUser {
-		f.Owner = sess.Person
+func claimed(f access.Found, caller access.Caller) access.Found {
+	if f.Owner == "" && caller.CanvasUser != "" && f.CanvasUser == caller.CanvasUser {
+		f.Owner = caller.Person
 	}
 	return f
 }
 
 // foundCases builds what who sees of a found token.
-func (s *Service) foundCases(tx *store.Tx, sess Session, who access.Actor, fs []access.Found) ([]FoundCase, error) {
+func (s *Service) foundCases(tx *store.Tx, caller access.Caller, who access.Actor, fs []access.Found) ([]FoundCase, error) {
 	out := make([]FoundCase, len(fs))
 	var ids []access.PersonID
 	for n, f := range fs {
-		f = claimed(f, sess)
-		c := FoundCase{Found: f, Own: f.Owner == sess.Person, Reviewer: who.Reviewer, Can: map[access.Action]bool{}}
+		f = claimed(f, caller)
+		c := FoundCase{Found: f, Own: f.Owner == caller.Person, Reviewer: who.Reviewer, Can: map[access.Action]bool{}}
 		if f.RequestID != "" {
 			r, err := tx.Request(f.Tenant, f.RequestID)
 			if err != nil && !errors.Is(err, access.ErrNotFound) {
@@ -63,7 +63,7 @@ func (s *Service) foundCases(tx *store.Tx, sess Session, who access.Actor, fs []
 		ids = append(ids, f.Owner, f.AllowedBy, f.ConfirmedBy, f.EndedBy)
 		out[n] = c
 	}
-	people, err := tx.People(sess.Tenant, compactIDs(ids...))
+	people, err := tx.People(caller.Tenant, compactIDs(ids...))
 	if err != nil {
 		return nil, err
 	}
@@ -78,24 +78,24 @@ func (s *Service) foundCases(tx *store.Tx, sess Session, who access.Actor, fs []
 }
 
 // FoundToken is one found token opened by its owner or a reviewer.
-func (s *Service) FoundToken(ctx context.Context, sess Session, id string) (FoundPage, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) FoundToken(ctx context.Context, caller access.Caller, id string) (FoundPage, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return FoundPage{}, err
 	}
-	who := s.viewer(ctx, f, sess)
+	who := s.viewer(ctx, f, caller)
 	var p FoundPage
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		t, err := s.foundFor(tx, sess, who, id)
+		t, err := s.foundFor(tx, caller, who, id)
 		if err != nil {
 			return err
 		}
-		cs, err := s.foundCases(tx, sess, who, []access.Found{t})
+		cs, err := s.foundCases(tx, caller, who, []access.Found{t})
 		if err != nil {
 			return err
 		}
 		p.FoundCase = cs[0]
-		p.Story, err = s.story(tx, sess.Tenant, t.ID, Case{Names: p.Names, Reviewer: who.Reviewer})
+		p.Story, err = s.story(tx, caller.Tenant, t.ID, Case{Names: p.Names, Reviewer: who.Reviewer})
 		return err
 	})
 	return p, err
@@ -103,8 +103,8 @@ func (s *Service) FoundToken(ctx context.Context, sess Session, id string) (Foun
 
 // Picked are the found tokens of these ids that a reviewer may do something
 // with, in the list's order, for the page that asks once more.
-func (s *Service) Picked(ctx context.Context, sess Session, ids []string) ([]FoundCase, error) {
-	who, err := s.reviewing(ctx, sess)
+func (s *Service) Picked(ctx context.Context, caller access.Caller, ids []string) ([]FoundCase, error) {
+	who, err := s.reviewing(ctx, caller)
 	if err != nil {
 		return nil, err
 	}
@@ -113,11 +113,11 @@ func (s *Service) Picked(ctx context.Context, sess Session, ids []string) ([]Fou
 	}
 	var out []FoundCase
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		fs, err := tx.FoundTokens(store.FoundQuery{Tenant: sess.Tenant, IDs: append([]string{}, ids...), Limit: MaxPicked})
+		fs, err := tx.FoundTokens(store.FoundQuery{Tenant: caller.Tenant, IDs: append([]string{}, ids...), Limit: MaxPicked})
 		if err != nil {
 			return err
 		}
-		out, err = s.foundCases(tx, sess, who, fs)
+		out, err = s.foundCases(tx, caller, who, fs)
 		return err
 	})
 	return out, err
@@ -130,13 +130,13 @@ const MaxPicked = 200
 const NoAnswer = "no_answer"
 
 // Unmanaged is one page of the tokens that the tool did not make, for reviewers.
-func (s *Service) Unmanaged(ctx context.Context, sess Session, q FoundFilter) (Unmanaged, error) {
-	who, err := s.reviewing(ctx, sess)
+func (s *Service) Unmanaged(ctx context.Context, caller access.Caller, q FoundFilter) (Unmanaged, error) {
+	who, err := s.reviewing(ctx, caller)
 	if err != nil {
 		return Unmanaged{}, err
 	}
 	no := false
-	fq := store.FoundQuery{Tenant: sess.Tenant, Search: strings.TrimSpace(q.Search), NeverEnds: q.NeverEnds, AccountRole: q.Admins,
+	fq := store.FoundQuery{Tenant: caller.Tenant, Search: strings.TrimSpace(q.Search), NeverEnds: q.NeverEnds, AccountRole: q.Admins,
 		States: []access.FoundState{access.FoundNew, access.FoundTold, access.FoundAllowing, access.FoundRemoving}}
 	switch {
 	case q.Status == NoAnswer:
@@ -163,13 +163,13 @@ func (s *Service) Unmanaged(ctx context.Context, sess Session, q FoundFilter) (U
 			fs = fs[:pageSize]
 			out.Next = joinCursor(at+pageSize, string(page.Next(fs[pageSize-1])))
 		}
-		if out.Rows, err = s.foundCases(tx, sess, who, fs); err != nil {
+		if out.Rows, err = s.foundCases(tx, caller, who, fs); err != nil {
 			return err
 		}
-		if err := inventoryView(tx, sess.Tenant, &out); err != nil {
+		if err := inventoryView(tx, caller.Tenant, &out); err != nil {
 			return err
 		}
-		out.Campaigns, err = s.campaigns(tx, sess.Tenant)
+		out.Campaigns, err = s.campaigns(tx, caller.Tenant)
 		return err
 	})
 	return out, err
@@ -215,14 +215,14 @@ func (s *Service) navFound(tx *store.Tx, tenant access.TenantID, n *Nav) error {
 
 // homeFound are a person's own tokens that they were told of, or that are
 // being removed.
-func (s *Service) homeFound(tx *store.Tx, sess Session) ([]FoundCase, error) {
-	if sess.CanvasUser == "" {
+func (s *Service) homeFound(tx *store.Tx, caller access.Caller) ([]FoundCase, error) {
+	if caller.CanvasUser == "" {
 		return nil, nil
 	}
-	fs, err := tx.FoundOf(sess.Tenant, sess.CanvasUser, 50)
+	fs, err := tx.FoundOf(caller.Tenant, caller.CanvasUser, 50)
 	if err != nil || len(fs) == 0 {
 		return nil, err
 	}
-	cs, err := s.foundCases(tx, sess, sess.actor(), fs)
+	cs, err := s.foundCases(tx, caller, caller.Actor(), fs)
 	return slices.DeleteFunc(cs, func(c FoundCase) bool { return c.Asked }), err // the request has a card of its own
 }

@@ -28,22 +28,22 @@ const jobFreeze = "grant.freeze"
 // cannot confirm a reviewer just now is no obstacle. The intent is committed
 // before Canvas is called; what is unclear then a job settles. Where this Canvas
 // does not let the tool, the token stays on and its page says so.
-func (s *Service) Freeze(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	p, err := s.freeze(ctx, sess, grantID, reason)
+func (s *Service) Freeze(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+	p, err := s.freeze(ctx, caller, grantID, reason)
 	if err != nil {
-		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.Freeze, err)
+		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, access.Freeze, err)
 	}
 	s.nudge()
 	return p, nil
 }
 
-func (s *Service) freeze(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	f, who, c, err := s.caseToChange(ctx, sess, grantID)
+func (s *Service) freeze(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+	f, who, c, err := s.caseToChange(ctx, caller, caller.MayRemove(), grantID)
 	if err != nil {
 		return TokenPage{}, err
 	}
 	if st := c.Grant.State; (st == access.Freezing || st == access.Frozen) && who.Reviewer {
-		return s.token(ctx, who, sess.Tenant, grantID) // pressed twice, or by two
+		return s.token(ctx, who, caller.Tenant, grantID) // pressed twice, or by two
 	}
 	if reason = Storable(reason); reason == "" && c.Can[access.Freeze] {
 		form := &access.FormError{}
@@ -52,7 +52,7 @@ func (s *Service) freeze(ctx context.Context, sess Session, grantID, reason stri
 	}
 	var g access.Grant
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(sess.Tenant, grantID)
+		before, err := tx.Grant(caller.Tenant, grantID)
 		if err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func (s *Service) freeze(ctx context.Context, sess Session, grantID, reason stri
 	if err := s.finishFreeze(quick, f, g); err != nil {
 		s.Log.WarnContext(ctx, "a token is not proven frozen yet; a job goes on", "grant", g.ID, "err", err)
 	}
-	return s.token(ctx, who, sess.Tenant, grantID)
+	return s.token(ctx, who, caller.Tenant, grantID)
 }
 
 // changed reports whether Canvas shows that a token's value was replaced by
@@ -231,12 +231,12 @@ func (s *Service) mayFreeze(ctx context.Context, f far) bool {
 
 // AskFreeze is the token before it is frozen. It refuses with WhyNoFreeze where
 // this Canvas is known not to let the tool.
-func (s *Service) AskFreeze(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
-	p, err := s.Token(ctx, sess, grantID)
+func (s *Service) AskFreeze(ctx context.Context, caller access.Caller, grantID string) (TokenPage, error) {
+	p, err := s.Token(ctx, caller, grantID)
 	if err != nil || !p.Can[access.Freeze] {
 		return p, err
 	}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return TokenPage{}, err
 	}
@@ -256,19 +256,19 @@ func (s *Service) AskFreeze(ctx context.Context, sess Session, grantID string) (
 // (*access.TermsError).
 //
 // While a leak of the owner is open nothing is thawed (WhyIncident).
-func (s *Service) Thaw(ctx context.Context, sess Session, grantID, read string) (TokenPage, error) {
-	ctx, done := s.asking(ctx, sess)
+func (s *Service) Thaw(ctx context.Context, caller access.Caller, grantID, read string) (TokenPage, error) {
+	ctx, done := s.asking(ctx, caller)
 	defer done()
-	p, err := s.thaw(ctx, sess, grantID, read)
+	p, err := s.thaw(ctx, caller, grantID, read)
 	if err != nil {
-		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.Thaw, err)
+		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, access.Thaw, err)
 	}
 	s.nudge()
 	return p, nil
 }
 
-func (s *Service) thaw(ctx context.Context, sess Session, grantID, read string) (TokenPage, error) {
-	f, who, c, err := s.caseToChange(ctx, sess, grantID)
+func (s *Service) thaw(ctx context.Context, caller access.Caller, grantID, read string) (TokenPage, error) {
+	f, who, c, err := s.caseToChange(ctx, caller, caller.MayWrite(), grantID)
 	if err != nil {
 		return TokenPage{}, err
 	}
@@ -279,26 +279,26 @@ func (s *Service) thaw(ctx context.Context, sess Session, grantID, read string) 
 	if err := access.ThawTerms(*c.Grant).Check(read); err != nil {
 		return TokenPage{}, err
 	}
-	if who, err = s.decider(ctx, f, sess); err != nil {
+	if who, err = s.decider(ctx, f, caller); err != nil {
 		return TokenPage{}, err
 	}
 	var g access.Grant
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(sess.Tenant, grantID)
+		before, err := tx.Grant(caller.Tenant, grantID)
 		if err != nil {
 			return err
 		}
-		r, err := tx.Request(sess.Tenant, before.RequestID)
+		r, err := tx.Request(caller.Tenant, before.RequestID)
 		if err != nil {
 			return err
 		}
 		if who.Person == r.EndorsedBy {
 			return access.Refuse(access.WhySponsorDecides)
 		}
-		if err := tx.LockPerson(sess.Tenant, before.Owner); err != nil {
+		if err := tx.LockPerson(caller.Tenant, before.Owner); err != nil {
 			return err
 		}
-		if err := noLeak(tx, sess.Tenant, before.Owner); err != nil {
+		if err := noLeak(tx, caller.Tenant, before.Owner); err != nil {
 			return err
 		}
 		if g, err = access.ApplyGrant(before, access.Thaw, who, access.GrantMove{}, s.Now()); err != nil {
@@ -324,5 +324,5 @@ func (s *Service) thaw(ctx context.Context, sess Session, grantID, read string) 
 			s.Log.WarnContext(ctx, "the frozen token is not gone yet; a job goes on", "grant", g.ID, "err", err)
 		}
 	}
-	return s.token(ctx, who, sess.Tenant, grantID)
+	return s.token(ctx, who, caller.Tenant, grantID)
 }

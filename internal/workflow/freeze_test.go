@@ -30,7 +30,7 @@ func (r *rig) working() (access.Grant, string) {
 func (r *rig) stopped() (access.Grant, string) {
 	r.t.Helper()
 	g, value := r.working()
-	p, err := r.Freeze(r.t.Context(), older(r.as("dana", DoorAccount)), g.ID, "Odd traffic.")
+	p, err := r.Freeze(r.t.Context(), older(r.as("dana", access.DoorAccount)), g.ID, "Odd traffic.")
 	if err != nil || p.Grant.State != access.Frozen {
 		r.t.Fatalf("%s, %v", p.Grant.State, err)
 	}
@@ -45,7 +45,7 @@ func TestFreezeAndThaw(t *testing.T) {
 		if r.w.Authenticates(value) || r.usable("maya") != 0 || r.inCanvas("maya") != 1 {
 			r.t.Errorf("the frozen token works, or is gone: %d in Canvas", r.inCanvas("maya"))
 		}
-		c, err := r.Token(ctx, r.as("maya", DoorCourse), g.ID)
+		c, err := r.Token(ctx, r.as("maya", access.DoorCourse), g.ID)
 		if err != nil || c.Grant.FreezeReason != "Odd traffic." || !c.Can[access.Revoke] || !c.Can[access.ReportLeak] {
 			r.t.Errorf("the owner sees %+v, %v", c.Case, err)
 		}
@@ -55,16 +55,16 @@ func TestFreezeAndThaw(t *testing.T) {
 				r.t.Errorf("%s got %q", key, got)
 			}
 		}
-		if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID, r.termsOf(g.ID)); err != nil {
+		if _, err := r.Thaw(ctx, r.as("dana", access.DoorAccount), g.ID, r.termsOf(g.ID)); err != nil {
 			r.t.Fatal(err)
 		}
-		if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhySecondPerson {
+		if _, err := r.Thaw(ctx, r.as("dana", access.DoorAccount), g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhySecondPerson {
 			r.t.Errorf("twice by one person: %v", err)
 		}
 		if now := r.grant(g.ID); now.State != access.Frozen {
 			r.t.Fatalf("one voice made it %s", now.State)
 		}
-		p, err := r.Thaw(ctx, r.as("priya", DoorAccount), g.ID, r.termsOf(g.ID))
+		p, err := r.Thaw(ctx, r.as("priya", access.DoorAccount), g.ID, r.termsOf(g.ID))
 		if err != nil || p.Grant.State != access.Replacing || r.inCanvas("maya") != 0 {
 			r.t.Fatalf("%s, %v, %d in Canvas", p.Grant.State, err, r.inCanvas("maya"))
 		}
@@ -72,7 +72,7 @@ func TestFreezeAndThaw(t *testing.T) {
 		if got := r.subjects("maya"); !has(got, "can go on") {
 			r.t.Errorf("the owner got %q", got)
 		}
-		next, err := r.Collect(ctx, r.as("maya", DoorCourse), c.Request.Code())
+		next, err := r.Collect(ctx, r.as("maya", access.DoorCourse), c.Request.Code())
 		if err != nil || next.Stage != StageSecret || next.Grant.Attempt != 2 || next.Grant.Replaced != 0 {
 			r.t.Fatalf("the successor: %s (%s), %v", next.Stage, next.Trouble, err)
 		}
@@ -124,21 +124,21 @@ func TestThawedSurvivesCanvas(t *testing.T) {
 			r := newRig(t, sqlite(t))
 			g, _ := r.stopped()
 			for _, key := range []string{"dana", "priya"} {
-				if _, err := r.Thaw(t.Context(), r.as(key, DoorAccount), g.ID, r.termsOf(g.ID)); err != nil {
+				if _, err := r.Thaw(t.Context(), r.as(key, access.DoorAccount), g.ID, r.termsOf(g.ID)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			f.Route, f.Method = createRoute, http.MethodPost
 			r.cv.Fail(f)
 			code := r.request(g.RequestID).Code()
-			if c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), code); err != nil || c.Stage == StageSecret {
+			if c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), code); err != nil || c.Stage == StageSecret {
 				t.Fatalf("the failed try: %s, %v", c.Stage, err)
 			}
 			r.tick(2 * time.Minute)
 			if now := r.grant(g.ID); now.State != access.Replacing {
 				t.Fatalf("after it: %s", now.State)
 			}
-			if c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), code); err != nil || c.Stage != StageSecret {
+			if c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), code); err != nil || c.Stage != StageSecret {
 				t.Errorf("the next press: %s (%s), %v", c.Stage, c.Trouble, err)
 			}
 			r.proven()
@@ -164,7 +164,7 @@ func TestFreezeSurvivesCanvas(t *testing.T) {
 			g, value := r.working()
 			f.Route, f.Method = createRoute+"/:id", http.MethodPut
 			withdraw := r.cv.Fail(f)
-			p, err := r.Freeze(t.Context(), r.as("dana", DoorAccount), g.ID, "Odd traffic.")
+			p, err := r.Freeze(t.Context(), r.as("dana", access.DoorAccount), g.ID, "Odd traffic.")
 			if err != nil || p.Grant.State != access.Freezing || p.Grant.Trouble == "" {
 				t.Fatalf("%+v, %v", p.Grant, err)
 			}
@@ -193,7 +193,7 @@ func TestFreezeNotAllowed(t *testing.T) {
 			g, value := r.working()
 			f.Route, f.Method, f.Times = createRoute+"/:id", http.MethodPut, -1
 			r.cv.Fail(f)
-			p, err := r.Freeze(t.Context(), r.as("dana", DoorAccount), g.ID, "Odd traffic.")
+			p, err := r.Freeze(t.Context(), r.as("dana", access.DoorAccount), g.ID, "Odd traffic.")
 			if err != nil || p.Grant.State != access.Active || p.Grant.Trouble != troubleNoFreeze || !r.w.Authenticates(value) {
 				t.Fatalf("%+v, %v", p.Grant, err)
 			}
@@ -202,23 +202,23 @@ func TestFreezeNotAllowed(t *testing.T) {
 	}
 	r := newRig(t, sqlite(t))
 	g, _ := r.working()
-	if p, err := r.AskFreeze(t.Context(), r.as("dana", DoorAccount), g.ID); err != nil || !p.Can[access.Freeze] {
+	if p, err := r.AskFreeze(t.Context(), r.as("dana", access.DoorAccount), g.ID); err != nil || !p.Can[access.Freeze] {
 		t.Errorf("asked with the right: %v", err)
 	}
 	r.clock.Advance(10 * time.Minute)
 	up := r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:account_id/permissions", Status: 200, Body: `{"create_access_tokens":false}`, Times: -1})
-	if _, err := r.AskFreeze(t.Context(), r.as("dana", DoorAccount), g.ID); access.WhyOf(err) != access.WhyNoFreeze {
+	if _, err := r.AskFreeze(t.Context(), r.as("dana", access.DoorAccount), g.ID); access.WhyOf(err) != access.WhyNoFreeze {
 		t.Errorf("asked where the tool has no right: %v", err)
 	}
 	up()
 	r.clock.Advance(10 * time.Minute)
 	r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:account_id/permissions", Status: 503, Times: -1})
-	if p, err := r.AskFreeze(t.Context(), r.as("dana", DoorAccount), g.ID); err != nil || !p.Can[access.Freeze] {
+	if p, err := r.AskFreeze(t.Context(), r.as("dana", access.DoorAccount), g.ID); err != nil || !p.Can[access.Freeze] {
 		t.Errorf("asked where it cannot be read: %v", err)
 	}
 	r.w.SetPermission("account-admin", canvastest.PermCreateTokens, false)
 	r.clock.Advance(10 * time.Minute)
-	if _, err := r.AskFreeze(t.Context(), r.as("dana", DoorAccount), g.ID); !errors.Is(err, access.ErrNotFound) {
+	if _, err := r.AskFreeze(t.Context(), r.as("dana", access.DoorAccount), g.ID); !errors.Is(err, access.ErrNotFound) {
 		t.Errorf("asked by one who is no reviewer any more: %v", err)
 	}
 }
@@ -231,7 +231,7 @@ func TestFreezeOfADeletedToken(t *testing.T) {
 	for _, tok := range r.w.Tokens("maya") {
 		r.w.DeleteTokenBehind(tok.ID)
 	}
-	p, err := r.Freeze(t.Context(), r.as("dana", DoorAccount), g.ID, "Odd traffic.")
+	p, err := r.Freeze(t.Context(), r.as("dana", access.DoorAccount), g.ID, "Odd traffic.")
 	if err != nil || p.Grant.State != access.Revoked || p.Grant.Cause != access.ByCanvas {
 		t.Errorf("%+v, %v", p.Grant, err)
 	}
@@ -261,7 +261,7 @@ func TestFreezeNeedsProof(t *testing.T) {
 			r := newRig(t, sqlite(t))
 			g, _ := r.working()
 			withdraw := lie(r, g)
-			p, err := r.Freeze(t.Context(), r.as("dana", DoorAccount), g.ID, "Odd traffic.")
+			p, err := r.Freeze(t.Context(), r.as("dana", access.DoorAccount), g.ID, "Odd traffic.")
 			if err != nil || p.Grant.State != access.Freezing || p.Grant.Trouble == "" || r.inCanvas("maya") != 1 {
 				t.Errorf("%s (%s), %v", p.Grant.State, p.Grant.Trouble, err)
 			}
@@ -282,8 +282,8 @@ func TestFreezeSurvivesDeath(t *testing.T) {
 			t.Parallel()
 			each(t, func(r *rig) {
 				g, value := r.working()
-				sess := r.as("dana", DoorAccount)
-				if !r.die(step, func() { _, _ = r.Freeze(r.t.Context(), sess, g.ID, "Odd traffic.") }) {
+				caller := r.as("dana", access.DoorAccount)
+				if !r.die(step, func() { _, _ = r.Freeze(r.t.Context(), caller, g.ID, "Odd traffic.") }) {
 					r.t.Fatalf("the freeze never came to %q", step)
 				}
 				changes := r.cv.Count(http.MethodPut, createRoute+"/:id")
@@ -305,32 +305,32 @@ func TestWhoMayFreezeAndThaw(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	g, value := r.working()
-	for name, sess := range map[string]Session{"the owner": r.as("maya", DoorCourse), "the sponsor": r.as("ana", DoorCourse),
-		"acting": r.as("dana", DoorAccount, actingBy("9")), "another student": r.as("luca", DoorCourse), "an admin in a course": r.as("dana", DoorCourse)} {
-		if _, err := r.Freeze(ctx, sess, g.ID, "x"); err == nil || errors.Is(err, access.ErrInvalid) {
+	for name, caller := range map[string]access.Caller{"the owner": r.as("maya", access.DoorCourse), "the sponsor": r.as("ana", access.DoorCourse),
+		"acting": r.as("dana", access.DoorAccount, actingBy("9")), "another student": r.as("luca", access.DoorCourse), "an admin in a course": r.as("dana", access.DoorCourse)} {
+		if _, err := r.Freeze(ctx, caller, g.ID, "x"); err == nil || errors.Is(err, access.ErrInvalid) {
 			t.Errorf("%s froze: %v", name, err)
 		}
-		if _, err := r.Thaw(ctx, sess, g.ID, r.termsOf(g.ID)); err == nil {
+		if _, err := r.Thaw(ctx, caller, g.ID, r.termsOf(g.ID)); err == nil {
 			t.Errorf("%s thawed", name)
 		}
 	}
-	if _, err := r.Freeze(ctx, r.as("dana", DoorAccount), g.ID, ""); !errors.Is(err, access.ErrInvalid) || !r.w.Authenticates(value) {
+	if _, err := r.Freeze(ctx, r.as("dana", access.DoorAccount), g.ID, ""); !errors.Is(err, access.ErrInvalid) || !r.w.Authenticates(value) {
 		t.Errorf("without a reason: %v", err)
 	}
-	if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID, r.termsOf(g.ID)); !errors.Is(err, access.ErrConflict) {
+	if _, err := r.Thaw(ctx, r.as("dana", access.DoorAccount), g.ID, r.termsOf(g.ID)); !errors.Is(err, access.ErrConflict) {
 		t.Errorf("thawed while it works: %v", err)
 	}
-	if _, err := r.Freeze(ctx, r.as("dana", DoorAccount), g.ID, "Odd traffic."); err != nil {
+	if _, err := r.Freeze(ctx, r.as("dana", access.DoorAccount), g.ID, "Odd traffic."); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Thaw(ctx, older(r.as("dana", DoorAccount)), g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhyStale {
+	if _, err := r.Thaw(ctx, older(r.as("dana", access.DoorAccount)), g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhyStale {
 		t.Errorf("with an old launch: %v", err)
 	}
 	r.openLeak(g.Owner)
-	if _, err := r.Thaw(ctx, r.as("dana", DoorAccount), g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhyIncident {
+	if _, err := r.Thaw(ctx, r.as("dana", access.DoorAccount), g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhyIncident {
 		t.Errorf("while a leak is open: %v", err)
 	}
-	down := r.as("dana", DoorAccount)
+	down := r.as("dana", access.DoorAccount)
 	withdraw := r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:account_id/admins", Status: 503, Times: -1})
 	if _, err := r.Thaw(ctx, down, g.ID, r.termsOf(g.ID)); access.WhyOf(err) != access.WhyCanvas {
 		t.Errorf("a reviewer whom Canvas cannot confirm: %v", err)
@@ -347,7 +347,7 @@ func TestThawAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		g, _ := r.stopped()
-		dana := r.as("dana", DoorAccount)
+		dana := r.as("dana", access.DoorAccount)
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() { _, _ = r.Thaw(r.t.Context(), dana, g.ID, r.termsOf(g.ID)) })
@@ -356,9 +356,9 @@ func TestThawAtOnce(t *testing.T) {
 		if now := r.grant(g.ID); now.State != access.Frozen || now.ThawedBy != dana.Person {
 			r.t.Fatalf("one person thawed it alone: %s", now.State)
 		}
-		priya := r.as("priya", DoorAccount)
-		for _, sess := range []Session{dana, priya, priya} {
-			wg.Go(func() { _, _ = r.Thaw(r.t.Context(), sess, g.ID, r.termsOf(g.ID)) })
+		priya := r.as("priya", access.DoorAccount)
+		for _, caller := range []access.Caller{dana, priya, priya} {
+			wg.Go(func() { _, _ = r.Thaw(r.t.Context(), caller, g.ID, r.termsOf(g.ID)) })
 		}
 		wg.Wait()
 		if now := r.grant(g.ID); now.State != access.Replacing {
@@ -379,7 +379,7 @@ func TestFrozenEnds(t *testing.T) {
 	if now := r.grant(g.ID); now.State != access.Expired || r.inCanvas("maya") != 0 {
 		t.Errorf("after its end: %s", now.State)
 	}
-	for key, door := range map[string]Door{"maya": DoorCourse, "ana": DoorCourse, "dana": DoorAccount} {
+	for key, door := range map[string]access.Door{"maya": access.DoorCourse, "ana": access.DoorCourse, "dana": access.DoorAccount} {
 		r := newRig(t, sqlite(t))
 		g, _ := r.stopped()
 		if p, err := r.Revoke(t.Context(), older(r.as(key, door)), g.ID, "Over."); err != nil || p.Grant.State != access.Revoked || r.inCanvas("maya") != 0 {

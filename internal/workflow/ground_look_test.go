@@ -33,7 +33,7 @@ func (r *rig) ownWord(key string) access.Request {
 	r.t.Helper()
 	a := r.answers()
 	a.SponsorKey = ""
-	q, err := r.Submit(r.t.Context(), r.as(key, DoorUser), "", a)
+	q, err := r.Submit(r.t.Context(), r.as(key, access.DoorUser), "", a)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -44,8 +44,8 @@ func (r *rig) ownWord(key string) access.Request {
 func (r *rig) ownToken(key string) access.Grant {
 	r.t.Helper()
 	q := r.ownWord(key)
-	r.act(r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{})
-	c, err := r.Collect(r.t.Context(), r.as(key, DoorUser), q.Code())
+	r.act(r.as("dana", access.DoorAccount), q.Code(), access.Approve, access.Move{})
+	c, err := r.Collect(r.t.Context(), r.as(key, access.DoorUser), q.Code())
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -361,27 +361,27 @@ func TestALossMeetsAnotherMove(t *testing.T) {
 		"a token that has another sponsor": {
 			of: func(r *rig) (string, access.PersonID) { g, _ := r.asked(); return g.ID, r.person("ana").ID }, what: lostSponsor,
 			and: func(r *rig, id string) {
-				if _, err := r.TakeOver(r.t.Context(), r.as("helen", DoorCourse), id, r.termsOf(id)); err != nil {
+				if _, err := r.TakeOver(r.t.Context(), r.as("helen", access.DoorCourse), id, r.termsOf(id)); err != nil {
 					r.t.Fatal(err)
 				}
 			},
 		},
 		"a token that ends": {of: func(r *rig) (string, access.PersonID) { g, _ := r.active(); return g.ID, "" }, what: string(access.ByOwnerLeft),
 			and: func(r *rig, id string) {
-				if _, err := r.Revoke(r.t.Context(), r.as("maya", DoorCourse), id, ""); err != nil {
+				if _, err := r.Revoke(r.t.Context(), r.as("maya", access.DoorCourse), id, ""); err != nil {
 					r.t.Fatal(err)
 				}
 			}},
 		"a request that has another sponsor": {of: func(r *rig) (string, access.PersonID) { q := r.submitted(); return q.ID, q.Sponsor }, what: lostSponsor,
 			and: func(r *rig, id string) {
 				r.helen()
-				if _, err := r.ChooseSponsor(r.t.Context(), r.as("maya", DoorCourse), r.request(id).Code(), r.w.User("helen").ID.String()); err != nil {
+				if _, err := r.ChooseSponsor(r.t.Context(), r.as("maya", access.DoorCourse), r.request(id).Code(), r.w.User("helen").ID.String()); err != nil {
 					r.t.Fatal(err)
 				}
 			}},
 		"a request that was withdrawn": {of: func(r *rig) (string, access.PersonID) { return r.submitted().ID, "" }, what: lostOwner,
 			and: func(r *rig, id string) {
-				r.act(r.as("maya", DoorCourse), r.request(id).Code(), access.Withdraw, access.Move{})
+				r.act(r.as("maya", access.DoorCourse), r.request(id).Code(), access.Withdraw, access.Move{})
 			}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -74,7 +74,7 @@ func (s *Service) followPerson(ctx context.Context, f far, p store.Person, into 
 				return err
 			}
 		}
-		e := s.event(p.Tenant, bySystem, audit.PersonMerge, string(p.ID))
+		e := s.event(p.Tenant, access.SystemID, audit.PersonMerge, string(p.ID))
 		d := audit.NewDetail(map[string]string{"canvas_user": p.CanvasUser, "into": into})
 		other, err := tx.PersonByCanvas(p.Tenant, into)
 		switch {

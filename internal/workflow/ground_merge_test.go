@@ -27,12 +27,12 @@ func TestOwnerIsMerged(t *testing.T) {
 			r.t.Fatalf("it is %s by %s", now.State, now.Cause)
 		}
 		// Noor, whom the tool had not met, finds it, and can end it.
-		sess := r.as("noor", DoorCourse)
-		h, err := r.Home(r.t.Context(), sess)
+		caller := r.as("noor", access.DoorCourse)
+		h, err := r.Home(r.t.Context(), caller)
 		if err != nil || len(h.Tokens) != 1 {
 			r.t.Fatalf("her home: %+v, %v", h, err)
 		}
-		if p, err := r.Revoke(r.t.Context(), sess, g.ID, ""); err != nil || p.Grant.State != access.Revoked || r.w.Authenticates(value) {
+		if p, err := r.Revoke(r.t.Context(), caller, g.ID, ""); err != nil || p.Grant.State != access.Revoked || r.w.Authenticates(value) {
 			r.t.Errorf("revoked: %v", err)
 		}
 		r.proven()
@@ -44,7 +44,7 @@ func TestTwoKnownPeopleAreMerged(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		g, _ := r.active()
-		noor := r.as("noor", DoorCourse)
+		noor := r.as("noor", access.DoorCourse)
 		if err := r.w.MergeUsers("maya", "noor"); err != nil {
 			r.t.Fatal(err)
 		}
@@ -115,14 +115,14 @@ func TestMergesSendRequestsBack(t *testing.T) {
 			some(t, tt.state == access.Approved, func(r *rig) {
 				q := r.submitted()
 				if tt.state != access.AwaitingSponsor {
-					r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+					r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
 				}
-				r.as("dana", DoorAccount)
+				r.as("dana", access.DoorAccount)
 				if tt.state == access.Approved {
-					r.act(r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{})
+					r.act(r.as("dana", access.DoorAccount), q.Code(), access.Approve, access.Move{})
 				}
 				if tt.claimed != "" {
-					r.act(r.as(tt.claimed, DoorAccount), q.Code(), access.Claim, access.Move{})
+					r.act(r.as(tt.claimed, access.DoorAccount), q.Code(), access.Claim, access.Move{})
 				}
 				before, left := r.request(q.ID), r.person(tt.pair[0])
 				if err := r.w.MergeUsers(tt.pair[0], tt.pair[1]); err != nil {
@@ -268,7 +268,7 @@ func TestMergeIsFollowedWhole(t *testing.T) {
 		"Canvas does not show whoever is left": {stop: fail(canvastest.Fault{Route: "/api/v1/users/:id", Status: 503})},
 		"a token is being made": {busy: true, stop: func(r *rig) func() {
 			q := r.approved()
-			if !r.die("canvas answered", func() { _, _ = r.Collect(r.t.Context(), r.as("maya", DoorCourse), q.Code()) }) {
+			if !r.die("canvas answered", func() { _, _ = r.Collect(r.t.Context(), r.as("maya", access.DoorCourse), q.Code()) }) {
 				r.t.Fatal("nothing is being made")
 			}
 			return func() {
@@ -278,7 +278,7 @@ func TestMergeIsFollowedWhole(t *testing.T) {
 		}},
 		"a token that was being made is revoked": {busy: true, stop: func(r *rig) func() {
 			q := r.approved()
-			if !r.die("canvas answered", func() { _, _ = r.Collect(r.t.Context(), r.as("maya", DoorCourse), q.Code()) }) {
+			if !r.die("canvas answered", func() { _, _ = r.Collect(r.t.Context(), r.as("maya", access.DoorCourse), q.Code()) }) {
 				r.t.Fatal("nothing is being made")
 			}
 			var g access.Grant
@@ -289,7 +289,7 @@ func TestMergeIsFollowedWhole(t *testing.T) {
 				r.t.Fatal(err)
 			}
 			withdraw := r.cv.Fail(canvastest.Fault{Route: createRoute + "/:id", Method: http.MethodDelete, Status: 500, Times: -1})
-			if p, err := r.Revoke(r.t.Context(), r.as("dana", DoorAccount), g.ID, "not yet"); err != nil || p.Grant.State != access.Revoking {
+			if p, err := r.Revoke(r.t.Context(), r.as("dana", access.DoorAccount), g.ID, "not yet"); err != nil || p.Grant.State != access.Revoking {
 				r.t.Fatalf("it is %s, %v", p.Grant.State, err)
 			}
 			return func() {
@@ -300,7 +300,7 @@ func TestMergeIsFollowedWhole(t *testing.T) {
 		}},
 		"a lost token's successor is being made": {busy: true, stop: func(r *rig) func() {
 			c, _ := r.collected()
-			maya := r.as("maya", DoorCourse)
+			maya := r.as("maya", access.DoorCourse)
 			if _, err := r.Replace(r.t.Context(), maya, c.Request.Code()); err != nil {
 				r.t.Fatal(err)
 			}
@@ -317,7 +317,7 @@ func TestMergeIsFollowedWhole(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
 			g, _ := r.active()
-			r.as("noor", DoorCourse)
+			r.as("noor", access.DoorCourse)
 			goOn := tt.stop(r)
 			before, person := r.grant(g.ID), r.person("maya")
 			merge := func() {
@@ -390,7 +390,7 @@ func TestMergeAfterAProcessDiedInACollection(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
 			q := r.approved()
-			person, maya := r.person("maya"), r.as("maya", DoorCourse)
+			person, maya := r.person("maya"), r.as("maya", access.DoorCourse)
 			if !r.die(step, func() { _, _ = r.Collect(t.Context(), maya, q.Code()) }) {
 				t.Fatal("nothing is being made")
 			}
@@ -481,8 +481,8 @@ func TestMergesKnowEveryDecision(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	g, _ := r.active() // Ana stands for it, Dana approved it
-	old, priya := r.request(g.RequestID), r.as("priya", DoorAccount).Person
-	other := r.as("luca", DoorCourse)
+	old, priya := r.request(g.RequestID), r.as("priya", access.DoorAccount).Person
+	other := r.as("luca", access.DoorCourse)
 	r.clock.Advance(time.Hour)
 	const some = 182 // in one transaction
 	seed := func(tx *store.Tx) error {
@@ -498,7 +498,7 @@ func TestMergesKnowEveryDecision(t *testing.T) {
 			if q.Number, err = tx.NextNumber(r.tenant); err != nil {
 				return err
 			}
-			e := r.event(r.tenant, bySystem, audit.RequestCreate, q.ID)
+			e := r.event(r.tenant, access.SystemID, audit.RequestCreate, q.ID)
 			e.To, e.Version = string(q.State), 1
 			if err := tx.CreateRequest(q, e, nil); err != nil {
 				return err
@@ -508,7 +508,7 @@ func TestMergesKnowEveryDecision(t *testing.T) {
 			}
 			n := access.NewGrant(store.NewID("grt"), q, other.CanvasUser, now.AddDate(0, 1, 0), now)
 			n.State, n.ActivatedAt, n.CanvasID = access.Active, now, "1"
-			e = r.event(r.tenant, bySystem, audit.GrantCreate, n.ID)
+			e = r.event(r.tenant, access.SystemID, audit.GrantCreate, n.ID)
 			e.To, e.Version = string(n.State), 1
 			if err := tx.CreateGrant(n, e, nil); err != nil {
 				return err

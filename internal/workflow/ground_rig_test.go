@@ -19,7 +19,7 @@ func (r *rig) force(id string, change func(*access.Grant)) {
 		after := before
 		change(&after)
 		after.Version++
-		e := r.event(r.tenant, bySystem, audit.GrantObserved, id)
+		e := r.event(r.tenant, access.SystemID, audit.GrantObserved, id)
 		e.From, e.To, e.Version = string(before.State), string(after.State), after.Version
 		return tx.MoveGrant(after, e, nil)
 	}); err != nil {

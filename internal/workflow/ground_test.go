@@ -210,7 +210,7 @@ func TestTheDayACourseTakesATokenAway(t *testing.T) {
 	each(t, func(r *rig) {
 		g, value := r.active()
 		own := g.EndsAt()
-		maya := r.as("maya", DoorCourse)
+		maya := r.as("maya", access.DoorCourse)
 		end := func(at time.Time) {
 			r.w.UpdateCourse("bio201", func(c *canvastest.Course) { c.End, c.RestrictToCourseDates = at, true })
 		}
@@ -226,7 +226,7 @@ func TestTheDayACourseTakesATokenAway(t *testing.T) {
 				r.t.Errorf("%s: its page says %s, %v", when, p.Grant.EndsAt(), err)
 			}
 			for before, n := range map[time.Time]int{want.Add(time.Minute): 1, want: 0} {
-				l, err := r.Tokens(r.t.Context(), r.as("dana", DoorAccount), TokenFilter{EndsBefore: before})
+				l, err := r.Tokens(r.t.Context(), r.as("dana", access.DoorAccount), TokenFilter{EndsBefore: before})
 				if err != nil || l.Total != n {
 					r.t.Errorf("%s: %d tokens end before %s, %v", when, l.Total, before, err)
 				}
@@ -234,7 +234,7 @@ func TestTheDayACourseTakesATokenAway(t *testing.T) {
 			if n := r.inbox("maya", "BIO 201 is over"); n != told {
 				r.t.Errorf("%s: told %d times", when, n)
 			}
-			if when == "over for five days" && r.inbox("maya", "stops on "+want.In(maya.Location()).Format("Mon 2 Jan")) == 0 {
+			if when == "over for five days" && r.inbox("maya", "stops on "+want.In(location(maya.TimeZone)).Format("Mon 2 Jan")) == 0 {
 				r.t.Errorf("%s: told %q", when, r.w.Inbox("maya"))
 			}
 		}
@@ -394,10 +394,10 @@ func TestTheGroundMovesUnderRequests(t *testing.T) {
 			r := newRig(t, sqlite(t))
 			q := r.submitted()
 			if tt.until != "sponsor" {
-				r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+				r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
 			}
 			if tt.until == "approved" {
-				r.act(r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{})
+				r.act(r.as("dana", access.DoorAccount), q.Code(), access.Approve, access.Move{})
 			}
 			want := r.request(q.ID)
 			tt.move(r)
@@ -425,11 +425,11 @@ func TestADecisionLooksAtTheTokens(t *testing.T) {
 	q := r.submitted()
 	r.drain()
 	r.w.Enroll("helen", "bio201", canvastest.TeacherEnrollment)
-	if _, err := r.ChooseSponsor(t.Context(), r.as("maya", DoorCourse), q.Code(), r.w.User("helen").ID.String()); err != nil {
+	if _, err := r.ChooseSponsor(t.Context(), r.as("maya", access.DoorCourse), q.Code(), r.w.User("helen").ID.String()); err != nil {
 		t.Fatal(err)
 	}
 	r.w.SetEnrollmentState("ana", "bio201", "completed") // who stands for the first token
-	r.act(r.as("helen", DoorCourse), q.Code(), access.Endorse, access.Move{})
+	r.act(r.as("helen", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
 	r.clock.Advance(2 * time.Second)
 	r.drain()
 	if now := r.grant(g.ID); now.Sponsor == "" {
@@ -448,12 +448,12 @@ func TestNoGapForFaculty(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	a := r.answers()
 	a.SponsorKey = ""
-	helen := r.as("helen", DoorUser)
+	helen := r.as("helen", access.DoorUser)
 	q, err := r.Submit(t.Context(), helen, "", a)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.act(r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{})
+	r.act(r.as("dana", access.DoorAccount), q.Code(), access.Approve, access.Move{})
 	c, err := r.Collect(t.Context(), helen, q.Code())
 	if err != nil {
 		t.Fatal(err)
@@ -538,14 +538,14 @@ func (r *rig) seedGrant(canvasUser string, sponsor access.PersonID) {
 			return err
 		}
 		q.DecidedBy = dana.ID
-		e := r.event(r.tenant, bySystem, audit.RequestCreate, q.ID)
+		e := r.event(r.tenant, access.SystemID, audit.RequestCreate, q.ID)
 		e.To, e.Version = string(q.State), 1
 		if err := tx.CreateRequest(q, e, nil); err != nil {
 			return err
 		}
 		g := access.Grant{ID: store.NewID("grt"), Tenant: r.tenant, RequestID: q.ID, Version: 1, State: access.Active, Owner: p.ID, Title: "Helper", CanvasUser: canvasUser,
 			CanvasID: "1", Attempt: 1, Wanted: now.AddDate(0, 2, 0), Expires: now.AddDate(0, 2, 0), CreatedAt: now, UpdatedAt: now, ActivatedAt: now, Sponsor: sponsor, Since: now}
-		e = r.event(r.tenant, bySystem, audit.GrantCreate, g.ID)
+		e = r.event(r.tenant, access.SystemID, audit.GrantCreate, g.ID)
 		e.To, e.Version = string(g.State), 1
 		return tx.CreateGrant(g, e, nil)
 	})

@@ -13,7 +13,7 @@ import (
 func (r *rig) openLeak(owner access.PersonID) {
 	r.t.Helper()
 	i := access.Incident{ID: store.NewID("inc"), Tenant: r.tenant, Version: 1, Owner: owner, How: access.LeakByIntake, OpenedAt: r.clock.Now()}
-	e := r.event(r.tenant, bySystem, audit.IncidentOpen, i.ID)
+	e := r.event(r.tenant, access.SystemID, audit.IncidentOpen, i.ID)
 	e.To, e.Version = store.IncidentOpened, 1
 	if err := r.Store.InTx(r.t.Context(), func(tx *store.Tx) error {
 		if err := tx.LockPerson(r.tenant, owner); err != nil {
@@ -34,7 +34,7 @@ func TestNothingIsMintedWhileALeakIsOpen(t *testing.T) {
 			t.Parallel()
 			each(t, func(r *rig) {
 				req := r.approved()
-				sess := r.as("maya", DoorCourse)
+				caller := r.as("maya", access.DoorCourse)
 				if when == "before" {
 					r.openLeak(req.Requester)
 				} else {
@@ -46,7 +46,7 @@ func TestNothingIsMintedWhileALeakIsOpen(t *testing.T) {
 						}
 					}
 				}
-				c, err := r.Collect(r.t.Context(), sess, req.Code())
+				c, err := r.Collect(r.t.Context(), caller, req.Code())
 				if c.Stage == StageSecret || !c.Value.IsZero() {
 					r.t.Fatal("a value was shown")
 				}
@@ -62,7 +62,7 @@ func TestNothingIsMintedWhileALeakIsOpen(t *testing.T) {
 				if n := r.inCanvas("maya"); n != 0 {
 					r.t.Errorf("%d tokens in Canvas", n)
 				}
-				if _, err := r.Collect(r.t.Context(), r.as("maya", DoorCourse), req.Code()); access.WhyOf(err) != access.WhyIncident {
+				if _, err := r.Collect(r.t.Context(), r.as("maya", access.DoorCourse), req.Code()); access.WhyOf(err) != access.WhyIncident {
 					r.t.Errorf("a later press: %v", err)
 				}
 				if got := r.request(req.ID).State; got != access.Approved {
@@ -79,19 +79,19 @@ func TestNoSuccessorWhileALeakIsOpen(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	c, _ := r.collected()
-	sess := r.as("maya", DoorCourse)
-	if _, err := r.Replace(t.Context(), sess, c.Request.Code()); err != nil {
+	caller := r.as("maya", access.DoorCourse)
+	if _, err := r.Replace(t.Context(), caller, c.Request.Code()); err != nil {
 		t.Fatal(err)
 	}
 	r.openLeak(c.Request.Requester)
-	if _, err := r.Collect(t.Context(), sess, c.Request.Code()); access.WhyOf(err) != access.WhyIncident {
+	if _, err := r.Collect(t.Context(), caller, c.Request.Code()); access.WhyOf(err) != access.WhyIncident {
 		t.Errorf("the successor: %v", err)
 	}
 	if n := r.inCanvas("maya"); n != 0 {
 		t.Errorf("%d tokens in Canvas", n)
 	}
 	// Asking goes on; the collection waits.
-	req, err := r.Submit(t.Context(), r.as("maya", DoorCourse), "", r.answers())
+	req, err := r.Submit(t.Context(), r.as("maya", access.DoorCourse), "", r.answers())
 	if err != nil || req.State != access.AwaitingSponsor {
 		t.Errorf("asking stays possible: %s, %v", req.State, err)
 	}

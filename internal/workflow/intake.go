@@ -31,18 +31,18 @@ const IntakeLimit = 1000
 // Reviewers may, at any age of their launch. It returns access.ErrNotFound when
 // no token made here has this value, and a *access.FormError when the text is
 // no token's value.
-func (s *Service) CheckLeak(ctx context.Context, sess Session, pasted string) (TokenPage, error) {
+func (s *Service) CheckLeak(ctx context.Context, caller access.Caller, pasted string) (TokenPage, error) {
 	value := secret.New(pasted)
-	who, err := s.pressing(ctx, sess)
-	if err == nil && sess.NoWrites != "" {
-		err = s.noteRefusal(ctx, sess, string(sess.Tenant), access.ReportLeak, access.Refuse(sess.NoWrites))
+	who, err := s.pressing(ctx, caller)
+	if err == nil {
+		err = s.noteRefusal(ctx, caller, string(caller.Tenant), access.ReportLeak, caller.MayRemove())
 	}
 	if err != nil {
 		return TokenPage{}, err
 	}
 	digests, ok := s.digestsOf(value)
 	if !ok {
-		if err := s.noteIntake(ctx, sess, string(sess.Tenant), intakeNotToken); err != nil {
+		if err := s.noteIntake(ctx, caller, string(caller.Tenant), intakeNotToken); err != nil {
 			return TokenPage{}, err
 		}
 		form := &access.FormError{}
@@ -52,11 +52,11 @@ func (s *Service) CheckLeak(ctx context.Context, sess Session, pasted string) (T
 	var g access.Grant
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
-		g, err = tx.GrantByDigest(sess.Tenant, digests)
+		g, err = tx.GrantByDigest(caller.Tenant, digests)
 		return err
 	})
 	if errors.Is(err, access.ErrNotFound) {
-		if err := s.noteIntake(ctx, sess, string(sess.Tenant), intakeNone); err != nil {
+		if err := s.noteIntake(ctx, caller, string(caller.Tenant), intakeNone); err != nil {
 			return TokenPage{}, err
 		}
 		return TokenPage{}, access.ErrNotFound
@@ -64,10 +64,10 @@ func (s *Service) CheckLeak(ctx context.Context, sess Session, pasted string) (T
 	if err != nil {
 		return TokenPage{}, err
 	}
-	if err := s.noteIntake(ctx, sess, g.ID, intakeMatch); err != nil {
+	if err := s.noteIntake(ctx, caller, g.ID, intakeMatch); err != nil {
 		return TokenPage{}, err
 	}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return TokenPage{}, err
 	}
@@ -75,11 +75,11 @@ func (s *Service) CheckLeak(ctx context.Context, sess Session, pasted string) (T
 		return TokenPage{}, err
 	}
 	s.nudge()
-	return s.token(ctx, who, sess.Tenant, g.ID)
+	return s.token(ctx, who, caller.Tenant, g.ID)
 }
 
-func (s *Service) noteIntake(ctx context.Context, sess Session, object, outcome string) error {
-	e := s.event(sess.Tenant, string(sess.Person), audit.LeakIntake, object)
+func (s *Service) noteIntake(ctx context.Context, caller access.Caller, object, outcome string) error {
+	e := s.event(caller.Tenant, caller.ID(), audit.LeakIntake, object)
 	d := audit.NewDetail(map[string]string{"outcome": outcome})
 	return s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) })
 }

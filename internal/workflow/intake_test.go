@@ -50,7 +50,7 @@ func TestIntakeEndsWhatItKnows(t *testing.T) {
 			r := newRig(t, sqlite(t))
 			c, value := r.collected()
 			r.activate("maya", c.Grant.CanvasID)
-			p, err := r.CheckLeak(t.Context(), older(r.as("dana", DoorAccount)), paste(value))
+			p, err := r.CheckLeak(t.Context(), older(r.as("dana", access.DoorAccount)), paste(value))
 			if err != nil || p.Grant.ID != c.Grant.ID || p.Grant.State != access.Revoked || r.w.Authenticates(value) {
 				t.Fatalf("%+v, %v", p.Grant, err)
 			}
@@ -83,10 +83,10 @@ func TestIntakeOfAnEndedToken(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		c, value := r.collected()
-		if _, err := r.Revoke(r.t.Context(), r.as("maya", DoorCourse), c.Grant.ID, ""); err != nil {
+		if _, err := r.Revoke(r.t.Context(), r.as("maya", access.DoorCourse), c.Grant.ID, ""); err != nil {
 			r.t.Fatal(err)
 		}
-		p, err := r.CheckLeak(r.t.Context(), r.as("dana", DoorAccount), value)
+		p, err := r.CheckLeak(r.t.Context(), r.as("dana", access.DoorAccount), value)
 		if err != nil || p.Grant.Cause != access.ByOwner || !p.LeakOpen() {
 			r.t.Errorf("%+v, %v", p.Grant, err)
 		}
@@ -100,7 +100,7 @@ func TestIntakeKnowsNothingElse(t *testing.T) {
 	each(t, func(r *rig) {
 		ctx := r.t.Context()
 		c, value := r.collected()
-		dana := r.as("dana", DoorAccount)
+		dana := r.as("dana", access.DoorAccount)
 		other := strings.Repeat("Zy9xW8vU", 8)
 		if _, err := r.CheckLeak(ctx, dana, other); !errors.Is(err, access.ErrNotFound) {
 			r.t.Errorf("a value nobody made here: %v", err)
@@ -122,8 +122,8 @@ func TestIntakeKnowsNothingElse(t *testing.T) {
 		if g := r.grant(c.Grant.ID); g.State != access.HandedOver || len(r.incidents(r.tenant)) != 0 {
 			r.t.Errorf("%s", g.State)
 		}
-		for name, sess := range map[string]Session{"the owner": r.as("maya", DoorCourse), "the sponsor": r.as("ana", DoorCourse), "an admin in a course": r.as("dana", DoorCourse), "acting": r.as("dana", DoorAccount, actingBy("9"))} {
-			if _, err := r.CheckLeak(ctx, sess, value); access.WhyOf(err) == "" {
+		for name, caller := range map[string]access.Caller{"the owner": r.as("maya", access.DoorCourse), "the sponsor": r.as("ana", access.DoorCourse), "an admin in a course": r.as("dana", access.DoorCourse), "acting": r.as("dana", access.DoorAccount, actingBy("9"))} {
+			if _, err := r.CheckLeak(ctx, caller, value); access.WhyOf(err) == "" {
 				r.t.Errorf("%s: %v", name, err)
 			}
 		}

@@ -63,7 +63,7 @@ func (s *Service) nightlyHandler(ctx context.Context, _ jobs.Job) error {
 	for _, t := range tenants {
 		due, err := s.inventoryDue(ctx, t)
 		if err == nil && due {
-			err = s.beginInventory(ctx, t.ID, bySystem)
+			err = s.beginInventory(ctx, access.SystemCaller(t.ID))
 		}
 		all = errors.Join(all, err)
 	}
@@ -103,26 +103,26 @@ func (s *Service) inventoryDue(ctx context.Context, t store.Tenant) (bool, error
 
 // CheckNow begins an inventory because a reviewer asked for it. One that runs
 // already is as good.
-func (s *Service) CheckNow(ctx context.Context, sess Session) error {
-	if sess.NoWrites != "" {
-		return s.noteRefusal(ctx, sess, string(sess.Tenant), access.Claim, access.Refuse(sess.NoWrites))
+func (s *Service) CheckNow(ctx context.Context, caller access.Caller) error {
+	if err := caller.MayWrite(); err != nil {
+		return s.noteRefusal(ctx, caller, string(caller.Tenant), access.Claim, err)
 	}
-	if _, err := s.pressing(ctx, sess); err != nil {
+	if _, err := s.pressing(ctx, caller); err != nil {
 		return err
 	}
-	err := s.beginInventory(ctx, sess.Tenant, string(sess.Person))
+	err := s.beginInventory(ctx, caller)
 	s.nudge()
 	return err
 }
 
 // beginInventory stores that an inventory runs, with its job. Of several that
 // begin at once, one does.
-func (s *Service) beginInventory(ctx context.Context, tenant access.TenantID, by string) error {
-	i := store.Inventory{ID: store.NewID("inv"), Tenant: tenant, Version: 1, State: store.InventoryRunning, AskedBy: by, StartedAt: s.Now()}
+func (s *Service) beginInventory(ctx context.Context, caller access.Caller) error {
+	i := store.Inventory{ID: store.NewID("inv"), Tenant: caller.Tenant, Version: 1, State: store.InventoryRunning, AskedBy: caller.ID(), StartedAt: s.Now()}
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
-		e := s.event(tenant, by, audit.InventoryStart, i.ID)
+		e := s.event(i.Tenant, i.AskedBy, audit.InventoryStart, i.ID)
 		e.To, e.Version = string(i.State), i.Version
-		return tx.CreateInventory(i, e, enqueue(tenant, jobInventory, i.ID, inventoryData(i), s.Now()))
+		return tx.CreateInventory(i, e, enqueue(i.Tenant, jobInventory, i.ID, inventoryData(i), s.Now()))
 	})
 	if errors.Is(err, access.ErrConflict) {
 		return nil
@@ -262,7 +262,7 @@ func (s *Service) failInventory(ctx context.Context, i store.Inventory, trouble 
 
 func (s *Service) endInventory(ctx context.Context, i store.Inventory, to store.InventoryState) error {
 	i.Version, i.State, i.EndedAt = i.Version+1, to, s.Now()
-	e := s.event(i.Tenant, bySystem, audit.InventoryEnd, i.ID)
+	e := s.event(i.Tenant, access.SystemID, audit.InventoryEnd, i.ID)
 	e.From, e.To, e.Version = string(store.InventoryRunning), string(i.State), i.Version
 	d := map[string]string{"tokens": strconv.Itoa(i.Tokens), "ours": strconv.Itoa(i.Ours), "others": strconv.Itoa(i.Others)}
 	if i.Trouble != "" {

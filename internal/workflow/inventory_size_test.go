@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"github.com/tokendesk/tokendesk/internal/access"
 	"io"
 	"net/http"
 	"os"
@@ -42,7 +43,7 @@ func TestMillionRows(t *testing.T) {
 		}
 		return nil
 	})
-	if err := r.CheckNow(t.Context(), r.as("dana", DoorAccount)); err != nil {
+	if err := r.CheckNow(t.Context(), r.as("dana", access.DoorAccount)); err != nil {
 		t.Fatal(err)
 	}
 	kept := r.keptWhileReading()

@@ -23,7 +23,7 @@ import (
 // else runs by itself any more.
 func (r *rig) begun() (store.Inventory, jobs.Job) {
 	r.t.Helper()
-	if err := r.CheckNow(r.t.Context(), r.as("dana", DoorAccount)); err != nil {
+	if err := r.CheckNow(r.t.Context(), r.as("dana", access.DoorAccount)); err != nil {
 		r.t.Fatal(err)
 	}
 	js := r.due(jobInventory, r.clock.Now())
@@ -75,7 +75,7 @@ func TestInventoryStepByStep(t *testing.T) {
 		}
 		start := r.clock.Now()
 		i, job := r.begun()
-		if e := r.events(audit.InventoryStart); len(e) != 1 || e[0].Event.Object != i.ID || e[0].Event.Actor != string(r.as("dana", DoorAccount).Person) {
+		if e := r.events(audit.InventoryStart); len(e) != 1 || e[0].Event.Object != i.ID || e[0].Event.Actor != string(r.as("dana", access.DoorAccount).Person) {
 			t.Errorf("told is %+v", e)
 		}
 		// The report is started, and which it is is stored: another process goes on.
@@ -318,7 +318,7 @@ func TestWhenTheNightsCheckIsDue(t *testing.T) {
 				t.Errorf("begun: %v", begun)
 			}
 			if tt.due {
-				if i := r.inventory(store.InventoryRunning); i.AskedBy != bySystem {
+				if i := r.inventory(store.InventoryRunning); i.AskedBy != access.SystemID {
 					t.Errorf("asked by %q", i.AskedBy)
 				}
 			}
@@ -336,7 +336,7 @@ func TestCampaignStores(t *testing.T) {
 		r.made("maya", "second script")
 		r.made("tom", "Tom's bot")
 		r.checked()
-		dana := r.as("dana", DoorAccount)
+		dana := r.as("dana", access.DoorAccount)
 		var ids []string
 		before := map[string]access.Found{}
 		for _, p := range []string{"first script", "second script", "Tom's bot"} {
@@ -403,7 +403,7 @@ func TestCampaignOverdue(t *testing.T) {
 			r.checked()
 			c := r.tell("Tom's bot")
 			if tt.answer {
-				if _, err := r.RemoveToken(t.Context(), r.as("tom", DoorCourse), r.the("Tom's bot").ID, ""); err != nil {
+				if _, err := r.RemoveToken(t.Context(), r.as("tom", access.DoorCourse), r.the("Tom's bot").ID, ""); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -450,7 +450,7 @@ func TestOwnerOfAFoundToken(t *testing.T) {
 	if first.Owner != "" {
 		t.Fatalf("it is %s's already", first.Owner)
 	}
-	tom := r.as("tom", DoorCourse).Person
+	tom := r.as("tom", access.DoorCourse).Person
 	for range 2 {
 		r.clock.Advance(25 * time.Hour)
 		r.checked()
@@ -478,11 +478,11 @@ func TestCampaignMessageOfWhatIsLeft(t *testing.T) {
 			r.made("maya", "second script")
 			r.checked()
 			ids := []string{r.the("first script").ID, r.the("second script").ID}
-			if _, err := r.TellOwners(t.Context(), r.as("dana", DoorAccount), ids, r.clock.Now().Add(access.CampaignWindow), ""); err != nil {
+			if _, err := r.TellOwners(t.Context(), r.as("dana", access.DoorAccount), ids, r.clock.Now().Add(access.CampaignWindow), ""); err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range tt.removed {
-				if _, err := r.RemoveToken(t.Context(), r.as("maya", DoorCourse), r.the(p).ID, ""); err != nil {
+				if _, err := r.RemoveToken(t.Context(), r.as("maya", access.DoorCourse), r.the(p).ID, ""); err != nil {
 					t.Fatal(err)
 				}
 			}

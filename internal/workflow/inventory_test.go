@@ -21,7 +21,7 @@ import (
 // checked presses Check now and runs the inventory to its end.
 func (r *rig) checked() Unmanaged {
 	r.t.Helper()
-	if err := r.CheckNow(r.t.Context(), r.as("dana", DoorAccount)); err != nil {
+	if err := r.CheckNow(r.t.Context(), r.as("dana", access.DoorAccount)); err != nil {
 		r.t.Fatal(err)
 	}
 	return r.settledInventory()
@@ -43,7 +43,7 @@ func (r *rig) settledInventory() Unmanaged {
 
 func (r *rig) unmanaged(f FoundFilter) Unmanaged {
 	r.t.Helper()
-	l, err := r.Unmanaged(r.t.Context(), r.as("dana", DoorAccount), f)
+	l, err := r.Unmanaged(r.t.Context(), r.as("dana", access.DoorAccount), f)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -373,7 +373,7 @@ func TestInventoryNeedsRights(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
 			r.made("maya", "my own script")
-			dana := r.as("dana", DoorAccount)
+			dana := r.as("dana", access.DoorAccount)
 			tt.take(r)
 			if err := r.CheckNow(t.Context(), dana); err != nil {
 				t.Fatal(err)
@@ -393,24 +393,28 @@ func TestInventoryNeedsRights(t *testing.T) {
 func TestWhoMayCheckNow(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		who func(r *rig) Session
+		who func(r *rig) access.Caller
 		why access.Why
 	}{
-		"a student":               {func(r *rig) Session { return r.as("maya", DoorCourse) }, access.WhyWrongDoor},
-		"an admin from a course":  {func(r *rig) Session { return r.as("dana", DoorCourse) }, access.WhyWrongDoor},
-		"somebody without rights": {func(r *rig) Session { return r.as("lena", DoorAccount) }, access.WhyNotReviewer},
-		"a demoted admin":         {func(r *rig) Session { s := r.as("priya", DoorAccount); r.w.RemoveAdmin("priya", "root"); return s }, access.WhyNotReviewer},
-		"acting as an admin":      {func(r *rig) Session { return r.as("dana", DoorAccount, actingBy("9")) }, access.WhyActing},
+		"a student":               {func(r *rig) access.Caller { return r.as("maya", access.DoorCourse) }, access.WhyWrongDoor},
+		"an admin from a course":  {func(r *rig) access.Caller { return r.as("dana", access.DoorCourse) }, access.WhyWrongDoor},
+		"somebody without rights": {func(r *rig) access.Caller { return r.as("lena", access.DoorAccount) }, access.WhyNotReviewer},
+		"a demoted admin": {func(r *rig) access.Caller {
+			s := r.as("priya", access.DoorAccount)
+			r.w.RemoveAdmin("priya", "root")
+			return s
+		}, access.WhyNotReviewer},
+		"acting as an admin": {func(r *rig) access.Caller { return r.as("dana", access.DoorAccount, actingBy("9")) }, access.WhyActing},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
-			sess := tt.who(r)
-			if err := r.CheckNow(t.Context(), sess); access.WhyOf(err) != tt.why {
+			caller := tt.who(r)
+			if err := r.CheckNow(t.Context(), caller); access.WhyOf(err) != tt.why {
 				t.Errorf("%v, want %s", err, tt.why)
 			}
 			if tt.why != access.WhyActing {
-				if _, err := r.Unmanaged(t.Context(), sess, FoundFilter{}); access.WhyOf(err) != tt.why {
+				if _, err := r.Unmanaged(t.Context(), caller, FoundFilter{}); access.WhyOf(err) != tt.why {
 					t.Errorf("the list: %v, want %s", err, tt.why)
 				}
 			}
@@ -474,7 +478,7 @@ func TestTwoReplicasRunOneInventory(t *testing.T) {
 			r.t.Fatal(err)
 		}
 		other := r.service(r.Store, cat)
-		dana := r.as("dana", DoorAccount)
+		dana := r.as("dana", access.DoorAccount)
 		first := &jobs.Runner{Queue: r.Store, Handlers: r.Handlers(), Owner: "one", Now: r.clock.Now, Workers: 1, Lease: 5 * time.Minute}
 		second := &jobs.Runner{Queue: r.Store, Handlers: other.Handlers(), Owner: "two", Now: r.clock.Now, Workers: 1, Lease: 5 * time.Minute}
 		var both sync.WaitGroup
@@ -525,13 +529,13 @@ func TestInventoriesOfTwoTenants(t *testing.T) {
 			t.Errorf("the second school has %+v", l)
 		}
 		mine := a.the("of the first school")
-		if _, err := b.FoundToken(t.Context(), b.as("dana", DoorAccount), mine.ID); err == nil {
+		if _, err := b.FoundToken(t.Context(), b.as("dana", access.DoorAccount), mine.ID); err == nil {
 			t.Error("another school's admin opens it")
 		}
-		if _, err := b.RemoveToken(t.Context(), b.as("maya", DoorCourse), mine.ID, ""); err == nil {
+		if _, err := b.RemoveToken(t.Context(), b.as("maya", access.DoorCourse), mine.ID, ""); err == nil {
 			t.Error("somebody with the same Canvas id at another school removes it")
 		}
-		if _, err := b.TellOwners(t.Context(), b.as("dana", DoorAccount), []string{mine.ID}, b.clock.Now().AddDate(0, 0, 30), ""); err == nil {
+		if _, err := b.TellOwners(t.Context(), b.as("dana", access.DoorAccount), []string{mine.ID}, b.clock.Now().AddDate(0, 0, 30), ""); err == nil {
 			t.Error("another school's admin writes to its owner")
 		}
 	}

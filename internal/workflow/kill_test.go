@@ -23,7 +23,7 @@ import (
 // order is what a child process is told on its standard input.
 type order struct {
 	Database, Canvas, Token, Request, Step string
-	Session                                Session
+	Caller                                 access.Caller
 	Now                                    time.Time
 }
 
@@ -38,6 +38,7 @@ func TestChildCollects(t *testing.T) {
 	if err := json.NewDecoder(os.Stdin).Decode(&o); err != nil {
 		t.Fatal(err)
 	}
+	o.Caller.Via = access.ViaLaunch // which is never stored
 	st, err := store.Open(t.Context(), o.Database, store.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -52,7 +53,7 @@ func TestChildCollects(t *testing.T) {
 				select {} // the signal is on its way
 			}
 		}}
-	c, err := s.Collect(t.Context(), o.Session, o.Request)
+	c, err := s.Collect(t.Context(), o.Caller, o.Request)
 	t.Fatalf("not killed at %q: %s, %v", o.Step, c.Stage, err)
 }
 
@@ -86,7 +87,7 @@ func killed(r *rig, url, step string) {
 	t := r.t
 	req := r.approved()
 	in, err := json.Marshal(order{Database: url, Canvas: r.cv.InstitutionURL(), Token: r.w.ServiceToken(), Request: req.Code(), Step: step,
-		Session: r.as("maya", DoorCourse), Now: r.clock.Now()})
+		Caller: r.as("maya", access.DoorCourse), Now: r.clock.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +105,8 @@ func killed(r *rig, url, step string) {
 	for range 15 {
 		r.tick(time.Minute)
 	}
-	sess := r.as("maya", DoorCourse)
-	page, err := r.CollectPage(t.Context(), sess, req.Code())
+	caller := r.as("maya", access.DoorCourse)
+	page, err := r.CollectPage(t.Context(), caller, req.Code())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,11 +121,11 @@ func killed(r *rig, url, step string) {
 		t.Errorf("%d tokens in Canvas", n)
 	}
 	if want == StageShown {
-		if _, err := r.Replace(t.Context(), sess, req.Code()); err != nil {
+		if _, err := r.Replace(t.Context(), caller, req.Code()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	c, err := r.Collect(t.Context(), sess, req.Code())
+	c, err := r.Collect(t.Context(), caller, req.Code())
 	if err != nil || c.Stage != StageSecret || r.inCanvas("maya") != 1 {
 		t.Fatalf("the person cannot finish: %s (%s), %v; %d tokens", c.Stage, c.Trouble, err, r.inCanvas("maya"))
 	}

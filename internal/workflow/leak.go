@@ -20,17 +20,17 @@ import (
 //
 // A token that has ended is not touched; the incident alone is opened. A second
 // report of one token returns how it stands.
-func (s *Service) ReportLeak(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
-	p, err := s.reportLeak(ctx, sess, grantID)
+func (s *Service) ReportLeak(ctx context.Context, caller access.Caller, grantID string) (TokenPage, error) {
+	p, err := s.reportLeak(ctx, caller, grantID)
 	if err != nil {
-		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.ReportLeak, err)
+		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, access.ReportLeak, err)
 	}
 	s.nudge()
 	return p, nil
 }
 
-func (s *Service) reportLeak(ctx context.Context, sess Session, grantID string) (TokenPage, error) {
-	f, who, c, err := s.caseToChange(ctx, sess, grantID)
+func (s *Service) reportLeak(ctx context.Context, caller access.Caller, grantID string) (TokenPage, error) {
+	f, who, c, err := s.caseToChange(ctx, caller, caller.MayRemove(), grantID)
 	if err != nil {
 		return TokenPage{}, err
 	}
@@ -50,7 +50,7 @@ func (s *Service) reportLeak(ctx context.Context, sess Session, grantID string) 
 	if err := s.endLeaked(ctx, f, who, *c.Grant, how); err != nil {
 		return TokenPage{}, err
 	}
-	return s.token(ctx, who, sess.Tenant, grantID)
+	return s.token(ctx, who, caller.Tenant, grantID)
 }
 
 // mayReport reports whether who may say of the case's token that it leaked: its
@@ -123,7 +123,7 @@ func (s *Service) openIncident(tx *store.Tx, who access.Actor, g access.Grant, r
 		return err
 	}
 	i := access.Incident{ID: store.NewID("inc"), Tenant: g.Tenant, Version: 1, GrantID: g.ID, Owner: g.Owner, ReportedBy: who.Person, How: how, OpenedAt: s.Now()}
-	e := s.event(g.Tenant, actorID(who), audit.IncidentOpen, i.ID)
+	e := s.event(g.Tenant, who.ID(), audit.IncidentOpen, i.ID)
 	e.To, e.Version, e.Related = store.IncidentOpened, i.Version, g.ID
 	d, kind := map[string]string{"how": string(how)}, notify.LeakReported
 	if g.State.Final() {
@@ -154,8 +154,8 @@ func (s *Service) leakNotices(kind notify.Kind, r access.Request, g *access.Gran
 
 // TellSeen notes where a leaked token was seen, in the reporter's words. It may
 // be erased; nothing depends on it. What looks like a token in it is taken out.
-func (s *Service) TellSeen(ctx context.Context, sess Session, grantID, seen string) (TokenPage, error) {
-	_, who, c, err := s.caseToChange(ctx, sess, grantID)
+func (s *Service) TellSeen(ctx context.Context, caller access.Caller, grantID, seen string) (TokenPage, error) {
+	_, who, c, err := s.caseToChange(ctx, caller, caller.MayWrite(), grantID)
 	i := c.openLeak()
 	switch {
 	case err != nil:
@@ -165,15 +165,15 @@ func (s *Service) TellSeen(ctx context.Context, sess Session, grantID, seen stri
 		err = access.Refuse(access.WhyNotYours)
 	}
 	if err != nil {
-		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.ReportLeak, err)
+		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, access.ReportLeak, err)
 	}
 	if seen != "" {
-		e := s.event(sess.Tenant, actorID(who), audit.IncidentSeen, i.ID)
+		e := s.event(caller.Tenant, who.ID(), audit.IncidentSeen, i.ID)
 		e.Related = grantID
 		d := audit.NewDetail(map[string]string{"seen": Storable(seen)})
 		if err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) }); err != nil {
 			return TokenPage{}, err
 		}
 	}
-	return s.token(ctx, who, sess.Tenant, grantID)
+	return s.token(ctx, who, caller.Tenant, grantID)
 }

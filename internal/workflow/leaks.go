@@ -39,7 +39,7 @@ type LeakPage struct {
 	Story []StoryStep
 	Seen  []StoryStep // where it was seen, as it was told
 	Note  string      // what was found, when it was cleared
-	// Can: the session's person may clear it. Why names what stands in the way.
+	// Can: the caller may clear it. Why names what stands in the way.
 	Can bool
 	Why access.Why
 	// Waits: the token is not proven gone yet; before that nothing is cleared.
@@ -49,24 +49,24 @@ type LeakPage struct {
 }
 
 // Leaks is the reviewers' list of incidents, open ones first.
-func (s *Service) Leaks(ctx context.Context, sess Session, after string) (LeakList, error) {
-	who, err := s.reviewing(ctx, sess)
+func (s *Service) Leaks(ctx context.Context, caller access.Caller, after string) (LeakList, error) {
+	who, err := s.reviewing(ctx, caller)
 	if err != nil {
 		return LeakList{}, err
 	}
 	var out LeakList
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		if out.Opened, err = tx.OpenIncidents(sess.Tenant, ""); err != nil {
+		if out.Opened, err = tx.OpenIncidents(caller.Tenant, ""); err != nil {
 			return err
 		}
-		open, err := tx.Incidents(store.IncidentQuery{Tenant: sess.Tenant, State: store.IncidentOpened, Limit: openLeaksShown})
+		open, err := tx.Incidents(store.IncidentQuery{Tenant: caller.Tenant, State: store.IncidentOpened, Limit: openLeaksShown})
 		if err != nil {
 			return err
 		}
 		if out.Open, err = s.leakRows(tx, who, open); err != nil {
 			return err
 		}
-		q := store.IncidentQuery{Tenant: sess.Tenant, State: store.IncidentCleared, Limit: pageSize + 1}
+		q := store.IncidentQuery{Tenant: caller.Tenant, State: store.IncidentCleared, Limit: pageSize + 1}
 		if out.Total, err = tx.CountIncidents(q); err != nil {
 			return err
 		}
@@ -120,8 +120,8 @@ func (s *Service) leakRows(tx *store.Tx, who access.Actor, is []access.Incident)
 }
 
 // Leak is one incident, for reviewers.
-func (s *Service) Leak(ctx context.Context, sess Session, id string) (LeakPage, error) {
-	who, err := s.reviewing(ctx, sess)
+func (s *Service) Leak(ctx context.Context, caller access.Caller, id string) (LeakPage, error) {
+	who, err := s.reviewing(ctx, caller)
 	if err != nil {
 		return LeakPage{}, err
 	}
@@ -130,7 +130,7 @@ func (s *Service) Leak(ctx context.Context, sess Session, id string) (LeakPage, 
 	}
 	var p LeakPage
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		i, err := tx.Incident(sess.Tenant, id)
+		i, err := tx.Incident(caller.Tenant, id)
 		if err != nil {
 			return err
 		}
@@ -146,10 +146,10 @@ func (s *Service) Leak(ctx context.Context, sess Session, id string) (LeakPage, 
 		if i.GrantID != "" {
 			object = i.GrantID
 		}
-		if p.Story, err = s.story(tx, sess.Tenant, object, p.Case); err != nil {
+		if p.Story, err = s.story(tx, caller.Tenant, object, p.Case); err != nil {
 			return err
 		}
-		told, err := s.story(tx, sess.Tenant, i.ID, p.Case)
+		told, err := s.story(tx, caller.Tenant, i.ID, p.Case)
 		if err != nil {
 			return err
 		}
@@ -215,65 +215,65 @@ func clearSponsor(c Case, who access.PersonID) access.PersonID {
 // token that Canvas has proven gone (access.ErrConflict before). read is the
 // digest of what the person read (LeakPage.Terms); what came to be known since
 // is a *access.TermsError.
-func (s *Service) ClearLeak(ctx context.Context, sess Session, id, note, read string) (LeakPage, error) {
-	ctx, done := s.asking(ctx, sess)
+func (s *Service) ClearLeak(ctx context.Context, caller access.Caller, id, note, read string) (LeakPage, error) {
+	ctx, done := s.asking(ctx, caller)
 	defer done()
-	if err := s.clearLeak(ctx, sess, id, note, read); err != nil {
-		return LeakPage{}, s.noteRefusal(ctx, sess, id, access.ClearIncident, err)
+	if err := s.clearLeak(ctx, caller, id, note, read); err != nil {
+		return LeakPage{}, s.noteRefusal(ctx, caller, id, access.ClearIncident, err)
 	}
 	s.nudge()
-	return s.Leak(ctx, sess, id)
+	return s.Leak(ctx, caller, id)
 }
 
-func (s *Service) clearLeak(ctx context.Context, sess Session, id, note, read string) error {
-	p, err := s.Leak(ctx, sess, id)
+func (s *Service) clearLeak(ctx context.Context, caller access.Caller, id, note, read string) error {
+	p, err := s.Leak(ctx, caller, id)
 	if err != nil {
 		return err
 	}
 	if err := withoutTokens(typedText{"reason", note}); err != nil {
 		return err
 	}
-	who := sess.actor()
+	who := caller.Actor()
 	who.Reviewer = true
-	if !p.Incident.Open() && p.Incident.ClearedBy == sess.Person {
+	if !p.Incident.Open() && p.Incident.ClearedBy == caller.Person {
 		return nil // pressed twice
 	}
 	// The core first: what it refuses is answered without asking Canvas.
-	if _, err := p.Incident.Clear(who, clearSponsor(p.Case, sess.Person), note, s.Now()); err != nil {
+	if _, err := p.Incident.Clear(who, clearSponsor(p.Case, caller.Person), note, s.Now()); err != nil {
 		return err
 	}
 	if err := p.Terms.Check(read); err != nil {
 		return err
 	}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return err
 	}
-	if who, err = s.decider(ctx, f, sess); err != nil {
+	if who, err = s.decider(ctx, f, caller); err != nil {
 		return err
 	}
 	return s.Store.InTx(ctx, func(tx *store.Tx) error {
 		var todo []jobs.Insert
-		before, err := tx.Incident(sess.Tenant, id)
+		before, err := tx.Incident(caller.Tenant, id)
 		if err != nil {
 			return err
 		}
 		if gid := p.Incident.GrantID; gid != "" {
-			g, err := tx.Grant(sess.Tenant, gid)
+			g, err := tx.Grant(caller.Tenant, gid)
 			if err != nil {
 				return err
 			}
 			if g.State.Live() {
 				return &access.TransitionError{From: string(g.State), Action: access.ClearIncident}
 			}
-			r, err := tx.Request(sess.Tenant, g.RequestID)
+			r, err := tx.Request(caller.Tenant, g.RequestID)
 			if err != nil {
 				return err
 			}
 			p.Case.Grant, p.Case.Request = &g, r
 			todo = append(todo, s.noticeJob(notify.LeakCleared, r, &g, g.Owner, id))
 		}
-		after, err := before.Clear(who, clearSponsor(p.Case, sess.Person), note, s.Now())
+		after, err := before.Clear(who, clearSponsor(p.Case, caller.Person), note, s.Now())
 		if err != nil {
 			return err
 		}
@@ -284,7 +284,7 @@ func (s *Service) clearLeak(ctx context.Context, sess Session, id, note, read st
 		if err := now.Check(read); err != nil {
 			return err
 		}
-		e := s.event(sess.Tenant, actorID(who), audit.IncidentClear, id)
+		e := s.event(caller.Tenant, who.ID(), audit.IncidentClear, id)
 		e.From, e.To, e.Version, e.Related = store.IncidentOpened, store.IncidentCleared, after.Version, after.GrantID
 		return tx.SaveIncident(after, e, audit.NewDetail(map[string]string{"note": note}), todo...)
 	})

@@ -46,17 +46,17 @@ requests req1: closed_at=now state=lapsed updated_at=now version=5
 job: tell ana lapsed of req1, req1/v5
 job: tell maya lapsed of req1, req1/v5`},
 		"a draft": {func(r *rig) string {
-			d, err := r.SaveDraft(r.t.Context(), r.as("maya", DoorCourse), "", r.answers())
+			d, err := r.SaveDraft(r.t.Context(), r.as("maya", access.DoorCourse), "", r.answers())
 			r.must(err)
 			return d.ID
 		}, 30 * 24 * time.Hour, `
 log: system request.discard req1 draft>discarded v2
 requests req1: ai=none answers=none closed_at=now maker=none purpose=none search=typed state=discarded updated_at=now version=2`},
 		"a draft that was saved again": {func(r *rig) string {
-			d, err := r.SaveDraft(r.t.Context(), r.as("maya", DoorCourse), "", r.answers())
+			d, err := r.SaveDraft(r.t.Context(), r.as("maya", access.DoorCourse), "", r.answers())
 			r.must(err)
 			r.clock.Advance(29 * 24 * time.Hour)
-			_, err = r.SaveDraft(r.t.Context(), r.as("maya", DoorCourse), d.ID, r.answers())
+			_, err = r.SaveDraft(r.t.Context(), r.as("maya", access.DoorCourse), d.ID, r.answers())
 			r.must(err)
 			return d.ID
 		}, 30 * 24 * time.Hour, `
@@ -94,8 +94,8 @@ job: notice.reviewers notice.reviewers:school:2026-12-01 at +1m0s`},
 func (r *rig) claimed() string {
 	r.t.Helper()
 	q := r.submitted()
-	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
-	return r.act(r.as("dana", DoorAccount), q.Code(), access.Claim, access.Move{}).Request.ID
+	r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
+	return r.act(r.as("dana", access.DoorAccount), q.Code(), access.Claim, access.Move{}).Request.ID
 }
 
 // Tokens end of themselves behind their last moment, each with its cause.
@@ -130,7 +130,7 @@ job: grant.end grant.end:grt1:1:revoking {"grant":"grt1","attempt":1} at +10s`},
 		"lost, and no successor": {func(r *rig) (string, time.Time) {
 			c, _ := r.collected()
 			r.clock.Advance(time.Hour)
-			_, err := r.Replace(r.t.Context(), r.as("maya", DoorCourse), c.Request.Code())
+			_, err := r.Replace(r.t.Context(), r.as("maya", access.DoorCourse), c.Request.Code())
 			r.must(err)
 			return c.Grant.ID, r.clock.Now().Add(7 * 24 * time.Hour)
 		}, `
@@ -170,7 +170,7 @@ func TestPurge(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	start := r.clock.Now()
 	idle, over := strings.Repeat("i", 32), strings.Repeat("o", 32)
 	keep := func(form string) {
@@ -227,12 +227,12 @@ func TestCollectPageAsksSeldom(t *testing.T) {
 	ctx := t.Context()
 	c, _ := r.collected()
 	code := c.Request.Code()
-	maya, acting := r.as("maya", DoorCourse), r.as("maya", DoorCourse, actingBy("9"))
-	asked := func(sess Session, after time.Duration, route string, calls int, stage CollectStage) {
+	maya, acting := r.as("maya", access.DoorCourse), r.as("maya", access.DoorCourse, actingBy("9"))
+	asked := func(caller access.Caller, after time.Duration, route string, calls int, stage CollectStage) {
 		t.Helper()
 		r.clock.Advance(after)
 		r.cv.ClearRequests()
-		page, err := r.CollectPage(ctx, sess, code)
+		page, err := r.CollectPage(ctx, caller, code)
 		if n := r.cv.Count(http.MethodGet, route); err != nil || n != calls || page.Stage != stage || len(r.cv.Requests()) > 0 && calls == 0 {
 			t.Errorf("after %s more: %d reads of %d calls, %s, %v", after, n, len(r.cv.Requests()), page.Stage, err)
 		}
@@ -263,14 +263,14 @@ func TestLeaseOfAnAttempt(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	q := r.approved()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	if !r.die("canvas answered", func() { _, _ = r.Collect(ctx, maya, q.Code()) }) {
 		t.Fatal("it did not come to that")
 	}
 	made := r.cv.Count(http.MethodPost, createRoute)
 	r.clock.Advance(90*time.Second - moment)
 	r.writes("within the lease", "", func() {
-		for name, press := range map[string]func(context.Context, Session, string) (Collection, error){"page": r.CollectPage, "check": r.CheckMint, "collect": r.Collect} {
+		for name, press := range map[string]func(context.Context, access.Caller, string) (Collection, error){"page": r.CollectPage, "check": r.CheckMint, "collect": r.Collect} {
 			if c, err := press(ctx, maya, q.Code()); err != nil || c.Stage != StageCreating {
 				t.Errorf("%s within the lease: %s, %v", name, c.Stage, err)
 			}
@@ -285,7 +285,7 @@ func TestLeaseOfAnAttempt(t *testing.T) {
 		}
 	})
 	r.clock.Advance(moment)
-	acting := r.as("maya", DoorCourse, actingBy("9"))
+	acting := r.as("maya", access.DoorCourse, actingBy("9"))
 	if c, err := r.CollectPage(ctx, acting, q.Code()); err != nil || c.Stage != StageRecovering {
 		t.Errorf("at its end: %s, %v", c.Stage, err)
 	}
@@ -310,13 +310,13 @@ func TestLastMomentsOfPresses(t *testing.T) {
 		why     access.Why
 	}{
 		"collecting with a launch of": {func(r *rig) (func(time.Time) error, time.Time) {
-			q, maya := r.approved(), r.as("maya", DoorCourse)
+			q, maya := r.approved(), r.as("maya", access.DoorCourse)
 			return func(time.Time) error { _, err := r.Collect(r.t.Context(), maya, q.Code()); return err }, r.clock.Now().Add(15 * time.Minute)
 		}, access.WhyStale},
 		"approving with a launch of": {func(r *rig) (func(time.Time) error, time.Time) {
 			q := r.submitted()
-			r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
-			dana := r.as("dana", DoorAccount)
+			r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
+			dana := r.as("dana", access.DoorAccount)
 			return func(time.Time) error {
 				_, err := r.Act(r.t.Context(), dana, q.Code(), access.Approve, access.Move{}, r.termsOf(q.Code()))
 				return err
@@ -325,11 +325,11 @@ func TestLastMomentsOfPresses(t *testing.T) {
 		"\"I lost it\"": {func(r *rig) (func(time.Time) error, time.Time) {
 			c, _ := r.collected()
 			return func(time.Time) error {
-				page, err := r.CollectPage(r.t.Context(), r.as("maya", DoorCourse), c.Request.Code())
+				page, err := r.CollectPage(r.t.Context(), r.as("maya", access.DoorCourse), c.Request.Code())
 				if err == nil && page.CanReplace != (page.ReplaceWhy == "") {
 					r.t.Errorf("the page says %v because of %q", page.CanReplace, page.ReplaceWhy)
 				}
-				_, err = r.Replace(r.t.Context(), r.as("maya", DoorCourse), c.Request.Code())
+				_, err = r.Replace(r.t.Context(), r.as("maya", access.DoorCourse), c.Request.Code())
 				if err != nil && page.ReplaceWhy != access.WhyOf(err) {
 					r.t.Errorf("the page says %q, the press %v", page.ReplaceWhy, err)
 				}
@@ -339,7 +339,7 @@ func TestLastMomentsOfPresses(t *testing.T) {
 		"a life of an hour": {func(r *rig) (func(time.Time) error, time.Time) {
 			q := r.approvedUntil("2026-11-24")
 			return func(time.Time) error {
-				_, err := r.Collect(r.t.Context(), r.as("maya", DoorCourse), q.Code())
+				_, err := r.Collect(r.t.Context(), r.as("maya", access.DoorCourse), q.Code())
 				return err
 			}, q.End.Add(-time.Hour)
 		}, access.WhyOver},
@@ -366,7 +366,7 @@ func TestLastMomentsOfPresses(t *testing.T) {
 func TestTheSameFormAgain(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
-	maya, form := r.as("maya", DoorCourse), r.answers()
+	maya, form := r.as("maya", access.DoorCourse), r.answers()
 	first, err := r.Submit(t.Context(), maya, "", form)
 	r.must(err)
 	r.clock.Advance(10*time.Minute - moment)

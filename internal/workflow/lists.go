@@ -19,44 +19,44 @@ const endedFor = 365 * 24 * time.Hour
 
 // Nav is what the navigation of a session shows. It never fails: what could
 // not be read is left out and Trouble tells.
-func (s *Service) Nav(ctx context.Context, sess Session) Nav {
+func (s *Service) Nav(ctx context.Context, caller access.Caller) Nav {
 	n := Nav{Affiliation: access.None}
-	f, err := s.shownFar(ctx, sess)
+	f, err := s.shownFar(ctx, caller)
 	if err != nil {
 		s.Log.WarnContext(ctx, "no Canvas for the navigation", "err", err)
 		return n
 	}
-	who := s.viewer(ctx, f, sess)
+	who := s.viewer(ctx, f, caller)
 	n.Reviewer, n.SelfService = who.Reviewer, who.Reviewer
-	if st, err := s.shownStanding(ctx, f, sess); err == nil {
+	if st, err := s.shownStanding(ctx, f, caller); err == nil {
 		n.Affiliation = st.Affiliation
 	}
-	count, err := s.Store.Tally(ctx, sess.Tenant, sess.Person, who.Reviewer)
+	count, err := s.Store.Tally(ctx, caller.Tenant, caller.Person, who.Reviewer)
 	if err == nil {
 		n.Waiting, n.Queue, n.Leaks, n.OwnLeak = count.Endorse, count.Review, count.Leaks, count.OwnLeaks > 0
-		n.Sponsor = count.Sponsoring > 0 || (sess.Teacher && n.Affiliation != access.Student)
+		n.Sponsor = count.Sponsoring > 0 || (caller.Teacher && n.Affiliation != access.Student)
 		if count.Revoking > 0 {
-			n.Trouble.StillUsable, err = s.stuck(ctx, sess, who)
+			n.Trouble.StillUsable, err = s.stuck(ctx, caller, who)
 		}
 	}
 	if err == nil && who.Reviewer {
 		n.Credential, err = s.credentialTrouble(ctx, f.platform)
 	}
 	if err == nil && who.Reviewer {
-		err = s.Store.Read(ctx, func(tx *store.Tx) error { return s.navFound(tx, sess.Tenant, &n) })
+		err = s.Store.Read(ctx, func(tx *store.Tx) error { return s.navFound(tx, caller.Tenant, &n) })
 	}
 	if err != nil {
 		s.Log.ErrorContext(ctx, "the navigation's counts could not be read", "err", err)
 	}
-	n.Trouble.CanvasSince = s.silentSince(sess.Tenant)
+	n.Trouble.CanvasSince = s.silentSince(caller.Tenant)
 	n.Words = wordsOf(f.tenant)
 	return n
 }
 
 // stuck counts the tokens whose deletion has been unconfirmed for too long: the
 // person's own, or for a reviewer all.
-func (s *Service) stuck(ctx context.Context, sess Session, who access.Actor) (n int, err error) {
-	q := store.GrantQuery{Tenant: sess.Tenant, Owner: sess.Person, States: []access.GrantState{access.Revoking}, Limit: store.MaxLimit}
+func (s *Service) stuck(ctx context.Context, caller access.Caller, who access.Actor) (n int, err error) {
+	q := store.GrantQuery{Tenant: caller.Tenant, Owner: caller.Person, States: []access.GrantState{access.Revoking}, Limit: store.MaxLimit}
 	if who.Reviewer {
 		q.Owner = ""
 	}
@@ -90,25 +90,25 @@ func (s *Service) credentialTrouble(ctx context.Context, p store.Platform) (Cred
 }
 
 // Home is the requester's home: their requests by who must act, and their tokens.
-func (s *Service) Home(ctx context.Context, sess Session) (Home, error) {
-	f, err := s.shownFar(ctx, sess)
+func (s *Service) Home(ctx context.Context, caller access.Caller) (Home, error) {
+	f, err := s.shownFar(ctx, caller)
 	if err != nil {
 		return Home{}, err
 	}
 	var h Home
 	var cs []Case
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		rs, err := tx.RequestsOf(sess.Tenant, sess.Person, 200)
+		rs, err := tx.RequestsOf(caller.Tenant, caller.Person, 200)
 		if err != nil {
 			return err
 		}
-		if cs, err = s.seeAll(tx, sess.actor(), rs); err != nil {
+		if cs, err = s.seeAll(tx, caller.Actor(), rs); err != nil {
 			return err
 		}
-		if h.Found, err = s.homeFound(tx, sess); err != nil {
+		if h.Found, err = s.homeFound(tx, caller); err != nil {
 			return err
 		}
-		kept, err := tx.KeptOf(sess.Tenant, sess.Person)
+		kept, err := tx.KeptOf(caller.Tenant, caller.Person)
 		for _, k := range kept {
 			if k.Object == NewObject && k.Form == FormRequest {
 				h.Kept = true
@@ -124,15 +124,15 @@ func (s *Service) Home(ctx context.Context, sess Session) (Home, error) {
 		h.place(c, now)
 	}
 	slices.SortStableFunc(h.NeedsYou, func(a, b Case) int { return due(a).Compare(due(b)) })
-	st, err := s.shownStanding(ctx, f, sess)
+	st, err := s.shownStanding(ctx, f, caller)
 	switch {
-	case sess.NoWrites == access.WhyTestStudent:
+	case caller.NoWrites == access.WhyTestStudent:
 		h.Refused = access.WhyTestStudent
 	case err != nil:
 		s.Log.WarnContext(ctx, "who may ask could not be read for the home page", "err", err)
 	case access.BuiltIn.For(st.Affiliation).Rule == access.RuleRefuse:
 		h.Refused = access.WhyRole
-	case st.AccountRole || sess.AccountRole:
+	case st.AccountRole || caller.AccountRole:
 		h.Refused = access.WhyAccountRole
 	}
 	return h, nil
@@ -171,24 +171,24 @@ func due(c Case) time.Time {
 }
 
 // Sponsorships is the list of whom a person stands or is asked to stand for.
-func (s *Service) Sponsorships(ctx context.Context, sess Session) (Sponsorships, error) {
+func (s *Service) Sponsorships(ctx context.Context, caller access.Caller) (Sponsorships, error) {
 	var out Sponsorships
 	var cs []Case
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		rs, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Sponsor: sess.Person, Order: store.Updated, Limit: 200})
+		rs, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, Sponsor: caller.Person, Order: store.Updated, Limit: 200})
 		if err != nil {
 			return err
 		}
-		past, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, EndorsedBy: sess.Person, Order: store.Updated, Limit: 200})
+		past, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, EndorsedBy: caller.Person, Order: store.Updated, Limit: 200})
 		if err != nil {
 			return err
 		}
-		gs, err := tx.Grants(store.GrantQuery{Tenant: sess.Tenant, Sponsor: sess.Person, Order: store.Updated, Limit: 200})
+		gs, err := tx.Grants(store.GrantQuery{Tenant: caller.Tenant, Sponsor: caller.Person, Order: store.Updated, Limit: 200})
 		if err != nil {
 			return err
 		}
 		for _, g := range gs {
-			r, err := tx.Request(sess.Tenant, g.RequestID)
+			r, err := tx.Request(caller.Tenant, g.RequestID)
 			if err != nil {
 				return err
 			}
@@ -199,7 +199,7 @@ func (s *Service) Sponsorships(ctx context.Context, sess Session) (Sponsorships,
 				rs = append(rs, r)
 			}
 		}
-		cs, err = s.seeAll(tx, sess.actor(), rs)
+		cs, err = s.seeAll(tx, caller.Actor(), rs)
 		return err
 	})
 	if err != nil {
@@ -208,9 +208,9 @@ func (s *Service) Sponsorships(ctx context.Context, sess Session) (Sponsorships,
 	for _, c := range cs {
 		live := c.Grant != nil && c.Grant.State.Live()
 		switch {
-		case c.Request.State == access.AwaitingSponsor && c.Request.Sponsor == sess.Person, c.Can[access.TakeOver] || c.Can[access.TurnDown]:
+		case c.Request.State == access.AwaitingSponsor && c.Request.Sponsor == caller.Person, c.Can[access.TakeOver] || c.Can[access.TurnDown]:
 			out.Waiting = append(out.Waiting, c)
-		case live && c.Grant.Sponsor == sess.Person, !live && c.Request.Sponsor == sess.Person && !c.Request.State.Final():
+		case live && c.Grant.Sponsor == caller.Person, !live && c.Request.Sponsor == caller.Person && !c.Request.State.Final():
 			out.Standing = append(out.Standing, c)
 		default:
 			out.Past = append(out.Past, c)
@@ -229,33 +229,36 @@ func answerDue(c Case) time.Time {
 }
 
 // reviewing is the viewer of reviewers' pages, or a refusal.
-func (s *Service) reviewing(ctx context.Context, sess Session) (access.Actor, error) {
-	who, err := s.asReviewer(ctx, sess)
+func (s *Service) reviewing(ctx context.Context, caller access.Caller) (access.Actor, error) {
+	who, err := s.asReviewer(ctx, caller)
 	if err != nil {
-		return access.Actor{}, s.noteRefusedPage(ctx, sess, string(sess.Tenant), access.Claim, err)
+		return access.Actor{}, s.noteRefusedPage(ctx, caller, string(caller.Tenant), access.Claim, err)
 	}
 	return who, nil
 }
 
 // pressing is reviewing for a press, whose refusal is always recorded.
-func (s *Service) pressing(ctx context.Context, sess Session) (access.Actor, error) {
-	who, err := s.asReviewer(ctx, sess)
+func (s *Service) pressing(ctx context.Context, caller access.Caller) (access.Actor, error) {
+	who, err := s.asReviewer(ctx, caller)
 	if err != nil {
-		return access.Actor{}, s.noteRefusal(ctx, sess, string(sess.Tenant), access.Claim, err)
+		return access.Actor{}, s.noteRefusal(ctx, caller, string(caller.Tenant), access.Claim, err)
 	}
 	return who, nil
 }
 
-// asReviewer is the session's person as a reviewer whose launch, and Canvas as
+// asReviewer is the caller as a reviewer whose launch, and Canvas as
 // far as it was asked, do not say otherwise. It records nothing.
-func (s *Service) asReviewer(ctx context.Context, sess Session) (access.Actor, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) asReviewer(ctx context.Context, caller access.Caller) (access.Actor, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return access.Actor{}, err
 	}
-	who := s.viewer(ctx, f, sess)
+	if caller.Via == access.ViaOperator {
+		return caller.Actor(), nil
+	}
+	who := s.viewer(ctx, f, caller)
 	switch {
-	case sess.Door != DoorAccount:
+	case caller.Door != access.DoorAccount:
 		err = access.Refuse(access.WhyWrongDoor)
 	case !who.Reviewer:
 		err = access.Refuse(access.WhyNotReviewer)
@@ -267,8 +270,8 @@ func (s *Service) asReviewer(ctx context.Context, sess Session) (access.Actor, e
 }
 
 // Queue is one page of the review queue, overdue first.
-func (s *Service) Queue(ctx context.Context, sess Session, q QueueFilter) (Queue, error) {
-	who, err := s.reviewing(ctx, sess)
+func (s *Service) Queue(ctx context.Context, caller access.Caller, q QueueFilter) (Queue, error) {
+	who, err := s.reviewing(ctx, caller)
 	if err != nil {
 		return Queue{}, err
 	}
@@ -279,9 +282,9 @@ func (s *Service) Queue(ctx context.Context, sess Session, q QueueFilter) (Queue
 	if !slices.Contains(access.RequestStates, state) || state == access.Draft || state == access.Discarded {
 		return Queue{}, access.ErrInvalid
 	}
-	rq := store.RequestQuery{Tenant: sess.Tenant, States: []access.RequestState{state}, Affiliation: q.Affiliation, Maker: q.Maker,
+	rq := store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{state}, Affiliation: q.Affiliation, Maker: q.Maker,
 		AI: q.AI, Search: strings.TrimSpace(q.Search), Order: store.ReviewDue, Limit: pageSize}
-	waiting := store.RequestQuery{Tenant: sess.Tenant, States: []access.RequestState{access.AwaitingReview}}
+	waiting := store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{access.AwaitingReview}}
 	overdue := waiting
 	overdue.DueField, overdue.DueBefore = store.DueReview, s.Now()
 	var out Queue
@@ -309,7 +312,7 @@ func (s *Service) Queue(ctx context.Context, sess Session, q QueueFilter) (Queue
 		if out.Rows, err = s.seeAll(tx, who, rs); err != nil {
 			return err
 		}
-		last, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, States: []access.RequestState{access.Approved, access.Denied, access.Fulfilled}, Order: store.Updated, Limit: 5})
+		last, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{access.Approved, access.Denied, access.Fulfilled}, Order: store.Updated, Limit: 5})
 		for _, r := range last {
 			if r.DecidedAt.After(out.LastDecisionAt) {
 				out.LastDecisionAt = r.DecidedAt
@@ -321,12 +324,12 @@ func (s *Service) Queue(ctx context.Context, sess Session, q QueueFilter) (Queue
 }
 
 // Token is one token opened by whoever has a part in it.
-func (s *Service) Token(ctx context.Context, sess Session, id string) (TokenPage, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) Token(ctx context.Context, caller access.Caller, id string) (TokenPage, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return TokenPage{}, err
 	}
-	return s.token(ctx, s.viewer(ctx, f, sess), sess.Tenant, id)
+	return s.token(ctx, s.viewer(ctx, f, caller), caller.Tenant, id)
 }
 
 func (s *Service) token(ctx context.Context, who access.Actor, tenant access.TenantID, id string) (TokenPage, error) {
@@ -420,18 +423,18 @@ func wordsOf(t store.Tenant) SchoolWords {
 	return SchoolWords{t.School.CanvasTeam, t.School.SecurityOffice, t.School.Contact}
 }
 
-// caseToChange is caseOfGrant for a press: it refuses what this session must not
-// write (Session.NoWrites), but only after access.ErrNotFound, so that a stranger
-// learns nothing. The actor sees the page as viewer says.
-func (s *Service) caseToChange(ctx context.Context, sess Session, grantID string) (far, access.Actor, Case, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+// caseToChange is caseOfGrant for a press: it refuses with may, which says
+// whether this caller may press at all, but only after access.ErrNotFound, so that
+// a stranger learns nothing. The actor sees the page as viewer says.
+func (s *Service) caseToChange(ctx context.Context, caller access.Caller, may error, grantID string) (far, access.Actor, Case, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return far{}, access.Actor{}, Case{}, err
 	}
-	who := s.viewer(ctx, f, sess)
-	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
-	if err == nil && sess.NoWrites != "" {
-		err = access.Refuse(sess.NoWrites)
+	who := s.viewer(ctx, f, caller)
+	c, err := s.caseOfGrant(ctx, caller.Tenant, who, grantID)
+	if err == nil {
+		err = may
 	}
 	return f, who, c, err
 }

@@ -66,36 +66,37 @@ func (p MassPage) Took(now time.Time) time.Duration {
 }
 
 // MassChoice is which tokens to plan for: those with the given ids, or, without
-// any, all that the filter of the Tokens page selects.
+// any, all that a command's filter selects, or else the one of the Tokens page.
 type MassChoice struct {
-	IDs    []string
-	Filter TokenFilter
+	IDs     []string
+	Command access.MassFilter
+	Filter  TokenFilter
 }
 
 // PlanMass makes a plan of a mass revocation: which tokens, of how many people,
-// and how long it will take. It ends nothing. It is for reviewers; a choice that
-// selects no token that could be revoked is a *access.FormError.
-func (s *Service) PlanMass(ctx context.Context, sess Session, choice MassChoice) (MassPage, error) {
-	p, err := s.planMass(ctx, sess, choice)
+// and how long it will take. It ends nothing. It is for reviewers and operators; a
+// choice that selects no token that could be revoked is a *access.FormError.
+func (s *Service) PlanMass(ctx context.Context, caller access.Caller, choice MassChoice) (MassPage, error) {
+	p, err := s.planMass(ctx, caller, choice)
 	if err != nil {
-		return MassPage{}, s.noteRefusal(ctx, sess, string(sess.Tenant), access.Revoke, err)
+		return MassPage{}, s.noteRefusal(ctx, caller, string(caller.Tenant), access.Revoke, err)
 	}
 	return p, nil
 }
 
-func (s *Service) planMass(ctx context.Context, sess Session, choice MassChoice) (MassPage, error) {
-	who, err := s.asReviewer(ctx, sess)
+func (s *Service) planMass(ctx context.Context, caller access.Caller, choice MassChoice) (MassPage, error) {
+	who, err := s.asReviewer(ctx, caller)
 	if err != nil {
 		return MassPage{}, err
 	}
-	if sess.NoWrites != "" {
-		return MassPage{}, access.Refuse(sess.NoWrites)
+	if err := caller.MayRemove(); err != nil {
+		return MassPage{}, err
 	}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return MassPage{}, err
 	}
-	m := s.newMass(sess.Tenant, string(who.Person))
+	m := s.newMass(caller.Tenant, who.ID())
 	var q store.GrantQuery
 	words := ""
 	if len(choice.IDs) > 0 {
@@ -103,14 +104,14 @@ func (s *Service) planMass(ctx context.Context, sess Session, choice MassChoice)
 		if len(ids) > MaxChosen || slices.ContainsFunc(ids, func(id string) bool { return !strings.HasPrefix(id, "grt_") || len(id) > 40 }) {
 			return MassPage{}, access.ErrInvalid
 		}
-		q, words = store.GrantQuery{Tenant: sess.Tenant, IDs: ids, States: access.MassTargets}, "chosen one by one"
-	} else if filter, ok := choice.Filter.asMass(); ok {
+		q, words = store.GrantQuery{Tenant: caller.Tenant, IDs: ids, States: access.MassTargets}, "chosen one by one"
+	} else if filter, ok := choice.asMass(); ok {
 		m.Filter = filter
-		q = store.MassQuery(sess.Tenant, filter, m.PlannedAt)
+		q = store.MassQuery(caller.Tenant, filter, m.PlannedAt)
 	} else {
 		// What was typed selects more loosely than a filter of the grammar: the
 		// plan is the tokens that the person was shown.
-		if q, err = s.query(sess, choice.Filter); err != nil {
+		if q, err = s.query(caller, choice.Filter); err != nil {
 			return MassPage{}, err
 		}
 		shown, err := json.Marshal(choice.Filter)
@@ -123,11 +124,20 @@ func (s *Service) planMass(ctx context.Context, sess Session, choice MassChoice)
 	if err != nil {
 		return MassPage{}, err
 	}
-	p, err := s.massPage(ctx, sess.Tenant, m.ID)
+	p, err := s.massPage(ctx, caller.Tenant, m.ID)
 	if len(choice.IDs) > 0 {
 		p.Missing = len(q.IDs) - p.Tokens
 	}
 	return p, err
+}
+
+// asMass is the filter of the command's grammar that selects the chosen tokens,
+// where there is one.
+func (c MassChoice) asMass() (access.MassFilter, bool) {
+	if c.Command != (access.MassFilter{}) {
+		return c.Command, true
+	}
+	return c.Filter.asMass()
 }
 
 // asMass is the filter of the command's grammar that selects the same tokens,
@@ -193,38 +203,39 @@ func massDetail(m access.Mass, words string) *audit.Detail {
 	return audit.NewDetail(d)
 }
 
-// StartMass starts a planned mass revocation. It takes a fresh launch, a reviewer
-// whom Canvas confirms now, a reason, and the number of tokens as typed by the
-// person. read is the digest of the access.MassTerms that they read: a plan that
+// StartMass starts a planned mass revocation. It takes an operator, or a fresh
+// launch of a reviewer whom Canvas confirms now, a reason, and the number of tokens
+// as typed by the person. read is the digest of the access.MassTerms that they read: a plan that
 // was made anew since is a *access.TermsError. If other tokens than the plan's are
 // selected by now, nothing starts: the plan is made anew, and the
 // *access.FormError tells the new number. Starting what runs or is done changes
 // nothing.
-func (s *Service) StartMass(ctx context.Context, sess Session, id, typed, reason, read string) (MassPage, error) {
-	p, err := s.startMassBy(ctx, sess, id, typed, reason, read)
+func (s *Service) StartMass(ctx context.Context, caller access.Caller, id, typed, reason, read string) (MassPage, error) {
+	p, err := s.startMassBy(ctx, caller, id, typed, reason, read)
 	if err != nil {
-		return MassPage{}, s.noteRefusal(ctx, sess, id, access.Revoke, err)
+		return MassPage{}, s.noteRefusal(ctx, caller, id, access.Revoke, err)
 	}
 	s.nudge()
 	return p, nil
 }
 
-func (s *Service) startMassBy(ctx context.Context, sess Session, id, typed, reason, read string) (MassPage, error) {
-	who, err := s.asReviewer(ctx, sess)
+func (s *Service) startMassBy(ctx context.Context, caller access.Caller, id, typed, reason, read string) (MassPage, error) {
+	who, err := s.asReviewer(ctx, caller)
 	if err != nil {
 		return MassPage{}, err
 	}
-	p, err := s.massPage(ctx, sess.Tenant, id)
+	p, err := s.massPage(ctx, caller.Tenant, id)
 	if err != nil {
 		return MassPage{}, err
 	}
-	switch {
-	case sess.NoWrites != "":
-		return MassPage{}, access.Refuse(sess.NoWrites)
-	case p.State != access.MassPlanned:
+	if err := caller.MayRemove(); err != nil {
+		return MassPage{}, err
+	}
+	if p.State != access.MassPlanned {
 		return p, nil
-	case !who.Fresh(s.Now()):
-		return MassPage{}, access.Refuse(access.WhyStale)
+	}
+	if err := caller.Present(s.Now()); err != nil {
+		return MassPage{}, err
 	}
 	if err := access.MassTerms(p.Mass).Check(read); err != nil {
 		return MassPage{}, err
@@ -232,17 +243,20 @@ func (s *Service) startMassBy(ctx context.Context, sess Session, id, typed, reas
 	if err := checkStart(p.Mass, typed, reason); err != nil {
 		return MassPage{}, err
 	}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return MassPage{}, err
 	}
-	if who, err = s.decider(ctx, f, sess); err != nil {
+	var delay time.Duration
+	if caller.Via == access.ViaOperator {
+		delay = operatorHead
+	} else if who, err = s.decider(ctx, f, caller); err != nil {
 		return MassPage{}, err
 	}
-	if err := s.startMass(ctx, f, p.Mass, reason, string(who.Person), 0); err != nil {
+	if err := s.startMass(ctx, f, p.Mass, reason, who.ID(), delay); err != nil {
 		return MassPage{}, err
 	}
-	return s.massPage(ctx, sess.Tenant, id)
+	return s.massPage(ctx, caller.Tenant, id)
 }
 
 // checkStart holds what was typed against the plan.
@@ -314,22 +328,22 @@ func massJob(m access.Mass, at time.Time) jobs.Insert {
 	return enqueue(m.Tenant, jobMass, jobMass+":"+m.ID, data, at)
 }
 
-// Mass is one mass revocation of the session's school, for reviewers.
-func (s *Service) Mass(ctx context.Context, sess Session, id string) (MassPage, error) {
-	if _, err := s.reviewing(ctx, sess); err != nil {
+// Mass is one mass revocation of the caller's school, for reviewers and operators.
+func (s *Service) Mass(ctx context.Context, caller access.Caller, id string) (MassPage, error) {
+	if _, err := s.reviewing(ctx, caller); err != nil {
 		return MassPage{}, err
 	}
-	return s.massPage(ctx, sess.Tenant, id)
+	return s.massPage(ctx, caller.Tenant, id)
 }
 
 // Masses are the mass revocations that run or ran, newest first, for reviewers.
-func (s *Service) Masses(ctx context.Context, sess Session) ([]MassPage, error) {
-	if _, err := s.reviewing(ctx, sess); err != nil {
+func (s *Service) Masses(ctx context.Context, caller access.Caller) ([]MassPage, error) {
+	if _, err := s.reviewing(ctx, caller); err != nil {
 		return nil, err
 	}
 	var out []MassPage
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		ms, err := tx.Masses(sess.Tenant, massesShown, access.MassRunning, access.MassDone)
+		ms, err := tx.Masses(caller.Tenant, massesShown, access.MassRunning, access.MassDone)
 		if err != nil {
 			return err
 		}
@@ -388,11 +402,11 @@ type MassRow struct {
 
 // MassReport gives every token of a mass revocation to row, with what proves it
 // gone. It is for reviewers.
-func (s *Service) MassReport(ctx context.Context, sess Session, id string, row func(MassRow) error) error {
-	if _, err := s.pressing(ctx, sess); err != nil {
+func (s *Service) MassReport(ctx context.Context, caller access.Caller, id string, row func(MassRow) error) error {
+	if _, err := s.pressing(ctx, caller); err != nil {
 		return err
 	}
-	if _, err := s.massPage(ctx, sess.Tenant, id); err != nil {
+	if _, err := s.massPage(ctx, caller.Tenant, id); err != nil {
 		return err
 	}
 	after := ""
@@ -400,7 +414,7 @@ func (s *Service) MassReport(ctx context.Context, sess Session, id string, row f
 		var part []MassRow
 		err := s.Store.Read(ctx, func(tx *store.Tx) error {
 			var err error
-			part, err = massRows(tx, sess.Tenant, id, after)
+			part, err = massRows(tx, caller.Tenant, id, after)
 			return err
 		})
 		if err != nil {

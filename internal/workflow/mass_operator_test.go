@@ -18,27 +18,27 @@ func TestMassByAnOperator(t *testing.T) {
 		t, ctx := r.t, r.t.Context()
 		gs := r.crowd(3)
 		all := access.MassFilter{All: true}
-		const op = "operator:root"
-		if _, err := r.PlanMassFor(ctx, r.tenant, access.MassFilter{Role: access.Staff}, op); err == nil {
+		op := access.OperatorCaller(r.tenant, "root")
+		if _, err := r.PlanMass(ctx, op, MassChoice{Command: access.MassFilter{Role: access.Staff}}); err == nil {
 			t.Error("a plan of nothing")
 		} else {
 			wrongField(t, err, "count", "mass.nothing")
 		}
-		p, err := r.PlanMassFor(ctx, r.tenant, all, op)
-		if err != nil || p.Tokens != 3 || p.By != op || p.State != access.MassPlanned || p.Filter != all || r.usableOf(gs) != 3 {
+		p, err := r.PlanMass(ctx, op, MassChoice{Command: all})
+		if err != nil || p.Tokens != 3 || p.By != op.ID() || p.State != access.MassPlanned || p.Filter != all || r.usableOf(gs) != 3 {
 			t.Fatalf("%+v, %v", p, err)
 		}
-		if _, ok, err := r.UnfinishedMass(ctx, r.tenant, all); ok || err != nil {
+		if _, ok, err := r.UnfinishedMass(ctx, op, all); ok || err != nil {
 			t.Errorf("a plan runs already, %v", err)
 		}
-		_, err = r.StartMassFor(ctx, r.tenant, p.ID, "2", "breach", op)
+		_, err = r.StartMass(ctx, op, p.ID, "2", "breach", access.MassTerms(p.Mass).Digest())
 		wrongField(t, err, "count", "mass.count")
-		_, err = r.StartMassFor(ctx, r.tenant, p.ID, "3", " ", op)
+		_, err = r.StartMass(ctx, op, p.ID, "3", " ", access.MassTerms(p.Mass).Digest())
 		wrongField(t, err, "reason", "reason.revoke")
-		if p, err = r.StartMassFor(ctx, r.tenant, p.ID, "3", "breach", op); err != nil || p.State != access.MassRunning || p.Reason != "breach" || p.By != op {
+		if p, err = r.StartMass(ctx, op, p.ID, "3", "breach", access.MassTerms(p.Mass).Digest()); err != nil || p.State != access.MassRunning || p.Reason != "breach" || p.By != op.ID() {
 			t.Fatalf("%+v, %v", p, err)
 		}
-		if again, err := r.StartMassFor(ctx, r.tenant, p.ID, "", "", op); err != nil || again.State != access.MassRunning || r.happened(audit.MassStart) != 1 {
+		if again, err := r.StartMass(ctx, op, p.ID, "", "", access.MassTerms(p.Mass).Digest()); err != nil || again.State != access.MassRunning || r.happened(audit.MassStart) != 1 {
 			t.Errorf("started again: %+v, %v", again, err)
 		}
 		r.clock.Advance(operatorHead - time.Second)
@@ -46,16 +46,16 @@ func TestMassByAnOperator(t *testing.T) {
 		if r.usableOf(gs) != 3 {
 			t.Error("a server took it from the command")
 		}
-		if _, ok, err := r.UnfinishedMass(ctx, r.tenant, access.MassFilter{Role: access.Student}); ok || err != nil {
+		if _, ok, err := r.UnfinishedMass(ctx, op, access.MassFilter{Role: access.Student}); ok || err != nil {
 			t.Errorf("another filter's is found, %v", err)
 		}
-		if found, ok, err := r.UnfinishedMass(ctx, r.tenant, all); !ok || err != nil || found.ID != p.ID {
+		if found, ok, err := r.UnfinishedMass(ctx, op, all); !ok || err != nil || found.ID != p.ID {
 			t.Errorf("it is not found again: %v, %v", found.ID, err)
 		}
 		withdraw := r.cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Throttle: true, Times: -1})
 		var troubles []error
 		var left []int
-		p, err = r.FinishMass(ctx, r.tenant, p.ID, func(p MassPage, trouble error) {
+		p, err = r.FinishMass(ctx, op, p.ID, func(p MassPage, trouble error) {
 			troubles, left = append(troubles, trouble), append(left, p.Counts.Left())
 			withdraw()
 			r.clock.Advance(time.Hour) // nobody waits for the real clock
@@ -66,7 +66,7 @@ func TestMassByAnOperator(t *testing.T) {
 		if len(troubles) < 2 || troubles[0] == nil || troubles[len(troubles)-1] != nil || left[0] != 3 || left[len(left)-1] != 0 {
 			t.Errorf("on the way: %v, %v left", troubles, left)
 		}
-		if _, ok, err := r.UnfinishedMass(ctx, r.tenant, all); ok || err != nil {
+		if _, ok, err := r.UnfinishedMass(ctx, op, all); ok || err != nil {
 			t.Errorf("it runs for ever, %v", err)
 		}
 		for _, g := range gs {
@@ -75,7 +75,7 @@ func TestMassByAnOperator(t *testing.T) {
 			}
 		}
 		for _, e := range r.events("grant.revoke") {
-			if e.Event.Actor != op {
+			if e.Event.Actor != op.ID() {
 				t.Errorf("told as by %q", e.Event.Actor)
 			}
 		}

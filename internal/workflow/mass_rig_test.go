@@ -69,7 +69,7 @@ func (r *rig) inVirtualTime(cost float64, latency time.Duration) *slowCanvas {
 func (r *rig) crowd(n int) []access.Grant {
 	r.t.Helper()
 	now := r.clock.Now()
-	dana := r.as("dana", DoorAccount).Person
+	dana := r.as("dana", access.DoorAccount).Person
 	var out []access.Grant
 	type one struct {
 		p store.Person
@@ -115,7 +115,7 @@ func (r *rig) crowd(n int) []access.Grant {
 					}
 				}
 				told := func(do audit.Action, id, to string) audit.Event {
-					return audit.Event{Tenant: string(r.tenant), At: now, Actor: bySystem, Action: do, Object: id, To: to, Version: 1}
+					return audit.Event{Tenant: string(r.tenant), At: now, Actor: access.SystemID, Action: do, Object: id, To: to, Version: 1}
 				}
 				if err := tx.CreateRequest(x.r, told(audit.RequestCreate, x.r.ID, string(x.r.State)), nil); err != nil {
 					return err
@@ -180,9 +180,9 @@ func (r *rig) massNow(id string) MassPage {
 }
 
 // planned makes a plan as Dana does on the Tokens page.
-func (r *rig) plannedMass(choice MassChoice) (Session, MassPage) {
+func (r *rig) plannedMass(choice MassChoice) (access.Caller, MassPage) {
 	r.t.Helper()
-	dana := r.as("dana", DoorAccount)
+	dana := r.as("dana", access.DoorAccount)
 	p, err := r.PlanMass(r.t.Context(), dana, choice)
 	if err != nil {
 		r.t.Fatal(err)

@@ -207,8 +207,8 @@ func (w *massWork) counts(ctx context.Context) (c store.MassCounts, err error) {
 
 // actor is who ends the grants, and how the log names them.
 func (w *massWork) actor() access.Actor {
-	if !strings.HasPrefix(w.m.By, "per_") { // an operator at the command line
-		return access.SystemActor
+	if account, ok := strings.CutPrefix(w.m.By, access.OperatorPrefix); ok {
+		return access.OperatorCaller(w.m.Tenant, account).Actor()
 	}
 	return access.Actor{Person: access.PersonID(w.m.By), Reviewer: true}
 }
@@ -258,10 +258,8 @@ func (w *massWork) beginOne(tx *store.Tx, who access.Actor, before access.Grant,
 	if err != nil {
 		return err
 	}
-	told := w.tellGrant(who, before, after, access.Revoke)
-	told.Actor = w.m.By
 	d := audit.NewDetail(map[string]string{"cause": string(access.ByMass), "quote": w.m.Reason, "mass": w.m.ID})
-	return tx.MoveGrant(after, told, d, enqueue(after.Tenant, jobEnd, occasion(jobEnd, after), jobData(after),
+	return tx.MoveGrant(after, w.tellGrant(who, before, after, access.Revoke), d, enqueue(after.Tenant, jobEnd, occasion(jobEnd, after), jobData(after),
 		w.Now().Add(massNet+time.Duration(nth)*massNetSpread)))
 }
 
@@ -370,7 +368,7 @@ func (w *massWork) strays(ctx context.Context, user string, all []store.MassWork
 				return nil, err
 			}
 			g := all[i].Grant
-			e := w.event(g.Tenant, bySystem, audit.GrantStray, g.ID)
+			e := w.event(g.Tenant, access.SystemID, audit.GrantStray, g.ID)
 			e.Related = g.RequestID
 			d := audit.NewDetail(map[string]string{"canvas_token": t.ID})
 			if err := w.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) }); err != nil {
@@ -507,6 +505,6 @@ func (w *massWork) finish(ctx context.Context, c store.MassCounts) error {
 		after.State, after.Version, after.EndedAt = access.MassDone, before.Version+1, w.Now()
 		d := audit.NewDetail(map[string]string{"gone": strconv.Itoa(c.Gone), "ended_before": strconv.Itoa(c.EndedBefore),
 			"took": after.EndedAt.Sub(after.StartedAt).Round(time.Second).String(), "estimate": after.Estimate.String()})
-		return tx.SaveMass(after, w.tellMass(before, after, bySystem, audit.MassFinish), d, w.massNotice(toReviewers, w.Now()))
+		return tx.SaveMass(after, w.tellMass(before, after, access.SystemID, audit.MassFinish), d, w.massNotice(toReviewers, w.Now()))
 	})
 }

@@ -71,7 +71,7 @@ func TestMassOfMany(t *testing.T) {
 				t.Fatalf("%s is %s by %s, ended by %q", g.ID, g.State, g.Cause, g.EndedBy)
 			}
 		}
-		err := r.MassReport(t.Context(), r.as("dana", DoorAccount), p.ID, func(row MassRow) error {
+		err := r.MassReport(t.Context(), r.as("dana", access.DoorAccount), p.ID, func(row MassRow) error {
 			if row.Item.State != access.MassGone || row.Item.Proof == "" || row.Owner == "" {
 				t.Errorf("%+v", row)
 			}

@@ -75,7 +75,7 @@ func TestMassBegins(t *testing.T) {
 	each(t, func(r *rig) {
 		t := r.t
 		gs := r.crowd(3)
-		dana := r.as("dana", DoorAccount)
+		dana := r.as("dana", access.DoorAccount)
 		p := r.startedMass(MassChoice{})
 		if _, err := r.Revoke(t.Context(), dana, gs[0].ID, "mine"); err != nil { // before its turn
 			t.Fatal(err)
@@ -227,7 +227,7 @@ func TestMassStoresAfterAnother(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	gs := r.crowd(2)
-	dana := r.as("dana", DoorAccount)
+	dana := r.as("dana", access.DoorAccount)
 	p := r.startedMass(MassChoice{})
 	withdraw := r.cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Status: 500, Times: 1})
 	if _, err := r.Revoke(t.Context(), dana, gs[0].ID, "mine"); err != nil {
@@ -346,7 +346,7 @@ func TestMassFinishes(t *testing.T) {
 		t := r.t
 		g, _ := r.active() // of Maya, for whom Ana stands
 		r.crowd(3)
-		dana := r.as("dana", DoorAccount)
+		dana := r.as("dana", access.DoorAccount)
 		p := r.startedMass(MassChoice{})
 		if _, err := r.Revoke(t.Context(), dana, g.ID, "mine"); err != nil { // so it is not the mass revocation's
 			t.Fatal(err)
@@ -364,7 +364,7 @@ func TestMassFinishes(t *testing.T) {
 				if e.Event.Object != id {
 					continue
 				}
-				if n++; !maps.Equal(e.Detail.Data, want) || e.Event.Actor != bySystem || e.Event.From != string(access.MassRunning) || e.Event.To != string(access.MassDone) {
+				if n++; !maps.Equal(e.Detail.Data, want) || e.Event.Actor != access.SystemID || e.Event.From != string(access.MassRunning) || e.Event.To != string(access.MassDone) {
 					t.Errorf("of %s is told %+v, %v, want %v", id, e.Event, e.Detail.Data, want)
 				}
 			}
@@ -406,7 +406,7 @@ func TestMassReport(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	g, _ := r.active()
 	gs := append(r.crowd(2), r.grant(g.ID))
-	dana := r.as("dana", DoorAccount)
+	dana := r.as("dana", access.DoorAccount)
 	p := r.startedMass(MassChoice{})
 	p = r.runMass(p.ID, time.Hour)
 	rows := map[string]MassRow{}
@@ -483,7 +483,7 @@ func TestMassProvesAnothersEnd(t *testing.T) {
 	gs := r.crowd(1)
 	p := r.startedMass(MassChoice{})
 	withdraw := r.cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Status: 500, Times: 1})
-	if _, err := r.Revoke(t.Context(), r.as("dana", DoorAccount), gs[0].ID, "mine"); err != nil {
+	if _, err := r.Revoke(t.Context(), r.as("dana", access.DoorAccount), gs[0].ID, "mine"); err != nil {
 		t.Fatal(err)
 	}
 	withdraw()

@@ -122,7 +122,7 @@ func TestMassOfWhatHadEnded(t *testing.T) {
 				gs = nil
 			}
 			for _, g := range gs {
-				if _, err := r.Revoke(t.Context(), r.as("priya", DoorAccount), g.ID, "It was in a mail."); err != nil {
+				if _, err := r.Revoke(t.Context(), r.as("priya", access.DoorAccount), g.ID, "It was in a mail."); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -30,24 +30,28 @@ func wrongField(t *testing.T, err error, field, code string) {
 func TestWhoMayRevokeMany(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
-		who   func(r *rig) Session
+		who   func(r *rig) access.Caller
 		plan  access.Why // why not even a plan
 		start access.Why
 	}{
-		"a reviewer": {who: func(r *rig) Session { return r.as("dana", DoorAccount) }},
-		"a reviewer with an old launch": {who: func(r *rig) Session {
-			s := r.as("dana", DoorAccount)
+		"a reviewer": {who: func(r *rig) access.Caller { return r.as("dana", access.DoorAccount) }},
+		"a reviewer with an old launch": {who: func(r *rig) access.Caller {
+			s := r.as("dana", access.DoorAccount)
 			s.LaunchedAt = s.LaunchedAt.Add(-time.Hour)
 			return s
 		}, start: access.WhyStale},
-		"a demoted reviewer":            {who: func(r *rig) Session { s := r.as("priya", DoorAccount); r.w.RemoveAdmin("priya", "root"); return s }, plan: access.WhyNotReviewer, start: access.WhyNotReviewer},
-		"a reviewer from a course":      {who: func(r *rig) Session { return r.as("dana", DoorCourse) }, plan: access.WhyWrongDoor, start: access.WhyWrongDoor},
-		"a sub-account's admin":         {who: func(r *rig) Session { return r.as("lena", DoorAccount) }, plan: access.WhyNotReviewer, start: access.WhyNotReviewer},
-		"a student by the admins' door": {who: func(r *rig) Session { return r.as("maya", DoorAccount) }, plan: access.WhyNotReviewer, start: access.WhyNotReviewer},
-		"a teacher":                     {who: func(r *rig) Session { return r.as("ana", DoorCourse) }, plan: access.WhyWrongDoor, start: access.WhyWrongDoor},
-		"somebody acting as a reviewer": {who: func(r *rig) Session { return r.as("dana", DoorAccount, actingBy("9")) }, plan: access.WhyActing, start: access.WhyActing},
-		"a reviewer, Canvas unreachable": {who: func(r *rig) Session {
-			s := r.as("dana", DoorAccount)
+		"a demoted reviewer": {who: func(r *rig) access.Caller {
+			s := r.as("priya", access.DoorAccount)
+			r.w.RemoveAdmin("priya", "root")
+			return s
+		}, plan: access.WhyNotReviewer, start: access.WhyNotReviewer},
+		"a reviewer from a course":      {who: func(r *rig) access.Caller { return r.as("dana", access.DoorCourse) }, plan: access.WhyWrongDoor, start: access.WhyWrongDoor},
+		"a sub-account's admin":         {who: func(r *rig) access.Caller { return r.as("lena", access.DoorAccount) }, plan: access.WhyNotReviewer, start: access.WhyNotReviewer},
+		"a student by the admins' door": {who: func(r *rig) access.Caller { return r.as("maya", access.DoorAccount) }, plan: access.WhyNotReviewer, start: access.WhyNotReviewer},
+		"a teacher":                     {who: func(r *rig) access.Caller { return r.as("ana", access.DoorCourse) }, plan: access.WhyWrongDoor, start: access.WhyWrongDoor},
+		"somebody acting as a reviewer": {who: func(r *rig) access.Caller { return r.as("dana", access.DoorAccount, actingBy("9")) }, plan: access.WhyActing, start: access.WhyActing},
+		"a reviewer, Canvas unreachable": {who: func(r *rig) access.Caller {
+			s := r.as("dana", access.DoorAccount)
 			r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:account_id/admins", Status: 503, Times: -1})
 			return s
 		}, start: access.WhyCanvas},
@@ -139,7 +143,7 @@ func TestMassStaysInItsTenant(t *testing.T) {
 		gs := r.crowd(2)
 		other := newRig(t, r.Store, "10000000000003")
 		theirs := other.crowd(2)
-		stranger := other.as("dana", DoorAccount)
+		stranger := other.as("dana", access.DoorAccount)
 
 		_, p := r.plannedMass(MassChoice{})
 		if p.Tokens != 2 {
@@ -176,7 +180,7 @@ func TestMassPlanChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		gs := r.crowd(4)
-		dana := r.as("dana", DoorAccount)
+		dana := r.as("dana", access.DoorAccount)
 		all, err := r.PlanMass(t.Context(), dana, MassChoice{})
 		if err != nil {
 			t.Fatal(err)
@@ -217,7 +221,7 @@ func TestMassStartedTwiceAtOnce(t *testing.T) {
 	each(t, func(r *rig) {
 		r.crowd(3)
 		dana, p := r.plannedMass(MassChoice{})
-		priya := r.as("priya", DoorAccount)
+		priya := r.as("priya", access.DoorAccount)
 		var wg sync.WaitGroup
 		for i := range 6 {
 			who := dana
@@ -272,7 +276,7 @@ func TestMassChoiceOfThePage(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	r.crowd(12) // people 0, 2: students in BIO 201, 4 with ten tokens not reached
-	dana := r.as("dana", DoorAccount)
+	dana := r.as("dana", access.DoorAccount)
 	for name, tt := range map[string]struct {
 		q      TokenFilter
 		filter string
@@ -429,7 +433,7 @@ func TestMassMeetsOtherEnds(t *testing.T) {
 	each(t, func(r *rig) {
 		gs := r.crowd(3)
 		p := r.startedMass(MassChoice{})
-		dana := r.as("dana", DoorAccount)
+		dana := r.as("dana", access.DoorAccount)
 		if _, err := r.Revoke(t.Context(), dana, gs[0].ID, "mine"); err != nil { // gone before its turn
 			t.Fatal(err)
 		}
@@ -457,7 +461,7 @@ func TestMassOfAnAttemptUnderWay(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		req := r.approved()
-		r.die("canvas answered", func() { _, _ = r.Collect(t.Context(), r.as("maya", DoorCourse), req.Code()) })
+		r.die("canvas answered", func() { _, _ = r.Collect(t.Context(), r.as("maya", access.DoorCourse), req.Code()) })
 		if r.inCanvas("maya") != 1 {
 			t.Fatalf("%d tokens", r.inCanvas("maya"))
 		}

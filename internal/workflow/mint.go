@@ -289,7 +289,7 @@ func (s *Service) deleteMarked(ctx context.Context, f far, g access.Grant, upTo 
 			if _, err := f.DeleteToken(ctx, g.CanvasUser, t.ID); err != nil && !notFound(err) {
 				return s.heard(g.Tenant, err)
 			}
-			e := s.event(g.Tenant, bySystem, audit.GrantStray, g.ID)
+			e := s.event(g.Tenant, access.SystemID, audit.GrantStray, g.ID)
 			e.Related = g.RequestID
 			d := audit.NewDetail(map[string]string{"canvas_token": t.ID})
 			if err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) }); err != nil {

@@ -27,7 +27,7 @@ func (s *Service) learnCap(ctx context.Context, f far, days int) error {
 			return err
 		}
 		t.LearnedCapDays, t.Version = days, t.Version+1
-		e := s.event(t.ID, bySystem, audit.CapLearned, string(t.ID))
+		e := s.event(t.ID, access.SystemID, audit.CapLearned, string(t.ID))
 		return tx.SaveTenant(t, e, audit.NewDetail(map[string]string{"days": strconv.Itoa(days)}))
 	})
 }

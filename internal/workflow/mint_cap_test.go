@@ -21,36 +21,36 @@ func TestLearnedCap(t *testing.T) {
 	each(t, func(r *rig) {
 		ctx := r.t.Context()
 		req := r.approved()
-		sess := r.as("maya", DoorCourse)
-		if l, err := r.Tokens(ctx, r.as("dana", DoorAccount), TokenFilter{}); err != nil || l.Cap.Days != 0 {
+		caller := r.as("maya", access.DoorCourse)
+		if l, err := r.Tokens(ctx, r.as("dana", access.DoorAccount), TokenFilter{}); err != nil || l.Cap.Days != 0 {
 			r.t.Errorf("before anything was learned: %+v, %v", l.Cap, err)
 		}
 		r.refuseLife("Expiration date cannot be more than 20 days in the future", 1)
-		c, err := r.Collect(ctx, sess, req.Code())
+		c, err := r.Collect(ctx, caller, req.Code())
 		if err != nil || c.Stage != StageReady || c.Trouble != troubleCap+":20" {
 			r.t.Fatalf("refused: %s (%s), %v", c.Stage, c.Trouble, err)
 		}
 		learned := r.clock.Now()
 		r.tick(time.Minute)
-		if l, err := r.Tokens(ctx, r.as("dana", DoorAccount), TokenFilter{}); err != nil || l.Cap.Days != 20 || !l.Cap.At.Equal(learned) {
+		if l, err := r.Tokens(ctx, r.as("dana", access.DoorAccount), TokenFilter{}); err != nil || l.Cap.Days != 20 || !l.Cap.At.Equal(learned) {
 			r.t.Errorf("those who decide are shown %+v, %v", l.Cap, err)
 		}
-		if c, err = r.Collect(ctx, sess, req.Code()); err != nil || c.Stage != StageSecret {
+		if c, err = r.Collect(ctx, caller, req.Code()); err != nil || c.Stage != StageSecret {
 			r.t.Fatalf("the next press: %s (%s), %v", c.Stage, c.Trouble, err)
 		}
 		if left := r.grant(c.Grant.ID).Expires.Sub(r.clock.Now()); left > 19*24*time.Hour || left < 18*24*time.Hour {
 			r.t.Errorf("it lives %s", left)
 		}
-		form, err := r.Form(ctx, sess, "")
+		form, err := r.Form(ctx, caller, "")
 		if err != nil || form.Latest.Sub(r.clock.Now()) > 19*24*time.Hour || form.Cause != access.CauseCanvas {
 			r.t.Errorf("the next form ends %s by %s, %v", form.Latest, form.Cause, err)
 		}
 		// A longer one says nothing new.
 		r.refuseLife("Expiration date cannot be more than 120 days in the future", 1)
-		if _, err := r.Collect(ctx, sess, r.approvedUntil("2026-12-05").Code()); err != nil {
+		if _, err := r.Collect(ctx, caller, r.approvedUntil("2026-12-05").Code()); err != nil {
 			r.t.Fatal(err)
 		}
-		if l, err := r.Tokens(ctx, r.as("dana", DoorAccount), TokenFilter{}); err != nil || l.Cap.Days != 20 || !l.Cap.At.Equal(learned) {
+		if l, err := r.Tokens(ctx, r.as("dana", access.DoorAccount), TokenFilter{}); err != nil || l.Cap.Days != 20 || !l.Cap.At.Equal(learned) {
 			r.t.Errorf("afterwards %+v, %v", l.Cap, err)
 		}
 		r.proven()
@@ -62,12 +62,12 @@ func (r *rig) approvedUntil(date string) access.Request {
 	r.t.Helper()
 	a := r.answers()
 	a.EndDate = date
-	req, err := r.Submit(r.t.Context(), r.as("maya", DoorCourse), "", a)
+	req, err := r.Submit(r.t.Context(), r.as("maya", access.DoorCourse), "", a)
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
-	return r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{}).Request
+	r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
+	return r.act(r.as("dana", access.DoorAccount), req.Code(), access.Approve, access.Move{}).Request
 }
 
 // A refusal that names no number teaches nothing and is not tried again by
@@ -83,7 +83,7 @@ func TestRefusalWithoutANumber(t *testing.T) {
 			r.refuseLife(words, -1)
 			before := r.cv.Count(http.MethodPost, createRoute)
 			for press := 1; press <= 3; press++ {
-				c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), req.Code())
+				c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), req.Code())
 				if err != nil || c.Stage != StageReady || c.Trouble != troubleRefused {
 					t.Fatalf("%s (%s), %v", c.Stage, c.Trouble, err)
 				}
@@ -94,7 +94,7 @@ func TestRefusalWithoutANumber(t *testing.T) {
 					t.Fatalf("%d calls after %d presses", n, press)
 				}
 			}
-			if l, err := r.Tokens(t.Context(), r.as("dana", DoorAccount), TokenFilter{}); err != nil || l.Cap.Days != 0 {
+			if l, err := r.Tokens(t.Context(), r.as("dana", access.DoorAccount), TokenFilter{}); err != nil || l.Cap.Days != 0 {
 				t.Errorf("learned %+v, %v", l.Cap, err)
 			}
 			r.proven()

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -46,11 +47,11 @@ func TestTheNavigationWarnsAdminsOfTheCredential(t *testing.T) {
 			if err != nil {
 				r.t.Fatal(err)
 			}
-			got := r.Nav(r.t.Context(), r.as("dana", DoorAccount)).Credential
+			got := r.Nav(r.t.Context(), r.as("dana", access.DoorAccount)).Credential
 			if !got.EndsAt.Equal(tc.want.EndsAt) || !got.RefusedSince.Equal(tc.want.RefusedSince) {
 				r.t.Errorf("%s: %+v, want %+v", name, got, tc.want)
 			}
-			if got := r.Nav(r.t.Context(), r.as("maya", DoorCourse)).Credential; got != (CredentialTrouble{}) {
+			if got := r.Nav(r.t.Context(), r.as("maya", access.DoorCourse)).Credential; got != (CredentialTrouble{}) {
 				r.t.Errorf("%s: a student is told %+v", name, got)
 			}
 		}

@@ -308,7 +308,7 @@ func (s *Service) send(ctx context.Context, f far, kind notify.Kind, facts told,
 	if err != nil {
 		if notFound(err) { // Canvas has no such person any more: there is nobody to tell
 			s.Log.WarnContext(ctx, "a notice has nobody to go to", "kind", kind, "person", to.ID, "err", err)
-			e := s.event(f.tenant.ID, bySystem, audit.NoticeFailed, facts.object)
+			e := s.event(f.tenant.ID, access.SystemID, audit.NoticeFailed, facts.object)
 			d := audit.NewDetail(map[string]string{"way": "canvas", "kind": string(kind)})
 			return s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) })
 		}
@@ -345,7 +345,7 @@ func (s *Service) send(ctx context.Context, f far, kind notify.Kind, facts told,
 			}
 			outcome = "refused"
 			s.Log.WarnContext(ctx, "a notice was refused for good", "way", way.Name(), "kind", kind, "err", err)
-			e := s.event(f.tenant.ID, bySystem, audit.NoticeFailed, facts.object)
+			e := s.event(f.tenant.ID, access.SystemID, audit.NoticeFailed, facts.object)
 			d := audit.NewDetail(map[string]string{"way": way.Name(), "kind": string(kind)})
 			if err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) }); err != nil {
 				return err

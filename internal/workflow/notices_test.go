@@ -33,7 +33,7 @@ func TestNotices(t *testing.T) {
 		if got := r.subjects("ana"); len(got) != 1 || !strings.Contains(got[0], "Maya Chen asks you to sponsor") || !strings.Contains(got[0], req.Code()) {
 			r.t.Errorf("the sponsor got %q", got)
 		}
-		r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+		r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
 		r.clock.Advance(2 * time.Minute)
 		r.drain()
 		if got := r.subjects("maya"); len(got) != 1 {
@@ -50,19 +50,19 @@ func TestNotices(t *testing.T) {
 			}
 		}
 		second := r.submitted()
-		r.act(r.as("ana", DoorCourse), second.Code(), access.Endorse, access.Move{})
+		r.act(r.as("ana", access.DoorCourse), second.Code(), access.Endorse, access.Move{})
 		r.clock.Advance(2 * time.Minute)
 		r.drain()
 		if got := r.subjects("dana"); len(got) != 1 {
 			r.t.Errorf("a second digest on one day: %q", got)
 		}
-		r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{})
-		r.act(r.as("dana", DoorAccount), second.Code(), access.Deny, access.Move{Reason: "A data export does this.", Alternative: "export"})
+		r.act(r.as("dana", access.DoorAccount), req.Code(), access.Approve, access.Move{})
+		r.act(r.as("dana", access.DoorAccount), second.Code(), access.Deny, access.Move{Reason: "A data export does this.", Alternative: "export"})
 		r.drain()
 		if got := r.subjects("maya"); !has(got, "Approved: collect your token by") || !has(got, "Not approved ("+second.Code()+")") {
 			r.t.Errorf("the requester got %q", got)
 		}
-		c, err := r.Collect(r.t.Context(), r.as("maya", DoorCourse), req.Code())
+		c, err := r.Collect(r.t.Context(), r.as("maya", access.DoorCourse), req.Code())
 		if err != nil || c.Stage != StageSecret {
 			r.t.Fatal(c.Stage, err)
 		}
@@ -71,7 +71,7 @@ func TestNotices(t *testing.T) {
 		if got := r.subjects("maya"); !has(got, "Activate your token by") {
 			r.t.Errorf("the owner got %q", got)
 		}
-		if _, err := r.Revoke(r.t.Context(), r.as("dana", DoorAccount), c.Grant.ID, "breach"); err != nil {
+		if _, err := r.Revoke(r.t.Context(), r.as("dana", access.DoorAccount), c.Grant.ID, "breach"); err != nil {
 			r.t.Fatal(err)
 		}
 		r.drain()

@@ -132,9 +132,9 @@ func TestNoticesThatAreMoot(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	g, _ := r.working()
-	maya, helen := r.as("maya", DoorCourse), r.helen()
+	maya, helen := r.as("maya", access.DoorCourse), r.helen()
 	n := 0
-	told := func(when string, want bool, kind notify.Kind, key string, to Session) {
+	told := func(when string, want bool, kind notify.Kind, key string, to access.Caller) {
 		t.Helper()
 		n++
 		data, err := json.Marshal(noticeRef{Kind: kind, Request: g.RequestID, Grant: g.ID, To: to.Person, Occasion: strings.Repeat("x", n)})
@@ -152,7 +152,7 @@ func TestNoticesThatAreMoot(t *testing.T) {
 	told("in use", false, notify.Frozen, "maya", maya)
 	told("in use", false, notify.Thawed, "maya", maya)
 	told("in use", true, notify.TookOver, "maya", maya)
-	_, err := r.EndSponsorship(ctx, r.as("ana", DoorCourse), g.ID, "")
+	_, err := r.EndSponsorship(ctx, r.as("ana", access.DoorCourse), g.ID, "")
 	r.must(err)
 	told("without a sponsor", true, notify.SponsorGone, "maya", maya)
 	told("without a sponsor", false, notify.TookOver, "maya", maya)
@@ -160,20 +160,20 @@ func TestNoticesThatAreMoot(t *testing.T) {
 	_, err = r.NameSponsor(ctx, maya, g.ID, r.w.User("helen").ID.String())
 	r.must(err)
 	told("another is asked", true, notify.AskedToTakeOver, "helen", helen)
-	told("another is asked", false, notify.AskedToTakeOver, "ana", r.as("ana", DoorCourse))
+	told("another is asked", false, notify.AskedToTakeOver, "ana", r.as("ana", access.DoorCourse))
 	told("another is asked", false, notify.SponsorGone, "maya", maya)
 	told("another is asked", false, notify.TurnedDown, "maya", maya)
 	r.must(r.TurnDown(ctx, helen, g.ID))
 	told("turned down", true, notify.TurnedDown, "maya", maya)
 	r.force(g.ID, func(g *access.Grant) { g.RetireAt = r.clock.Now().Add(time.Hour) })
 	told("giving way", true, notify.Retiring, "maya", maya)
-	_, err = r.Freeze(ctx, r.as("dana", DoorAccount), g.ID, "Odd traffic.")
+	_, err = r.Freeze(ctx, r.as("dana", access.DoorAccount), g.ID, "Odd traffic.")
 	r.must(err)
 	told("frozen", false, notify.Retiring, "maya", maya)
 	told("frozen", true, notify.Frozen, "maya", maya)
 	told("frozen", false, notify.Thawed, "maya", maya)
 	for _, key := range []string{"dana", "priya"} {
-		_, err = r.Thaw(ctx, r.as(key, DoorAccount), g.ID, r.termsOf(g.ID))
+		_, err = r.Thaw(ctx, r.as(key, access.DoorAccount), g.ID, r.termsOf(g.ID))
 		r.must(err)
 	}
 	told("thawed", false, notify.Frozen, "maya", maya)
@@ -251,7 +251,7 @@ func TestNoticeRunTwice(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	q := r.approved()
-	luca := r.as("luca", DoorCourse).Person
+	luca := r.as("luca", access.DoorCourse).Person
 	send := func() {
 		data, err := json.Marshal(noticeRef{Kind: notify.Approved, Request: q.ID, To: q.Requester, Occasion: "once"})
 		r.must(err)
@@ -263,7 +263,7 @@ func TestNoticeRunTwice(t *testing.T) {
 		t.Errorf("it was sent as %q", got)
 	}
 	r.must(r.Store.InTx(ctx, func(tx *store.Tx) error {
-		return tx.MergePerson(r.tenant, q.Requester, luca, r.event(r.tenant, bySystem, audit.PersonMerge, string(luca)), nil)
+		return tx.MergePerson(r.tenant, q.Requester, luca, r.event(r.tenant, access.SystemID, audit.PersonMerge, string(luca)), nil)
 	}))
 	data, err := json.Marshal(noticeRef{Kind: notify.Approved, Request: q.ID, To: q.Requester, Occasion: "merged"})
 	r.must(err)

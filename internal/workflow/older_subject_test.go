@@ -52,14 +52,14 @@ func TestAnOlderSubjectIsProvenByTheRoster(t *testing.T) {
 			return send(req)
 		}
 		r.line.Store(&line)
-		maya := r.as("maya", DoorCourse, unknownSub, r.roster("bio201"))
+		maya := r.as("maya", access.DoorCourse, unknownSub, r.roster("bio201"))
 		if maya.CanvasUser != r.w.User("maya").ID.String() {
 			r.t.Errorf("the session is of %s", maya.CanvasUser)
 		}
 		if len(asked) != 1 || asked[0] != r.w.Course("bio201").ContextID {
 			r.t.Errorf("the roster was asked about %q", asked)
 		}
-		own := r.as("maya", DoorUser)
+		own := r.as("maya", access.DoorUser)
 		if own.Person != maya.Person {
 			r.t.Error("at her own menu she is somebody else")
 		}
@@ -78,8 +78,8 @@ func TestAnOlderSubjectIsProvenByTheRoster(t *testing.T) {
 		if err != nil {
 			r.t.Fatalf("she cannot ask: %v", err)
 		}
-		r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
-		r.act(r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{})
+		r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
+		r.act(r.as("dana", access.DoorAccount), q.Code(), access.Approve, access.Move{})
 		if c, err := r.Collect(ctx, maya, q.Code()); err != nil || c.Stage != StageSecret {
 			r.t.Errorf("she cannot collect: %s, %v", c.Stage, err)
 		}
@@ -91,7 +91,7 @@ func TestAnOlderSubjectProvesNobodyByItself(t *testing.T) {
 	t.Parallel()
 	sub, maya := "0f0f0f0f-0000-4000-8000-00000000c0de", "maya"
 	for name, tt := range map[string]struct {
-		door   Door
+		door   access.Door
 		before func(r *rig)
 		change func(r *rig, l *lti.Launch)
 		reason AdmitReason
@@ -108,7 +108,7 @@ func TestAnOlderSubjectProvesNobodyByItself(t *testing.T) {
 			change: func(_ *rig, l *lti.Launch) { delete(l.Custom, CustomUser) }},
 		"another course's roster": {before: func(r *rig) { r.pairs(sub, r.w.User(maya).ID.String()) },
 			change: func(_ *rig, l *lti.Launch) { l.NamesRolesURL = "https://evil.example/roster" }},
-		"her own menu": {door: DoorUser, before: func(r *rig) { r.pairs(sub, r.w.User(maya).ID.String()) }},
+		"her own menu": {door: access.DoorUser, before: func(r *rig) { r.pairs(sub, r.w.User(maya).ID.String()) }},
 		"the service is not granted": {before: func(r *rig) {
 			r.cv.Fail(canvastest.Fault{Route: rosterRoute, Times: -1, Status: http.StatusUnauthorized})
 		}},
@@ -117,9 +117,9 @@ func TestAnOlderSubjectProvesNobodyByItself(t *testing.T) {
 		}, reason: AdmitSilent},
 		// Luca was met by this subject, and Canvas does not say that he is Maya now.
 		"it was somebody else's": {before: func(r *rig) {
-			l := r.as("luca", DoorCourse)
+			l := r.as("luca", access.DoorCourse)
 			if err := r.Store.InTx(r.t.Context(), func(tx *store.Tx) error {
-				return tx.LinkSub(r.tenant, sub, l.Person, r.event(r.tenant, bySystem, "person.link", string(l.Person)), nil)
+				return tx.LinkSub(r.tenant, sub, l.Person, r.event(r.tenant, access.SystemID, "person.link", string(l.Person)), nil)
 			}); err != nil {
 				r.t.Fatal(err)
 			}
@@ -133,7 +133,7 @@ func TestAnOlderSubjectProvesNobodyByItself(t *testing.T) {
 			tt.before(r)
 			door, reason := tt.door, tt.reason
 			if door == "" {
-				door = DoorCourse
+				door = access.DoorCourse
 			}
 			if reason == "" {
 				reason = AdmitUnconfirmed

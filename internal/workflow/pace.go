@@ -144,9 +144,9 @@ func mootAsk(tx *store.Tx, ref noticeRef, r access.Request, to store.Person) (bo
 
 // newsOf reports whether an owner who is told of these found tokens, to answer by
 // due, did not hear the same of each from the same person within PaceWindow.
-func (s *Service) newsOf(tx *store.Tx, sess Session, owner access.PersonID, found []string, due time.Time) (news bool, err error) {
+func (s *Service) newsOf(tx *store.Tx, caller access.Caller, owner access.PersonID, found []string, due time.Time) (news bool, err error) {
 	for _, id := range found {
-		p := store.Pace{Tenant: sess.Tenant, Person: sess.Person, Kind: paceNotice, Until: s.Now().Add(access.PaceWindow),
+		p := store.Pace{Tenant: caller.Tenant, Person: caller.Person, Kind: paceNotice, Until: s.Now().Add(access.PaceWindow),
 			About: string(noticeFoundTold) + " " + string(owner) + " " + id + " " + due.UTC().Format(time.RFC3339)}
 		first, err := tx.NotePace(p, s.Now())
 		if err != nil {
@@ -157,19 +157,19 @@ func (s *Service) newsOf(tx *store.Tx, sess Session, owner access.PersonID, foun
 	return news, nil
 }
 
-// name notes that the session's person asks somebody to stand for them. Beyond
+// name notes that the caller asks somebody to stand for them. Beyond
 // access.MaxNamed different people in a day it is a *access.FormError.
-func (s *Service) name(tx *store.Tx, sess Session, who access.PersonID) error {
-	if err := tx.LockPerson(sess.Tenant, sess.Person); err != nil {
+func (s *Service) name(tx *store.Tx, caller access.Caller, who access.PersonID) error {
+	if err := tx.LockPerson(caller.Tenant, caller.Person); err != nil {
 		return err
 	}
 	now := s.Now()
-	p := store.Pace{Tenant: sess.Tenant, Person: sess.Person, Kind: paceNamed, About: string(who), Until: now.Add(access.PaceWindow)}
+	p := store.Pace{Tenant: caller.Tenant, Person: caller.Person, Kind: paceNamed, About: string(who), Until: now.Add(access.PaceWindow)}
 	known, err := tx.PaceUntil(p, now)
 	if err != nil || !known.IsZero() {
 		return err
 	}
-	n, err := tx.CountPaces(sess.Tenant, sess.Person, paceNamed, now)
+	n, err := tx.CountPaces(caller.Tenant, caller.Person, paceNamed, now)
 	if err != nil {
 		return err
 	}
@@ -200,13 +200,16 @@ func (s *Service) begin(tx *store.Tx, tenant access.TenantID, person access.Pers
 // noteRefusedPage is noteRefusal for a page that was only to be looked at: it is
 // recorded once per person, object, reason and access.RefusalWindow, on however
 // many replicas.
-func (s *Service) noteRefusedPage(ctx context.Context, sess Session, object string, do access.Action, err error) error {
+func (s *Service) noteRefusedPage(ctx context.Context, caller access.Caller, object string, do access.Action, err error) error {
 	why := access.WhyOf(err)
-	if !noted(sess, why) {
+	if !noted(caller, why) {
 		return err
 	}
+	if caller.Person == "" {
+		return s.noteRefusal(ctx, caller, object, do, err)
+	}
 	now := s.Now()
-	p := store.Pace{Tenant: sess.Tenant, Person: sess.Person, Kind: paceRefused,
+	p := store.Pace{Tenant: caller.Tenant, Person: caller.Person, Kind: paceRefused,
 		About: string(why) + " " + string(do) + " " + object, Until: now.Add(access.RefusalWindow)}
 	var until time.Time
 	txErr := s.Store.Read(ctx, func(tx *store.Tx) (err error) {
@@ -219,7 +222,7 @@ func (s *Service) noteRefusedPage(ctx context.Context, sess Session, object stri
 			if err != nil || !first {
 				return err
 			}
-			e := s.event(sess.Tenant, string(sess.Person), audit.Refused, object)
+			e := s.event(caller.Tenant, caller.ID(), audit.Refused, object)
 			return tx.Audit(e, audit.NewDetail(map[string]string{"why": string(why), "action": string(do)}))
 		})
 	}
@@ -231,8 +234,8 @@ func (s *Service) noteRefusedPage(ctx context.Context, sess Session, object stri
 
 // noted reports whether a refusal is one to record: not what Canvas did not
 // answer, or was not asked.
-func noted(sess Session, why access.Why) bool {
-	return why != "" && why != access.WhyCanvas && why != access.WhyBusy && sess.Person != ""
+func noted(caller access.Caller, why access.Why) bool {
+	return why != "" && why != access.WhyCanvas && why != access.WhyBusy && caller.ID() != ""
 }
 
 // checkLife is how long a check that goes on counts, should its process die.
@@ -241,9 +244,9 @@ const checkLife = 2 * time.Minute
 // check is what one press needs to know of Canvas. It counts from its first call
 // on: what a cache answers costs nothing.
 type check struct {
-	s    *Service
-	sess Session
-	id   string
+	s      *Service
+	caller access.Caller
+	id     string
 
 	mu      sync.Mutex
 	users   int
@@ -256,10 +259,13 @@ type check struct {
 // WhyBusy where its person causes as many checks as one person may. A page that
 // answers the press belongs to it. Presses that take access away do not use it:
 // they never wait.
-func (s *Service) asking(ctx context.Context, sess Session) (context.Context, func()) {
-	c := &check{s: s, sess: sess, id: store.NewID("chk")}
+func (s *Service) asking(ctx context.Context, caller access.Caller) (context.Context, func()) {
+	if caller.Person == "" {
+		return ctx, func() {}
+	}
+	c := &check{s: s, caller: caller, id: store.NewID("chk")}
 	if m, ok := ctx.Value(seenKey{}).(*seen); ok {
-		if m.check == nil || m.check.sess.Person != sess.Person {
+		if m.check == nil || m.check.caller.Person != caller.Person {
 			m.check = c
 		}
 		c = m.check
@@ -271,7 +277,7 @@ func (s *Service) asking(ctx context.Context, sess Session) (context.Context, fu
 }
 
 func (c *check) pace(kind string, life time.Duration) store.Pace {
-	return store.Pace{Tenant: c.sess.Tenant, Person: c.sess.Person, Kind: kind, About: c.id, Until: c.s.Now().Add(life)}
+	return store.Pace{Tenant: c.caller.Tenant, Person: c.caller.Person, Kind: kind, About: c.id, Until: c.s.Now().Add(life)}
 }
 
 // gate lets a call to Canvas go, or refuses it.
@@ -283,7 +289,7 @@ func (c *check) gate(ctx context.Context) error {
 	}
 	now := c.s.Now()
 	err := c.s.Store.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.LockPerson(c.sess.Tenant, c.sess.Person); err != nil {
+		if err := tx.LockPerson(c.caller.Tenant, c.caller.Person); err != nil {
 			return err
 		}
 		most := map[string]int{paceChecking: access.MaxChecksAtOnce, paceCheck: access.MaxChecks}
@@ -292,7 +298,7 @@ func (c *check) gate(ctx context.Context) error {
 			if kind == paceCheck && c.counted {
 				continue
 			}
-			n, err := tx.CountPaces(c.sess.Tenant, c.sess.Person, kind, now)
+			n, err := tx.CountPaces(c.caller.Tenant, c.caller.Person, kind, now)
 			if err != nil {
 				return err
 			}

@@ -32,7 +32,7 @@ func (r *rig) unhurried() { r.clock.Advance(access.CheckWindow) }
 // choose names another sponsor for a request of Maya's.
 func (r *rig) choose(id, key string) error {
 	r.unhurried()
-	_, err := r.ChooseSponsor(r.t.Context(), r.as("maya", DoorCourse), id, r.w.User(key).ID.String())
+	_, err := r.ChooseSponsor(r.t.Context(), r.as("maya", access.DoorCourse), id, r.w.User(key).ID.String())
 	return err
 }
 
@@ -57,7 +57,7 @@ func TestAskingAgainSaysNothingNew(t *testing.T) {
 		for range 12 {
 			r.unhurried()
 			again := r.submitted()
-			r.act(r.as("maya", DoorCourse), again.Code(), access.Withdraw, access.Move{})
+			r.act(r.as("maya", access.DoorCourse), again.Code(), access.Withdraw, access.Move{})
 			r.drain()
 		}
 		if a, h := r.subjects("ana"), r.subjects("helen"); len(a) != 1 || len(h) != 1 {
@@ -73,7 +73,7 @@ func TestAskingAgainSaysNothingNew(t *testing.T) {
 		if a := r.subjects("ana"); len(a) != 2 {
 			r.t.Errorf("named on another day Ana heard %q", a)
 		}
-		r.act(r.as("maya", DoorCourse), req.Code(), access.Withdraw, access.Move{})
+		r.act(r.as("maya", access.DoorCourse), req.Code(), access.Withdraw, access.Move{})
 		r.drain()
 		if a := r.subjects("ana"); len(a) != 3 || !has(a, "withdr") {
 			r.t.Errorf("that it was taken back she heard as %q", a)
@@ -109,7 +109,7 @@ func TestAnotherQuestionWaits(t *testing.T) {
 	if about(third) != 1 {
 		t.Errorf("on another day Ana heard %q", r.subjects("ana"))
 	}
-	r.act(r.as("ana", DoorCourse), third.Code(), access.Decline, access.Move{Reason: "Ask for less."})
+	r.act(r.as("ana", access.DoorCourse), third.Code(), access.Decline, access.Move{Reason: "Ask for less."})
 	fourth := r.submitted()
 	r.drain()
 	if about(fourth) != 1 {
@@ -125,11 +125,11 @@ func TestAskingToTakeOverAgain(t *testing.T) {
 	r.helen()
 	key := r.teacher(1)
 	g, _ := r.working()
-	_, err := r.EndSponsorship(t.Context(), r.as("ana", DoorCourse), g.ID, "")
+	_, err := r.EndSponsorship(t.Context(), r.as("ana", access.DoorCourse), g.ID, "")
 	r.must(err)
 	ask := func(key string) {
 		r.unhurried()
-		_, err := r.NameSponsor(t.Context(), r.as("maya", DoorCourse), g.ID, r.w.User(key).ID.String())
+		_, err := r.NameSponsor(t.Context(), r.as("maya", access.DoorCourse), g.ID, r.w.User(key).ID.String())
 		r.must(err)
 	}
 	for range 20 {
@@ -147,7 +147,7 @@ func TestAskingToTakeOverAgain(t *testing.T) {
 	if h, o := r.subjects("helen"), r.subjects(key); len(h) != 1 || len(o) != 1 {
 		t.Errorf("Helen heard %q, the other %q", h, o)
 	}
-	r.must(r.TurnDown(t.Context(), r.as("helen", DoorCourse), g.ID))
+	r.must(r.TurnDown(t.Context(), r.as("helen", access.DoorCourse), g.ID))
 	ask("helen")
 	r.drain()
 	if h := r.subjects("helen"); len(h) != 2 {
@@ -187,12 +187,12 @@ func TestHowManyOnePersonNames(t *testing.T) {
 		r.unhurried()
 		a := r.answers()
 		a.SponsorKey = r.w.User("teacher19").ID.String()
-		if _, err := r.Submit(r.t.Context(), r.as("maya", DoorCourse), "", a); !tooMany(err) {
+		if _, err := r.Submit(r.t.Context(), r.as("maya", access.DoorCourse), "", a); !tooMany(err) {
 			r.t.Errorf("in another request: %v", err)
 		}
-		_, err := r.EndSponsorship(r.t.Context(), r.as("ana", DoorCourse), g.ID, "")
+		_, err := r.EndSponsorship(r.t.Context(), r.as("ana", access.DoorCourse), g.ID, "")
 		r.must(err)
-		if _, err := r.NameSponsor(r.t.Context(), r.as("maya", DoorCourse), g.ID, a.SponsorKey); !tooMany(err) {
+		if _, err := r.NameSponsor(r.t.Context(), r.as("maya", access.DoorCourse), g.ID, a.SponsorKey); !tooMany(err) {
 			r.t.Errorf("for a token: %v", err)
 		}
 		r.drain()
@@ -216,7 +216,7 @@ func TestRefusedPageIsRecordedOnceAnHour(t *testing.T) {
 		cat, err := text.New()
 		r.must(err)
 		replicas := []*Service{r.Service, r.service(r.Store, cat)}
-		luca := r.as("luca", DoorAccount)
+		luca := r.as("luca", access.DoorAccount)
 		refusals := func() (n int) {
 			for _, e := range r.events(audit.Refused) {
 				if e.Event.Actor == string(luca.Person) {
@@ -260,7 +260,7 @@ func TestRefusedPageIsRecordedOnceAnHour(t *testing.T) {
 func TestFormIsCheckedBeforeCanvas(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	codes := func(a access.Answers) (out []string, calls int) {
 		r.cv.ClearRequests()
 		_, err := r.Submit(t.Context(), maya, "", a)
@@ -321,7 +321,7 @@ func TestChecksOfOnePerson(t *testing.T) {
 		ctx := r.t.Context()
 		g, _ := r.working()
 		r.unhurried()
-		maya := r.as("maya", DoorCourse)
+		maya := r.as("maya", access.DoorCourse)
 		req := r.submitted() // the first
 		enrollments := "/users/" + r.w.User("maya").ID.String() + "/enrollments"
 		wrong := r.w.User("tom").ID.String()
@@ -342,7 +342,7 @@ func TestChecksOfOnePerson(t *testing.T) {
 		if n := len(r.cv.Requests()); n != 0 {
 			r.t.Errorf("beyond the pace there were %d calls, %s among them", n, enrollments)
 		}
-		r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
+		r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
 		if _, err := r.Form(ctx, maya, ""); err != nil {
 			r.t.Errorf("the form: %v", err)
 		}
@@ -377,7 +377,7 @@ func TestChecksAtOnce(t *testing.T) {
 		replicas := []*Service{r.Service, r.service(r.Store, cat)}
 		req := r.submitted()
 		r.unhurried()
-		maya, wrong := r.as("maya", DoorCourse), r.w.User("tom").ID.String()
+		maya, wrong := r.as("maya", access.DoorCourse), r.w.User("tom").ID.String()
 		try := func(i int) error {
 			_, err := replicas[i%2].ChooseSponsor(r.t.Context(), maya, req.ID, wrong)
 			return err
@@ -419,7 +419,7 @@ func TestChecksAtOnce(t *testing.T) {
 func TestDraftsAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
-		maya := r.as("maya", DoorCourse)
+		maya := r.as("maya", access.DoorCourse)
 		for range maxDrafts - 1 {
 			_, err := r.SaveDraft(r.t.Context(), maya, "", r.answers())
 			r.must(err)
@@ -460,7 +460,7 @@ func TestDraftsAtOnce(t *testing.T) {
 func TestRequestsBegunInADay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	for range access.MaxBegun {
 		d, err := r.SaveDraft(t.Context(), maya, "", r.answers())
 		r.must(err)
@@ -474,7 +474,7 @@ func TestRequestsBegunInADay(t *testing.T) {
 			t.Errorf("%s more: %v", name, err)
 		}
 	}
-	_, err := r.SaveDraft(t.Context(), r.as("luca", DoorCourse), "", r.answers())
+	_, err := r.SaveDraft(t.Context(), r.as("luca", access.DoorCourse), "", r.answers())
 	r.must(err)
 	r.clock.Advance(access.PaceWindow)
 	_, err = r.SaveDraft(t.Context(), maya, "", r.answers())

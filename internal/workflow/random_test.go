@@ -198,10 +198,10 @@ func (r *randomRun) order(what string, skip int) {
 	r.late.Store(&what)
 }
 
-func (r *randomRun) launch() Session { return r.as("maya", DoorCourse) }
+func (r *randomRun) launch() access.Caller { return r.as("maya", access.DoorCourse) }
 
-func (r *randomRun) press(s *Service, sess Session) {
-	c, err := s.Collect(r.t.Context(), sess, r.code)
+func (r *randomRun) press(s *Service, caller access.Caller) {
+	c, err := s.Collect(r.t.Context(), caller, r.code)
 	if err == nil && c.Stage == StageSecret {
 		r.shownMu.Lock()
 		r.shown = append(r.shown, c.Value.Reveal())
@@ -211,18 +211,18 @@ func (r *randomRun) press(s *Service, sess Session) {
 
 func (r *randomRun) presses() {
 	var wg sync.WaitGroup
-	sess := r.launch()
+	caller := r.launch()
 	for i := range 4 {
-		wg.Go(func() { r.press(r.replicas[i%2], sess) })
+		wg.Go(func() { r.press(r.replicas[i%2], caller) })
 	}
 	wg.Wait()
 	r.happened.note(atOnce)
 }
 
 func (r *randomRun) death(step string) {
-	sess := r.launch()
+	caller := r.launch()
 	before := r.heard.Load()
-	if r.die(step, func() { r.press(r.Service, sess) }) {
+	if r.die(step, func() { r.press(r.Service, caller) }) {
 		r.happened.note(diesAt + step)
 		if step == "canvas answered" && r.heard.Load() > before {
 			r.unheard.Add(1) // it was heard of by a process that is dead
@@ -333,15 +333,15 @@ func (r *randomRun) run(opening string) {
 	}
 	r.settled()
 
-	sess := r.launch()
-	page, err := r.CollectPage(t.Context(), sess, r.code)
+	caller := r.launch()
+	page, err := r.CollectPage(t.Context(), caller, r.code)
 	if err != nil {
 		t.Fatal(err)
 	}
 	switch page.Stage {
 	case StageShown, StageActive:
 		if page.CanReplace {
-			if page, err = r.Replace(t.Context(), sess, r.code); err != nil || page.Stage != StageReplacing {
+			if page, err = r.Replace(t.Context(), caller, r.code); err != nil || page.Stage != StageReplacing {
 				t.Fatalf("replace: %s, %v", page.Stage, err)
 			}
 		}
@@ -350,7 +350,7 @@ func (r *randomRun) run(opening string) {
 		t.Fatalf("after 15 quiet minutes the page says %s (%s)", page.Stage, page.Trouble)
 	}
 	if page.Stage == StageReady || page.Stage == StageReplacing {
-		if page, err = r.Collect(t.Context(), sess, r.code); err != nil || page.Stage != StageSecret {
+		if page, err = r.Collect(t.Context(), caller, r.code); err != nil || page.Stage != StageSecret {
 			if page.Grant == nil || page.Grant.Attempt < access.MaxAttempts {
 				t.Fatalf("the owner cannot finish: %s (%s), %v", page.Stage, page.Trouble, err)
 			}

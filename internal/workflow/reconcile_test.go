@@ -236,7 +236,7 @@ func TestLookFindsAnEndedToken(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	ended := r.inUse()
-	if _, err := r.Revoke(t.Context(), r.as("maya", DoorCourse), ended.ID, ""); err != nil {
+	if _, err := r.Revoke(t.Context(), r.as("maya", access.DoorCourse), ended.ID, ""); err != nil {
 		t.Fatal(err)
 	}
 	r.inUse() // so that she has something to look at

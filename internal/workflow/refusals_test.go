@@ -17,25 +17,25 @@ func TestActingWritesNothing(t *testing.T) {
 	ctx := t.Context()
 	g, value := r.working()
 	leaked, _ := r.collected()
-	_, err := r.ReportLeak(ctx, r.as("maya", DoorCourse), leaked.Grant.ID)
+	_, err := r.ReportLeak(ctx, r.as("maya", access.DoorCourse), leaked.Grant.ID)
 	r.must(err)
 	inc := r.incidents(r.tenant)[0].ID
 	ready, waits, review := r.approved(), r.submitted(), r.submitted()
-	r.act(r.as("ana", DoorCourse), review.Code(), access.Endorse, access.Move{})
-	draft, err := r.SaveDraft(ctx, r.as("maya", DoorCourse), "", r.answers())
+	r.act(r.as("ana", access.DoorCourse), review.Code(), access.Endorse, access.Move{})
+	draft, err := r.SaveDraft(ctx, r.as("maya", access.DoorCourse), "", r.answers())
 	r.must(err)
-	maya, ana, dana := r.as("maya", DoorCourse, actingBy("9")), r.as("ana", DoorCourse, actingBy("9")), r.as("dana", DoorAccount, actingBy("9"))
+	maya, ana, dana := r.as("maya", access.DoorCourse, actingBy("9")), r.as("ana", access.DoorCourse, actingBy("9")), r.as("dana", access.DoorAccount, actingBy("9"))
 	n := r.namer(r.everything())
-	act := func(sess Session, id string, do access.Action) func() error {
+	act := func(caller access.Caller, id string, do access.Action) func() error {
 		return func() error {
-			_, err := r.Act(ctx, sess, id, do, access.Move{Reason: "x", Alternative: "lti"}, r.termsOf(id))
+			_, err := r.Act(ctx, caller, id, do, access.Move{Reason: "x", Alternative: "lti"}, r.termsOf(id))
 			return err
 		}
 	}
 	for _, tt := range []struct {
 		name string
 		do   access.Action
-		who  Session
+		who  access.Caller
 		id   string
 		try  func() error
 	}{
@@ -91,7 +91,7 @@ func TestVerbsRefuseByName(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
-	maya, ana, dana, luca := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount), r.as("luca", DoorCourse)
+	maya, ana, dana, luca := r.as("maya", access.DoorCourse), r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount), r.as("luca", access.DoorCourse)
 	g, _ := r.working()
 	waits, review := r.submitted(), r.submitted()
 	r.act(ana, review.Code(), access.Endorse, access.Move{})
@@ -106,11 +106,11 @@ func TestVerbsRefuseByName(t *testing.T) {
 	notFound := func(err error) bool { return errors.Is(err, access.ErrNotFound) }
 	conflict := func(err error) bool { return errors.Is(err, access.ErrConflict) }
 	why := func(w access.Why) func(error) bool { return func(err error) bool { return access.WhyOf(err) == w } }
-	act := func(sess Session, id string, do access.Action, m access.Move) func() error {
-		return func() error { _, err := r.Act(ctx, sess, id, do, m, r.termsOf(id)); return err }
+	act := func(caller access.Caller, id string, do access.Action, m access.Move) func() error {
+		return func() error { _, err := r.Act(ctx, caller, id, do, m, r.termsOf(id)); return err }
 	}
-	choose := func(sess Session, id, user string) func() error {
-		return func() error { _, err := r.ChooseSponsor(ctx, sess, id, user); return err }
+	choose := func(caller access.Caller, id, user string) func() error {
+		return func() error { _, err := r.ChooseSponsor(ctx, caller, id, user); return err }
 	}
 	user := func(key string) string { return r.w.User(key).ID.String() }
 	for name, tt := range map[string]struct {
@@ -169,9 +169,9 @@ func TestVerbsRefuseByName(t *testing.T) {
 	}
 	_, err = r.Keep(ctx, maya, waits.ID, FormDecision, []byte(`{}`))
 	r.must(err)
-	for _, sess := range []Session{luca, ana} { // hers alone, also where another has a part in the request
-		if text, at, err := r.Kept(ctx, sess, waits.ID, FormDecision); text != nil || !at.IsZero() || err != nil {
-			t.Errorf("%s reads what Maya typed: %q, %v", sess.Name, text, err)
+	for _, caller := range []access.Caller{luca, ana} { // hers alone, also where another has a part in the request
+		if text, at, err := r.Kept(ctx, caller, waits.ID, FormDecision); text != nil || !at.IsZero() || err != nil {
+			t.Errorf("%s reads what Maya typed: %q, %v", caller.Name, text, err)
 		}
 	}
 	if text, at, err := r.Kept(ctx, maya, waits.ID, FormDecision); string(text) != `{}` || !at.Equal(r.clock.Now()) || err != nil {
@@ -184,7 +184,7 @@ func TestVerbsRefuseByName(t *testing.T) {
 func TestQuotaOfDrafts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	for range maxDrafts {
 		_, err := r.SaveDraft(t.Context(), maya, "", r.answers())
 		r.must(err)
@@ -192,7 +192,7 @@ func TestQuotaOfDrafts(t *testing.T) {
 	if _, err := r.SaveDraft(t.Context(), maya, "", r.answers()); access.WhyOf(err) != access.WhyDrafts {
 		t.Errorf("one more: %v", err)
 	}
-	if _, err := r.SaveDraft(t.Context(), r.as("luca", DoorCourse), "", r.answers()); err != nil {
+	if _, err := r.SaveDraft(t.Context(), r.as("luca", access.DoorCourse), "", r.answers()); err != nil {
 		t.Errorf("another person's first: %v", err)
 	}
 }
@@ -202,7 +202,7 @@ func TestQuotaOfDrafts(t *testing.T) {
 func TestQuotaAtCollection(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	third := r.approved()
 	first, _ := r.collected()
 	r.collected()

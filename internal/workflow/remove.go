@@ -21,37 +21,37 @@ type foundJob struct {
 // RemoveToken deletes one found token: its owner may, and a reviewer with a
 // reason, at any age of their launch. Canvas is asked at once; until it has
 // proven the token gone (DECISIONS 13) it may still work, and a job goes on.
-func (s *Service) RemoveToken(ctx context.Context, sess Session, id, reason string) (FoundPage, error) {
-	err := s.removeToken(ctx, sess, id, Storable(reason))
+func (s *Service) RemoveToken(ctx context.Context, caller access.Caller, id, reason string) (FoundPage, error) {
+	err := s.removeToken(ctx, caller, id, Storable(reason))
 	if err != nil {
-		return FoundPage{}, s.noteRefusal(ctx, sess, id, access.Remove, err)
+		return FoundPage{}, s.noteRefusal(ctx, caller, id, access.Remove, err)
 	}
 	s.nudge()
-	return s.FoundToken(ctx, sess, id)
+	return s.FoundToken(ctx, caller, id)
 }
 
-func (s *Service) removeToken(ctx context.Context, sess Session, id, reason string) error {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) removeToken(ctx context.Context, caller access.Caller, id, reason string) error {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return err
 	}
-	who := s.viewer(ctx, f, sess)
+	who := s.viewer(ctx, f, caller)
 	var t access.Found
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		t, err = s.foundFor(tx, sess, who, id)
+		t, err = s.foundFor(tx, caller, who, id)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if sess.NoWrites != "" {
-		return access.Refuse(sess.NoWrites)
+	if err := caller.MayRemove(); err != nil {
+		return err
 	}
 	if t.State == access.FoundRemoving || t.State.Final() {
 		return nil // it is ending or has ended: the page says so
 	}
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		if t, err = s.foundFor(tx, sess, who, id); err != nil {
+		if t, err = s.foundFor(tx, caller, who, id); err != nil {
 			return err
 		}
 		t, err = s.beginRemove(tx, who, t, reason)
@@ -79,13 +79,13 @@ func (s *Service) beginRemove(tx *store.Tx, who access.Actor, t access.Found, re
 
 // RemoveTokens deletes several found tokens. It is a mass action: the launch is
 // fresh, Canvas confirms the reviewer now, and typed is their number.
-func (s *Service) RemoveTokens(ctx context.Context, sess Session, ids []string, reason, typed string) ([]access.Found, error) {
+func (s *Service) RemoveTokens(ctx context.Context, caller access.Caller, ids []string, reason, typed string) ([]access.Found, error) {
 	var out []access.Found
 	reason = Storable(reason)
-	_, who, err := s.decidingNow(ctx, sess)
+	_, who, err := s.decidingNow(ctx, caller)
 	if err == nil {
 		err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-			fs, err := pickedForMove(tx, sess, ids)
+			fs, err := pickedForMove(tx, caller, ids)
 			if err != nil {
 				return err
 			}
@@ -112,7 +112,7 @@ func (s *Service) RemoveTokens(ctx context.Context, sess Session, ids []string, 
 		})
 	}
 	if err != nil {
-		return nil, s.noteRefusal(ctx, sess, firstOf(ids), access.Remove, err)
+		return nil, s.noteRefusal(ctx, caller, firstOf(ids), access.Remove, err)
 	}
 	s.nudge()
 	return out, nil

@@ -10,7 +10,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
-// Renew starts the renewal of the session person's own token: a draft with the
+// Renew starts the renewal of the caller's own token: a draft with the
 // answers of the request it came from, linked to it. The end date and the rules
 // are asked anew, and the sponsor is chosen already if Canvas confirms that they
 // still may stand. Everything after that is the life of any other request.
@@ -18,23 +18,23 @@ import (
 // There is one renewal of a token at a time: pressing again opens the one that
 // exists, also when it was sent already. It refuses with WhyNotRenewable,
 // WhyIncident and WhyTotalLife.
-func (s *Service) Renew(ctx context.Context, sess Session, grantID string) (access.Request, error) {
-	ctx, done := s.asking(ctx, sess)
+func (s *Service) Renew(ctx context.Context, caller access.Caller, grantID string) (access.Request, error) {
+	ctx, done := s.asking(ctx, caller)
 	defer done()
-	r, err := s.renew(ctx, sess, grantID)
+	r, err := s.renew(ctx, caller, grantID)
 	if err != nil {
-		return access.Request{}, s.noteRefusal(ctx, sess, grantID, access.Renew, err)
+		return access.Request{}, s.noteRefusal(ctx, caller, grantID, access.Renew, err)
 	}
 	return r, nil
 }
 
-func (s *Service) renew(ctx context.Context, sess Session, grantID string) (access.Request, error) {
+func (s *Service) renew(ctx context.Context, caller access.Caller, grantID string) (access.Request, error) {
 	var g access.Grant
 	var old access.Request
 	var sponsor store.Person
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
-		if g, err = ownGrant(tx, sess, grantID); err != nil {
+		if g, err = ownGrant(tx, caller, grantID); err != nil {
 			return err
 		}
 		if old, err = tx.Request(g.Tenant, g.RequestID); err != nil || g.Sponsor == "" {
@@ -46,20 +46,20 @@ func (s *Service) renew(ctx context.Context, sess Session, grantID string) (acce
 	if err != nil {
 		return access.Request{}, err
 	}
-	if sess.NoWrites != "" {
-		return access.Request{}, access.Refuse(sess.NoWrites)
+	if err := caller.MayWrite(); err != nil {
+		return access.Request{}, err
 	}
 	a := old.Answers
 	a.EndDate, a.EndTyped, a.Accepted, a.SponsorKey = "", "", false, ""
-	if sponsor.CanvasUser != "" && s.stillSponsors(ctx, sess, sponsor.CanvasUser, old.Course.ID) {
+	if sponsor.CanvasUser != "" && s.stillSponsors(ctx, caller, sponsor.CanvasUser, old.Course.ID) {
 		a.SponsorKey = sponsor.CanvasUser
 	}
 	var out access.Request
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.LockPerson(sess.Tenant, sess.Person); err != nil {
+		if err := tx.LockPerson(caller.Tenant, caller.Person); err != nil {
 			return err
 		}
-		if g, err = ownGrant(tx, sess, grantID); err != nil {
+		if g, err = ownGrant(tx, caller, grantID); err != nil {
 			return err
 		}
 		open, found, err := openRenewal(tx, g)
@@ -74,7 +74,7 @@ func (s *Service) renew(ctx context.Context, sess Session, grantID string) (acce
 		if why != "" {
 			return access.Refuse(why)
 		}
-		from := sess
+		from := caller
 		from.Course = old.Course
 		out, err = s.newDraft(tx, from, a, origin{renews: &g})
 		return err
@@ -84,10 +84,10 @@ func (s *Service) renew(ctx context.Context, sess Session, grantID string) (acce
 
 // stillSponsors asks Canvas whether a sponsor may still be chosen. It only saves
 // a choice on the form: the submission asks again and decides.
-func (s *Service) stillSponsors(ctx context.Context, sess Session, sponsor, course string) bool {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) stillSponsors(ctx context.Context, caller access.Caller, sponsor, course string) bool {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err == nil {
-		err = s.sponsors(ctx, f, sponsor, sess.CanvasUser, course)
+		err = s.sponsors(ctx, f, sponsor, caller.CanvasUser, course)
 	}
 	if err != nil {
 		s.Log.InfoContext(ctx, "the sponsor is not chosen in advance", "err", err)
@@ -95,13 +95,13 @@ func (s *Service) stillSponsors(ctx context.Context, sess Session, sponsor, cour
 	return err == nil
 }
 
-// ownGrant is a token of the session's person; any other is not found.
-func ownGrant(tx *store.Tx, sess Session, id string) (access.Grant, error) {
+// ownGrant is a token of the caller; any other is not found.
+func ownGrant(tx *store.Tx, caller access.Caller, id string) (access.Grant, error) {
 	if !grantID(id) {
 		return access.Grant{}, access.ErrNotFound
 	}
-	g, err := tx.Grant(sess.Tenant, id)
-	if err == nil && g.Owner != sess.Person {
+	g, err := tx.Grant(caller.Tenant, id)
+	if err == nil && g.Owner != caller.Person {
 		err = access.ErrNotFound
 	}
 	return g, err

@@ -27,7 +27,7 @@ func (r *rig) active() (access.Grant, string) {
 // renewed sends the renewal of Maya's token up to its approval.
 func (r *rig) renewed(grantID, end string) access.Request {
 	r.t.Helper()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	d, err := r.Renew(r.t.Context(), maya, grantID)
 	if err != nil {
 		r.t.Fatal(err)
@@ -38,14 +38,14 @@ func (r *rig) renewed(grantID, end string) access.Request {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
-	return r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{}).Request
+	r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
+	return r.act(r.as("dana", access.DoorAccount), req.Code(), access.Approve, access.Move{}).Request
 }
 
 // collect makes the token of an approved request.
 func (r *rig) collect(code string) (access.Grant, string) {
 	r.t.Helper()
-	c, err := r.Collect(r.t.Context(), r.as("maya", DoorCourse), code)
+	c, err := r.Collect(r.t.Context(), r.as("maya", access.DoorCourse), code)
 	if err != nil || c.Stage != StageSecret {
 		r.t.Fatalf("collect %s: %s (%s), %v", code, c.Stage, c.Trouble, err)
 	}
@@ -56,7 +56,7 @@ func TestRenewalIsPrefilled(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		g, _ := r.active()
-		maya := r.as("maya", DoorUser) // not opened from the course
+		maya := r.as("maya", access.DoorUser) // not opened from the course
 		d, err := r.Renew(r.t.Context(), maya, g.ID)
 		if err != nil {
 			r.t.Fatal(err)
@@ -77,7 +77,7 @@ func TestRenewalIsPrefilled(t *testing.T) {
 			r.t.Errorf("home: %+v, %v", h.Tokens, err)
 		}
 		// The sponsor sees no draft of hers.
-		p, err := r.Token(r.t.Context(), r.as("ana", DoorCourse), g.ID)
+		p, err := r.Token(r.t.Context(), r.as("ana", access.DoorCourse), g.ID)
 		if err != nil || p.Renewal != nil || p.Can[access.Renew] {
 			r.t.Errorf("the sponsor sees %+v, %v", p.Renewal, err)
 		}
@@ -91,7 +91,7 @@ func TestRenewalWithoutItsSponsor(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	g, _ := r.active()
 	r.w.SetEnrollmentState("ana", "bio201", "completed")
-	d, err := r.Renew(t.Context(), r.as("maya", DoorCourse), g.ID)
+	d, err := r.Renew(t.Context(), r.as("maya", access.DoorCourse), g.ID)
 	if err != nil || d.Answers.SponsorKey != "" {
 		t.Errorf("chosen in advance: %q, %v", d.Answers.SponsorKey, err)
 	}
@@ -102,7 +102,7 @@ func TestRenewAndRotate(t *testing.T) {
 	each(t, func(r *rig) {
 		old, oldValue := r.active()
 		req := r.renewed(old.ID, "2027-02-28")
-		p, err := r.Token(r.t.Context(), r.as("maya", DoorCourse), old.ID)
+		p, err := r.Token(r.t.Context(), r.as("maya", access.DoorCourse), old.ID)
 		if err != nil || p.Renewal == nil || p.Renewal.ID != req.ID || p.Can[access.Renew] {
 			r.t.Errorf("the token does not show its renewal: %+v, %v", p.Renewal, err)
 		}
@@ -183,7 +183,7 @@ func TestSuccessorThatNeverWorked(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(r *rig, next access.Grant){
 		"revoked": func(r *rig, next access.Grant) {
-			if _, err := r.Revoke(t.Context(), r.as("maya", DoorCourse), next.ID, ""); err != nil {
+			if _, err := r.Revoke(t.Context(), r.as("maya", access.DoorCourse), next.ID, ""); err != nil {
 				t.Fatal(err)
 			}
 		},
@@ -203,7 +203,7 @@ func TestSuccessorThatNeverWorked(t *testing.T) {
 			if !r.grant(next.ID).State.Final() || g.State != access.Active || !g.RetireAt.IsZero() || !r.w.Authenticates(oldValue) {
 				t.Errorf("the new one is %s; the old one is %s, retires at %s", r.grant(next.ID).State, g.State, g.RetireAt)
 			}
-			if d, err := r.Renew(t.Context(), r.as("maya", DoorCourse), old.ID); err != nil || d.Renews != old.ID {
+			if d, err := r.Renew(t.Context(), r.as("maya", access.DoorCourse), old.ID); err != nil || d.Renews != old.ID {
 				t.Errorf("it cannot be renewed again: %v", err)
 			}
 		})
@@ -213,21 +213,21 @@ func TestSuccessorThatNeverWorked(t *testing.T) {
 func TestWhoMayRenew(t *testing.T) {
 	t.Parallel()
 	revoked := func(r *rig, g access.Grant) {
-		if _, err := r.Revoke(t.Context(), r.as("maya", DoorCourse), g.ID, ""); err != nil {
+		if _, err := r.Revoke(t.Context(), r.as("maya", access.DoorCourse), g.ID, ""); err != nil {
 			t.Fatal(err)
 		}
 	}
 	tests := map[string]struct {
-		who    func(r *rig) Session
+		who    func(r *rig) access.Caller
 		before func(r *rig, g access.Grant)
 		id     string
 		why    access.Why
 		err    error
 	}{
-		"another student":        {who: func(r *rig) Session { return r.as("luca", DoorCourse) }, err: access.ErrNotFound},
-		"the sponsor":            {who: func(r *rig) Session { return r.as("ana", DoorCourse) }, err: access.ErrNotFound},
-		"a reviewer":             {who: func(r *rig) Session { return r.as("dana", DoorAccount) }, err: access.ErrNotFound},
-		"somebody acting as her": {who: func(r *rig) Session { return r.as("maya", DoorCourse, actingBy("9")) }, why: access.WhyActing, err: access.ErrNotAllowed},
+		"another student":        {who: func(r *rig) access.Caller { return r.as("luca", access.DoorCourse) }, err: access.ErrNotFound},
+		"the sponsor":            {who: func(r *rig) access.Caller { return r.as("ana", access.DoorCourse) }, err: access.ErrNotFound},
+		"a reviewer":             {who: func(r *rig) access.Caller { return r.as("dana", access.DoorAccount) }, err: access.ErrNotFound},
+		"somebody acting as her": {who: func(r *rig) access.Caller { return r.as("maya", access.DoorCourse, actingBy("9")) }, why: access.WhyActing, err: access.ErrNotAllowed},
 		"an id that is none":     {id: "grt_' OR 1=1", err: access.ErrNotFound},
 		"an ended token":         {before: revoked, why: access.WhyNotRenewable, err: access.ErrNotAllowed},
 		"a frozen token": {before: func(r *rig, g access.Grant) { r.force(g.ID, func(g *access.Grant) { g.State = access.Frozen }) },
@@ -251,15 +251,15 @@ func TestWhoMayRenew(t *testing.T) {
 			if tt.before != nil {
 				tt.before(r, g)
 			}
-			sess := r.as("maya", DoorCourse)
+			caller := r.as("maya", access.DoorCourse)
 			if tt.who != nil {
-				sess = tt.who(r)
+				caller = tt.who(r)
 			}
 			id := g.ID
 			if tt.id != "" {
 				id = tt.id
 			}
-			d, err := r.Renew(t.Context(), sess, id)
+			d, err := r.Renew(t.Context(), caller, id)
 			if !errors.Is(err, tt.err) || access.WhyOf(err) != tt.why {
 				t.Errorf("it made %q and refused with %v", d.ID, err)
 			}
@@ -273,7 +273,7 @@ func TestRenewTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		g, _ := r.active()
-		maya := r.as("maya", DoorCourse)
+		maya := r.as("maya", access.DoorCourse)
 		ids := make([]string, 8)
 		var wg sync.WaitGroup
 		for i := range ids {
@@ -299,16 +299,16 @@ func TestNoRenewalByTheForm(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	g, _ := r.active()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	d, err := r.Renew(t.Context(), maya, g.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
 	// Somebody else sends a form that names her draft.
-	if _, err := r.Submit(t.Context(), r.as("luca", DoorCourse), d.ID, r.answers()); !errors.Is(err, access.ErrNotFound) {
+	if _, err := r.Submit(t.Context(), r.as("luca", access.DoorCourse), d.ID, r.answers()); !errors.Is(err, access.ErrNotFound) {
 		t.Errorf("another person sent her renewal: %v", err)
 	}
-	if _, err := r.SaveDraft(t.Context(), r.as("luca", DoorCourse), d.ID, r.answers()); !errors.Is(err, access.ErrNotFound) {
+	if _, err := r.SaveDraft(t.Context(), r.as("luca", access.DoorCourse), d.ID, r.answers()); !errors.Is(err, access.ErrNotFound) {
 		t.Errorf("another person saved her renewal: %v", err)
 	}
 	// Saving keeps the link.
@@ -334,7 +334,7 @@ func TestRenewalAndQuota(t *testing.T) {
 	each(t, func(r *rig) {
 		a, _ := r.active()
 		b, _ := r.active()
-		maya := r.as("maya", DoorCourse)
+		maya := r.as("maya", access.DoorCourse)
 		if _, err := r.Submit(r.t.Context(), maya, "", r.answers()); access.WhyOf(err) != access.WhyQuotaLive {
 			r.t.Fatalf("a third token: %v", err)
 		}
@@ -365,7 +365,7 @@ func TestRenewalsAreBounded(t *testing.T) {
 	g, _ := r.active()
 	since := r.clock.Now().AddDate(0, 0, -340) // 25 days of its year are left
 	r.force(g.ID, func(g *access.Grant) { g.Since, g.Expires = since, r.clock.Now().AddDate(0, 0, 10) })
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	d, err := r.Renew(t.Context(), maya, g.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -394,7 +394,7 @@ func TestRenewalsAreBounded(t *testing.T) {
 	if q, err = r.Submit(t.Context(), maya, d.ID, a); err != nil {
 		t.Fatal(err)
 	}
-	r.act(r.as("ana", DoorCourse), q.Code(), access.Decline, access.Move{Reason: "Not this term."})
+	r.act(r.as("ana", access.DoorCourse), q.Code(), access.Decline, access.Move{Reason: "Not this term."})
 	d, err = r.Refile(t.Context(), maya, q.Code())
 	if err != nil || d.Renews != g.ID || !d.Since.Equal(since) {
 		t.Errorf("refiled: renews %q since %s, %v", d.Renews, d.Since, err)
@@ -408,16 +408,16 @@ func TestRenewalOfATokenEndedForCause(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	g, _ := r.active()
 	req := r.renewed(g.ID, "2027-02-28")
-	if _, err := r.Revoke(t.Context(), r.as("dana", DoorAccount), g.ID, "It wrote to other courses."); err != nil {
+	if _, err := r.Revoke(t.Context(), r.as("dana", access.DoorAccount), g.ID, "It wrote to other courses."); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.Collect(t.Context(), r.as("maya", DoorCourse), req.Code()); access.WhyOf(err) != access.WhySponsorChanged {
+	if _, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), req.Code()); access.WhyOf(err) != access.WhySponsorChanged {
 		t.Fatalf("collect: %v", err)
 	}
 	if q := r.request(req.ID); q.State != access.AwaitingReview {
 		t.Errorf("the renewal is %s", q.State)
 	}
-	if _, err := r.Act(t.Context(), r.as("priya", DoorAccount), req.Code(), access.Approve, access.Move{}, r.termsOf(req.Code())); access.WhyOf(err) != access.WhyRenewedEnded {
+	if _, err := r.Act(t.Context(), r.as("priya", access.DoorAccount), req.Code(), access.Approve, access.Move{}, r.termsOf(req.Code())); access.WhyOf(err) != access.WhyRenewedEnded {
 		t.Errorf("approved again: %v", err)
 	}
 	r.proven()
@@ -431,7 +431,7 @@ func TestEvidenceAtRenewal(t *testing.T) {
 	r.use(value)
 	r.tick(time.Hour)
 	r.tick(5 * 24 * time.Hour)
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	d, err := r.Renew(t.Context(), maya, g.ID)
 	if err != nil {
 		t.Fatal(err)
@@ -442,8 +442,8 @@ func TestEvidenceAtRenewal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
-	p, err := r.Open(t.Context(), r.as("dana", DoorAccount), req.Code())
+	r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
+	p, err := r.Open(t.Context(), r.as("dana", access.DoorAccount), req.Code())
 	if err != nil || p.Evidence == nil {
 		t.Fatalf("no evidence: %v", err)
 	}
@@ -451,7 +451,7 @@ func TestEvidenceAtRenewal(t *testing.T) {
 		t.Errorf("evidence %+v", e)
 	}
 	r.w.SetEnrollmentState("ana", "bio201", "completed")
-	if p, err = r.Open(t.Context(), r.as("dana", DoorAccount), req.Code()); err != nil || p.Evidence.SponsorWhy != access.WhyNotTeaching {
+	if p, err = r.Open(t.Context(), r.as("dana", access.DoorAccount), req.Code()); err != nil || p.Evidence.SponsorWhy != access.WhyNotTeaching {
 		t.Errorf("the sponsor left: %+v, %v", p.Evidence, err)
 	}
 	// Its owner sees the page without it.
@@ -464,9 +464,9 @@ func TestTenantsRenewTheirOwn(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	g, _ := r.active()
-	sess := r.as("maya", DoorCourse)
-	sess.Tenant = access.TenantID(store.NewID("ten"))
-	if _, err := r.Renew(t.Context(), sess, g.ID); !errors.Is(err, access.ErrNotFound) {
+	caller := r.as("maya", access.DoorCourse)
+	caller.Tenant = access.TenantID(store.NewID("ten"))
+	if _, err := r.Renew(t.Context(), caller, g.ID); !errors.Is(err, access.ErrNotFound) {
 		t.Errorf("from another tenant: %v", err)
 	}
 }

@@ -24,17 +24,17 @@ const revokeTime = 8 * time.Second
 //
 // A reviewer whose right Canvas cannot confirm just now may still revoke, by
 // the launch's gate: removing never waits (DECISIONS 6).
-func (s *Service) Revoke(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	p, err := s.revoke(ctx, sess, grantID, Storable(reason))
+func (s *Service) Revoke(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+	p, err := s.revoke(ctx, caller, grantID, Storable(reason))
 	if err != nil {
-		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.Revoke, err)
+		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, access.Revoke, err)
 	}
 	s.nudge()
 	return p, nil
 }
 
-func (s *Service) revoke(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	f, who, c, err := s.caseToChange(ctx, sess, grantID)
+func (s *Service) revoke(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+	f, who, c, err := s.caseToChange(ctx, caller, caller.MayRemove(), grantID)
 	if err != nil {
 		return TokenPage{}, err
 	}
@@ -56,7 +56,7 @@ func (s *Service) revoke(ctx context.Context, sess Session, grantID, reason stri
 			return TokenPage{}, err
 		}
 	}
-	return s.token(ctx, who, sess.Tenant, grantID)
+	return s.token(ctx, who, caller.Tenant, grantID)
 }
 
 // beginEnd stores that a grant is to end, with the job that ends it.

@@ -14,33 +14,37 @@ import (
 
 func TestWhoMayRevoke(t *testing.T) {
 	t.Parallel()
-	old := func(r *rig, key string, d Door) Session {
+	old := func(r *rig, key string, d access.Door) access.Caller {
 		s := r.as(key, d)
 		s.LaunchedAt = s.LaunchedAt.Add(-7 * time.Hour) // an old launch may still remove
 		return s
 	}
 	tests := map[string]struct {
-		who    func(r *rig) Session
+		who    func(r *rig) access.Caller
 		reason string
 		before func(r *rig)
 		cause  access.Cause
 		why    access.Why
 		err    error
 	}{
-		"the owner, without a reason": {who: func(r *rig) Session { return old(r, "maya", DoorCourse) }, cause: access.ByOwner},
-		"the sponsor":                 {who: func(r *rig) Session { return old(r, "ana", DoorCourse) }, reason: "misuse", cause: access.BySponsor},
-		"a reviewer":                  {who: func(r *rig) Session { return old(r, "dana", DoorAccount) }, reason: "misuse", cause: access.ByReviewer},
-		"a reviewer whom Canvas cannot confirm": {who: func(r *rig) Session { return old(r, "dana", DoorAccount) }, reason: "breach",
+		"the owner, without a reason": {who: func(r *rig) access.Caller { return old(r, "maya", access.DoorCourse) }, cause: access.ByOwner},
+		"the sponsor":                 {who: func(r *rig) access.Caller { return old(r, "ana", access.DoorCourse) }, reason: "misuse", cause: access.BySponsor},
+		"a reviewer":                  {who: func(r *rig) access.Caller { return old(r, "dana", access.DoorAccount) }, reason: "misuse", cause: access.ByReviewer},
+		"a reviewer whom Canvas cannot confirm": {who: func(r *rig) access.Caller { return old(r, "dana", access.DoorAccount) }, reason: "breach",
 			before: func(r *rig) {
 				r.cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:account_id/admins", Status: 503, Times: -1})
 			}, cause: access.ByReviewer},
-		"the sponsor without a reason": {who: func(r *rig) Session { return r.as("ana", DoorCourse) }, err: access.ErrInvalid},
-		"a reviewer without a reason":  {who: func(r *rig) Session { return r.as("dana", DoorAccount) }, err: access.ErrInvalid},
-		"another student":              {who: func(r *rig) Session { return r.as("luca", DoorCourse) }, reason: "x", err: access.ErrNotFound},
-		"a TA":                         {who: func(r *rig) Session { return r.as("tom", DoorCourse) }, reason: "x", err: access.ErrNotFound},
-		"an admin from a course":       {who: func(r *rig) Session { return r.as("dana", DoorCourse) }, reason: "x", err: access.ErrNotFound},
-		"a demoted admin":              {who: func(r *rig) Session { s := r.as("priya", DoorAccount); r.w.RemoveAdmin("priya", "root"); return s }, reason: "x", err: access.ErrNotFound},
-		"somebody acting as the owner": {who: func(r *rig) Session { return r.as("maya", DoorCourse, actingBy("9")) }, why: access.WhyActing, err: access.ErrNotAllowed},
+		"the sponsor without a reason": {who: func(r *rig) access.Caller { return r.as("ana", access.DoorCourse) }, err: access.ErrInvalid},
+		"a reviewer without a reason":  {who: func(r *rig) access.Caller { return r.as("dana", access.DoorAccount) }, err: access.ErrInvalid},
+		"another student":              {who: func(r *rig) access.Caller { return r.as("luca", access.DoorCourse) }, reason: "x", err: access.ErrNotFound},
+		"a TA":                         {who: func(r *rig) access.Caller { return r.as("tom", access.DoorCourse) }, reason: "x", err: access.ErrNotFound},
+		"an admin from a course":       {who: func(r *rig) access.Caller { return r.as("dana", access.DoorCourse) }, reason: "x", err: access.ErrNotFound},
+		"a demoted admin": {who: func(r *rig) access.Caller {
+			s := r.as("priya", access.DoorAccount)
+			r.w.RemoveAdmin("priya", "root")
+			return s
+		}, reason: "x", err: access.ErrNotFound},
+		"somebody acting as the owner": {who: func(r *rig) access.Caller { return r.as("maya", access.DoorCourse, actingBy("9")) }, why: access.WhyActing, err: access.ErrNotAllowed},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -48,11 +52,11 @@ func TestWhoMayRevoke(t *testing.T) {
 			r := newRig(t, sqlite(t))
 			c, value := r.collected()
 			r.activate("maya", c.Grant.CanvasID)
-			sess := tt.who(r)
+			caller := tt.who(r)
 			if tt.before != nil {
 				tt.before(r)
 			}
-			_, err := r.Revoke(t.Context(), sess, c.Grant.ID, tt.reason)
+			_, err := r.Revoke(t.Context(), caller, c.Grant.ID, tt.reason)
 			g := r.grant(c.Grant.ID)
 			if tt.err != nil {
 				if !errors.Is(err, tt.err) || access.WhyOf(err) != tt.why || !r.w.Authenticates(value) {
@@ -112,7 +116,7 @@ func TestMayStillWork(t *testing.T) {
 			c, value := r.collected()
 			r.activate("maya", c.Grant.CanvasID)
 			withdraw := fail(r)
-			if _, err := r.Revoke(t.Context(), r.as("maya", DoorCourse), c.Grant.ID, ""); err != nil {
+			if _, err := r.Revoke(t.Context(), r.as("maya", access.DoorCourse), c.Grant.ID, ""); err != nil {
 				t.Fatal(err)
 			}
 			g := r.grant(c.Grant.ID)

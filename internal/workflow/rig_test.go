@@ -190,14 +190,14 @@ func (r *rig) tick(d time.Duration) {
 }
 
 // launch is the launch of a person of the default world from a place.
-func (r *rig) launch(key string, d Door, change ...func(*lti.Launch)) lti.Launch {
+func (r *rig) launch(key string, d access.Door, change ...func(*lti.Launch)) lti.Launch {
 	u, root := r.w.User(key), r.w.Account("root")
 	text := func(s string) lti.CustomValue { return lti.CustomValue{Kind: lti.CustomText, Text: s} }
 	l := lti.Launch{Registration: r.plat, Issuer: r.cv.Issuer(), ClientID: r.client, DeploymentID: toolID + ":" + root.ContextID, RootDeployment: true, Canvas: true,
 		Subject: u.LTIID, Name: u.Name, PlatformGUID: root.GUID, PlatformName: root.Name, CustomTrusted: true, TargetPath: "/",
 		Custom: lti.Custom{CustomUser: text(u.ID.String()), customActing: {Kind: lti.CustomLiteral, Text: literalActing}, customTimeZone: text("America/Denver")}}
 	switch d {
-	case DoorCourse:
+	case access.DoorCourse:
 		c := r.w.Course("bio201")
 		l.Context = lti.Context{ID: c.ContextID, Title: c.Name, Label: c.Code, Type: []string{lti.ContextCourse}}
 		l.Placement, l.Custom[customCourse] = "course_navigation", text(c.ID.String())
@@ -205,7 +205,7 @@ func (r *rig) launch(key string, d Door, change ...func(*lti.Launch)) lti.Launch
 		if key == "ana" {
 			l.Roles = []string{lti.RoleInstructor}
 		}
-	case DoorAccount:
+	case access.DoorAccount:
 		l.Context = lti.Context{ID: root.ContextID, Title: root.Name, Type: []string{lti.ContextAccount}}
 		l.Placement = "account_navigation"
 		admin := key == "dana" || key == "priya"
@@ -216,7 +216,7 @@ func (r *rig) launch(key string, d Door, change ...func(*lti.Launch)) lti.Launch
 		} else {
 			l.Custom[customPermissions] = text("")
 		}
-	case DoorUser:
+	case access.DoorUser:
 		l.Context = lti.Context{ID: root.ContextID, Title: root.Name, Type: []string{lti.ContextAccount}}
 		l.Placement = "user_navigation"
 	}
@@ -227,13 +227,13 @@ func (r *rig) launch(key string, d Door, change ...func(*lti.Launch)) lti.Launch
 	return l
 }
 
-func (r *rig) as(key string, d Door, change ...func(*lti.Launch)) Session {
+func (r *rig) as(key string, d access.Door, change ...func(*lti.Launch)) access.Caller {
 	r.t.Helper()
-	sess, err := r.Admit(r.t.Context(), r.launch(key, d, change...))
+	caller, err := r.Admit(r.t.Context(), r.launch(key, d, change...))
 	if err != nil {
 		r.t.Fatalf("%s is not admitted: %v", key, err)
 	}
-	return sess
+	return caller.Caller
 }
 
 // answers are a good form; no two are the same.
@@ -245,16 +245,16 @@ func (r *rig) answers() access.Answers {
 // submitted is Maya's request, waiting for Ana.
 func (r *rig) submitted() access.Request {
 	r.t.Helper()
-	req, err := r.Submit(r.t.Context(), r.as("maya", DoorCourse), "", r.answers())
+	req, err := r.Submit(r.t.Context(), r.as("maya", access.DoorCourse), "", r.answers())
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	return req
 }
 
-func (r *rig) act(sess Session, id string, do access.Action, m access.Move) Case {
+func (r *rig) act(caller access.Caller, id string, do access.Action, m access.Move) Case {
 	r.t.Helper()
-	c, err := r.Act(r.t.Context(), sess, id, do, m, r.termsOf(id))
+	c, err := r.Act(r.t.Context(), caller, id, do, m, r.termsOf(id))
 	if err != nil {
 		r.t.Fatalf("%s: %v", do, err)
 	}
@@ -265,15 +265,15 @@ func (r *rig) act(sess Session, id string, do access.Action, m access.Move) Case
 func (r *rig) approved() access.Request {
 	r.t.Helper()
 	req := r.submitted()
-	r.act(r.as("ana", DoorCourse), req.Code(), access.Endorse, access.Move{})
-	return r.act(r.as("dana", DoorAccount), req.Code(), access.Approve, access.Move{}).Request
+	r.act(r.as("ana", access.DoorCourse), req.Code(), access.Endorse, access.Move{})
+	return r.act(r.as("dana", access.DoorAccount), req.Code(), access.Approve, access.Move{}).Request
 }
 
 // collected is Maya's token, shown once, and its value.
 func (r *rig) collected() (Collection, string) {
 	r.t.Helper()
 	req := r.approved()
-	c, err := r.Collect(r.t.Context(), r.as("maya", DoorCourse), req.Code())
+	c, err := r.Collect(r.t.Context(), r.as("maya", access.DoorCourse), req.Code())
 	if err != nil || c.Stage != StageSecret {
 		r.t.Fatalf("collect: %s (%s), %v", c.Stage, c.Trouble, err)
 	}

@@ -68,7 +68,7 @@ func TestManySubAccounts(t *testing.T) {
 		if luca, maya := r.w.User("luca").ID.String(), r.w.User("maya").ID.String(); err != nil || !all[luca] || all[maya] || !all[r.w.User("dana").ID.String()] {
 			r.t.Errorf("who holds one: %v, %v", all, err)
 		}
-		if _, err := r.Submit(ctx, r.as("luca", DoorCourse), "", r.answers()); access.WhyOf(err) != access.WhyAccountRole {
+		if _, err := r.Submit(ctx, r.as("luca", access.DoorCourse), "", r.answers()); access.WhyOf(err) != access.WhyAccountRole {
 			r.t.Errorf("the admin of one of many asks for a token: %v", err)
 		}
 		// Read anew after some hours, and no sooner.

@@ -56,11 +56,11 @@ func (s *Service) rosterURL(ctx context.Context, l lti.Launch, p store.Platform)
 
 // readRoster asks the service now. An error means that it may answer another
 // time; a refusal is an answer that says nothing.
-func (s *Service) readRoster(ctx context.Context, f far, sess Session, course string) (roster, error) {
-	if s.NamesRoles == nil || sess.RosterURL == "" || course == "" || course != sess.Course.ID {
+func (s *Service) readRoster(ctx context.Context, f far, caller access.Caller, course string) (roster, error) {
+	if s.NamesRoles == nil || caller.RosterURL == "" || course == "" || course != caller.Course.ID {
 		return roster{}, nil
 	}
-	members, err := s.NamesRoles.Members(ctx, f.platform.Registration, sess.RosterURL, lti.RoleInstructor)
+	members, err := s.NamesRoles.Members(ctx, f.platform.Registration, caller.RosterURL, lti.RoleInstructor)
 	switch {
 	case notGranted(err):
 		s.Log.InfoContext(ctx, "Canvas does not grant the roster service; REST lists alone", "platform", f.platform.Name, "err", err)
@@ -124,11 +124,11 @@ func (s *Service) canvasUserOf(ctx context.Context, f far, sub string) (string, 
 }
 
 // shownRoster is readRoster for pages. What fails says nothing there.
-func (s *Service) shownRoster(ctx context.Context, f far, sess Session, course string) roster {
-	if s.NamesRoles == nil || sess.RosterURL == "" || course == "" || course != sess.Course.ID {
+func (s *Service) shownRoster(ctx context.Context, f far, caller access.Caller, course string) roster {
+	if s.NamesRoles == nil || caller.RosterURL == "" || course == "" || course != caller.Course.ID {
 		return roster{}
 	}
-	r, err := remember(&s.cache, string(f.tenant.ID)+" roster "+sess.RosterURL, s.Now(), func() (roster, error) { return s.readRoster(ctx, f, sess, course) })
+	r, err := remember(&s.cache, string(f.tenant.ID)+" roster "+caller.RosterURL, s.Now(), func() (roster, error) { return s.readRoster(ctx, f, caller, course) })
 	if err != nil {
 		s.Log.WarnContext(ctx, "the roster service does not answer; REST lists alone", "platform", f.platform.Name, "err", err)
 		return roster{}
@@ -139,11 +139,11 @@ func (s *Service) shownRoster(ctx context.Context, f far, sess Session, course s
 // rosterAgrees refuses a sponsor whom REST allows and the roster service of the
 // session's course does not name as its teacher (WhyNotTeaching). Supervisors
 // stand by their list, not by a course.
-func (s *Service) rosterAgrees(ctx context.Context, f far, sess Session, course, sponsor string) error {
+func (s *Service) rosterAgrees(ctx context.Context, f far, caller access.Caller, course, sponsor string) error {
 	if slices.Contains(f.tenant.School.Supervisors, sponsor) {
 		return nil
 	}
-	r, err := s.readRoster(ctx, f, sess, course)
+	r, err := s.readRoster(ctx, f, caller, course)
 	if err != nil {
 		s.Log.WarnContext(ctx, "the roster service does not answer; REST decides alone", "platform", f.platform.Name, "err", err)
 		return nil
@@ -161,26 +161,26 @@ func (s *Service) rosterAgrees(ctx context.Context, f far, sess Session, course,
 // pairs it with the very user whom the launch claims, in what the platform would
 // say in a launch of that course, and REST finds that user enrolled there.
 // Anything else refuses with WhyIdentity.
-func (s *Service) pairedByRoster(ctx context.Context, f far, sess Session) (canvas.User, error) {
+func (s *Service) pairedByRoster(ctx context.Context, f far, caller access.Caller) (canvas.User, error) {
 	nobody := access.Refuse(access.WhyIdentity)
-	if s.NamesRoles == nil || sess.Door != DoorCourse || sess.RosterURL == "" || sess.Context == "" || !numericID.MatchString(sess.CanvasUser) {
+	if s.NamesRoles == nil || caller.Door != access.DoorCourse || caller.RosterURL == "" || caller.Context == "" || !numericID.MatchString(caller.CanvasUser) {
 		return canvas.User{}, nobody
 	}
-	members, err := s.NamesRoles.LaunchMembers(ctx, f.platform.Registration, sess.RosterURL, sess.Context)
+	members, err := s.NamesRoles.LaunchMembers(ctx, f.platform.Registration, caller.RosterURL, caller.Context)
 	switch {
 	case notGranted(err):
 		return canvas.User{}, nobody
 	case err != nil:
 		return canvas.User{}, err
 	}
-	i := slices.IndexFunc(members, func(m lti.Member) bool { return m.UserID == sess.Sub })
+	i := slices.IndexFunc(members, func(m lti.Member) bool { return m.UserID == caller.Sub })
 	if i < 0 {
 		return canvas.User{}, nobody
 	}
-	if id, ok := members[i].Custom.Text(CustomUser); !ok || id != sess.CanvasUser {
+	if id, ok := members[i].Custom.Text(CustomUser); !ok || id != caller.CanvasUser {
 		return canvas.User{}, nobody
 	}
-	u, err := f.User(ctx, sess.CanvasUser)
+	u, err := f.User(ctx, caller.CanvasUser)
 	switch {
 	case notFound(s.heard(f.tenant.ID, err)):
 		return canvas.User{}, nobody
@@ -191,7 +191,7 @@ func (s *Service) pairedByRoster(ctx context.Context, f far, sess Session) (canv
 	if err != nil {
 		return canvas.User{}, err
 	}
-	if u.ID != sess.CanvasUser || !slices.ContainsFunc(es, func(e access.Enrollment) bool { return e.CourseID == sess.Course.ID }) {
+	if u.ID != caller.CanvasUser || !slices.ContainsFunc(es, func(e access.Enrollment) bool { return e.CourseID == caller.Course.ID }) {
 		return canvas.User{}, nobody
 	}
 	return u, nil

@@ -86,9 +86,9 @@ func (r *rig) says(subs ...string) (withdraw func()) {
 }
 
 // offered are the names that the form offers as sponsors.
-func (r *rig) offered(sess Session) (names []string) {
+func (r *rig) offered(caller access.Caller) (names []string) {
 	r.t.Helper()
-	f, err := r.Form(r.t.Context(), sess, "")
+	f, err := r.Form(r.t.Context(), caller, "")
 	if err != nil || f.TeachersErr {
 		r.t.Fatalf("form: %v, teachers %v", err, f.TeachersErr)
 	}
@@ -98,9 +98,9 @@ func (r *rig) offered(sess Session) (names []string) {
 	return names
 }
 
-func (r *rig) sponsorCode(sess Session) string {
+func (r *rig) sponsorCode(caller access.Caller) string {
 	r.t.Helper()
-	_, err := r.Submit(r.t.Context(), sess, "", r.answers())
+	_, err := r.Submit(r.t.Context(), caller, "", r.answers())
 	var form *access.FormError
 	switch {
 	case err == nil:
@@ -121,7 +121,7 @@ func TestRosterAndRESTAgree(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		r.withRoster()
-		maya := r.as("maya", DoorCourse, r.roster("bio201"))
+		maya := r.as("maya", access.DoorCourse, r.roster("bio201"))
 		if maya.RosterURL == "" {
 			t.Fatal("the session does not keep the roster's address")
 		}
@@ -136,7 +136,7 @@ func TestRosterAndRESTAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.act(r.as("ana", DoorCourse, r.roster("bio201")), req.Code(), access.Endorse, access.Move{})
+		r.act(r.as("ana", access.DoorCourse, r.roster("bio201")), req.Code(), access.Endorse, access.Move{})
 		if n := r.cv.Count("GET", rosterRoute); n != 3 {
 			t.Errorf("the roster was read %d times, want once for the page and once for each decision", n)
 		}
@@ -150,7 +150,7 @@ func TestRosterAndRESTAgree(t *testing.T) {
 			t.Errorf("%d access tokens within 58 minutes", n)
 		}
 		r.clock.Advance(90 * time.Second)
-		if r.sponsorCode(r.as("luca", DoorCourse, r.roster("bio201"))) != "" {
+		if r.sponsorCode(r.as("luca", access.DoorCourse, r.roster("bio201"))) != "" {
 			t.Error("Luca cannot name his teacher")
 		}
 		if n := r.cv.Count("POST", tokenRoute); n != 2 {
@@ -168,7 +168,7 @@ func TestRosterAndRESTDiffer(t *testing.T) {
 		before := r.submitted() // without a roster
 		sub := func(key string) string { return r.w.User(key).LTIID }
 		withdraw := r.says(sub("helen"))
-		maya := r.as("maya", DoorCourse, r.roster("bio201"))
+		maya := r.as("maya", access.DoorCourse, r.roster("bio201"))
 		if got := r.offered(maya); len(got) != 0 {
 			t.Errorf("offered %v", got)
 		}
@@ -184,7 +184,7 @@ func TestRosterAndRESTDiffer(t *testing.T) {
 		if _, err := r.ChooseSponsor(t.Context(), maya, before.Code(), a.SponsorKey); !errors.As(err, &form) || form.Fields[0].Code != "sponsor.not_teaching" {
 			t.Errorf("choosing one whom only the roster names: %v", err)
 		}
-		ana := r.as("ana", DoorCourse, r.roster("bio201"))
+		ana := r.as("ana", access.DoorCourse, r.roster("bio201"))
 		if _, err := r.Act(t.Context(), ana, before.Code(), access.Endorse, access.Move{}, r.termsOf(before.Code())); access.WhyOf(err) != access.WhyNotTeaching {
 			t.Errorf("endorsed against the roster: %v", err)
 		}
@@ -192,7 +192,7 @@ func TestRosterAndRESTDiffer(t *testing.T) {
 			t.Errorf("the request is %s", q.State)
 		}
 		// She teaches REST's course by the roster of another one: that roster says nothing here.
-		if other := r.as("ana", DoorCourse, func(l *lti.Launch) { l.Custom[customCourse] = val("999"); r.roster("bio201")(l) }); true {
+		if other := r.as("ana", access.DoorCourse, func(l *lti.Launch) { l.Custom[customCourse] = val("999"); r.roster("bio201")(l) }); true {
 			r.act(other, before.Code(), access.Endorse, access.Move{})
 		}
 		withdraw()
@@ -248,7 +248,7 @@ func TestRosterSaysNothing(t *testing.T) {
 			if tt.launch != nil {
 				launch = tt.launch(r)
 			}
-			maya := r.as("maya", DoorCourse, launch)
+			maya := r.as("maya", access.DoorCourse, launch)
 			if tt.launch != nil && maya.RosterURL != "" {
 				t.Errorf("kept %s", maya.RosterURL)
 			}
@@ -259,7 +259,7 @@ func TestRosterSaysNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.act(r.as("ana", DoorCourse, launch), req.Code(), access.Endorse, access.Move{})
+			r.act(r.as("ana", access.DoorCourse, launch), req.Code(), access.Endorse, access.Move{})
 		})
 	}
 }
@@ -271,7 +271,7 @@ func TestRosterAndLists(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	r.withRoster()
 	r.school(func(s *store.School) { s.Supervisors = []string{r.w.User("helen").ID.String()} })
-	maya := r.as("maya", DoorCourse, r.roster("bio201"))
+	maya := r.as("maya", access.DoorCourse, r.roster("bio201"))
 	if got := r.offered(maya); !slices.Equal(got, []string{"Ana Ruiz", r.w.User("helen").Name}) {
 		t.Errorf("offered %v", got)
 	}
@@ -293,7 +293,7 @@ func TestRosterOfAResourceLink(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	r.withRoster()
 	link := func(l *lti.Launch) { r.roster("bio201")(l); l.ResourceLinkID, l.CustomTrusted = "uuid", false }
-	if sess := r.as("maya", DoorCourse, link); sess.RosterURL != "" {
-		t.Errorf("kept %s", sess.RosterURL)
+	if caller := r.as("maya", access.DoorCourse, link); caller.RosterURL != "" {
+		t.Errorf("kept %s", caller.RosterURL)
 	}
 }

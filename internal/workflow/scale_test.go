@@ -123,7 +123,7 @@ func TestRevokeIsQuick(t *testing.T) {
 	}
 	r := newRig(t, sqlite(t))
 	gs := r.crowd(n)
-	dana := r.as("dana", DoorAccount)
+	dana := r.as("dana", access.DoorAccount)
 	r.inVirtualTime(1, assumedLatency)
 	var wg sync.WaitGroup
 	for w := range 4 {

@@ -87,14 +87,14 @@ func TestStraysAreLookedForOnceMore(t *testing.T) {
 	handed := func(r *rig) access.Grant { c, _ := r.collected(); return *c.Grant }
 	ended := func(r *rig) access.Grant {
 		g := handed(r)
-		_, err := r.Revoke(r.t.Context(), r.as("maya", DoorCourse), g.ID, "")
+		_, err := r.Revoke(r.t.Context(), r.as("maya", access.DoorCourse), g.ID, "")
 		r.must(err)
 		return g
 	}
 	void := func(r *rig) access.Grant {
 		q := r.approved()
 		r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, Status: 403, Body: denied})
-		_, err := r.Collect(r.t.Context(), r.as("maya", DoorCourse), q.Code())
+		_, err := r.Collect(r.t.Context(), r.as("maya", access.DoorCourse), q.Code())
 		r.must(err)
 		return r.grants()[0]
 	}
@@ -138,7 +138,7 @@ func TestAnAttemptIsSettledByTheList(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	q := r.approved()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, DropAfter: true})
 	c, err := r.Collect(ctx, maya, q.Code())
 	r.must(err)
@@ -164,7 +164,7 @@ func TestAnAttemptIsSettledByTheList(t *testing.T) {
 		t.Errorf("%d calls to make one, %d in Canvas", n, r.inCanvas("maya"))
 	}
 	lies()
-	acting := r.as("maya", DoorCourse, actingBy("9"))
+	acting := r.as("maya", access.DoorCourse, actingBy("9"))
 	r.refused("somebody acting checks", access.WhyActing, access.Collect, "maya", q.Code(), func() error { _, err := r.CheckMint(ctx, acting, q.Code()); return err })
 	r.writes("check again", `
 log: system grant.stray_deleted grt1 of req1 canvas_token=token1
@@ -192,7 +192,7 @@ func TestClearAsksAgain(t *testing.T) {
 	ctx := t.Context()
 	c, _ := r.collected()
 	up := r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodDelete, Status: 500, Times: -1})
-	_, err := r.Replace(ctx, r.as("maya", DoorCourse), c.Request.Code())
+	_, err := r.Replace(ctx, r.as("maya", access.DoorCourse), c.Request.Code())
 	r.must(err)
 	if err := r.run(jobClear, ""); again(err) != time.Minute || r.inCanvas("maya") != 1 {
 		t.Errorf("Canvas is down, and it says %v", err)
@@ -205,7 +205,7 @@ func TestClearAsksAgain(t *testing.T) {
 	if r.inCanvas("maya") != 0 {
 		t.Error("the lost token is in Canvas")
 	}
-	if next, err := r.Collect(ctx, r.as("maya", DoorCourse), c.Request.Code()); err != nil || next.Stage != StageSecret {
+	if next, err := r.Collect(ctx, r.as("maya", access.DoorCourse), c.Request.Code()); err != nil || next.Stage != StageSecret {
 		t.Fatalf("%s, %v", next.Stage, err)
 	}
 	r.writes("its job behind the successor", "", func() { r.must(r.run(jobClear, "")) })
@@ -257,7 +257,7 @@ func TestOddTokens(t *testing.T) {
 				return resp, err
 			}
 			r.line.Store(&line)
-			c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), q.Code())
+			c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), q.Code())
 			if err != nil || c.Stage != StageRecovering || c.Trouble != troubleOdd || !c.Value.IsZero() {
 				t.Errorf("%s (%s), %v", c.Stage, c.Trouble, err)
 			}
@@ -265,7 +265,7 @@ func TestOddTokens(t *testing.T) {
 				t.Error("it is still in Canvas")
 			}
 			r.line.Store(nil)
-			if c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), q.Code()); err != nil || c.Stage != StageSecret {
+			if c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), q.Code()); err != nil || c.Stage != StageSecret {
 				t.Errorf("the next press: %s (%s), %v", c.Stage, c.Trouble, err)
 			}
 			r.proven()
@@ -279,7 +279,7 @@ func TestWritesOfAMisplacedToken(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	q := r.approved()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	line := func(req *http.Request, send func(*http.Request) (*http.Response, error)) (*http.Response, error) {
 		return send(r.toAnother(req))
 	}
@@ -329,7 +329,7 @@ func TestStraysGoWithTheHandOver(t *testing.T) {
 			strays["stray"] = r.seeded("maya", r.grants()[0], 1)
 		}
 	}
-	if c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), q.Code()); err != nil || c.Stage != StageSecret || len(strays) != 1 {
+	if c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), q.Code()); err != nil || c.Stage != StageSecret || len(strays) != 1 {
 		t.Fatalf("%s, %v", c.Stage, err)
 	}
 	r.stays("", strays)
@@ -344,7 +344,7 @@ func TestStraysGoWithTheEnd(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	c, _ := r.collected()
 	strays := map[string]canvastest.Token{"stray": r.seeded("maya", *c.Grant, 1)}
-	_, err := r.Revoke(t.Context(), r.as("maya", DoorCourse), c.Grant.ID, "")
+	_, err := r.Revoke(t.Context(), r.as("maya", access.DoorCourse), c.Grant.ID, "")
 	r.must(err)
 	r.stays("", strays)
 }
@@ -355,7 +355,7 @@ func TestWritesOfAnEndInTheMiddle(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	q := r.approved()
 	r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, DropAfter: true})
-	c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), q.Code())
+	c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), q.Code())
 	if err != nil || c.Stage != StageRecovering {
 		t.Fatalf("%s, %v", c.Stage, err)
 	}
@@ -370,7 +370,7 @@ job: grant.end grant.end:grt1:1:revoking {"grant":"grt1","attempt":1} at +10s
 job: grant.sweep grant.sweep:grt1:1:revoked:gone {"grant":"grt1","attempt":1} at +3m0s
 job: tell ana revoked of req1 grt1, grt1/v4
 job: tell maya revoked of req1 grt1, grt1/v4`, func() {
-		_, err := r.Revoke(t.Context(), r.as("maya", DoorCourse), c.Grant.ID, "")
+		_, err := r.Revoke(t.Context(), r.as("maya", access.DoorCourse), c.Grant.ID, "")
 		r.must(err)
 	})
 	if r.inCanvas("maya") != 0 {
@@ -386,7 +386,7 @@ func TestNoProofWithoutTheOwner(t *testing.T) {
 	r.accept()
 	r.w.SetEra(canvastest.Era1b)
 	c, _ := r.collected()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	up := r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/:id", Method: http.MethodGet, Status: 404, Body: `{"errors":[{"message":"The specified resource does not exist."}]}`, Times: -1})
 	if p, err := r.Revoke(t.Context(), maya, c.Grant.ID, ""); err != nil || p.Grant.State != access.Revoking {
 		t.Errorf("without the owner: %s, %v", p.Grant.State, err)
@@ -405,7 +405,7 @@ func TestAnswerBehindItsLease(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	c, _ := r.collected()
-	maya, code := r.as("maya", DoorCourse), c.Request.Code()
+	maya, code := r.as("maya", access.DoorCourse), c.Request.Code()
 	_, err := r.Replace(ctx, maya, code)
 	r.must(err)
 	var late atomic.Bool
@@ -459,7 +459,7 @@ func TestCanvasIsNotThere(t *testing.T) {
 		return send(req)
 	}
 	r.line.Store(&line)
-	if c, err := r.Collect(t.Context(), r.as("maya", DoorCourse), q.Code()); err != nil || c.Stage != StageReady || c.Trouble != troubleDown {
+	if c, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), q.Code()); err != nil || c.Stage != StageReady || c.Trouble != troubleDown {
 		t.Errorf("%s (%s), %v", c.Stage, c.Trouble, err)
 	}
 	r.proven()
@@ -473,7 +473,7 @@ func TestNoSuccessorOnA404(t *testing.T) {
 	c, _ := r.collected()
 	r.changed(*c.Grant, func(tok *canvastest.Token) { tok.Purpose = "renamed" })
 	r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Status: 404, Body: `{"errors":[{"message":"The specified resource does not exist."}]}`, Times: -1})
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	_, err := r.Replace(t.Context(), maya, c.Request.Code())
 	r.must(err)
 	if next, err := r.Collect(t.Context(), maya, c.Request.Code()); access.WhyOf(err) != access.WhyCanvas || r.inCanvas("maya") != 1 {

@@ -158,11 +158,11 @@ func saw(ctx context.Context, f far) {
 }
 
 // shownFar is far for what a page shows.
-func (s *Service) shownFar(ctx context.Context, sess Session) (far, error) {
-	if m, ok := ctx.Value(seenKey{}).(*seen); ok && m.platform.ID == sess.Platform && m.tenant.ID == sess.Tenant {
+func (s *Service) shownFar(ctx context.Context, caller access.Caller) (far, error) {
+	if m, ok := ctx.Value(seenKey{}).(*seen); ok && m.platform.ID == caller.Platform && m.tenant.ID == caller.Tenant {
 		return m.far, nil
 	}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err == nil {
 		saw(ctx, f)
 	}
@@ -246,55 +246,37 @@ func (s *Service) event(tenant access.TenantID, actor string, do audit.Action, o
 	return audit.Event{ID: store.NewID("aud"), Tenant: string(tenant), At: s.Now(), Actor: actor, Action: do, Object: object}
 }
 
-// bySystem is the actor of timers and jobs.
-const bySystem = "system"
-
-func actorID(who access.Actor) string {
-	if who.System {
-		return bySystem
-	}
-	return string(who.Person)
-}
-
 // tellRequest is the audit row of a request's move.
 func (s *Service) tellRequest(who access.Actor, before, after access.Request, do access.Action) audit.Event {
-	e := s.event(after.Tenant, actorID(who), audit.Action("request."+string(do)), after.ID)
+	e := s.event(after.Tenant, who.ID(), audit.Action("request."+string(do)), after.ID)
 	e.From, e.To, e.Version = string(before.State), string(after.State), after.Version
 	return e
 }
 
 // tellGrant is the audit row of a grant's move.
 func (s *Service) tellGrant(who access.Actor, before, after access.Grant, do access.Action) audit.Event {
-	e := s.event(after.Tenant, actorID(who), audit.Action("grant."+string(do)), after.ID)
+	e := s.event(after.Tenant, who.ID(), audit.Action("grant."+string(do)), after.ID)
 	e.From, e.To, e.Version, e.Related = string(before.State), string(after.State), after.Version, after.RequestID
 	return e
 }
 
 // noteRefusal records a refused attempt in a transaction of its own, and
 // returns err. What cannot be recorded is logged: a refusal stands either way.
-func (s *Service) noteRefusal(ctx context.Context, sess Session, object string, do access.Action, err error) error {
+func (s *Service) noteRefusal(ctx context.Context, caller access.Caller, object string, do access.Action, err error) error {
 	why := access.WhyOf(err)
-	if !noted(sess, why) {
+	if !noted(caller, why) {
 		return err
 	}
 	if object == "" || len(object) > 40 {
-		object = string(sess.Tenant) // nothing is made yet, or it was typed into a URL and is no object of ours
+		object = string(caller.Tenant) // nothing is made yet, or it was typed into a URL and is no object of ours
 	}
-	e := s.event(sess.Tenant, string(sess.Person), audit.Refused, object)
+	e := s.event(caller.Tenant, caller.ID(), audit.Refused, object)
 	d := audit.NewDetail(map[string]string{"why": string(why), "action": string(do)})
 	if txErr := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) }); txErr != nil {
 		s.Log.ErrorContext(ctx, "a refusal could not be recorded", "why", why, "err", txErr)
 	}
 	return err
 }
-
-// actor is who a session acts as, before any right is read from Canvas.
-func (sess Session) actor() access.Actor {
-	return access.Actor{Person: sess.Person, LaunchedAt: sess.LaunchedAt, NoWrites: sess.NoWrites}
-}
-
-// Location is the person's time zone, or UTC.
-func (sess Session) Location() *time.Location { return location(sess.TimeZone) }
 
 // zones keeps the time zones that were read: reading one opens a file. Only
 // names that are zones are kept, and there are some 600 of those.

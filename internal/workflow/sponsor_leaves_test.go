@@ -20,8 +20,8 @@ func TestSponsorLeavesBeforeTheCollection(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
-			ctx, req, maya := t.Context(), r.submitted(), r.as("maya", DoorCourse)
-			ana, dana := r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+			ctx, req, maya := t.Context(), r.submitted(), r.as("maya", access.DoorCourse)
+			ana, dana := r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 			_, err := r.Act(ctx, ana, req.Code(), access.EndSponsor, access.Move{}, "")
 			if !errors.Is(err, access.ErrConflict) {
 				t.Errorf("before the endorsement: %v", err)
@@ -30,8 +30,8 @@ func TestSponsorLeavesBeforeTheCollection(t *testing.T) {
 			for _, do := range steps {
 				r.act(dana, req.Code(), do, access.Move{Conditions: "Own data only."})
 			}
-			for who, sess := range map[string]Session{"requester": maya, "reviewer": dana} {
-				if _, err := r.Act(ctx, sess, req.Code(), access.EndSponsor, access.Move{}, ""); access.WhyOf(err) != access.WhyNotYours {
+			for who, caller := range map[string]access.Caller{"requester": maya, "reviewer": dana} {
+				if _, err := r.Act(ctx, caller, req.Code(), access.EndSponsor, access.Move{}, ""); access.WhyOf(err) != access.WhyNotYours {
 					t.Errorf("%s: %v", who, err)
 				}
 			}
@@ -60,7 +60,7 @@ func TestSponsorLeavesBeforeTheCollection(t *testing.T) {
 			if _, err := r.Open(ctx, ana, req.Code()); !errors.Is(err, access.ErrNotFound) {
 				t.Errorf("who left opens it: %v", err)
 			}
-			if c, err := r.Collect(ctx, r.as("maya", DoorCourse), req.Code()); c.Stage == StageSecret {
+			if c, err := r.Collect(ctx, r.as("maya", access.DoorCourse), req.Code()); c.Stage == StageSecret {
 				t.Errorf("it was collected: %v", err)
 			}
 			r.proven()
@@ -73,7 +73,7 @@ func TestSponsorLeavesAfterTheIntent(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	c, _ := r.collected()
-	ana := r.as("ana", DoorCourse)
+	ana := r.as("ana", access.DoorCourse)
 	if _, err := r.Act(t.Context(), ana, c.Request.Code(), access.EndSponsor, access.Move{}, ""); !errors.Is(err, access.ErrConflict) {
 		t.Errorf("of the request: %v", err)
 	}

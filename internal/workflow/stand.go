@@ -15,38 +15,39 @@ import (
 // This file holds the moves by which the sponsor of a live token changes. A token
 // without one works on for access.SponsorGap; the tick ends it then.
 
-// EndSponsorship ends the session person's sponsorship of a token. It keeps
+// EndSponsorship ends the caller's sponsorship of a token. It keeps
 // working for access.SponsorGap, so that its owner can find somebody else.
 // Leaving never asks Canvas and needs no reason.
-func (s *Service) EndSponsorship(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	return s.stand(ctx, sess, grantID, access.EndSponsor, access.GrantMove{Reason: Storable(reason)}, nil)
+func (s *Service) EndSponsorship(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+	return s.stand(ctx, caller, grantID, access.EndSponsor, access.GrantMove{Reason: Storable(reason)}, nil)
 }
 
 // ReportMisuse ends a token at once because its sponsor says that it is misused.
 // A reason is required; nothing else stands in the way.
-func (s *Service) ReportMisuse(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	p, err := s.misuse(ctx, sess, grantID, Storable(reason))
+func (s *Service) ReportMisuse(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+	p, err := s.misuse(ctx, caller, grantID, Storable(reason))
 	if err != nil {
-		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, access.EndSponsor, err)
+		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, access.EndSponsor, err)
 	}
 	s.nudge()
 	return p, nil
 }
 
-func (s *Service) misuse(ctx context.Context, sess Session, grantID, reason string) (TokenPage, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) misuse(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return TokenPage{}, err
 	}
-	who := sess.actor() // as sponsor, also when they are a reviewer
-	c, err := s.caseOfGrant(ctx, sess.Tenant, who, grantID)
+	who := caller.Actor() // as sponsor, also when they are a reviewer
+	c, err := s.caseOfGrant(ctx, caller.Tenant, who, grantID)
 	if err != nil {
+		return TokenPage{}, err
+	}
+	if err := caller.MayRemove(); err != nil {
 		return TokenPage{}, err
 	}
 	switch {
-	case sess.NoWrites != "":
-		return TokenPage{}, access.Refuse(sess.NoWrites)
-	case c.Grant.Sponsor != sess.Person:
+	case c.Grant.Sponsor != caller.Person:
 		return TokenPage{}, access.Refuse(access.WhyNotYours)
 	case reason == "":
 		form := &access.FormError{}
@@ -58,7 +59,7 @@ func (s *Service) misuse(ctx context.Context, sess Session, grantID, reason stri
 			return TokenPage{}, err
 		}
 	}
-	return s.token(ctx, who, sess.Tenant, grantID)
+	return s.token(ctx, who, caller.Tenant, grantID)
 }
 
 // endNow begins a grant's end and waits a while for Canvas's proof. That somebody
@@ -79,17 +80,17 @@ func (s *Service) endNow(ctx context.Context, f far, who access.Actor, g access.
 	return nil
 }
 
-// NameSponsor asks somebody to take over as sponsor of the session person's own
+// NameSponsor asks somebody to take over as sponsor of the caller's own
 // token. Canvas must confirm now that they teach its owner. Naming another person
 // takes the question back from the one asked before.
-func (s *Service) NameSponsor(ctx context.Context, sess Session, grantID, canvasUser string) (TokenPage, error) {
-	return s.stand(ctx, sess, grantID, access.NameNext, access.GrantMove{}, func(f far, c Case) (asked, error) {
+func (s *Service) NameSponsor(ctx context.Context, caller access.Caller, grantID, canvasUser string) (TokenPage, error) {
+	return s.stand(ctx, caller, grantID, access.NameNext, access.GrantMove{}, func(f far, c Case) (asked, error) {
 		form := &access.FormError{}
 		if canvasUser == "" {
 			form.Add("sponsor", "sponsor.missing", nil)
 			return asked{}, form
 		}
-		u, err := s.namedSponsor(ctx, f, sess, c.Request.Course.ID, canvasUser)
+		u, err := s.namedSponsor(ctx, f, caller, c.Request.Course.ID, canvasUser)
 		if err != nil {
 			code := sponsorCode(err)
 			if code == "" {
@@ -107,35 +108,35 @@ func sponsorCode(err error) string {
 	return map[access.Why]string{access.WhySelf: "sponsor.self", access.WhyNotTeaching: "sponsor.not_teaching", access.WhyCanvas: "sponsor.unknown"}[access.WhyOf(err)]
 }
 
-// TakeOver makes the session's person the sponsor of a token, who was asked to
+// TakeOver makes the caller the sponsor of a token, who was asked to
 // be. It needs a fresh launch, and Canvas must confirm now that they teach its
 // owner. Who approved the request cannot stand for its token (WhySponsorDecides).
 // read is the digest of the access.TakeOverTerms that they read.
-func (s *Service) TakeOver(ctx context.Context, sess Session, grantID, read string) (TokenPage, error) {
-	return s.stand(ctx, sess, grantID, access.TakeOver, access.GrantMove{}, func(f far, c Case) (asked, error) {
+func (s *Service) TakeOver(ctx context.Context, caller access.Caller, grantID, read string) (TokenPage, error) {
+	return s.stand(ctx, caller, grantID, access.TakeOver, access.GrantMove{}, func(f far, c Case) (asked, error) {
 		if err := access.TakeOverTerms(c.Request, *c.Grant).Check(read); err != nil {
 			return asked{}, err
 		}
-		return asked{}, s.mayEndorse(ctx, f, sess, c.Request)
+		return asked{}, s.mayEndorse(ctx, f, caller, c.Request)
 	})
 }
 
-// TurnDown answers no to the question whether the session's person takes over.
-func (s *Service) TurnDown(ctx context.Context, sess Session, grantID string) error {
-	_, err := s.stand(ctx, sess, grantID, access.TurnDown, access.GrantMove{}, nil)
+// TurnDown answers no to the question whether the caller takes over.
+func (s *Service) TurnDown(ctx context.Context, caller access.Caller, grantID string) error {
+	_, err := s.stand(ctx, caller, grantID, access.TurnDown, access.GrantMove{}, nil)
 	return err
 }
 
 // Teachers lists who may be named as sponsor in a course, for a choice. Naming
 // asks Canvas again and decides.
-func (s *Service) Teachers(ctx context.Context, sess Session, course string) ([]Teacher, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) Teachers(ctx context.Context, caller access.Caller, course string) ([]Teacher, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return nil, err
 	}
-	ctx, done := s.asking(ctx, sess)
+	ctx, done := s.asking(ctx, caller)
 	defer done()
-	list, err := s.teachers(ctx, f, sess, course)
+	list, err := s.teachers(ctx, f, caller, course)
 	if err != nil {
 		return nil, s.unasked(ctx, "who teaches the course", err)
 	}
@@ -147,35 +148,35 @@ type asked struct{ user, name string }
 
 // stand makes one move of a token's sponsorship for a person. ask reads from
 // Canvas what the move needs, before its transaction.
-func (s *Service) stand(ctx context.Context, sess Session, grantID string, do access.Action, m access.GrantMove, ask func(far, Case) (asked, error)) (TokenPage, error) {
+func (s *Service) stand(ctx context.Context, caller access.Caller, grantID string, do access.Action, m access.GrantMove, ask func(far, Case) (asked, error)) (TokenPage, error) {
 	if ask != nil {
 		var done func()
-		ctx, done = s.asking(ctx, sess)
+		ctx, done = s.asking(ctx, caller)
 		defer done()
 	}
-	p, err := s.stood(ctx, sess, grantID, do, m, ask)
+	p, err := s.stood(ctx, caller, grantID, do, m, ask)
 	if err != nil {
-		return TokenPage{}, s.noteRefusal(ctx, sess, grantID, do, err)
+		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, do, err)
 	}
 	s.nudge()
 	return p, nil
 }
 
-func (s *Service) stood(ctx context.Context, sess Session, grantID string, do access.Action, m access.GrantMove, ask func(far, Case) (asked, error)) (TokenPage, error) {
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+func (s *Service) stood(ctx context.Context, caller access.Caller, grantID string, do access.Action, m access.GrantMove, ask func(far, Case) (asked, error)) (TokenPage, error) {
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return TokenPage{}, err
 	}
-	actor := sess.actor()
-	c, err := s.caseOfGrant(ctx, sess.Tenant, actor, grantID)
+	actor := caller.Actor()
+	c, err := s.caseOfGrant(ctx, caller.Tenant, actor, grantID)
 	if err != nil {
 		return TokenPage{}, err
 	}
-	if sess.NoWrites != "" {
-		return TokenPage{}, access.Refuse(sess.NoWrites)
+	if err := caller.MayWrite(); err != nil {
+		return TokenPage{}, err
 	}
-	if stoodAlready(*c.Grant, do, sess.Person) {
-		return s.token(ctx, actor, sess.Tenant, grantID)
+	if stoodAlready(*c.Grant, do, caller.Person) {
+		return s.token(ctx, actor, caller.Tenant, grantID)
 	}
 	// A pure check of the table first: what it refuses asks nothing of Canvas.
 	trial := m
@@ -185,7 +186,7 @@ func (s *Service) stood(ctx context.Context, sess Session, grantID string, do ac
 	if _, err := access.ApplyGrant(*c.Grant, do, actor, trial, s.Now()); err != nil {
 		return TokenPage{}, err
 	}
-	if do == access.TakeOver && c.Request.DecidedBy == sess.Person {
+	if do == access.TakeOver && c.Request.DecidedBy == caller.Person {
 		return TokenPage{}, access.Refuse(access.WhySponsorDecides)
 	}
 	var named asked
@@ -195,12 +196,12 @@ func (s *Service) stood(ctx context.Context, sess Session, grantID string, do ac
 		}
 	}
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(sess.Tenant, grantID)
+		before, err := tx.Grant(caller.Tenant, grantID)
 		if err != nil {
 			return err
 		}
 		if named.user != "" {
-			p, err := s.personOf(tx, sess.Tenant, named.user, named.name)
+			p, err := s.personOf(tx, caller.Tenant, named.user, named.name)
 			if err != nil {
 				return err
 			}
@@ -212,7 +213,7 @@ func (s *Service) stood(ctx context.Context, sess Session, grantID string, do ac
 			if p.ID == before.SponsorAsked {
 				return nil // asked already
 			}
-			if err := s.name(tx, sess, p.ID); err != nil {
+			if err := s.name(tx, caller, p.ID); err != nil {
 				return err
 			}
 		}
@@ -230,7 +231,7 @@ func (s *Service) stood(ctx context.Context, sess Session, grantID string, do ac
 	if do == access.TurnDown {
 		return TokenPage{}, nil // who was asked has no part in it any more
 	}
-	return s.token(ctx, actor, sess.Tenant, grantID)
+	return s.token(ctx, actor, caller.Tenant, grantID)
 }
 
 // stoodAlready reports whether this person made this move already: a double

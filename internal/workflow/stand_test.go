@@ -14,26 +14,26 @@ import (
 func (r *rig) gapped() (access.Grant, string) {
 	r.t.Helper()
 	g, value := r.active()
-	if _, err := r.EndSponsorship(r.t.Context(), r.as("ana", DoorCourse), g.ID, ""); err != nil {
+	if _, err := r.EndSponsorship(r.t.Context(), r.as("ana", access.DoorCourse), g.ID, ""); err != nil {
 		r.t.Fatal(err)
 	}
 	return r.grant(g.ID), value
 }
 
 // helen becomes a second teacher of Maya's course.
-func (r *rig) helen() Session {
+func (r *rig) helen() access.Caller {
 	r.t.Helper()
 	r.w.Enroll("helen", "bio201", "TeacherEnrollment")
-	s := r.as("helen", DoorCourse)
+	s := r.as("helen", access.DoorCourse)
 	return s
 }
 
 // asked is Maya's token without a sponsor, and Helen asked to take over.
-func (r *rig) asked() (access.Grant, Session) {
+func (r *rig) asked() (access.Grant, access.Caller) {
 	r.t.Helper()
 	g, _ := r.gapped()
 	helen := r.helen()
-	if _, err := r.NameSponsor(r.t.Context(), r.as("maya", DoorCourse), g.ID, r.w.User("helen").ID.String()); err != nil {
+	if _, err := r.NameSponsor(r.t.Context(), r.as("maya", access.DoorCourse), g.ID, r.w.User("helen").ID.String()); err != nil {
 		r.t.Fatal(err)
 	}
 	return r.grant(g.ID), helen
@@ -60,7 +60,7 @@ func TestSponsorGapClosed(t *testing.T) {
 		if n := r.inbox("maya", "needs another sponsor"); n != 1 {
 			r.t.Errorf("%d messages to the owner", n)
 		}
-		maya := r.as("maya", DoorCourse)
+		maya := r.as("maya", access.DoorCourse)
 		h, err := r.Home(r.t.Context(), maya)
 		if err != nil || len(h.NeedsYou) != 1 || !h.NeedsYou[0].Can[access.NameNext] {
 			r.t.Errorf("home: %+v, %v", h, err)
@@ -96,12 +96,12 @@ func TestSponsorGapClosed(t *testing.T) {
 		if err != nil || len(l.Standing) != 1 || len(l.Waiting) != 0 {
 			r.t.Errorf("she stands for %+v, %v", l, err)
 		}
-		l, err = r.Sponsorships(r.t.Context(), r.as("ana", DoorCourse))
+		l, err = r.Sponsorships(r.t.Context(), r.as("ana", access.DoorCourse))
 		if err != nil || len(l.Standing) != 0 || len(l.Past) != 1 {
 			r.t.Errorf("the first sponsor's list: %+v, %v", l, err)
 		}
 		// From here on it is hers to end.
-		if _, err := r.Revoke(r.t.Context(), r.as("ana", DoorCourse), g.ID, "mine"); access.WhyOf(err) != access.WhyNotYours {
+		if _, err := r.Revoke(r.t.Context(), r.as("ana", access.DoorCourse), g.ID, "mine"); access.WhyOf(err) != access.WhyNotYours {
 			r.t.Errorf("the first sponsor revokes: %v", err)
 		}
 		if p, err := r.Revoke(r.t.Context(), helen, g.ID, "The course work is done."); err != nil || p.Grant.State != access.Revoked || p.Grant.Cause != access.BySponsor {
@@ -154,14 +154,14 @@ func TestReportMisuse(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		g, value := r.active()
-		ana := r.as("ana", DoorCourse)
+		ana := r.as("ana", access.DoorCourse)
 		ana.LaunchedAt = ana.LaunchedAt.Add(-7 * time.Hour) // removing needs no fresh launch
 		var form *access.FormError
 		if _, err := r.ReportMisuse(r.t.Context(), ana, g.ID, ""); !errors.As(err, &form) || !r.w.Authenticates(value) {
 			r.t.Errorf("without a reason: %v", err)
 		}
 		for _, key := range []string{"maya", "dana"} {
-			if _, err := r.ReportMisuse(r.t.Context(), r.as(key, map[bool]Door{true: DoorCourse, false: DoorAccount}[key == "maya"]), g.ID, "x"); err == nil || !r.w.Authenticates(value) {
+			if _, err := r.ReportMisuse(r.t.Context(), r.as(key, map[bool]access.Door{true: access.DoorCourse, false: access.DoorAccount}[key == "maya"]), g.ID, "x"); err == nil || !r.w.Authenticates(value) {
 				r.t.Errorf("%s reports misuse as if they were the sponsor: %v", key, err)
 			}
 		}
@@ -190,43 +190,43 @@ func TestSponsorshipAbuse(t *testing.T) {
 		}, "", access.ErrNotFound},
 		"its owner ends the sponsorship": {func(r *rig) error {
 			g, _ := r.active()
-			_, err := r.EndSponsorship(ctx, r.as("maya", DoorCourse), g.ID, "")
+			_, err := r.EndSponsorship(ctx, r.as("maya", access.DoorCourse), g.ID, "")
 			return err
 		}, access.WhyNotYours, access.ErrNotAllowed},
 		"somebody acting as the sponsor": {func(r *rig) error {
 			g, _ := r.active()
-			_, err := r.EndSponsorship(ctx, r.as("ana", DoorCourse, actingBy("9")), g.ID, "")
+			_, err := r.EndSponsorship(ctx, r.as("ana", access.DoorCourse, actingBy("9")), g.ID, "")
 			return err
 		}, access.WhyActing, access.ErrNotAllowed},
 		"it has ended already": {func(r *rig) error {
 			g, _ := r.gapped()
-			_, err := r.EndSponsorship(ctx, r.as("ana", DoorCourse), g.ID, "")
+			_, err := r.EndSponsorship(ctx, r.as("ana", access.DoorCourse), g.ID, "")
 			return err
 		}, access.WhyNotYours, access.ErrNotAllowed},
 		"naming while somebody stands": {func(r *rig) error {
 			g, _ := r.active()
-			_, err := r.NameSponsor(ctx, r.as("maya", DoorCourse), g.ID, id(r, "ana"))
+			_, err := r.NameSponsor(ctx, r.as("maya", access.DoorCourse), g.ID, id(r, "ana"))
 			return err
 		}, "", access.ErrConflict},
 		"naming for another's token": {func(r *rig) error {
 			g, _ := r.gapped()
-			_, err := r.NameSponsor(ctx, r.as("luca", DoorCourse), g.ID, id(r, "ana"))
+			_, err := r.NameSponsor(ctx, r.as("luca", access.DoorCourse), g.ID, id(r, "ana"))
 			return err
 		}, "", access.ErrNotFound},
 		"naming oneself": {func(r *rig) error {
 			g, _ := r.gapped()
-			_, err := r.NameSponsor(ctx, r.as("maya", DoorCourse), g.ID, id(r, "maya"))
+			_, err := r.NameSponsor(ctx, r.as("maya", access.DoorCourse), g.ID, id(r, "maya"))
 			return err
 		}, "", access.ErrInvalid},
 		"naming somebody who does not teach": {func(r *rig) error {
 			g, _ := r.gapped()
-			_, err := r.NameSponsor(ctx, r.as("maya", DoorCourse), g.ID, id(r, "helen"))
+			_, err := r.NameSponsor(ctx, r.as("maya", access.DoorCourse), g.ID, id(r, "helen"))
 			return err
 		}, "", access.ErrInvalid},
 		"naming who approved": {func(r *rig) error {
 			g, _ := r.gapped()
 			r.w.Enroll("dana", "bio201", "TeacherEnrollment")
-			_, err := r.NameSponsor(ctx, r.as("maya", DoorCourse), g.ID, id(r, "dana"))
+			_, err := r.NameSponsor(ctx, r.as("maya", access.DoorCourse), g.ID, id(r, "dana"))
 			return err
 		}, "", access.ErrInvalid},
 		"taking over unasked": {func(r *rig) error {
@@ -236,12 +236,12 @@ func TestSponsorshipAbuse(t *testing.T) {
 		}, "", access.ErrNotFound},
 		"the former sponsor takes over unasked": {func(r *rig) error {
 			g, _ := r.gapped()
-			_, err := r.TakeOver(ctx, r.as("ana", DoorCourse), g.ID, r.termsOf(g.ID))
+			_, err := r.TakeOver(ctx, r.as("ana", access.DoorCourse), g.ID, r.termsOf(g.ID))
 			return err
 		}, access.WhyNotYours, access.ErrNotAllowed},
 		"the owner takes over": {func(r *rig) error {
 			g, _ := r.asked()
-			_, err := r.TakeOver(ctx, r.as("maya", DoorCourse), g.ID, r.termsOf(g.ID))
+			_, err := r.TakeOver(ctx, r.as("maya", access.DoorCourse), g.ID, r.termsOf(g.ID))
 			return err
 		}, access.WhyNotYours, access.ErrNotAllowed},
 		"with an old launch": {func(r *rig) error {
@@ -258,13 +258,13 @@ func TestSponsorshipAbuse(t *testing.T) {
 		}, access.WhyNotTeaching, access.ErrNotAllowed},
 		"somebody acting as who was asked": {func(r *rig) error {
 			g, _ := r.asked()
-			_, err := r.TakeOver(ctx, r.as("helen", DoorCourse, actingBy("9")), g.ID, r.termsOf(g.ID))
+			_, err := r.TakeOver(ctx, r.as("helen", access.DoorCourse, actingBy("9")), g.ID, r.termsOf(g.ID))
 			return err
 		}, access.WhyActing, access.ErrNotAllowed},
 		"another is asked instead": {func(r *rig) error {
 			g, helen := r.asked()
 			r.w.Enroll("victor", "bio201", "TeacherEnrollment")
-			if _, err := r.NameSponsor(ctx, r.as("maya", DoorCourse), g.ID, id(r, "victor")); err != nil {
+			if _, err := r.NameSponsor(ctx, r.as("maya", access.DoorCourse), g.ID, id(r, "victor")); err != nil {
 				return err
 			}
 			_, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID))
@@ -278,7 +278,7 @@ func TestSponsorshipAbuse(t *testing.T) {
 		}, "", access.ErrNotFound},
 		"of a token that is gone": {func(r *rig) error {
 			g, helen := r.asked()
-			if _, err := r.Revoke(ctx, r.as("maya", DoorCourse), g.ID, ""); err != nil {
+			if _, err := r.Revoke(ctx, r.as("maya", access.DoorCourse), g.ID, ""); err != nil {
 				return err
 			}
 			_, err := r.TakeOver(ctx, helen, g.ID, r.termsOf(g.ID))

@@ -73,7 +73,7 @@ func (s *Service) endStray(ctx context.Context, f far, g access.Grant, ref stray
 		if _, err := f.DeleteToken(ctx, ref.User, ref.Token); s.heard(g.Tenant, err) != nil && !notFound(err) {
 			return err
 		}
-		e := s.event(g.Tenant, bySystem, audit.GrantStray, g.ID)
+		e := s.event(g.Tenant, access.SystemID, audit.GrantStray, g.ID)
 		e.Related = g.RequestID
 		d := audit.NewDetail(map[string]string{"canvas_token": ref.Token, "canvas_user": ref.User})
 		if err := s.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) }); err != nil {

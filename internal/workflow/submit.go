@@ -18,23 +18,23 @@ import (
 // sponsor teaches them, is read from Canvas now. A *access.FormError names what
 // to correct, a *access.Refusal why this person cannot ask, and what was typed
 // is kept in both cases.
-func (s *Service) Submit(ctx context.Context, sess Session, draftID string, a access.Answers) (access.Request, error) {
+func (s *Service) Submit(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (access.Request, error) {
 	if err := answersWithoutTokens(a); err != nil {
 		return access.Request{}, err
 	}
-	r, err := s.submit(ctx, sess, draftID, a)
+	r, err := s.submit(ctx, caller, draftID, a)
 	if err != nil {
-		return access.Request{}, s.noteRefusal(ctx, sess, draftID, access.Submit, err)
+		return access.Request{}, s.noteRefusal(ctx, caller, draftID, access.Submit, err)
 	}
 	s.nudge()
 	return r, nil
 }
 
-func (s *Service) submit(ctx context.Context, sess Session, draftID string, a access.Answers) (access.Request, error) {
-	if sess.NoWrites != "" {
-		return access.Request{}, access.Refuse(sess.NoWrites)
+func (s *Service) submit(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (access.Request, error) {
+	if err := caller.MayWrite(); err != nil {
+		return access.Request{}, err
 	}
-	f, err := s.far(ctx, sess.Tenant, sess.Platform)
+	f, err := s.far(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return access.Request{}, err
 	}
@@ -42,39 +42,39 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 	if draftID != "" {
 		err := s.Store.Read(ctx, func(tx *store.Tx) error {
 			var err error
-			r, err = ownDraft(tx, sess, draftID)
+			r, err = ownDraft(tx, caller, draftID)
 			return err
 		})
 		if err != nil {
 			return access.Request{}, err
 		}
 	}
-	twin, found, err := s.withoutCanvas(ctx, f, sess, r, a)
+	twin, found, err := s.withoutCanvas(ctx, f, caller, r, a)
 	if err != nil || found {
 		return twin, err
 	}
 	course := r.Course
 	if course.ID == "" {
-		course = sess.Course
+		course = caller.Course
 	}
-	ctx, done := s.asking(ctx, sess)
+	ctx, done := s.asking(ctx, caller)
 	defer done()
-	j, err := s.judge(ctx, f, sess, course, r.Since, a)
+	j, err := s.judge(ctx, f, caller, course, r.Since, a)
 	if err != nil {
 		return access.Request{}, err
 	}
 
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 		if draftID != "" {
-			if r, err = ownDraft(tx, sess, draftID); err != nil {
+			if r, err = ownDraft(tx, caller, draftID); err != nil {
 				return err
 			}
 		}
-		if err := tx.LockPerson(sess.Tenant, sess.Person); err != nil {
+		if err := tx.LockPerson(caller.Tenant, caller.Person); err != nil {
 			return err
 		}
 		if draftID == "" {
-			twin, found, err := s.twin(tx, sess, a)
+			twin, found, err := s.twin(tx, caller, a)
 			if err != nil {
 				return err
 			}
@@ -83,7 +83,7 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 				return nil
 			}
 		}
-		why, err := s.quota(tx, sess, r.Renews)
+		why, err := s.quota(tx, caller, r.Renews)
 		if err != nil {
 			return err
 		}
@@ -97,7 +97,7 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 			return access.Refuse(why)
 		}
 		if draftID == "" {
-			from := sess
+			from := caller
 			from.Course = course
 			if r, err = s.newDraft(tx, from, a, origin{}); err != nil {
 				return err
@@ -108,22 +108,22 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 		r.Asked, r.End, r.EndCause = j.end, j.end, j.cause
 		m := access.Move{To: access.AwaitingReview, Zone: zone(f.tenant)}
 		if j.sponsor.ID != "" {
-			p, err := s.personOf(tx, sess.Tenant, j.sponsor.ID, j.sponsor.Name)
+			p, err := s.personOf(tx, caller.Tenant, j.sponsor.ID, j.sponsor.Name)
 			if err != nil {
 				return err
 			}
-			if err := s.name(tx, sess, p.ID); err != nil {
+			if err := s.name(tx, caller, p.ID); err != nil {
 				return err
 			}
 			m.To, m.Sponsor = access.AwaitingSponsor, p.ID
 		}
-		if r.Number, err = tx.NextNumber(sess.Tenant); err != nil {
+		if r.Number, err = tx.NextNumber(caller.Tenant); err != nil {
 			return err
 		}
-		if err := tx.DropKept(sess.Tenant, sess.Person, r.ID, FormRequest); err != nil {
+		if err := tx.DropKept(caller.Tenant, caller.Person, r.ID, FormRequest); err != nil {
 			return err
 		}
-		r, err = s.moved(tx, sess.actor(), r, access.Submit, m)
+		r, err = s.moved(tx, caller.Actor(), r, access.Submit, m)
 		return err
 	})
 	if err != nil {
@@ -136,15 +136,15 @@ func (s *Service) submit(ctx context.Context, sess Session, draftID string, a ac
 // moment ago already, that the person has as many requests as they may, and what
 // is to be corrected in it whoever sends it. Where something is, what the page
 // knew of its person stands beside it.
-func (s *Service) withoutCanvas(ctx context.Context, f far, sess Session, draft access.Request, a access.Answers) (twin access.Request, found bool, err error) {
+func (s *Service) withoutCanvas(ctx context.Context, f far, caller access.Caller, draft access.Request, a access.Answers) (twin access.Request, found bool, err error) {
 	var why access.Why
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		if draft.ID == "" {
-			if twin, found, err = s.twin(tx, sess, a); err != nil || found {
+			if twin, found, err = s.twin(tx, caller, a); err != nil || found {
 				return err
 			}
 		}
-		why, err = s.quota(tx, sess, draft.Renews)
+		why, err = s.quota(tx, caller, draft.Renews)
 		return err
 	})
 	switch {
@@ -153,10 +153,10 @@ func (s *Service) withoutCanvas(ctx context.Context, f far, sess Session, draft 
 	case why != "":
 		return twin, false, access.Refuse(why)
 	}
-	d := access.DraftForm{Answers: a, Now: s.Now(), Location: sess.Location()}
+	d := access.DraftForm{Answers: a, Now: s.Now(), Location: location(caller.TimeZone)}
 	if err := access.BuiltIn.CheckAnybody(d); err != nil {
-		if st, ok := recall[shownStanding](&s.cache, standingKey(sess), s.Now()); ok && access.BuiltIn.For(st.Affiliation).Rule != access.RuleRefuse {
-			end, _ := recall[time.Time](&s.cache, courseEndKey(f, first(draft.Course.ID, sess.Course.ID)), s.Now())
+		if st, ok := recall[shownStanding](&s.cache, standingKey(caller), s.Now()); ok && access.BuiltIn.For(st.Affiliation).Rule != access.RuleRefuse {
+			end, _ := recall[time.Time](&s.cache, courseEndKey(f, first(draft.Course.ID, caller.Course.ID)), s.Now())
 			d.Affiliation, d.SponsorOK = st.Affiliation, true
 			d.Latest, d.LatestCause = access.BuiltIn.LatestEnd(d.Affiliation, end, f.tenant.LearnedCapDays, draft.Since, d.Now)
 			if _, all := access.BuiltIn.Check(d); all != nil {
@@ -170,9 +170,9 @@ func (s *Service) withoutCanvas(ctx context.Context, f far, sess Session, draft 
 
 // beforeRoles is what is to be corrected in a form that names nobody who could
 // be asked about: the longer questions to Canvas are spared.
-func (s *Service) beforeRoles(pol access.Policy, d access.DraftForm, sess Session) error {
+func (s *Service) beforeRoles(pol access.Policy, d access.DraftForm, caller access.Caller) error {
 	key := d.Answers.SponsorKey
-	d.SponsorSelf = key == sess.CanvasUser
+	d.SponsorSelf = key == caller.CanvasUser
 	d.SponsorOK = numericID.MatchString(key)
 	_, err := pol.Check(d)
 	return err
@@ -185,8 +185,8 @@ const twinLife = 10 * time.Minute
 // or a browser that sends the form again. It is only one that still is where that
 // press left it: whoever sends the same again after an answer, or after taking it
 // back, wants a new one. Its author must be locked.
-func (s *Service) twin(tx *store.Tx, sess Session, a access.Answers) (access.Request, bool, error) {
-	rs, err := tx.Requests(store.RequestQuery{Tenant: sess.Tenant, Requester: sess.Person,
+func (s *Service) twin(tx *store.Tx, caller access.Caller, a access.Answers) (access.Request, bool, error) {
+	rs, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, Requester: caller.Person,
 		States: []access.RequestState{access.AwaitingSponsor, access.AwaitingReview}, Limit: access.BuiltIn.MaxOpen + 1})
 	if err != nil {
 		return access.Request{}, false, err
@@ -209,9 +209,9 @@ type judged struct {
 
 // judge reads from Canvas what a submission is decided by, and checks the form.
 // since is when the chain of a renewal began, zero for any other request.
-func (s *Service) judge(ctx context.Context, f far, sess Session, course access.Course, since time.Time, a access.Answers) (judged, error) {
+func (s *Service) judge(ctx context.Context, f far, caller access.Caller, course access.Course, since time.Time, a access.Answers) (judged, error) {
 	var j judged
-	aff, _, err := s.affiliation(ctx, f, sess.CanvasUser)
+	aff, _, err := s.affiliation(ctx, f, caller.CanvasUser)
 	if err != nil {
 		return j, s.unasked(ctx, "who may ask", err)
 	}
@@ -225,24 +225,24 @@ func (s *Service) judge(ctx context.Context, f far, sess Session, course access.
 	if err != nil {
 		return j, s.unasked(ctx, "the course's end", err)
 	}
-	d := access.DraftForm{Answers: a, Affiliation: aff, Now: s.Now(), Location: sess.Location()}
+	d := access.DraftForm{Answers: a, Affiliation: aff, Now: s.Now(), Location: location(caller.TimeZone)}
 	if !since.IsZero() && !since.Add(pol.For(aff).MaxTotal).After(d.Now) {
 		return j, access.Refuse(access.WhyTotalLife)
 	}
 	d.Latest, d.LatestCause = pol.LatestEnd(aff, end, f.tenant.LearnedCapDays, since, d.Now)
 	j.cause = d.LatestCause
-	if wrong := s.beforeRoles(pol, d, sess); wrong != nil {
+	if wrong := s.beforeRoles(pol, d, caller); wrong != nil {
 		return j, wrong
 	}
-	role, err := s.accountRole(ctx, f, sess.CanvasUser)
+	role, err := s.accountRole(ctx, f, caller.CanvasUser)
 	if err != nil {
 		return j, s.unasked(ctx, "account roles", err)
 	}
-	if role || sess.AccountRole {
+	if role || caller.AccountRole {
 		return j, access.Refuse(access.WhyAccountRole)
 	}
 	if rule == access.RuleSponsor && a.SponsorKey != "" {
-		j.sponsor, err = s.namedSponsor(ctx, f, sess, course.ID, a.SponsorKey)
+		j.sponsor, err = s.namedSponsor(ctx, f, caller, course.ID, a.SponsorKey)
 		switch why := access.WhyOf(err); {
 		case err == nil:
 			d.SponsorOK = true
@@ -259,23 +259,23 @@ func (s *Service) judge(ctx context.Context, f far, sess Session, course access.
 }
 
 // namedSponsor reads the person a form names as sponsor and decides whether
-// they may stand for the session's person in course. Every refusal is one of
+// they may stand for the caller in course. Every refusal is one of
 // WhySelf, WhyNotTeaching (also for somebody who does not exist) and WhyCanvas.
-func (s *Service) namedSponsor(ctx context.Context, f far, sess Session, course, key string) (canvas.User, error) {
+func (s *Service) namedSponsor(ctx context.Context, f far, caller access.Caller, course, key string) (canvas.User, error) {
 	if !numericID.MatchString(key) {
 		return canvas.User{}, access.Refuse(access.WhyNotTeaching)
 	}
-	if key == sess.CanvasUser {
+	if key == caller.CanvasUser {
 		return canvas.User{}, access.Refuse(access.WhySelf)
 	}
 	u, err := f.User(ctx, key)
 	if err != nil {
 		return canvas.User{}, s.sponsorError(ctx, err)
 	}
-	if err := s.sponsors(ctx, f, key, sess.CanvasUser, course); err != nil {
+	if err := s.sponsors(ctx, f, key, caller.CanvasUser, course); err != nil {
 		return canvas.User{}, s.sponsorError(ctx, err)
 	}
-	return u, s.rosterAgrees(ctx, f, sess, course, key)
+	return u, s.rosterAgrees(ctx, f, caller, course, key)
 }
 
 func (s *Service) sponsorError(ctx context.Context, err error) error {

@@ -34,7 +34,7 @@ func (r *rig) otherSponsor(q access.Request) {
 		r.t.Fatal(err)
 	}
 	helen := r.helen()
-	if _, err := r.ChooseSponsor(ctx, r.as("maya", DoorCourse), q.Code(), r.w.User("helen").ID.String()); err != nil {
+	if _, err := r.ChooseSponsor(ctx, r.as("maya", access.DoorCourse), q.Code(), r.w.User("helen").ID.String()); err != nil {
 		r.t.Fatal(err)
 	}
 	r.act(helen, q.Code(), access.Endorse, access.Move{Note: "I do not know this student."})
@@ -47,10 +47,10 @@ func TestApprovalIsOfWhatWasRead(t *testing.T) {
 	each(t, func(r *rig) {
 		ctx := r.t.Context()
 		q := r.submitted()
-		r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{Note: "She works with me."})
+		r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{Note: "She works with me."})
 		read := r.termsOf(q.Code())
 		r.otherSponsor(q)
-		dana := r.as("dana", DoorAccount)
+		dana := r.as("dana", access.DoorAccount)
 		before := r.request(q.ID)
 		for _, do := range []access.Action{access.Approve, access.Deny} {
 			_, err := r.Act(ctx, dana, q.Code(), do, access.Move{Reason: "because", Alternative: "lti"}, read)
@@ -75,7 +75,7 @@ func TestEndorsementIsOfWhatWasRead(t *testing.T) {
 	each(t, func(r *rig) {
 		ctx := r.t.Context()
 		q := r.submitted()
-		ana := r.as("ana", DoorCourse)
+		ana := r.as("ana", access.DoorCourse)
 		read := r.termsOf(q.Code())
 		r.act(ana, q.Code(), access.Endorse, access.Move{End: r.request(q.ID).End.AddDate(0, 0, -7)})
 		f, err := r.far(ctx, r.tenant, r.plat)
@@ -83,7 +83,7 @@ func TestEndorsementIsOfWhatWasRead(t *testing.T) {
 			r.t.Fatal(err)
 		}
 		_ = r.sendBack(ctx, f, r.request(q.ID), failure{to: access.AwaitingSponsor, name: "Ana", why: access.WhyNotTeaching})
-		if _, err := r.ChooseSponsor(ctx, r.as("maya", DoorCourse), q.Code(), r.w.User("ana").ID.String()); err != nil {
+		if _, err := r.ChooseSponsor(ctx, r.as("maya", access.DoorCourse), q.Code(), r.w.User("ana").ID.String()); err != nil {
 			r.t.Fatal(err)
 		}
 		for _, do := range []access.Action{access.Endorse, access.Decline} {
@@ -100,12 +100,12 @@ func TestAClaimChangesNoTerms(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	q := r.submitted()
-	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+	r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
 	read := r.termsOf(q.Code())
-	priya := r.as("priya", DoorAccount)
+	priya := r.as("priya", access.DoorAccount)
 	r.act(priya, q.Code(), access.Claim, access.Move{})
 	r.act(priya, q.Code(), access.Release, access.Move{})
-	if c, err := r.Act(t.Context(), r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{}, read); err != nil || c.Request.State != access.Approved {
+	if c, err := r.Act(t.Context(), r.as("dana", access.DoorAccount), q.Code(), access.Approve, access.Move{}, read); err != nil || c.Request.State != access.Approved {
 		t.Errorf("%s, %v", c.Request.State, err)
 	}
 }
@@ -125,14 +125,14 @@ func TestTermsThatChangeWhileCanvasIsAsked(t *testing.T) {
 	each(t, func(r *rig) {
 		ctx := r.t.Context()
 		q := r.submitted()
-		ana, dana, priya, maya := r.as("ana", DoorCourse), r.as("dana", DoorAccount), r.as("priya", DoorAccount), r.as("maya", DoorCourse)
+		ana, dana, priya, maya := r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount), r.as("priya", access.DoorAccount), r.as("maya", access.DoorCourse)
 		shorter := func() {
 			if err := r.Store.InTx(ctx, func(tx *store.Tx) error {
 				now, err := tx.Request(r.tenant, q.ID)
 				if err != nil {
 					return err
 				}
-				e := r.event(r.tenant, actorID(access.SystemActor), audit.Action("request.claim"), q.ID)
+				e := r.event(r.tenant, access.SystemID, audit.Action("request.claim"), q.ID)
 				now.End, now.Version = now.End.AddDate(0, 0, -3), now.Version+1
 				e.From, e.To, e.Version = string(now.State), string(now.State), now.Version
 				return tx.MoveRequest(now, e, nil)
@@ -142,7 +142,7 @@ func TestTermsThatChangeWhileCanvasIsAsked(t *testing.T) {
 		}
 		for _, tt := range []struct {
 			do  access.Action
-			who Session
+			who access.Caller
 		}{{access.Endorse, ana}, {access.Approve, dana}} {
 			r.forget()
 			r.meanwhile(http.MethodGet, "/", shorter)
@@ -174,7 +174,7 @@ func TestAgreementIsToWhatWasRead(t *testing.T) {
 		r.made("sam", "library sync")
 		r.checked()
 		id := r.the("library sync").ID
-		dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
+		dana, priya := r.as("dana", access.DoorAccount), r.as("priya", access.DoorAccount)
 		ids := []string{id}
 		untouched := r.termsOfEach(ids)
 		if _, err := r.AllowTokens(ctx, dana, ids, r.termsOfEach(ids), "Harmless, two weeks.", r.clock.Now().AddDate(0, 0, 14)); err != nil {
@@ -208,7 +208,7 @@ func TestThawIsOfWhatWasRead(t *testing.T) {
 	each(t, func(r *rig) {
 		ctx := r.t.Context()
 		g, _ := r.stopped()
-		dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
+		dana, priya := r.as("dana", access.DoorAccount), r.as("priya", access.DoorAccount)
 		read := r.termsOf(g.ID)
 		if _, err := r.Thaw(ctx, dana, g.ID, read); err != nil {
 			r.t.Fatal(err)
@@ -246,7 +246,7 @@ func TestClearanceIsOfWhatWasRead(t *testing.T) {
 		ctx := r.t.Context()
 		c, _ := r.collected()
 		id := c.Grant.ID
-		maya, dana := r.as("maya", DoorCourse), r.as("dana", DoorAccount)
+		maya, dana := r.as("maya", access.DoorCourse), r.as("dana", access.DoorAccount)
 		if _, err := r.ReportLeak(ctx, maya, id); err != nil {
 			r.t.Fatal(err)
 		}
@@ -317,7 +317,7 @@ func TestMassRevocationIsOfThePlanThatWasRead(t *testing.T) {
 	each(t, func(r *rig) {
 		ctx := r.t.Context()
 		r.crowd(3)
-		dana := r.as("dana", DoorAccount)
+		dana := r.as("dana", access.DoorAccount)
 		p, err := r.PlanMass(ctx, dana, MassChoice{})
 		if err != nil {
 			r.t.Fatal(err)

@@ -15,12 +15,12 @@ const maxIdleDays = 3650
 
 // query is what the filter selects in a tenant, soonest end first. It refuses
 // values that the page does not offer with access.ErrInvalid.
-func (s *Service) query(sess Session, q TokenFilter) (store.GrantQuery, error) {
+func (s *Service) query(caller access.Caller, q TokenFilter) (store.GrantQuery, error) {
 	if q.IdleDays < 0 || q.IdleDays > maxIdleDays || (q.AI != "" && !slices.Contains(access.AIUses, q.AI)) ||
 		!slices.Contains([]access.Affiliation{"", access.Student, access.Faculty, access.Staff}, q.Affiliation) {
 		return store.GrantQuery{}, access.ErrInvalid
 	}
-	gq := store.GrantQuery{Tenant: sess.Tenant, States: liveStates, Affiliation: q.Affiliation, AI: q.AI, CourseText: q.Course, SponsorText: q.Sponsor,
+	gq := store.GrantQuery{Tenant: caller.Tenant, States: liveStates, Affiliation: q.Affiliation, AI: q.AI, CourseText: q.Course, SponsorText: q.Sponsor,
 		Vendor: q.Vendor, Search: strings.TrimSpace(q.Search), EndsBefore: q.EndsBefore, Order: store.Ends}
 	if q.IdleDays > 0 {
 		gq.UnusedSince = s.Now().AddDate(0, 0, -q.IdleDays)
@@ -50,12 +50,12 @@ func targets(gq store.GrantQuery) store.GrantQuery {
 }
 
 // Tokens is one page of all tokens, for reviewers.
-func (s *Service) Tokens(ctx context.Context, sess Session, q TokenFilter) (TokenList, error) {
-	who, err := s.reviewing(ctx, sess)
+func (s *Service) Tokens(ctx context.Context, caller access.Caller, q TokenFilter) (TokenList, error) {
+	who, err := s.reviewing(ctx, caller)
 	if err != nil {
 		return TokenList{}, err
 	}
-	gq, err := s.query(sess, q)
+	gq, err := s.query(caller, q)
 	if err != nil {
 		return TokenList{}, err
 	}
@@ -69,11 +69,11 @@ func (s *Service) Tokens(ctx context.Context, sess Session, q TokenFilter) (Toke
 			return err
 		}
 		if out.Total == 0 {
-			if out.Ended, err = tx.CountGrants(store.GrantQuery{Tenant: sess.Tenant, States: endedStates}); err != nil {
+			if out.Ended, err = tx.CountGrants(store.GrantQuery{Tenant: caller.Tenant, States: endedStates}); err != nil {
 				return err
 			}
 		}
-		masses, err := tx.Masses(sess.Tenant, massesShown, access.MassRunning, access.MassDone)
+		masses, err := tx.Masses(caller.Tenant, massesShown, access.MassRunning, access.MassDone)
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (s *Service) Tokens(ctx context.Context, sess Session, q TokenFilter) (Toke
 				out.CheckedAt = g.CheckedAt
 			}
 		}
-		out.Cap, err = learnedCap(tx, sess.Tenant)
+		out.Cap, err = learnedCap(tx, caller.Tenant)
 		return err
 	})
 	return out, err
@@ -128,12 +128,12 @@ var errStopExport = errors.New("the rows are wanted no more")
 
 // ExportTokens gives every token that a filter selects to row, in the list's
 // order. It is for reviewers.
-func (s *Service) ExportTokens(ctx context.Context, sess Session, q TokenFilter, row func(Case) error) error {
-	who, err := s.pressing(ctx, sess)
+func (s *Service) ExportTokens(ctx context.Context, caller access.Caller, q TokenFilter, row func(Case) error) error {
+	who, err := s.pressing(ctx, caller)
 	if err != nil {
 		return err
 	}
-	gq, err := s.query(sess, q)
+	gq, err := s.query(caller, q)
 	if err != nil {
 		return err
 	}

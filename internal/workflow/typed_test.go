@@ -31,7 +31,7 @@ func TestNoVerbStoresAValue(t *testing.T) {
 		t, ctx := r.t, r.t.Context()
 		value := strings.Repeat("aB3dE6gH", 8)
 		text := "It is " + value + ", which I found in a chat of ours."
-		maya, ana, dana := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+		maya, ana, dana := r.as("maya", access.DoorCourse), r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 
 		a := r.answers()
 		for field, to := range map[string]*string{"build": &a.Build, "maker_name": &a.MakerName, "maker_link": &a.MakerLink,
@@ -80,7 +80,7 @@ func TestNoVerbStoresAValue(t *testing.T) {
 			c, _ := r.collected()
 			r.activate("maya", c.Grant.CanvasID)
 			r.tick(2 * time.Minute)
-			maya, ana, dana = r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+			maya, ana, dana = r.as("maya", access.DoorCourse), r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 			if _, err := end(*c.Grant); err != nil {
 				t.Errorf("%s with a value in the reason: %v", name, err)
 			}

@@ -8,66 +8,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/secret"
 )
 
-// Door is the place in Canvas a session was opened from. It decides which pages
-// exist for it (DECISIONS 7), never what its person may do there.
-type Door string
-
-// The doors.
-const (
-	DoorCourse  Door = "course"
-	DoorAccount Door = "account"
-	DoorUser    Door = "user"
-	// DoorNone: a launch through a real resource link, or one whose place is not
-	// known. It may only read its own home page.
-	DoorNone Door = "none"
-)
-
-// Session is what one launch established. It lives in the session row; nothing
-// in it is a secret, and rights in it are first gates only.
-type Session struct {
-	Tenant     access.TenantID `json:"tenant"`
-	School     string          `json:"school"`
-	Platform   string          `json:"platform"`
-	Person     access.PersonID `json:"person"`
-	Sub        string          `json:"sub"`
-	CanvasUser string          `json:"canvas_user"` // proven by API
-	Name       string          `json:"name"`
-
-	Door    Door          `json:"door"`
-	Course  access.Course `json:"course"`
-	Context string        `json:"context,omitempty"` // LTI id of the course or account
-	Learner bool          `json:"learner"`           // membership role in Course
-	Teacher bool          `json:"teacher"`           // membership role in Course
-	// Assistant: a TA in Course. Canvas launches them as teachers too.
-	Assistant bool `json:"assistant,omitempty"`
-	// RosterURL is where Canvas lists the people of Course; empty where the
-	// launch gave none, or one of another host.
-	RosterURL string     `json:"roster_url,omitempty"`
-	RootGate  bool       `json:"root_gate"` // the launch rules for admin pages hold
-	NoWrites  access.Why `json:"no_writes,omitempty"`
-	// AccountRole: the launch names an administrator or site admin somewhere in
-	// this Canvas. It only ever restricts.
-	AccountRole bool `json:"account_role,omitempty"`
-
-	Locale       string   `json:"locale"`
-	TimeZone     string   `json:"time_zone"`
-	HighContrast bool     `json:"high_contrast,omitempty"`
-	Dyslexic     bool     `json:"dyslexic,omitempty"`
-	Brand        Brand    `json:"brand"`
-	CanvasURL    string   `json:"canvas_url"` // institution origin, for links out of the frame
-	Frames       []string `json:"frames"`     // origins that may frame the pages
-	ReturnURL    string   `json:"return_url,omitempty"`
-
-	LaunchedAt time.Time `json:"launched_at"`
-	Target     string    `json:"target,omitempty"` // page to open first, routing only
-}
-
-// Brand is the school's four colours, raw from the launch ("" = none). web
-// fits their contrast; nothing else of the brand is kept.
-type Brand struct {
-	Primary, Link, Button, ButtonText string
-}
-
 // Nav is what the navigation of a session shows.
 type Nav struct {
 	Affiliation access.Affiliation // by Canvas's API; None when it refuses or could not be asked
@@ -77,7 +17,7 @@ type Nav struct {
 	Queue       int                // reviewer: requests in review
 	Unmanaged   int                // reviewer: tokens that the tool did not make and nobody has decided on
 	Leaks       int                // reviewer: incidents that are not cleared
-	OwnLeak     bool               // a leak of the session's person is not cleared: no token is made for them
+	OwnLeak     bool               // a leak of the caller is not cleared: no token is made for them
 	Trouble     Trouble
 	// SelfService is a standing notice for reviewers: Canvas's own creation of
 	// tokens by people is not known to be off.
@@ -125,7 +65,7 @@ type Case struct {
 	Found *access.Found
 	// Leak is the newest incident of the grant; nil when there is none.
 	Leak *access.Incident
-	// Own, Sponsor and Reviewer tell in which parts the session's person sees it.
+	// Own, Sponsor and Reviewer tell in which parts the caller sees it.
 	Own, Sponsor, Reviewer bool
 	// Can holds the moves whose buttons appear (request moves, then access.Replace
 	// and access.Revoke for the grant).

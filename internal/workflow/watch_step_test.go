@@ -18,14 +18,14 @@ func TestTickOfRequests(t *testing.T) {
 	t.Parallel()
 	review := func(r *rig) access.Request {
 		q := r.submitted()
-		r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
+		r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
 		return r.request(q.ID)
 	}
 	claimed := func(after time.Duration) func(r *rig) access.Request {
 		return func(r *rig) access.Request {
 			r.clock.Advance(after)
 			q := review(r)
-			r.act(r.as("dana", DoorAccount), q.Code(), access.Claim, access.Move{})
+			r.act(r.as("dana", access.DoorAccount), q.Code(), access.Claim, access.Move{})
 			return r.request(q.ID)
 		}
 	}
@@ -37,7 +37,7 @@ func TestTickOfRequests(t *testing.T) {
 		"nobody endorsed it":  {(*rig).submitted, func(q access.Request) time.Time { return q.SponsorDue }, access.Lapse},
 		"nobody collected it": {(*rig).approved, func(q access.Request) time.Time { return q.CollectBy }, access.Lapse},
 		"an untouched draft": {func(r *rig) access.Request {
-			d, err := r.SaveDraft(r.t.Context(), r.as("maya", DoorCourse), "", access.Answers{Build: "A thing of mine."})
+			d, err := r.SaveDraft(r.t.Context(), r.as("maya", access.DoorCourse), "", access.Answers{Build: "A thing of mine."})
 			if err != nil {
 				r.t.Fatal(err)
 			}

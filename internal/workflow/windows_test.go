@@ -16,9 +16,9 @@ func TestWindowsOfRequests(t *testing.T) {
 		waits := r.submitted()
 		r.clock.Advance(time.Hour)
 		ready, claimed := r.approved(), r.submitted()
-		r.act(r.as("ana", DoorCourse), claimed.Code(), access.Endorse, access.Move{})
-		claimed = r.act(r.as("dana", DoorAccount), claimed.Code(), access.Claim, access.Move{}).Request
-		draft, err := r.SaveDraft(r.t.Context(), r.as("maya", DoorCourse), "", access.Answers{Build: "private"})
+		r.act(r.as("ana", access.DoorCourse), claimed.Code(), access.Endorse, access.Move{})
+		claimed = r.act(r.as("dana", access.DoorAccount), claimed.Code(), access.Claim, access.Move{}).Request
+		draft, err := r.SaveDraft(r.t.Context(), r.as("maya", access.DoorCourse), "", access.Answers{Build: "private"})
 		if err != nil {
 			r.t.Fatal(err)
 		}

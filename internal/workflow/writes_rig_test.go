@@ -369,7 +369,7 @@ func permanent(err error) bool {
 // submittedBy is a student's request, waiting for Ana.
 func (r *rig) submittedBy(key string) access.Request {
 	r.t.Helper()
-	q, err := r.Submit(r.t.Context(), r.as(key, DoorCourse), "", r.answers())
+	q, err := r.Submit(r.t.Context(), r.as(key, access.DoorCourse), "", r.answers())
 	r.must(err)
 	return q
 }

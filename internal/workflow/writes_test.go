@@ -15,7 +15,7 @@ func TestWritesOfRequests(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
-	maya, ana, dana := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+	maya, ana, dana := r.as("maya", access.DoorCourse), r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 	helen := r.helen()
 	var d access.Request
 	var err error
@@ -127,7 +127,7 @@ job: tell maya rescinded of req3, req3/v7`, func() { r.act(dana, q.Code(), acces
 	q = r.submitted()
 	r.act(ana, q.Code(), access.Endorse, access.Move{})
 	r.clock.Advance(24 * time.Hour)
-	ana, dana = r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+	ana, dana = r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 	r.writes("deny", `
 log: dana request.deny req4 awaiting_review>denied v4 alternative=other alternative_text=Ask the registrar. quote=Another way.
 requests req4: alt_text=Ask the registrar. alternative=other closed_at=now decided_at=now decided_by=dana reason=Another way. state=denied updated_at=now version=4
@@ -159,8 +159,8 @@ func TestWritesOfSendingBack(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	ready, q := r.approved(), r.submitted()
-	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
-	dana, maya := r.as("dana", DoorAccount), r.as("maya", DoorCourse)
+	r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
+	dana, maya := r.as("dana", access.DoorAccount), r.as("maya", access.DoorCourse)
 	r.act(dana, q.Code(), access.Claim, access.Move{})
 	r.w.SetEnrollmentState("ana", "bio201", canvastest.StateCompleted)
 	r.clock.Advance(time.Minute)
@@ -184,10 +184,10 @@ job: tell maya sponsor_needed of req1, req1/v5`, func() {
 	})
 	r.w.SetEnrollmentState("ana", "bio201", canvastest.StateActive)
 	r.clock.Advance(24 * time.Hour) // another day has another digest
-	maya = r.as("maya", DoorCourse)
+	maya = r.as("maya", access.DoorCourse)
 	next := r.approved()
 	r.clock.Advance(time.Date(2026, 11, 28, 3, 0, 0, 0, time.UTC).Sub(r.clock.Now())) // still Friday at school
-	maya = r.as("maya", DoorCourse)
+	maya = r.as("maya", access.DoorCourse)
 	r.w.AddAdmin("maya", "sciences", "account-admin")
 	r.writes("collect with an account role", `
 log: system request.return req3 approved>awaiting_review v5
@@ -199,7 +199,7 @@ job: notice.reviewers notice.reviewers:school:2026-11-28 at +1m0s`, func() {
 		}
 	})
 	waits := r.submittedBy("luca")
-	ana := r.as("ana", DoorCourse)
+	ana := r.as("ana", access.DoorCourse)
 	r.writes("endorse on Friday evening", `
 log: ana request.endorse req4 awaiting_sponsor>awaiting_review v3
 requests req4: endorsed_at=now endorsed_by=ana review_due=+7d review_since=now state=awaiting_review version=3
@@ -219,7 +219,7 @@ func TestWritesOfACollection(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	code := r.approved().Code()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	at := map[string]string{}
 	step := func(name, want string, press func() (Collection, error), stage CollectStage) Collection {
 		t.Helper()
@@ -291,7 +291,7 @@ func TestWritesOfALostAnswer(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	code := r.approved().Code()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	lose := func() { r.cv.Fail(canvastest.Fault{Route: createRoute, Method: http.MethodPost, DropAfter: true}) }
 	press := func(stage CollectStage) func() {
 		return func() {

@@ -16,7 +16,7 @@ func TestWritesOfEnds(t *testing.T) {
 	ctx := t.Context()
 	c, _ := r.collected()
 	d, _ := r.collected()
-	maya, ana, dana := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+	maya, ana, dana := r.as("maya", access.DoorCourse), r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 	down := func() func() {
 		return r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodDelete, Status: 500, Times: -1})
 	}
@@ -98,7 +98,7 @@ func TestWritesOfLeaks(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	c, value := r.collected()
-	maya, ana, dana := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.as("dana", DoorAccount)
+	maya, ana, dana := r.as("maya", access.DoorCourse), r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 	r.writes("reported", `
 log: maya incident.open inc1 >open v1 of grt1 how=owner
 log: maya grant.report_leak grt1 handed_over>revoking v3 of req1 cause=leak how=owner
@@ -190,7 +190,7 @@ func TestWritesOfAFreeze(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	g, value := r.working()
-	dana, priya := r.as("dana", DoorAccount), r.as("priya", DoorAccount)
+	dana, priya := r.as("dana", access.DoorAccount), r.as("priya", access.DoorAccount)
 	freeze := func() {
 		_, err := r.Freeze(ctx, dana, g.ID, "Odd traffic: "+value)
 		r.must(err)
@@ -246,7 +246,7 @@ func TestWritesOfSponsorship(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	g, _ := r.working()
-	maya, ana, helen := r.as("maya", DoorCourse), r.as("ana", DoorCourse), r.helen()
+	maya, ana, helen := r.as("maya", access.DoorCourse), r.as("ana", access.DoorCourse), r.helen()
 	name := func() {
 		_, err := r.NameSponsor(ctx, maya, g.ID, r.w.User("helen").ID.String())
 		r.must(err)
@@ -285,7 +285,7 @@ func TestWritesOfARenewal(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	old, _ := r.working()
-	maya := r.as("maya", DoorCourse)
+	maya := r.as("maya", access.DoorCourse)
 	var d access.Request
 	renew := func() {
 		var err error
@@ -300,8 +300,8 @@ new requests req2: ai=no answers=typed course_code=BIO 201 course_id=7318824 cou
 	a.EndDate, a.Accepted = "2027-02-28", true
 	q, err := r.Submit(ctx, maya, d.ID, a)
 	r.must(err)
-	r.act(r.as("ana", DoorCourse), q.Code(), access.Endorse, access.Move{})
-	r.act(r.as("dana", DoorAccount), q.Code(), access.Approve, access.Move{})
+	r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
+	r.act(r.as("dana", access.DoorAccount), q.Code(), access.Approve, access.Move{})
 	var next access.Grant
 	var value string
 	r.writes("collect it", `
