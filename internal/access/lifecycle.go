@@ -173,7 +173,7 @@ func find(r Request, do Action, who Actor, to RequestState) (rule, error) {
 		if !slices.Contains(ps, row.As) {
 			continue
 		}
-		if row.As == AsReviewer {
+		if row.As == AsReviewer && who.Operator == "" {
 			switch who.Person {
 			case r.Requester:
 				return rule{}, Refuse(WhySelf)
