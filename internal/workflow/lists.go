@@ -253,9 +253,6 @@ func (s *Service) asReviewer(ctx context.Context, caller access.Caller) (access.
 	if err != nil {
 		return access.Actor{}, err
 	}
-	if caller.Via == access.ViaOperator {
-		return caller.Actor(), nil
-	}
 	who := s.viewer(ctx, f, caller)
 	switch {
 	case caller.Door != access.DoorAccount:

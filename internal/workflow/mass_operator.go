@@ -19,7 +19,7 @@ const operatorHead = 30 * time.Second
 // given filter, the newest; ok is false where there is none. It is for reviewers
 // and operators.
 func (s *Service) UnfinishedMass(ctx context.Context, caller access.Caller, filter access.MassFilter) (p MassPage, ok bool, err error) {
-	if _, err := s.reviewing(ctx, caller); err != nil {
+	if _, err := s.overMass(ctx, caller, s.reviewing); err != nil {
 		return MassPage{}, false, err
 	}
 	var id string
