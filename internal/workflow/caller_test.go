@@ -35,7 +35,7 @@ func callerVerbs(s *Service) map[string]reflect.Value {
 // arguments are what a verb is tried with beside its caller: every object's id in
 // turn where it takes one, every move where it takes one, and otherwise something
 // that passes its form.
-func arguments(t reflect.Type, id string, do access.Action, read string) []reflect.Value {
+func (r *rig) arguments(t reflect.Type, id string, do access.Action, read string) []reflect.Value {
 	var in []reflect.Value
 	first := true
 	for i := 2; i < t.NumIn(); i++ {
@@ -48,10 +48,14 @@ func arguments(t reflect.Type, id string, do access.Action, read string) []refle
 			case i == t.NumIn()-1 && t.NumIn() > 3:
 				*x = read
 			default:
-				*x = "x"
+				*x = FormRequest // or a reason
 			}
 		case *access.Action:
 			*x = do
+		case *access.Answers:
+			*x = r.answers()
+		case *[]byte:
+			*x = []byte(`{}`)
 		case *[]string:
 			*x = []string{id}
 		case *map[string]string:
@@ -122,7 +126,7 @@ func TestOtherWaysGiveNoAccess(t *testing.T) {
 					if id == plan.ID {
 						read = access.MassTerms(plan.Mass).Digest()
 					}
-					in := append([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(caller)}, arguments(verb.Type(), id, do, read)...)
+					in := append([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(caller)}, r.arguments(verb.Type(), id, do, read)...)
 					out := verb.Call(in)
 					if last := out[len(out)-1]; last.Type() == errorType && last.IsNil() {
 						done = append(done, name)
