@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -82,8 +83,9 @@ func TestLinksLeadSomewhere(t *testing.T) {
 }
 
 var (
-	goTest  = regexp.MustCompile("`((?:internal|lti|cmd)[a-z/]*)\\.(Test\\w+)`")
-	browser = regexp.MustCompile("`(e2e/[a-z-]+\\.spec\\.mjs)`")
+	goTest = regexp.MustCompile("`((?:internal|lti|cmd|docs|\\.ci)[a-z/-]*)\\.(Test\\w+)`")
+	// The title of a browser test may follow its file.
+	browser = regexp.MustCompile("`(e2e/[a-z-]+\\.spec\\.mjs)`(?:\\s+\\*([^*]+)\\*)?")
 )
 
 // What the pages say is tried must be tried.
@@ -99,7 +101,8 @@ func TestNamedTestsExist(t *testing.T) {
 	}
 }
 
-// namedTests checks that every test that a text names exists, and counts them.
+// namedTests checks that every test that a text names exists, and counts them. It
+// says of one that is not there in which packages a test of that name is.
 func namedTests(t *testing.T, page string) int {
 	t.Helper()
 	named := goTest.FindAllStringSubmatch(page, -1)
@@ -117,16 +120,32 @@ func namedTests(t *testing.T, page string) int {
 			found = found || strings.Contains(string(src), "\nfunc "+m[2]+"(")
 		}
 		if !found {
-			t.Errorf("there is no %s in %s", m[2], m[1])
+			t.Errorf("there is no %s in %s; packages that have one: %q", m[2], m[1], packagesWith(t, m[2]))
 		}
 	}
 	specs := browser.FindAllStringSubmatch(page, -1)
 	for _, m := range specs {
-		if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+		src, err := os.ReadFile(filepath.Join(root, m[1]))
+		if err != nil {
 			t.Error(err)
+			continue
+		}
+		if title := strings.Join(strings.Fields(m[2]), " "); title != "" && !strings.Contains(string(src), "test('"+title+"'") {
+			t.Errorf("there is no test %q in %s", title, m[1])
 		}
 	}
 	return len(named) + len(specs)
+}
+
+// packagesWith are the folders that have a test of that name.
+func packagesWith(t *testing.T, test string) (in []string) {
+	t.Helper()
+	texts(t, func(file, text string) {
+		if strings.HasSuffix(file, "_test.go") && strings.Contains(text, "\nfunc "+test+"(") {
+			in = append(in, path.Dir(file))
+		}
+	})
+	return in
 }
 
 // Every row of the table of drifts, faults and losses names its test.
