@@ -28,7 +28,7 @@ func (s FoundState) Final() bool { return s == FoundAdopted || s == FoundRemoved
 
 // Found is a token in Canvas that no grant of this database is known by. It is
 // known by its Canvas id, read from its owner's token list; a report's hint only
-// leads there (DECISIONS 15). Nothing deletes it but a person's decision.
+// leads there (docs/decisions.md 15). Nothing deletes it but a person's decision.
 type Found struct {
 	ID      string // fnd_…
 	Tenant  TenantID

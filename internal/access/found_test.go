@@ -93,7 +93,7 @@ func TestFoundWalk(t *testing.T) {
 				continue
 			}
 			if f.State.Final() {
-				t.Fatalf("I6: %s moved what is %s", do, f.State)
+				t.Fatalf("%s moved what is %s", do, f.State)
 			}
 			if after.State == FoundAllowed && (after.AllowedBy == after.ConfirmedBy || after.AllowedBy == maya || after.ConfirmedBy == maya || after.ConfirmedBy == "") {
 				t.Fatalf("allowed by %q and %q", after.AllowedBy, after.ConfirmedBy)

@@ -140,7 +140,7 @@ func TestApplyGrant(t *testing.T) {
 }
 
 // Removing is open in every state in which a token may exist, to everybody who
-// may remove, at any age of their launch (I9).
+// may remove, at any age of their launch.
 func TestRevokeIsAlwaysOpen(t *testing.T) {
 	t.Parallel()
 	old := func(a Actor) Actor { a.LaunchedAt = t0.Add(-30 * day); return a }
@@ -160,7 +160,7 @@ func TestGrantTable(t *testing.T) {
 	t.Parallel()
 	for _, row := range grantLifecycle {
 		if (row.Do == ReportLeak || row.Do == Freeze || row.Do == EndSponsor || row.Do == TurnDown) && row.Fresh {
-			t.Errorf("I9: %s needs a fresh launch", row.Do)
+			t.Errorf("%s needs a fresh launch", row.Do)
 		}
 		if (row.Do == Thaw || row.Do == TakeOver) && !row.Fresh {
 			t.Errorf("%s needs no fresh launch", row.Do)
@@ -169,10 +169,10 @@ func TestGrantTable(t *testing.T) {
 			t.Errorf("%s makes a frozen token work without a new value", row.Do)
 		}
 		if row.From.Final() {
-			t.Errorf("I6: %s leaves the final state %s", row.Do, row.From)
+			t.Errorf("%s leaves the final state %s", row.Do, row.From)
 		}
 		if row.Do == Revoke && row.Fresh {
-			t.Error("I9: revoking needs a fresh launch")
+			t.Error("revoking needs a fresh launch")
 		}
 		if row.Do == Gone && row.As != AsSystem {
 			t.Error("only proof ends a grant")
@@ -205,7 +205,7 @@ func TestGrantWalk(t *testing.T) {
 				continue
 			}
 			if g.State.Final() {
-				t.Fatalf("I6: %s moved a grant that is %s", do, g.State)
+				t.Fatalf("%s moved a grant that is %s", do, g.State)
 			}
 			if after.Attempt < g.Attempt || after.Attempt > MaxAttempts || after.Version != g.Version+1 {
 				t.Fatalf("attempt %d after %d, version %d after %d", after.Attempt, g.Attempt, after.Version, g.Version)
@@ -223,10 +223,10 @@ func TestGrantWalk(t *testing.T) {
 				t.Fatalf("handed over %d times with %d thaws", hand, thaws)
 			}
 			if after.Sponsor == after.Owner || after.SponsorAsked == after.Owner {
-				t.Fatalf("I4: %s made the owner their own sponsor", do)
+				t.Fatalf("%s made the owner their own sponsor", do)
 			}
 			if !g.RetireAt.IsZero() && after.RetireAt.After(g.RetireAt) {
-				t.Fatal("I8: an end by retirement moved later")
+				t.Fatal("an end by retirement moved later")
 			}
 			if g.State == Frozen && after.State == Active {
 				t.Fatal("a frozen token works again without a new value")

@@ -39,7 +39,7 @@ func (i Incident) Open() bool { return i.ClearedAt.IsZero() }
 // Clear ends an incident. It takes a reviewer with a fresh launch and a note on
 // what was found, who is neither the owner nor the sponsor of the token: until
 // the school gives roles of its own, reviewers speak for the security office
-// (DECISIONS 7).
+// (docs/decisions.md 7).
 func (i Incident) Clear(who Actor, sponsor PersonID, note string, now time.Time) (Incident, error) {
 	if err := who.writes(ClearIncident); err != nil {
 		return Incident{}, err

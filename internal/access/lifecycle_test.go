@@ -168,16 +168,16 @@ func TestLifecycleTable(t *testing.T) {
 	for _, row := range lifecycle {
 		reached[row.To] = true
 		if row.From.Final() {
-			t.Errorf("I6: %s leaves the final state %s", row.Do, row.From)
+			t.Errorf("%s leaves the final state %s", row.Do, row.From)
 		}
 		if row.As == AsSystem && row.To == Approved && row.Do != MintFailed {
-			t.Errorf("I8: a timer leads to approved by %s", row.Do)
+			t.Errorf("a timer leads to approved by %s", row.Do)
 		}
 		if row.To == Approved && row.From != AwaitingReview && row.From != Collecting {
 			t.Errorf("approved is reached from %s", row.From)
 		}
 		if (row.Do == Withdraw || row.Do == Decline || row.Do == Rescind) && row.Fresh {
-			t.Errorf("I9: leaving by %s needs a fresh launch", row.Do)
+			t.Errorf("leaving by %s needs a fresh launch", row.Do)
 		}
 		if (row.Do == Endorse || row.Do == Approve || row.Do == Deny || row.Do == Collect) && !row.Fresh {
 			t.Errorf("%s needs a fresh launch", row.Do)
@@ -219,27 +219,27 @@ func TestRequestWalk(t *testing.T) {
 				continue
 			}
 			if r.State.Final() {
-				t.Fatalf("I6: %s moved a request that is %s", do, r.State)
+				t.Fatalf("%s moved a request that is %s", do, r.State)
 			}
 			if after.End.After(r.End) {
-				t.Fatalf("I3/I8: %s lengthened the end", do)
+				t.Fatalf("%s lengthened the end", do)
 			}
 			if after.Version != r.Version+1 {
-				t.Fatalf("I7: %s made version %d of %d", do, after.Version, r.Version)
+				t.Fatalf("%s made version %d of %d", do, after.Version, r.Version)
 			}
 			if after.State == Approved && do == Approve {
 				if after.DecidedBy == after.Requester || after.DecidedBy == after.Sponsor || after.DecidedBy == after.EndorsedBy {
-					t.Fatalf("I4: %s decided for requester %s, sponsor %s, endorsed by %s", after.DecidedBy, after.Requester, after.Sponsor, after.EndorsedBy)
+					t.Fatalf("%s decided for requester %s, sponsor %s, endorsed by %s", after.DecidedBy, after.Requester, after.Sponsor, after.EndorsedBy)
 				}
 				if !who.Reviewer || who.System || !who.Fresh(now) {
 					t.Fatalf("approved by %+v", who)
 				}
 				if after.Sponsor != "" && after.EndorsedBy == "" {
-					t.Fatal("I5: approved with a sponsor who has not endorsed")
+					t.Fatal("approved with a sponsor who has not endorsed")
 				}
 			}
 			if after.EndorsedBy != "" && after.EndorsedBy == after.Requester {
-				t.Fatal("I4: a requester endorsed themselves")
+				t.Fatal("a requester endorsed themselves")
 			}
 			r = after
 		}

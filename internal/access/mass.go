@@ -87,7 +87,7 @@ type MassFilter struct {
 	All          bool        // all=yes
 }
 
-// massKeys are the words of the filter's grammar (DECISIONS 31), in the order
+// massKeys are the words of the filter's grammar (docs/decisions.md 31), in the order
 // in which String writes them.
 var massKeys = []string{"role", "course", "sponsor", "vendor", "ai", "issued-before", "idle-days", "owner", "all"}
 

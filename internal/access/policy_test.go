@@ -121,7 +121,7 @@ func TestLatestEnd(t *testing.T) {
 		}
 	}
 	if r := (Policy{}).For(Student); r != (RolePolicy{Rule: RuleRefuse}) {
-		t.Errorf("P14: an empty policy says %+v to students", r)
+		t.Errorf("an empty policy says %+v to students", r)
 	}
 	if r := (RolePolicy{RuleSponsor, day, 2 * day}); (Policy{Roles: map[Affiliation]RolePolicy{Student: r}}).For(Student) != r {
 		t.Errorf("a policy that a school has does not hold")

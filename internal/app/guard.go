@@ -26,7 +26,7 @@ var errPrivate = errors.New("the address is not on the public internet; a regist
 
 // guard makes every connection of the program to somewhere else, so that no
 // address that others chose (a registration, a redirect, a DNS answer) leads
-// into the school's own network (DECISIONS 12). It checks the address that is
+// into the school's own network (docs/decisions.md 12). It checks the address that is
 // dialled, after its name was resolved, so a name cannot change in between.
 //
 // Loopback is reached by its own names only (localhost, names under it, 127/8,

@@ -48,7 +48,7 @@ func (a *App) register(ctx context.Context, ask web.RegistrationAsk) (web.Regist
 		return refuse(web.RegistrationForeign, errors.New("the configuration is not at the invite's Canvas"))
 	}
 	// Private addresses are never for a Canvas that registers itself, whatever
-	// other registrations were allowed (DECISIONS 12).
+	// other registrations were allowed (docs/decisions.md 12).
 	client := newGuard(func(string) bool { return false }).client()
 	defer client.CloseIdleConnections()
 	d := &lti.DynamicRegistration{Client: client, TrustHost: trusted.host}

@@ -11,7 +11,7 @@ import (
 
 // csvFile writes rows that people open in a spreadsheet. It is the only writer
 // of CSV, because every cell of somebody's text must be harmless there
-// (DECISIONS 25).
+// (docs/decisions.md 25).
 type csvFile struct{ out *csv.Writer }
 
 // newCSV begins a file: in UTF-8 with a mark that spreadsheets know it by, and

@@ -11,7 +11,7 @@ import (
 )
 
 // status is what a page says about where something stands: the badge, and the
-// sentence that names who has it and what comes when (EXPERIENCE 6). A sentence
+// sentence that names who has it and what comes when. A sentence
 // says only what the record holds.
 type status struct {
 	Badge badge

@@ -84,7 +84,7 @@ type Banner struct {
 	Href, LinkID string
 }
 
-// Focus says where the keyboard goes when a page arrives (EXPERIENCE 5.2).
+// Focus says where the keyboard goes when a page arrives.
 type Focus string
 
 // The places focus goes to. The zero Focus picks by content: error summary,
@@ -133,7 +133,7 @@ type Shell struct {
 	Words Words
 }
 
-// Words are the school's own names for its offices (DECISIONS 26).
+// Words are the school's own names for its offices (docs/decisions.md 26).
 type Words struct {
 	CanvasTeam, SecurityOffice, Contact string
 }
@@ -186,7 +186,7 @@ type SponsorInput struct {
 // ProblemKind picks the words of a page that says what stands in the way.
 type ProblemKind string
 
-// The problem pages of EXPERIENCE 7.8.
+// The problem pages.
 const (
 	ProblemForbidden ProblemKind = "forbidden" // 403; Why names the reason
 	ProblemNotFound  ProblemKind = "not_found" // 404
@@ -210,7 +210,7 @@ type ProblemInput struct {
 	// Reference is the short number of the log line, for ProblemTrouble and
 	// ProblemDatabase.
 	Reference string
-	// Echo is only what was just posted (DECISIONS 24), see EchoOf.
+	// Echo is only what was just posted (docs/decisions.md 24), see EchoOf.
 	Echo []Echo
 	// SavedAt, when set, says that the text was kept then; SavedTitle names it.
 	SavedAt    time.Time
@@ -323,8 +323,8 @@ func NewStorePage(s Shell, p lti.StorePage) BrowserPage { return newBrowserPage(
 // NewProofPage is the second of the two, see NewStorePage.
 func NewProofPage(s Shell, p lti.ProofPage) BrowserPage { return newBrowserPage(s, p) }
 
-// ResultBanner is the banner after a move: what happened and what comes next,
-// in the words of EXPERIENCE 7. Nil for a move that needs none.
+// ResultBanner is the banner after a move: what happened and what comes next.
+// Nil for a move that needs none.
 func ResultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 	return resultBanner(s, do, c)
 }

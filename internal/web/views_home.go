@@ -54,7 +54,7 @@ func newHome(s Shell, h workflow.Home) HomePage {
 	switch {
 	case s.Session.Door == access.DoorNone:
 		// It came through a resource link: the banner says to open the tool from
-		// the menu, and nothing here leads on (DECISIONS 2).
+		// the menu, and nothing here leads on (docs/decisions.md 2).
 		for _, cards := range [][]card{p.NeedsYou, p.Drafts, p.Progress, p.Tokens, p.ByOthers, p.Ended} {
 			for i := range cards {
 				cards[i].Href, cards[i].Actions = "", nil

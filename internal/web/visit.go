@@ -146,7 +146,7 @@ func (v *visit) enter() error {
 	}
 	v.begin(k, session.Handle(sess).Reveal())
 	// Whatever came through a real resource link may see its own home and
-	// nothing else (DECISIONS 2).
+	// nothing else (docs/decisions.md 2).
 	own := v.r.URL.Path == "/" || v.r.Method == http.MethodGet && (v.r.URL.Path == routeLaunch || v.r.URL.Path == routeProof)
 	if v.sess.Door == access.DoorNone && !own {
 		return access.Refuse(access.WhyWrongDoor)

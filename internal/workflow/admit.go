@@ -165,7 +165,7 @@ func door(l lti.Launch) access.Door {
 	return access.DoorNone
 }
 
-// rootGate is the launch's half of the right to decide (DESIGN §5, DECISIONS 6):
+// rootGate is the launch's half of the right to decide (docs/decisions.md 6):
 // account navigation of the deployment at the root account, of that account
 // itself, by a root admin, with Canvas's own list of permissions naming ours.
 // Where this Canvas leaves that list literal, apiOnly (the operator's switch)
@@ -189,7 +189,7 @@ func rootGate(l lti.Launch, d access.Door, apiOnly bool) bool {
 	return false
 }
 
-// look tells why a session may only look, or "" (DECISIONS 2, 3).
+// look tells why a session may only look, or "" (docs/decisions.md 2, 3).
 func look(l lti.Launch, d access.Door) access.Why {
 	if l.HasRole(lti.RoleTestUser) || (d != access.DoorNone && l.Custom.True(customStudentView)) {
 		return access.WhyTestStudent

@@ -98,7 +98,7 @@ func (r *rig) school(change func(*store.School)) {
 	}
 }
 
-// DECISIONS 3: who may only look.
+// Who may only look (docs/decisions.md 3).
 func TestActing(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))

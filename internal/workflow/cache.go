@@ -6,7 +6,7 @@ import (
 )
 
 // cacheLife is how long an answer of Canvas may be shown (never decided on)
-// without asking again (DECISIONS 4).
+// without asking again (docs/decisions.md 4).
 const cacheLife = 5 * time.Minute
 
 // cache keeps answers of Canvas for pages. It is bounded: when full it starts anew.

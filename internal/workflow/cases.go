@@ -125,7 +125,7 @@ var grantVerbs = []access.Action{access.Revoke, access.Replace, access.ReportLea
 	access.TakeOver, access.TurnDown}
 
 // buttons fills Can and Why. A session that may only look still sees its
-// buttons; the answer to a press explains (EXPERIENCE §7.8).
+// buttons; the answer to a press explains (docs/decisions.md 22).
 func (s *Service) buttons(c *Case, who access.Actor) {
 	r, g := c.Request, c.Grant
 	for _, do := range verbs {

@@ -11,7 +11,7 @@ import (
 )
 
 // pollEvery bounds how often an open collect page causes a read of Canvas
-// (DECISIONS 20).
+// (docs/decisions.md 20).
 const pollEvery = 10 * time.Second
 
 // mintTime bounds all calls of one attempt together; access.MintLease outlives it.
@@ -144,7 +144,7 @@ func (s *Service) CheckMint(ctx context.Context, caller access.Caller, id string
 // StageSecret. Everything the approval rested on is read from Canvas again
 // first. The intent is committed before Canvas is called; whatever happens
 // then, the page of the next press tells the truth and at most one usable token
-// exists (DECISIONS 14, 18).
+// exists (docs/decisions.md 14, 18).
 //
 // It returns StageShown, without a value, when the token was shown before.
 func (s *Service) Collect(ctx context.Context, caller access.Caller, id string) (Collection, error) {
@@ -223,7 +223,7 @@ func (s *Service) collect(ctx context.Context, caller access.Caller, id string) 
 }
 
 // askedAgain answers a press after the value was shown: it is recorded and the
-// owner is told, and nothing else happens (DECISIONS 18).
+// owner is told, and nothing else happens (docs/decisions.md 18).
 func (s *Service) askedAgain(ctx context.Context, caller access.Caller, c Collection) (Collection, error) {
 	e := s.event(caller.Tenant, caller.ID(), audit.GrantShownAgain, c.Grant.ID)
 	e.Related = c.Request.ID

@@ -486,7 +486,7 @@ func TestTokenForAnotherPerson(t *testing.T) {
 }
 
 // Of a token's value the tool keeps a keyed hash, for leak intake, and nothing
-// else (DECISIONS 17).
+// else (docs/decisions.md 17).
 func TestAKeyedHashIsKept(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))

@@ -21,7 +21,7 @@ const (
 const maxKept = 32 << 10
 
 // Keep keeps what a person typed in a form and has not sent, for 7 days, one
-// row per person, object and form (DECISIONS 24). Object is a request's id or
+// row per person, object and form (docs/decisions.md 24). Object is a request's id or
 // NewObject. Sessions that may only look keep nothing.
 func (s *Service) Keep(ctx context.Context, caller access.Caller, object, form string, data []byte) (time.Time, error) {
 	if err := caller.MayWrite(); err != nil {

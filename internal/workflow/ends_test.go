@@ -21,7 +21,7 @@ func (r *rig) endsAt(g access.Grant, end time.Time) access.Grant {
 }
 
 // A token is deleted in Canvas within 15 minutes of its end, whatever Canvas
-// says about that end and whatever clocks do (P10).
+// says about that end and whatever clocks do.
 func TestEndedInTime(t *testing.T) {
 	t.Parallel()
 	denver, err := time.LoadLocation("America/Denver")

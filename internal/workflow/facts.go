@@ -102,7 +102,7 @@ func standingKey(caller access.Caller) string {
 }
 
 // confirmAdmin asks Canvas whether a person holds, on the root account, a role
-// with the permission to create access tokens (DECISIONS 6).
+// with the permission to create access tokens (docs/decisions.md 6).
 func (s *Service) confirmAdmin(ctx context.Context, f far, user string) (bool, error) {
 	admins, err := f.AccountAdmins(ctx, f.root(), user)
 	if s.heard(f.tenant.ID, err) != nil {
@@ -167,7 +167,7 @@ func (s *Service) viewer(ctx context.Context, f far, caller access.Caller) acces
 }
 
 // sponsors reports whether sponsor may stand for requester in course now, by
-// Canvas (DECISIONS 5). It refuses as access.MaySponsor does.
+// Canvas (docs/decisions.md 5). It refuses as access.MaySponsor does.
 func (s *Service) sponsors(ctx context.Context, f far, sponsor, requester, course string) error {
 	if sponsor == requester {
 		return access.Refuse(access.WhySelf)
@@ -221,7 +221,7 @@ func (s *Service) teachers(ctx context.Context, f far, caller access.Caller, cou
 }
 
 // courseEnd is when a course ends by Canvas: its own end if it restricts
-// participation to its dates, else its term's, else never (DECISIONS 19).
+// participation to its dates, else its term's, else never (docs/decisions.md 19).
 func (s *Service) courseEnd(ctx context.Context, f far, course string) (time.Time, error) {
 	if course == "" {
 		return time.Time{}, nil

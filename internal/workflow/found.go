@@ -200,7 +200,7 @@ func observed(f access.Found, t canvas.Token) access.Found {
 // belongs tells a token of ours from a stray of ours and from neither. Ours is
 // what a live grant is known by. A stray carries the marker of a grant of the
 // same owner, with an attempt that this database has seen: the sweep deletes
-// it. Any other marker is one that this database does not know (DECISIONS 16).
+// it. Any other marker is one that this database does not know (docs/decisions.md 16).
 func belongs(t canvas.Token, grants []access.Grant) (g access.Grant, ours, stray bool) {
 	for _, g := range grants {
 		if g.State.Live() && g.CanvasID != "" && canvas.SameID(g.CanvasID, t.ID) {

@@ -197,7 +197,7 @@ func inventoryView(tx *store.Tx, tenant access.TenantID, out *Unmanaged) error {
 }
 
 // navFound counts for the navigation what waits for a decision, and tells when
-// somebody last made a token by themselves (DECISIONS 26).
+// somebody last made a token by themselves (docs/decisions.md 26).
 func (s *Service) navFound(tx *store.Tx, tenant access.TenantID, n *Nav) error {
 	var err error
 	if n.Unmanaged, err = tx.CountFound(store.FoundQuery{Tenant: tenant, States: []access.FoundState{access.FoundNew}}); err != nil {

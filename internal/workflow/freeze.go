@@ -78,7 +78,7 @@ func (s *Service) freeze(ctx context.Context, caller access.Caller, grantID, rea
 // changed reports whether Canvas shows that a token's value was replaced by
 // somebody other than its owner: it waits for activation, and begins with other
 // characters than the one that was known. A hint with the shard in it begins
-// alike for every token and is no evidence against (DECISIONS 15).
+// alike for every token and is no evidence against (docs/decisions.md 15).
 func changed(g access.Grant, t canvas.Token) bool {
 	return t.State == canvas.StatePending && (t.Hint != g.Hint || strings.Contains(t.Hint, "~"))
 }

@@ -103,7 +103,7 @@ func endedBy(c access.Cause) func(access.Grant) bool {
 	return func(g access.Grant) bool { return g.State == access.Revoked && g.Cause == c }
 }
 
-// P10 and product §6b: every loss is noticed within a day, by virtual time.
+// Every loss is noticed within a day, by virtual time.
 func TestTheGroundMoves(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -128,7 +128,7 @@ func TestTheGroundMoves(t *testing.T) {
 		},
 		"the owner is deleted": {
 			func(r *rig) { r.w.UpdateUser("maya", func(u *canvastest.User) { u.State = canvastest.StateDeleted }) },
-			// Canvas cannot prove the token gone: it stays "may still work" (DECISIONS 13).
+			// Canvas cannot prove the token gone: it stays "may still work" (docs/decisions.md 13).
 			func(g access.Grant) bool { return g.State == access.Revoking && g.Cause == access.ByOwnerLeft }, nil, false,
 		},
 		"the course ended 14 days ago": {

@@ -17,7 +17,7 @@ import (
 
 // This file reads the inventory of all tokens of a Canvas: its account report,
 // row by row, and for each row that no grant explains the list of its owner.
-// A row only leads to a token; a token is known by its Canvas id (DECISIONS 15).
+// A row only leads to a token; a token is known by its Canvas id (docs/decisions.md 15).
 
 // The kinds of jobs of an inventory.
 const (

@@ -191,7 +191,7 @@ func (r *rig) tokenOf(key, id string) canvastest.Token {
 }
 
 // A marker of a live grant on another token is a stray, for the sweep; one that
-// this database does not know is nobody's to delete (DECISIONS 16).
+// this database does not know is nobody's to delete (docs/decisions.md 16).
 func TestMarkersOfOthers(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {

@@ -385,7 +385,7 @@ func (w *massWork) strays(ctx context.Context, user string, all []store.MassWork
 
 // strayOf tells which of the grants a listed token is a stray of, or -1. What
 // carries a later attempt's marker is none that this database knows of
-// (DECISIONS 16).
+// (docs/decisions.md 16).
 func strayOf(t canvas.Token, all []store.MassWork) int {
 	id, n, ok := access.ParseMarker(t.Purpose)
 	if !ok || t.State == canvas.StateDeleted {

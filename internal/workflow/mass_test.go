@@ -409,7 +409,7 @@ func TestMassWithoutTheRight(t *testing.T) {
 }
 
 // A 404 is no proof, whoever gives it: what the owner's list still has is not
-// gone (DECISIONS 13).
+// gone (docs/decisions.md 13).
 func TestMassTakesNo404ForAProof(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))

@@ -80,7 +80,7 @@ func (s *Service) mint(ctx context.Context, f far, g access.Grant) (secret.Text,
 	return t.Value, nil
 }
 
-// asWanted checks what Canvas made against what was asked (product §6b).
+// asWanted checks what Canvas made against what was asked.
 func (s *Service) asWanted(g access.Grant, t canvas.Token) error {
 	now := s.Now()
 	switch {

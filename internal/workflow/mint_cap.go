@@ -12,7 +12,7 @@ import (
 
 // LearnedCap is the longest life that a Canvas was seen to allow, by its refusal
 // of a longer one; zero while it refused none. New tokens end a day before it
-// (DECISIONS 19).
+// (docs/decisions.md 19).
 type LearnedCap struct {
 	Days int
 	At   time.Time // when it was learned

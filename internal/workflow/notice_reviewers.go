@@ -13,7 +13,7 @@ import (
 
 // toReviewers in place of a person in noticeJob: every admin who decides gets
 // the message. Who that is, is read from Canvas when it is sent. Until the
-// school gives roles of its own they are the security office too (DECISIONS 7).
+// school gives roles of its own they are the security office too (docs/decisions.md 7).
 const toReviewers access.PersonID = "reviewers"
 
 // digestHandler tells every reviewer what waits.

@@ -555,7 +555,7 @@ func compactIDs(ids ...access.PersonID) []access.PersonID {
 }
 
 // deepLink leads through Canvas's own page of the tool to one request
-// (DECISIONS 32): the course for those who came from one, else the person's own
+// (docs/decisions.md 32): the course for those who came from one, else the person's own
 // settings. The path behind it only routes; it gives no right.
 func (s *Service) deepLink(f far, r access.Request, to store.Person, stands bool) string {
 	if r.Course.ID != "" && (stands || to.ID == r.Requester || to.ID == r.Sponsor) {

@@ -230,7 +230,7 @@ func (s *Service) look(ctx context.Context, f far, user string) error {
 
 // sweepListed deletes strays among an owner's tokens: those that carry the
 // marker of a grant of this owner and are not its token. A marker that this
-// database does not know is no business of this file (DECISIONS 16).
+// database does not know is no business of this file (docs/decisions.md 16).
 func (s *Service) sweepListed(ctx context.Context, f far, user string, list []canvas.Token) error {
 	var all error
 	swept := map[string]bool{}

@@ -20,7 +20,7 @@ type foundJob struct {
 
 // RemoveToken deletes one found token: its owner may, and a reviewer with a
 // reason, at any age of their launch. Canvas is asked at once; until it has
-// proven the token gone (DECISIONS 13) it may still work, and a job goes on.
+// proven the token gone (docs/decisions.md 13) it may still work, and a job goes on.
 func (s *Service) RemoveToken(ctx context.Context, caller access.Caller, id, reason string) (FoundPage, error) {
 	err := s.removeToken(ctx, caller, id, Storable(reason))
 	if err != nil {

@@ -23,7 +23,7 @@ const revokeTime = 8 * time.Second
 // may still work, and a job goes on.
 //
 // A reviewer whose right Canvas cannot confirm just now may still revoke, by
-// the launch's gate: removing never waits (DECISIONS 6).
+// the launch's gate: removing never waits (docs/decisions.md 6).
 func (s *Service) Revoke(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
 	p, err := s.revoke(ctx, caller, grantID, Storable(reason))
 	if err != nil {
@@ -110,7 +110,7 @@ func (s *Service) startEnd(tx *store.Tx, who access.Actor, before access.Grant, 
 }
 
 // finishEnd deletes a grant's token in Canvas, reads it back, and only when it
-// is proven gone (DECISIONS 13) stores the final word. An error leaves the
+// is proven gone (docs/decisions.md 13) stores the final word. An error leaves the
 // grant in Revoking with what stood in the way noted on it.
 func (s *Service) finishEnd(ctx context.Context, f far, g access.Grant) error {
 	proof, err := s.endInCanvas(ctx, f, g)

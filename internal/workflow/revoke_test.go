@@ -72,7 +72,7 @@ func TestWhoMayRevoke(t *testing.T) {
 	}
 }
 
-// "Revoked" is said only after Canvas was read back (DECISIONS 13): one test
+// "Revoked" is said only after Canvas was read back (docs/decisions.md 13): one test
 // per way in which it cannot be.
 func TestMayStillWork(t *testing.T) {
 	t.Parallel()

@@ -411,7 +411,7 @@ func (r *rig) proven() {
 			continue
 		}
 		if state != p.State || version != p.Version {
-			r.t.Errorf("I12: the log says %s is %s v%d, the row says %s v%d", id, p.State, p.Version, state, version)
+			r.t.Errorf("the log says %s is %s v%d, the row says %s v%d", id, p.State, p.Version, state, version)
 		}
 	}
 }

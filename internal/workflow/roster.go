@@ -18,7 +18,7 @@ import (
 // service is a second witness. Where it says otherwise than REST, nobody is
 // offered and nothing is allowed. Where it says nothing, because an admin took
 // the scope away, the session has no course, or Canvas does not answer, REST
-// stands alone (DECISIONS 5).
+// stands alone (docs/decisions.md 5).
 
 // maxRosterTeachers bounds how many teachers of one course are looked up one by
 // one. A course with more is left to REST.
@@ -41,7 +41,7 @@ func (r roster) denies(user string) bool {
 }
 
 // rosterURL keeps a launch's roster address if it leads to the launch's Canvas.
-// No host is learnt from a claim (DECISIONS 12).
+// No host is learnt from a claim (docs/decisions.md 12).
 func (s *Service) rosterURL(ctx context.Context, l lti.Launch, p store.Platform) string {
 	if l.NamesRolesURL == "" {
 		return ""

@@ -114,7 +114,7 @@ func TestReconcileMany(t *testing.T) {
 }
 
 // From the press of Revoke to the deletion in Canvas, with Canvas well and four
-// people at once (P8: 5 s for 95 of 100, 60 s for 99). The long form makes 500.
+// people at once (5 s for 95 of 100, 60 s for 99). The long form makes 500.
 func TestRevokeIsQuick(t *testing.T) {
 	t.Parallel()
 	n := 40

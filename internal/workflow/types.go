@@ -31,7 +31,7 @@ type Nav struct {
 	SelfMade time.Time
 }
 
-// SchoolWords are the school's own names for who decides (DECISIONS 26).
+// SchoolWords are the school's own names for who decides (docs/decisions.md 26).
 type SchoolWords struct {
 	CanvasTeam, SecurityOffice, Contact string
 }
@@ -127,7 +127,7 @@ type CasePage struct {
 }
 
 // Evidence is what sponsor and reviewer see of a token when its renewal is asked
-// for (product F13).
+// for.
 type Evidence struct {
 	Of access.Grant
 	// IdleDays are whole days since its last use, or since its activation if it
