@@ -84,6 +84,25 @@ func TestCitedDecisionsExist(t *testing.T) {
 	t.Logf("%d citations", cited)
 }
 
+// outside are ways to cite pages that are not in this repository, or the numbered
+// requirements and invariants of such pages.
+var outside = regexp.MustCompile(`\b(?:DECISIONS|DESIGN|EXPERIENCE|INTERFACES|REFERENCE|ISSUE)\b|\bproduct(?:\.md)? ?(?:§|[FPR]\d)|` +
+	`\b[FIPR]\d{1,2}\b|(?:^|[^\w.])/work/|\bshared/(?:reference|[A-Z])|\b(?:canvas-lti|canvas-tokens-api|go-style|house-moves)\b`)
+
+// A reader has this repository, specifications and Canvas's source, and nothing
+// else: no comment, page or message sends them elsewhere.
+func TestNoPageOutsideIsCited(t *testing.T) {
+	texts(t, func(file, text string) {
+		n := 0
+		for line := range strings.Lines(text) {
+			n++
+			if m := outside.FindString(line); m != "" {
+				t.Errorf("%s:%d cites %q, which a reader does not have: cite docs/decisions.md, a specification or Canvas's source, or say the reason", file, n, m)
+			}
+		}
+	})
+}
+
 // texts calls f with every text of the repository that people write, but for the
 // tests of this folder, which name what they refuse.
 func texts(t *testing.T, f func(file, text string)) {

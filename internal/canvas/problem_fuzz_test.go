@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// The error bodies of the reference, B1 to B10 and what else Canvas was seen to
+// The shapes of error bodies in Canvas's source, and what else Canvas was seen to
 // say, as a start for the fuzzer.
 var problemSeeds = []string{
 	`{"errors":[{"message":"token is missing"}]}`,

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// The rest of the reference's numbered cases. Of its 72, these are asked over
-// HTTP in a form that differs from Canvas's own spec:
+// The rest of the 72 cases, about the model of a token. These are asked over HTTP in
+// a form that differs from Canvas's own spec:
 //
 //   - 67 (only the hash is stored) is asked as "no later answer, report or page
 //     holds the value"; that the stand-in keeps digests only is in its types.
@@ -83,8 +83,8 @@ func TestModelCases(t *testing.T) {
 	})
 }
 
-// No number of the reference is forgotten: each stands before its sentence in
-// one of the files of cases.
+// None of the 72 is forgotten: each number stands before its sentence in one of the
+// files of cases.
 func TestEveryCaseIsAsked(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("cases*_test.go")

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// behaviour is one case that Canvas's own specs assert; the number is that of
-// our reference list.
+// behaviour is one case, by a number of its own. In the files of cases these are
+// the 72 that Canvas's specs of its TokensController and AccessToken assert.
 type behaviour struct {
 	number   int
 	sentence string

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// The readings below are inferred or unconfirmed in the reference: no spec of
+// The readings below are inferred from Canvas's source, or unconfirmed: no spec of
 // Canvas states them.
 
 func TestCreateOrderAndBodies(t *testing.T) {
