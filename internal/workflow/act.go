@@ -256,8 +256,8 @@ func (s *Service) canvasUser(ctx context.Context, tenant access.TenantID, id acc
 }
 
 // proveIdentity asks Canvas again that the launch's subject is the person the
-// session stands for: its API, or for an older subject of somebody who was
-// merged the roster of the session's course.
+// caller is taken for: its API, or for an older subject of somebody who was
+// merged the roster of the caller's course.
 func (s *Service) proveIdentity(ctx context.Context, f far, caller access.Caller) error {
 	u, err := f.UserByLTI(ctx, caller.Sub)
 	if s.heard(f.tenant.ID, err) != nil {

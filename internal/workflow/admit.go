@@ -189,7 +189,7 @@ func rootGate(l lti.Launch, d access.Door, apiOnly bool) bool {
 	return false
 }
 
-// look tells why a session may only look, or "" (docs/decisions.md 2, 3).
+// look tells why a caller may only look, or "" (docs/decisions.md 2, 3).
 func look(l lti.Launch, d access.Door) access.Why {
 	if l.HasRole(lti.RoleTestUser) || (d != access.DoorNone && l.Custom.True(customStudentView)) {
 		return access.WhyTestStudent
@@ -208,7 +208,7 @@ func look(l lti.Launch, d access.Door) access.Why {
 	return access.WhyUnknownActing
 }
 
-// identify finds or makes the person behind a launch, whose session so far has
+// identify finds or makes the person behind a launch, whose caller has so far
 // the Canvas user id that it claims. The id is proven by API at first sight and
 // whenever the launch claims another one; for a merged person's older subject,
 // which the API does not know, by the roster of the launch's course.

@@ -124,7 +124,7 @@ func sponsorOf(r access.Request, g *access.Grant, p access.PersonID) bool {
 var grantVerbs = []access.Action{access.Revoke, access.Replace, access.ReportLeak, access.Freeze, access.Thaw, access.EndSponsor, access.NameNext,
 	access.TakeOver, access.TurnDown}
 
-// buttons fills Can and Why. A session that may only look still sees its
+// buttons fills Can and Why. A caller who may only look still sees its
 // buttons; the answer to a press explains (docs/decisions.md 22).
 func (s *Service) buttons(c *Case, who access.Actor) {
 	r, g := c.Request, c.Grant

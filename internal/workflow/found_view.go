@@ -11,7 +11,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
-// foundFor reads a found token as a session sees it: its owner's own, or any for a
+// foundFor reads a found token as a caller sees it: its owner's own, or any for a
 // reviewer. Anything else is access.ErrNotFound.
 func (s *Service) foundFor(tx *store.Tx, caller access.Caller, who access.Actor, id string) (access.Found, error) {
 	if !strings.HasPrefix(id, "fnd_") || len(id) > 40 {
@@ -28,7 +28,7 @@ func (s *Service) foundFor(tx *store.Tx, caller access.Caller, who access.Actor,
 	return f, nil
 }
 
-// claimed is f with its owner known, when it is of the session's Canvas user,
+// claimed is f with its owner known, when it is of the caller's Canvas user,
 // which was proven by API.
 func claimed(f access.Found, caller access.Caller) access.Found {
 	if f.Owner == "" && caller.CanvasUser != "" && f.CanvasUser == caller.CanvasUser {

@@ -24,7 +24,7 @@ const IntakeLimit = 1000
 
 // CheckLeak looks for the token behind a value that was found somewhere. The
 // value itself goes nowhere: its keyed hash is compared with those kept from
-// mint time, within the session's tenant alone. A match ends the token as a
+// mint time, within the caller's tenant alone. A match ends the token as a
 // reported leak does, live or ended, and opens its incident; the page is that
 // token's. Every try is recorded with its outcome, never with the value.
 //

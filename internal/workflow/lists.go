@@ -17,7 +17,7 @@ const pageSize = 25
 // endedFor is how long ended requests and tokens stay on their owner's home.
 const endedFor = 365 * 24 * time.Hour
 
-// Nav is what the navigation of a session shows. It never fails: what could
+// Nav is what the navigation of a caller shows. It never fails: what could
 // not be read is left out and Trouble tells.
 func (s *Service) Nav(ctx context.Context, caller access.Caller) Nav {
 	n := Nav{Affiliation: access.None}

@@ -14,10 +14,10 @@ import (
 )
 
 // This file asks Canvas's names-and-roles service (NRPS 2.0) who teaches the
-// course that a session was opened from. REST decides who may sponsor; the
+// course that a caller came from. REST decides who may sponsor; the
 // service is a second witness. Where it says otherwise than REST, nobody is
 // offered and nothing is allowed. Where it says nothing, because an admin took
-// the scope away, the session has no course, or Canvas does not answer, REST
+// the scope away, the caller has no course, or Canvas does not answer, REST
 // stands alone (docs/decisions.md 5).
 
 // maxRosterTeachers bounds how many teachers of one course are looked up one by
@@ -155,9 +155,9 @@ func (s *Service) rosterAgrees(ctx context.Context, f far, caller access.Caller,
 	return nil
 }
 
-// pairedByRoster is the Canvas user of a session whose subject the API does not
+// pairedByRoster is the Canvas user of a caller whose subject the API does not
 // know. After a merge Canvas goes on to show the older subject in the places
-// where it was first seen. It counts where the roster of the session's own course
+// where it was first seen. It counts where the roster of the caller's own course
 // pairs it with the very user whom the launch claims, in what the platform would
 // say in a launch of that course, and REST finds that user enrolled there.
 // Anything else refuses with WhyIdentity.

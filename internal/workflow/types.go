@@ -8,7 +8,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/secret"
 )
 
-// Nav is what the navigation of a session shows.
+// Nav is what the navigation of a caller shows.
 type Nav struct {
 	Affiliation access.Affiliation // by Canvas's API; None when it refuses or could not be asked
 	Sponsor     bool               // stands or stood for somebody
