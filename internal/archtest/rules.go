@@ -40,7 +40,9 @@ type Rule struct {
 
 // Table is every package of the module. Keys are paths relative to its root.
 var Table = map[string]Rule{
+	"internal/policy": {Pure: true, NoStd: []string{"context", "net", "database/sql", "log", "log/slog", "os", "io/fs"}},
 	"internal/access": {
+		Own:    []string{"internal/policy"},
 		Pure:   true,
 		NoStd:  []string{"context", "net", "database/sql", "log", "log/slog", "os", "io/fs"},
 		MayStd: []string{"net/url"},
