@@ -3,6 +3,8 @@ package access
 import (
 	"slices"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // FoundState is where a token stands that Canvas has and the tool did not make.
@@ -77,12 +79,6 @@ type Found struct {
 // NeverEnds reports whether the token has no end in Canvas.
 func (f Found) NeverEnds() bool { return f.Expires.IsZero() }
 
-// Windows of found tokens.
-const (
-	CampaignWindow = 30 * 24 * time.Hour  // an owner's answer, unless the campaign says otherwise
-	AllowLongest   = 365 * 24 * time.Hour // the latest review date of an allow-list entry
-)
-
 // The moves of a found token.
 const (
 	TellOwner Action = "tell_owner"
@@ -139,6 +135,7 @@ var foundLifecycle = []foundRule{
 
 // FoundMove is what a move of a found token carries.
 type FoundMove struct {
+	Policy    policy.Policy // the school's newest; for Allow
 	Campaign  string
 	DueAt     time.Time // TellOwner
 	RequestID string    // AskToKeep
@@ -191,7 +188,7 @@ func checkAllow(f Found, who Actor) error {
 
 // ApplyFound moves f. It refuses as Apply does: Allow to its owner (WhySelf) and
 // a second time to the same person (WhySecondPerson), and without a reason and
-// a review date within AllowLongest; Remove by a reviewer without a reason.
+// a review date within the policy's window; Remove by a reviewer without a reason.
 func ApplyFound(f Found, do Action, who Actor, m FoundMove, now time.Time) (Found, error) {
 	if err := who.writes(do); err != nil {
 		return Found{}, err
@@ -215,8 +212,11 @@ func ApplyFound(f Found, do Action, who Actor, m FoundMove, now time.Time) (Foun
 		if m.Reason == "" {
 			form.Add("reason", "reason.allow", nil)
 		}
-		if !m.ReviewAt.After(now) || m.ReviewAt.After(now.Add(AllowLongest)) {
-			form.Add("review_at", "review_at.range", map[string]any{"Latest": now.Add(AllowLongest)})
+		if m.Policy.Version == 0 {
+			return Found{}, errNoPolicy
+		}
+		if last := now.Add(m.Policy.Windows.AllowList); !m.ReviewAt.After(now) || m.ReviewAt.After(last) {
+			form.Add("review_at", "review_at.range", map[string]any{"Latest": last})
 		}
 	case do == Remove && row.As == AsReviewer && m.Reason == "":
 		form.Add("reason", "reason.remove", nil)

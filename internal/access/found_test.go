@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 func foundAt(s FoundState) Found {
@@ -42,7 +44,7 @@ func TestApplyFound(t *testing.T) {
 		"allowing needs a fresh launch":                   {f: foundAt(FoundAllowing), do: Allow, who: stale, err: Refuse(WhyStale)},
 		"allowing needs a reason":                         {f: foundAt(FoundNew), do: Allow, who: reviewer(dana), m: FoundMove{ReviewAt: ok.ReviewAt}, err: correct("reason", "reason.allow", nil)},
 		"allowing needs a review date":                    {f: foundAt(FoundNew), do: Allow, who: reviewer(dana), m: FoundMove{Reason: "x"}, err: inRange},
-		"a review date lies within a year":                {f: foundAt(FoundNew), do: Allow, who: reviewer(dana), m: FoundMove{Reason: "x", ReviewAt: t0.Add(AllowLongest + day)}, err: inRange},
+		"a review date lies within a year":                {f: foundAt(FoundNew), do: Allow, who: reviewer(dana), m: FoundMove{Reason: "x", ReviewAt: t0.Add(366 * day)}, err: inRange},
 		"a review date lies within a year, to the second": {f: foundAt(FoundNew), do: Allow, who: reviewer(dana), m: FoundMove{Reason: "x", ReviewAt: t0.Add(365*day + time.Second)}, err: inRange},
 		"a review date lies ahead":                        {f: foundAt(FoundNew), do: Allow, who: reviewer(dana), m: FoundMove{Reason: "x", ReviewAt: t0}, err: inRange},
 		"the next second lies ahead":                      {f: foundAt(FoundNew), do: Allow, who: reviewer(dana), m: FoundMove{Reason: "x", ReviewAt: t0.Add(time.Second)}, want: FoundAllowing},
@@ -88,7 +90,7 @@ func TestFoundWalk(t *testing.T) {
 		f := foundAt(FoundNew)
 		for range 15 {
 			who, do := actors[rng.IntN(len(actors))], actions[rng.IntN(len(actions))]
-			after, err := ApplyFound(f, do, who, FoundMove{Reason: "x", ReviewAt: t0.Add(day), DueAt: t0.Add(day)}, t0)
+			after, err := ApplyFound(f, do, who, FoundMove{Policy: policy.BuiltIn(), Reason: "x", ReviewAt: t0.Add(day), DueAt: t0.Add(day)}, t0)
 			if err != nil {
 				continue
 			}

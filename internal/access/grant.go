@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // GrantState is where the life of one Canvas token stands.
@@ -146,19 +148,13 @@ const (
 	DriftMaybe     Drift = "maybe"     // something may have been changed; Canvas does not tell what
 )
 
-// Windows of a grant's life.
+// What holds for every grant, whatever a school's policy.
 const (
-	ActivateWindow = 7 * 24 * time.Hour // from hand-over to activation
-	ReplaceWindow  = 24 * time.Hour     // from hand-over to "I lost it" without a new review
-	ReplaceLimit   = 1                  // how often, without a new review
-	StuckAfter     = time.Hour          // a deletion unconfirmed for so long is "still usable"
-	MintLease      = 90 * time.Second   // outlives the deadline of the calls it covers
-	MaxAttempts    = 5                  // tries of one grant before a person must look
-
-	SponsorGap  = 14 * 24 * time.Hour // to find another sponsor
-	RenewWindow = 30 * 24 * time.Hour // before its end a token can be renewed
-	Overlap     = 72 * time.Hour      // a renewed token works on so long, or until its successor is used
-	DriftShown  = 14 * 24 * time.Hour // how long pages tell of a drift
+	ReplaceLimit = 1                   // how often "I lost it" works without a new review
+	StuckAfter   = time.Hour           // a deletion unconfirmed for so long is "still usable"
+	MintLease    = 90 * time.Second    // outlives the deadline of the calls it covers
+	MaxAttempts  = 5                   // tries of one grant before a person must look
+	DriftShown   = 14 * 24 * time.Hour // how long pages tell of a drift
 )
 
 // Marker is what stands at the end of the token's purpose in Canvas, and tells
@@ -259,7 +255,8 @@ func AdoptedGrant(id string, r Request, f Found, end, now time.Time) Grant {
 }
 
 // Renewable reports whether a renewal of g may be asked for at now: it is active
-// within RenewWindow of its end, and nothing has taken over from it yet.
-func (g Grant) Renewable(now time.Time) bool {
-	return g.State == Active && g.RetireAt.IsZero() && g.EndsAt().After(now) && g.EndsAt().Sub(now) <= RenewWindow
+// within the renewal window of its end, and nothing has taken over from it yet.
+// w are the windows of the policy of its request.
+func (g Grant) Renewable(w policy.Windows, now time.Time) bool {
+	return g.State == Active && g.RetireAt.IsZero() && g.EndsAt().After(now) && g.EndsAt().Sub(now) <= w.Renewal
 }

@@ -3,6 +3,8 @@ package access
 import (
 	"slices"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // The moves of a grant.
@@ -181,8 +183,19 @@ var grantLifecycle = []grantRule{
 	{Revoking, Gone, AsSystem, Unclaimed, false},
 }
 
+// GrantNeedsPolicy reports whether a move of a grant goes by the windows of its
+// request's policy. None that ends a token does.
+func GrantNeedsPolicy(do Action) bool {
+	switch do {
+	case Shown, Replace, Thaw, LoseSponsor, EndSponsor:
+		return true
+	}
+	return false
+}
+
 // GrantMove is what a move of a grant carries.
 type GrantMove struct {
+	Policy   policy.Policy // of the grant's request; where GrantNeedsPolicy says so
 	Cause    Cause
 	CanvasID string
 	Hint     string
@@ -200,10 +213,11 @@ type GrantMove struct {
 	RetireAt   time.Time // Retire: when this one ends; never later than it would
 }
 
-// CanGrant reports whether who could make the move now, for showing its button.
-func CanGrant(g Grant, do Action, who Actor, now time.Time) bool {
+// CanGrant reports whether who could make the move now, for showing its button. p
+// is the policy of the grant's request.
+func CanGrant(p policy.Policy, g Grant, do Action, who Actor, now time.Time) bool {
 	row, err := findGrant(g, do, who, "")
-	if err != nil || checkGrantMove(g, row, who, GrantMove{Sponsor: "per_anybody"}, now) != nil {
+	if err != nil || checkGrantMove(g, row, who, GrantMove{Policy: p, Sponsor: "per_anybody"}, now) != nil {
 		return false
 	}
 	return true
@@ -248,11 +262,11 @@ func findGrant(g Grant, do Action, who Actor, to GrantState) (grantRule, error) 
 	return grantRule{}, &TransitionError{From: string(g.State), Action: do}
 }
 
-func replaceable(g Grant, now time.Time) error {
+func replaceable(g Grant, w policy.Windows, now time.Time) error {
 	switch {
 	case g.Replaced >= ReplaceLimit:
 		return Refuse(WhyReplaceUsed)
-	case now.Sub(g.ShownAt) > ReplaceWindow:
+	case now.Sub(g.ShownAt) > w.Replacement:
 		return Refuse(WhyReplaceLate)
 	}
 	return nil
@@ -270,7 +284,7 @@ func checkGrantMove(g Grant, row grantRule, who Actor, m GrantMove, now time.Tim
 		if g.FoundID != "" {
 			return conflict // its value was never the tool's to hand out again
 		}
-		return replaceable(g, now)
+		return replaceable(g, m.Policy.Windows, now)
 	case Thaw:
 		switch who.Person {
 		case g.Owner:
@@ -327,6 +341,9 @@ func ApplyGrant(g Grant, do Action, who Actor, m GrantMove, now time.Time) (Gran
 	if row.Fresh && !who.Fresh(now) {
 		return Grant{}, Refuse(WhyStale)
 	}
+	if GrantNeedsPolicy(do) && m.Policy.Version == 0 {
+		return Grant{}, errNoPolicy
+	}
 	if err := checkGrantMove(g, row, who, m, now); err != nil {
 		return Grant{}, err
 	}
@@ -352,7 +369,7 @@ func changeGrant(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) 
 		g.Trouble = m.Reason
 	case Shown:
 		g.CanvasID, g.Hint, g.Digest, g.Expires = m.CanvasID, m.Hint, m.Digest, m.Expires
-		g.ShownAt, g.ActivateBy, g.CheckedAt = now, now.Add(ActivateWindow), now
+		g.ShownAt, g.ActivateBy, g.CheckedAt = now, now.Add(m.Policy.Windows.Activation), now
 		g.ActivatedAt, g.LeaseUntil, g.Trouble, g.ChangeSeen = time.Time{}, time.Time{}, "", m.Changed
 	case GiveUp, StepBack:
 		g.LeaseUntil, g.Trouble = time.Time{}, m.Reason
@@ -360,7 +377,7 @@ func changeGrant(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) 
 		g.ActivatedAt = now
 	case Replace:
 		g.Replaced++
-		g.LeaseUntil, g.ActivateBy = time.Time{}, now.Add(ActivateWindow)
+		g.LeaseUntil, g.ActivateBy = time.Time{}, now.Add(m.Policy.Windows.Activation)
 	case Revoke:
 		g.Cause, g.EndedBy, g.RevokingAt, g.NextTry = m.Cause, who.Person, now, now
 		g.Tries, g.Trouble = 0, ""
@@ -393,7 +410,7 @@ func changeStanding(g Grant, row grantRule, who Actor, m GrantMove, now time.Tim
 			break
 		}
 		g.ThawedBy, g.FrozenAt, g.FrozenBy, g.FreezeReason = "", time.Time{}, "", ""
-		g.LeaseUntil, g.ActivateBy = time.Time{}, now.Add(ActivateWindow)
+		g.LeaseUntil, g.ActivateBy = time.Time{}, now.Add(m.Policy.Windows.Activation)
 	case Drifted:
 		g.Drift, g.DriftAt = m.Drift, now
 		if !m.Expires.IsZero() {
@@ -414,7 +431,7 @@ func changeStanding(g Grant, row grantRule, who Actor, m GrantMove, now time.Tim
 		}
 	case LoseSponsor, EndSponsor:
 		g.Sponsor, g.SponsorAsked = "", ""
-		g.GapUntil = now.Add(SponsorGap)
+		g.GapUntil = now.Add(m.Policy.Windows.SponsorGap)
 	case NameNext:
 		g.SponsorAsked = m.Sponsor
 	case TakeOver:

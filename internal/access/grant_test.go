@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 const grantID = "grt_ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -199,8 +201,8 @@ func TestGrantWalk(t *testing.T) {
 				who.LaunchedAt = now
 			}
 			do := actions[rng.IntN(len(actions))]
-			after, err := ApplyGrant(g, do, who, GrantMove{Cause: ByOwner, CanvasID: "99", Wanted: g.Wanted, Expires: g.Wanted, Sponsor: evan,
-				Successor: "grt_next", RetireAt: now.Add(Overlap)}, now)
+			after, err := ApplyGrant(g, do, who, GrantMove{Policy: policy.BuiltIn(), Cause: ByOwner, CanvasID: "99", Wanted: g.Wanted, Expires: g.Wanted, Sponsor: evan,
+				Successor: "grt_next", RetireAt: now.Add(3 * day)}, now)
 			if err != nil {
 				continue
 			}

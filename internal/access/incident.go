@@ -1,6 +1,8 @@
 package access
 
-import "time"
+import (
+	"time"
+)
 
 // Incident is a leak that was reported or recognised. While one of a person is
 // open no token is made for them (WhyIncident).

@@ -1,8 +1,11 @@
 package access
 
 import (
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // The moves of a request.
@@ -101,18 +104,23 @@ var lifecycle = []rule{
 	{Collecting, MintFailed, AsSystem, Approved, false, NoEffect},
 }
 
-// Windows of the lifecycle.
-const (
-	SponsorWindow = 14 * 24 * time.Hour // the sponsor's answer
-	CollectWindow = 14 * 24 * time.Hour // from approval to collection
-	DraftLife     = 30 * 24 * time.Hour // an untouched draft
-	ReviewDays    = 5                   // business days, the review target
-	ClaimLife     = 24 * time.Hour      // one business day, at least
-)
+// NeedsPolicy reports whether a move of a request sets a time by the windows of
+// the policy it is judged by.
+func NeedsPolicy(do Action) bool {
+	switch do {
+	case Submit, ChooseSponsor, Endorse, Approve, Return, EndSponsor:
+		return true
+	}
+	return false
+}
+
+// errNoPolicy is a mistake of the program: the windows of a move were not given.
+var errNoPolicy = errors.New("a move that sets a time was made without a policy")
 
 // Move is what a move carries besides its name.
 type Move struct {
-	To          RequestState // chosen target where the table offers two; zero otherwise
+	Policy      policy.Policy // that the request is judged by; where NeedsPolicy says so
+	To          RequestState  // chosen target where the table offers two; zero otherwise
 	Reason      string
 	Note        string
 	Alternative string
@@ -215,6 +223,9 @@ func Apply(r Request, do Action, who Actor, m Move, now time.Time) (Request, Eff
 	if err := checkMove(r, row, who, m, now); err != nil {
 		return Request{}, NoEffect, err
 	}
+	if NeedsPolicy(do) && m.Policy.Version == 0 {
+		return Request{}, NoEffect, errNoPolicy
+	}
 	r = change(r, row, who, m, now)
 	r.State, r.Version, r.UpdatedAt = row.To, r.Version+1, now
 	if r.State.Final() {
@@ -286,13 +297,13 @@ func change(r Request, row rule, who Actor, m Move, now time.Time) Request {
 	case Submit:
 		r.SubmittedAt = now
 		if row.To == AwaitingSponsor {
-			r.Sponsor, r.SponsorDue = m.Sponsor, now.Add(SponsorWindow)
+			r.Sponsor, r.SponsorDue = m.Sponsor, now.Add(m.Policy.Windows.SponsorAnswer)
 		} else {
 			r.Sponsor = ""
 			r = startReview(r, m, now)
 		}
 	case ChooseSponsor:
-		r.Sponsor, r.SponsorLost, r.SponsorDue = m.Sponsor, "", now.Add(SponsorWindow)
+		r.Sponsor, r.SponsorLost, r.SponsorDue = m.Sponsor, "", now.Add(m.Policy.Windows.SponsorAnswer)
 	case LoseSponsor:
 		r.Sponsor, r.SponsorLost = "", m.LostName
 	case Endorse:
@@ -305,7 +316,7 @@ func change(r Request, row rule, who Actor, m Move, now time.Time) Request {
 	case Approve:
 		r.ClaimedBy, r.ClaimedAt = who.Person, now
 		r.DecidedBy, r.DecidedAt, r.Reason, r.Conditions = who.Person, now, m.Reason, m.Conditions
-		r.CollectBy = now.Add(CollectWindow)
+		r.CollectBy = now.Add(m.Policy.Windows.Collect)
 		r = shorten(r, m.End)
 		if r.CollectBy.After(r.End) {
 			r.CollectBy = r.End
@@ -320,7 +331,7 @@ func change(r Request, row rule, who Actor, m Move, now time.Time) Request {
 		r.ClaimedBy, r.ClaimedAt, r.CollectBy = "", time.Time{}, time.Time{}
 		r.EndorsedAt, r.EndorsedBy, r.SponsorNote = keepIf(row.To == AwaitingReview, r)
 		if row.To == AwaitingSponsor {
-			r.Sponsor, r.SponsorLost, r.SponsorDue = "", m.LostName, now.Add(SponsorWindow)
+			r.Sponsor, r.SponsorLost, r.SponsorDue = "", m.LostName, now.Add(m.Policy.Windows.SponsorAnswer)
 		} else {
 			r = startReview(r, m, now)
 		}
@@ -335,7 +346,7 @@ func startReview(r Request, m Move, now time.Time) Request {
 	if zone == nil {
 		zone = time.UTC
 	}
-	r.ReviewSince, r.ReviewDue = now, BusinessDaysAfter(now, ReviewDays, zone)
+	r.ReviewSince, r.ReviewDue = now, m.Policy.Calendar.After(now, m.Policy.Windows.ReviewDays, zone)
 	return r
 }
 

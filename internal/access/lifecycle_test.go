@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 var t0 = time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC) // a Monday
@@ -142,20 +144,20 @@ func TestEndsOnlyGetShorter(t *testing.T) {
 	t.Parallel()
 	r := at(AwaitingSponsor)
 	shorter := t0.Add(30 * day)
-	r, _, err := Apply(r, Endorse, person(ana), Move{End: shorter}, t0)
+	r, _, err := Apply(r, Endorse, person(ana), Move{Policy: policy.BuiltIn(), End: shorter}, t0)
 	if err != nil || !r.End.Equal(shorter) {
 		t.Fatalf("endorse: end %v, %v", r.End, err)
 	}
 	if r.ReviewDue.Weekday() != time.Monday || r.ReviewDue.Sub(t0) != 7*day {
 		t.Errorf("five business days from a Monday end on %v", r.ReviewDue)
 	}
-	r, _, err = Apply(r, Approve, reviewer(dana), Move{End: t0.Add(20 * day)}, t0)
+	r, _, err = Apply(r, Approve, reviewer(dana), Move{Policy: policy.BuiltIn(), End: t0.Add(20 * day)}, t0)
 	if err != nil || !r.End.Equal(t0.Add(20*day)) || r.DecidedBy != dana || r.ClaimedBy != dana {
 		t.Fatalf("approve: %+v, %v", r, err)
 	}
 	soon := at(AwaitingReview)
 	soon.End = t0.Add(3 * day)
-	soon, _, err = Apply(soon, Approve, reviewer(dana), Move{}, t0)
+	soon, _, err = Apply(soon, Approve, reviewer(dana), Move{Policy: policy.BuiltIn()}, t0)
 	if err != nil || !soon.CollectBy.Equal(soon.End) {
 		t.Errorf("collect by %v, want no later than the end %v (%v)", soon.CollectBy, soon.End, err)
 	}
@@ -205,7 +207,7 @@ func TestRequestWalk(t *testing.T) {
 			if rng.IntN(4) == 0 {
 				who = SystemActor
 			}
-			m := Move{Reason: "x", Alternative: "lti", Sponsor: people[rng.IntN(len(people))], LostName: "Ana"}
+			m := Move{Policy: policy.BuiltIn(), Reason: "x", Alternative: "lti", Sponsor: people[rng.IntN(len(people))], LostName: "Ana"}
 			m.To = []RequestState{"", AwaitingSponsor, AwaitingReview}[rng.IntN(3)]
 			if rng.IntN(3) == 0 {
 				m.End = now.Add(time.Duration(rng.IntN(100)-10) * day)
@@ -252,7 +254,7 @@ func FuzzApply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, state, do, who string, reviewer, system bool, age, end int64) {
 		r := at(RequestState(state))
 		a := Actor{Person: PersonID(who), Reviewer: reviewer, System: system, LaunchedAt: t0.Add(-time.Duration(age%100000) * time.Second)}
-		after, _, err := Apply(r, Action(do), a, Move{Reason: "x", Alternative: "lti", End: t0.Add(time.Duration(end%1000) * day)}, t0)
+		after, _, err := Apply(r, Action(do), a, Move{Policy: policy.BuiltIn(), Reason: "x", Alternative: "lti", End: t0.Add(time.Duration(end%1000) * day)}, t0)
 		if err == nil && (r.State.Final() || after.End.After(r.End)) {
 			t.Fatalf("%s moved %s", do, state)
 		}

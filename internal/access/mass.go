@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // Mass is a mass revocation: a plan over the grants that a filter selects, and
@@ -76,15 +78,15 @@ const (
 // MassFilter selects live grants. Fields left zero do not select; the zero
 // filter selects nothing unless All is set.
 type MassFilter struct {
-	Role         Affiliation // role
-	Course       string      // course: Canvas id
-	Sponsor      string      // sponsor: Canvas user id
-	Vendor       string      // vendor: part of the maker's name
-	AI           string      // ai: yes or no
-	IssuedBefore time.Time   // issued-before: a date; the token was made before that day begins, in UTC
-	IdleDays     int         // idle-days: not used for so many days
-	Owner        string      // owner: Canvas user id
-	All          bool        // all=yes
+	Role         policy.Affiliation // role
+	Course       string             // course: Canvas id
+	Sponsor      string             // sponsor: Canvas user id
+	Vendor       string             // vendor: part of the maker's name
+	AI           string             // ai: yes or no
+	IssuedBefore time.Time          // issued-before: a date; the token was made before that day begins, in UTC
+	IdleDays     int                // idle-days: not used for so many days
+	Owner        string             // owner: Canvas user id
+	All          bool               // all=yes
 }
 
 // massKeys are the words of the filter's grammar (docs/decisions.md 31), in the order
@@ -138,7 +140,7 @@ func (f *MassFilter) set(key, v string) error {
 	var err error
 	switch key {
 	case "role":
-		if f.Role = Affiliation(v); !slices.Contains([]Affiliation{Student, Faculty, Staff}, f.Role) {
+		if f.Role = policy.Affiliation(v); !slices.Contains(policy.Affiliations, f.Role) {
 			return massError("role takes student, faculty or staff, not %q", v)
 		}
 	case "course":

@@ -5,12 +5,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 func TestParseMassFilter(t *testing.T) {
 	t.Parallel()
 	good := map[string]MassFilter{
-		"role=student,idle-days=90":          {Role: Student, IdleDays: 90},
+		"role=student,idle-days=90":          {Role: policy.Student, IdleDays: 90},
 		"all=yes":                            {All: true},
 		" course = 42 , ai = yes":            {Course: "42", AI: "yes"},
 		"vendor=Acme = Sons":                 {Vendor: "Acme = Sons"},

@@ -3,6 +3,8 @@ package access
 import (
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 var (
@@ -28,10 +30,11 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 		g.Version++
 	},
 	apply: func(g Grant, do Action, who Actor, m GrantMove) (Grant, Effect, error) {
+		m.Policy = policy.BuiltIn()
 		g, err := ApplyGrant(g, do, who, m, t0)
 		return g, NoEffect, err
 	},
-	can:    func(g Grant, do Action, who Actor) bool { return CanGrant(g, do, who, t0) },
+	can:    func(g Grant, do Action, who Actor) bool { return CanGrant(policy.BuiltIn(), g, do, who, t0) },
 	actors: everybody(),
 	moves: []grantMove{
 		{do: Mint, from: []GrantState{Recovering, Replacing}, as: []Part{AsRequester}, to: Minting, fresh: true,
@@ -150,6 +153,7 @@ var foundLife = life[Found, FoundState, FoundMove]{
 		f.Version++
 	},
 	apply: func(f Found, do Action, who Actor, m FoundMove) (Found, Effect, error) {
+		m.Policy = policy.BuiltIn()
 		f, err := ApplyFound(f, do, who, m, t0)
 		return f, NoEffect, err
 	},

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 var requestLife = life[Request, RequestState, Move]{
@@ -25,6 +27,7 @@ var requestLife = life[Request, RequestState, Move]{
 		}
 	},
 	apply: func(r Request, do Action, who Actor, m Move) (Request, Effect, error) {
+		m.Policy = policy.BuiltIn()
 		return Apply(r, do, who, m, t0)
 	},
 	can:    Can,
@@ -147,7 +150,7 @@ func TestReviewersAreOthers(t *testing.T) {
 			if tt.why == "" {
 				want = nil
 			}
-			_, _, err := Apply(r, line.do, reviewer(tt.who), requestLife.m, t0)
+			_, _, err := requestLife.apply(r, line.do, reviewer(tt.who), requestLife.m)
 			if !reflect.DeepEqual(err, want) || Can(r, line.do, reviewer(tt.who)) != (want == nil) {
 				t.Errorf("%s by %s: %v, want %v", line.do, name, err, want)
 			}

@@ -1,6 +1,8 @@
 package access
 
-import "time"
+import (
+	"time"
+)
 
 // What one person may cause that costs others: messages, rows that stay, and
 // questions to Canvas, whose rate limit is everybody's. Nothing that removes
@@ -20,13 +22,3 @@ const (
 	// RefusalWindow is the time in which the same refused page is recorded once.
 	RefusalWindow = time.Hour
 )
-
-// CheckAnybody is what Check corrects whoever sends the form: all but its
-// sponsor, and an end that is too late for its author. It needs nothing of
-// Canvas.
-func (p Policy) CheckAnybody(d DraftForm) error {
-	p.Roles = map[Affiliation]RolePolicy{Faculty: {Rule: RuleOpen, MaxLife: day, MaxTotal: day}}
-	d.Affiliation, d.Latest = Faculty, d.Now.AddDate(1000, 0, 0)
-	_, err := p.Check(d)
-	return err
-}

@@ -1,10 +1,9 @@
 package access
 
 import (
-	"net/url"
 	"slices"
-	"strings"
-	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // Enrollment is one active enrolment as Canvas's API answered it.
@@ -24,22 +23,22 @@ type Enrollment struct {
 // enrolment faculty, else a designer enrolment or the staff list staff, else
 // none (observers too). exempt people are judged by their teaching or staff
 // standing first.
-func AffiliationOf(es []Enrollment, onStaffList, exempt bool) Affiliation {
+func AffiliationOf(es []Enrollment, onStaffList, exempt bool) policy.Affiliation {
 	has := func(types ...string) bool {
 		return slices.ContainsFunc(es, func(e Enrollment) bool { return e.Academic && slices.Contains(types, e.Type) })
 	}
 	student := has("StudentEnrollment", "TaEnrollment")
 	switch {
 	case student && !exempt:
-		return Student
+		return policy.Student
 	case has("TeacherEnrollment"):
-		return Faculty
+		return policy.Faculty
 	case has("DesignerEnrollment"), onStaffList:
-		return Staff
+		return policy.Staff
 	case student:
-		return Student
+		return policy.Student
 	}
-	return None
+	return policy.None
 }
 
 // MaySponsor decides whether sponsor may stand for requester in a course:
@@ -62,36 +61,4 @@ func MaySponsor(sponsor, requester []Enrollment, sponsorUser, requesterUser, cou
 		return Refuse(WhyNotEnrolled)
 	}
 	return nil
-}
-
-func contains(of []string, v string) bool { return slices.Contains(of, v) }
-
-func httpsLink(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && u.Scheme == "https" && u.Host != "" && u.User == nil && !strings.ContainsAny(s, " <>\"")
-}
-
-// BusinessDaysAfter returns the moment n business days (Monday to Friday) after
-// from, at the same time of day in loc.
-func BusinessDaysAfter(from time.Time, n int, loc *time.Location) time.Time {
-	t := from.In(loc)
-	for n > 0 {
-		t = t.AddDate(0, 0, 1)
-		if wd := t.Weekday(); wd != time.Saturday && wd != time.Sunday {
-			n--
-		}
-	}
-	return t
-}
-
-// BusinessDaysBetween counts business days begun since from: 1 on the first day.
-func BusinessDaysBetween(from, to time.Time, loc *time.Location) int {
-	a, b := from.In(loc), to.In(loc)
-	n := 1
-	for d := a.AddDate(0, 0, 1); !d.After(b); d = d.AddDate(0, 0, 1) {
-		if wd := d.Weekday(); wd != time.Saturday && wd != time.Sunday {
-			n++
-		}
-	}
-	return n
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // RequestState is where a request stands. Final states never change.
@@ -52,8 +54,8 @@ type Request struct {
 	State   RequestState
 
 	Requester   PersonID
-	Affiliation Affiliation // as computed at submit
-	Course      Course      // the course of the launch; zero for people without one
+	Affiliation policy.Affiliation // as computed at submit
+	Course      Course             // the course of the launch; zero for people without one
 	Answers     Answers
 	Sponsor     PersonID // the sponsor named now; empty when none is needed or the last one was lost
 	SponsorLost string   // name of the sponsor who no longer qualifies, while another is sought
@@ -61,9 +63,9 @@ type Request struct {
 	PolicyVersion int
 	RulesVersion  string // version of the rules text that was accepted
 
-	Asked    time.Time // end that was asked for
-	End      time.Time // end as it stands: asked, then shortened by sponsor or reviewer
-	EndCause EndCause  // what limits a later date
+	Asked    time.Time       // end that was asked for
+	End      time.Time       // end as it stands: asked, then shortened by sponsor or reviewer
+	EndCause policy.EndCause // what limits a later date
 
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
@@ -93,11 +95,11 @@ type Request struct {
 
 // AsSubmitted reports whether r still waits where its submission left it: with
 // the sponsor that it named, or in the review that began with it. A claim moves
-// nothing.
-func (r Request) AsSubmitted() bool {
+// nothing. w are the windows of its policy.
+func (r Request) AsSubmitted(w policy.Windows) bool {
 	switch r.State {
 	case AwaitingSponsor:
-		return r.Sponsor != "" && r.SponsorDue.Equal(r.SubmittedAt.Add(SponsorWindow))
+		return r.Sponsor != "" && r.SponsorDue.Equal(r.SubmittedAt.Add(w.SponsorAnswer))
 	case AwaitingReview:
 		return r.EndorsedBy == "" && r.ReviewSince.Equal(r.SubmittedAt)
 	}
@@ -154,18 +156,6 @@ type Course struct {
 	Name string
 	Code string
 }
-
-// Affiliation is a person's standing at the school as computed from their
-// enrolments (see AffiliationOf).
-type Affiliation string
-
-// The affiliations, strictest first.
-const (
-	Student Affiliation = "student"
-	Faculty Affiliation = "faculty"
-	Staff   Affiliation = "staff"
-	None    Affiliation = "none"
-)
 
 // Answers is what the form asked. Choices hold keys of the choice lists below.
 type Answers struct {

@@ -1,33 +1,39 @@
 package access
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // Each window is open until its last second and closed in the next.
 func TestWindows(t *testing.T) {
 	t.Parallel()
+	windows := policy.BuiltIn().Windows
 	ago := func(d time.Duration) time.Time { return t0.Add(-d) }
 	launched := func(age time.Duration) bool { return Actor{LaunchedAt: ago(age)}.Fresh(t0) }
 	stuck := func(age time.Duration) bool { return Grant{State: Revoking, RevokingAt: ago(age)}.Stuck(t0) }
 	renewable := func(left time.Duration) bool {
-		return Grant{State: Active, Wanted: ago(time.Hour), Expires: t0.Add(left)}.Renewable(t0)
+		return Grant{State: Active, Wanted: ago(time.Hour), Expires: t0.Add(left)}.Renewable(windows, t0)
 	}
 	replaceable := func(age time.Duration) bool {
 		g := grantAt(HandedOver)
 		g.ShownAt = ago(age)
-		return CanGrant(g, Replace, person(maya), t0)
+		return CanGrant(policy.BuiltIn(), g, Replace, person(maya), t0)
 	}
 	for name, tt := range map[string]struct {
 		open     func(time.Duration) bool
 		from, to time.Duration // the first and the last second of it
 	}{
-		"a launch decides for 15 minutes, and a minute of skew":  {launched, -time.Minute, 15 * time.Minute},
-		"a deletion is stuck after an hour":                      {stuck, time.Hour, 1000 * day},
-		"a token is renewed in its last 30 days":                 {renewable, time.Second, 30 * day},
-		"a token is replaced within a day, once it was shown":    {replaceable, -1000 * day, day},
-		"a request is decided with five business days as target": {func(d time.Duration) bool { return !startReview(Request{}, Move{}, t0).ReviewDue.Before(t0.Add(d)) }, -1000 * day, 7 * day},
+		"a launch decides for 15 minutes, and a minute of skew": {launched, -time.Minute, 15 * time.Minute},
+		"a deletion is stuck after an hour":                     {stuck, time.Hour, 1000 * day},
+		"a token is renewed in its last 30 days":                {renewable, time.Second, 30 * day},
+		"a token is replaced within a day, once it was shown":   {replaceable, -1000 * day, day},
+		"a request is decided with five business days as target": {func(d time.Duration) bool {
+			return !startReview(Request{}, Move{Policy: policy.BuiltIn()}, t0).ReviewDue.Before(t0.Add(d))
+		}, -1000 * day, 7 * day},
 	} {
 		for at, want := range map[time.Duration]bool{tt.from - time.Second: false, tt.from: true, tt.to: true, tt.to + time.Second: false} {
 			if at < -999*day || at > 999*day {
@@ -47,11 +53,11 @@ func TestWindows(t *testing.T) {
 	for name, g := range map[string]Grant{
 		"frozen": {State: Frozen, Expires: t0.Add(day)}, "retiring": {State: Active, Expires: t0.Add(day), RetireAt: t0.Add(time.Hour)}, "handed over": {State: HandedOver, Expires: t0.Add(day)},
 	} {
-		if g.Renewable(t0) {
+		if g.Renewable(windows, t0) {
 			t.Errorf("what is %s is renewable", name)
 		}
 	}
-	if !(Grant{State: Active, Wanted: t0.Add(day)}).Renewable(t0) {
+	if !(Grant{State: Active, Wanted: t0.Add(day)}).Renewable(windows, t0) {
 		t.Error("a token whose end Canvas did not tell is not renewable")
 	}
 }
@@ -155,5 +161,133 @@ func TestCanRefile(t *testing.T) {
 	}
 	if Can(Request{State: Lapsed}, Refile, Actor{}) {
 		t.Error("nobody starts again")
+	}
+}
+
+// own is a policy of which every window is another one than the built-in's.
+func own() policy.Policy {
+	p := policy.BuiltIn()
+	p.Version = 2
+	p.Windows = policy.Windows{Draft: 2 * day, SponsorAnswer: 3 * day, ReviewDays: 2, Claim: 4 * day, Collect: 5 * day, Activation: 6 * day, Replacement: 2 * day,
+		SponsorGap: 8 * day, Renewal: 9 * day, Overlap: 10 * day, Grace: 11 * day, CampaignAnswer: 12 * day, AllowList: 13 * day}
+	p.Calendar.Holidays = []policy.Date{"2026-11-24"} // the day after t0
+	return p
+}
+
+// Each time that a move sets follows from the policy that it was given.
+func TestWindowsAreThePolicys(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		p                                                    policy.Policy
+		sponsor, review, collect, activation, gap, allow, in time.Duration
+	}{
+		"built in": {policy.BuiltIn(), 14 * day, 7 * day, 14 * day, 7 * day, 14 * day, 365 * day, day},
+		"a school": {own(), 3 * day, 3 * day, 5 * day, 6 * day, 8 * day, 13 * day, 2 * day},
+	} {
+		r := func(from RequestState, do Action, who Actor, m Move) Request {
+			m.Policy = tt.p
+			out, _, err := Apply(at(from), do, who, m, t0)
+			if err != nil {
+				t.Fatalf("%s: %s what is %s: %v", name, do, from, err)
+			}
+			return out
+		}
+		g := func(from GrantState, do Action, who Actor, change func(*Grant)) Grant {
+			x := grantAt(from)
+			if change != nil {
+				change(&x)
+			}
+			out, err := ApplyGrant(x, do, who, GrantMove{Policy: tt.p}, t0)
+			if err != nil {
+				t.Fatalf("%s: %s what is %s: %v", name, do, from, err)
+			}
+			return out
+		}
+		shown := func(x *Grant) { x.ShownAt = t0.Add(-tt.in) }
+		for what, got := range map[string][2]any{
+			"submitted":           {r(Draft, Submit, person(maya), Move{To: AwaitingSponsor, Sponsor: ana}).SponsorDue, t0.Add(tt.sponsor)},
+			"submitted to review": {r(Draft, Submit, person(maya), Move{To: AwaitingReview}).ReviewDue, t0.Add(tt.review)},
+			"another sponsor":     {r(AwaitingSponsor, ChooseSponsor, person(maya), Move{Sponsor: evan}).SponsorDue, t0.Add(tt.sponsor)},
+			"endorsed":            {r(AwaitingSponsor, Endorse, person(ana), Move{}).ReviewDue, t0.Add(tt.review)},
+			"approved":            {r(AwaitingReview, Approve, reviewer(dana), Move{}).CollectBy, t0.Add(tt.collect)},
+			"returned":            {r(Approved, Return, SystemActor, Move{To: AwaitingSponsor}).SponsorDue, t0.Add(tt.sponsor)},
+			"returned to review":  {r(Approved, Return, SystemActor, Move{To: AwaitingReview}).ReviewDue, t0.Add(tt.review)},
+			"left by its sponsor": {r(Approved, EndSponsor, person(ana), Move{}).SponsorDue, t0.Add(tt.sponsor)},
+			"shown":               {g(Minting, Shown, SystemActor, nil).ActivateBy, t0.Add(tt.activation)},
+			"replaced":            {g(HandedOver, Replace, person(maya), shown).ActivateBy, t0.Add(tt.activation)},
+			"thawed":              {g(Frozen, Thaw, reviewer(dana), func(x *Grant) { x.ThawedBy = evan }).ActivateBy, t0.Add(tt.activation)},
+			"without a sponsor":   {g(Active, LoseSponsor, SystemActor, func(x *Grant) { x.Sponsor = ana }).GapUntil, t0.Add(tt.gap)},
+		} {
+			if !got[0].(time.Time).Equal(got[1].(time.Time)) {
+				t.Errorf("%s: what was %s waits until %v, want %v", name, what, got[0], got[1])
+			}
+		}
+		late := grantAt(HandedOver)
+		late.ShownAt = t0.Add(-tt.in - time.Second)
+		if CanGrant(tt.p, late, Replace, person(maya), t0) {
+			t.Errorf("%s: a token is replaced after %v", name, tt.in)
+		}
+		m := FoundMove{Policy: tt.p, Reason: "nightly export", ReviewAt: t0.Add(tt.allow)}
+		if _, err := ApplyFound(foundAt(FoundNew), Allow, reviewer(dana), m, t0); err != nil {
+			t.Errorf("%s: a review date after %v: %v", name, tt.allow, err)
+		}
+		m.ReviewAt = m.ReviewAt.Add(time.Second)
+		if _, err := ApplyFound(foundAt(FoundNew), Allow, reviewer(dana), m, t0); err == nil {
+			t.Errorf("%s: a review date is later than %v", name, tt.allow)
+		}
+		sent := Request{State: AwaitingSponsor, Sponsor: ana, SubmittedAt: t0, SponsorDue: t0.Add(tt.sponsor)}
+		if !sent.AsSubmitted(tt.p.Windows) {
+			t.Errorf("%s: what was just sent is not as it was sent", name)
+		}
+	}
+}
+
+// A time is never set by no policy; and nothing that ends a token or a request
+// needs one.
+func TestMovesWithoutAPolicy(t *testing.T) {
+	t.Parallel()
+	for _, l := range requestLife.moves {
+		for _, from := range l.from {
+			for _, as := range l.as {
+				r, m := requestLife.whole(from), requestLife.m
+				if l.given != nil {
+					l.given(&r)
+				}
+				if l.with != nil {
+					l.with(&m)
+				}
+				after, _, err := Apply(r, l.do, requestLife.actors[as], m, t0)
+				if needs := NeedsPolicy(l.do); needs != errors.Is(err, errNoPolicy) || !needs && err != nil {
+					t.Errorf("%s what is %s: %v", l.do, from, err)
+				}
+				if after.State.Final() && NeedsPolicy(l.do) {
+					t.Errorf("%s ends a request and needs a policy", l.do)
+				}
+			}
+		}
+	}
+	for _, l := range grantLife.moves {
+		for _, from := range l.from {
+			for _, as := range l.as {
+				g, m := grantLife.whole(from), grantLife.m
+				if l.given != nil {
+					l.given(&g)
+				}
+				if l.with != nil {
+					l.with(&m)
+				}
+				_, err := ApplyGrant(g, l.do, grantLife.actors[as], m, t0)
+				if needs := GrantNeedsPolicy(l.do); needs != errors.Is(err, errNoPolicy) || !needs && err != nil {
+					t.Errorf("%s what is %s: %v", l.do, from, err)
+				}
+				if GrantNeedsPolicy(l.do) && (l.to == Revoking || l.to.Final()) {
+					t.Errorf("%s ends a token and needs a policy", l.do)
+				}
+			}
+		}
+	}
+	m := FoundMove{Reason: "nightly export", ReviewAt: t0.Add(day)}
+	if _, err := ApplyFound(foundAt(FoundNew), Allow, reviewer(dana), m, t0); !errors.Is(err, errNoPolicy) {
+		t.Errorf("allowing without a policy: %v", err)
 	}
 }

@@ -69,7 +69,7 @@ var Table = map[string]Rule{
 	"internal/session": {Own: []string{"internal/secret"}, Third: []string{sessions}},
 	"internal/store": {
 		Own: []string{
-			"internal/access", "internal/audit", "internal/jobs", "internal/secret", "internal/session", "lti",
+			"internal/access", "internal/audit", "internal/jobs", "internal/policy", "internal/secret", "internal/session", "lti",
 			"migrations",
 		},
 		Third: []string{gorm, goose, pgx, sqlite, gosqlite, modernc},

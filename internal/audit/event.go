@@ -107,6 +107,7 @@ const (
 	PersonLink     Action = "person.link"  // a launch identity joined to a Canvas user, proven by API
 	PersonMerge    Action = "person.merge" // Canvas merged two accounts: the two are one person from here on
 	CapLearned     Action = "policy.cap_learned"
+	PolicyPublish  Action = "policy.publish" // a version of the school's policy; the object is the tenant
 	NoticeFailed   Action = "notice.failed"
 	KeyRotate      Action = "key.rotate" // the tool's own LTI signing key; in every school's log
 )
@@ -122,7 +123,7 @@ var known = []Action{
 	IncidentOpen, IncidentClear, IncidentSeen, LeakIntake,
 	FoundDiscover, FoundTellOwner, FoundAskToKeep, FoundAdopt, FoundAllow, FoundDisallow, FoundReopen, FoundRemove, FoundGone, FoundVanish,
 	InventoryStart, InventoryEnd, CampaignStart, MassPlan, MassStart, MassFinish,
-	Refused, PlatformAdd, PlatformChange, PersonLink, PersonMerge, CapLearned, NoticeFailed, KeyRotate,
+	Refused, PlatformAdd, PlatformChange, PersonLink, PersonMerge, CapLearned, PolicyPublish, NoticeFailed, KeyRotate,
 }
 
 // Known reports whether a is on the list.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 )
@@ -192,7 +193,7 @@ func seedLists(t *testing.T, s *store.Store) (rs []access.Request, gs []access.G
 		if i == 5 {
 			r.Answers = access.Answers{Purpose: "teaching", Maker: "company", MakerName: "Émile & Co", AI: "yes", Build: "calendar"}
 			r.Course = access.Course{ID: "42", Name: "Linear Algebra", Code: "MATH 2"}
-			r.Affiliation, r.Requester, r.Sponsor = access.Faculty, ben, cleo
+			r.Affiliation, r.Requester, r.Sponsor = policy.Faculty, ben, cleo
 		}
 		if i == 6 {
 			r.State, r.DecidedBy, r.EndorsedBy, r.EndorsedAt, r.CollectBy, r.ClaimedBy, r.ClaimedAt, r.End = access.Approved, cleo, ben, at(1), at(60), cleo, at(2), at(90)
@@ -243,7 +244,7 @@ func TestRequestQueries(t *testing.T) {
 			"endorsed by":                  {store.RequestQuery{EndorsedBy: ben}, "g"},
 			"claimed by":                   {store.RequestQuery{ClaimedBy: cleo}, "g"},
 			"in states":                    {store.RequestQuery{States: []access.RequestState{access.Approved, access.AwaitingSponsor}}, "hg"},
-			"of an affiliation":            {store.RequestQuery{Affiliation: access.Faculty}, "f"},
+			"of an affiliation":            {store.RequestQuery{Affiliation: policy.Faculty}, "f"},
 			"of a course":                  {store.RequestQuery{Course: "42"}, "f"},
 			"with a purpose":               {store.RequestQuery{Purpose: "teaching"}, "f"},
 			"with a maker":                 {store.RequestQuery{Maker: "company"}, "f"},

@@ -96,6 +96,9 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 	db = equal(db, "ai", q.AI)
 	db = equal(db, "renews", q.Renews)
 	db = equal(db, "adopts", q.Adopts)
+	if q.PolicyVersion != 0 {
+		db = db.Where("policy_version = ?", q.PolicyVersion)
+	}
 	if len(q.States) > 0 {
 		db = db.Where("state IN ?", anyOf(q.States))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 )
@@ -70,11 +71,11 @@ func TestMassFilterSelects(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		seed(t, s)
 		massGrant(t, s, 1, func(r *access.Request, _ *access.Grant) {
-			r.Affiliation, r.Course, r.Answers.AI = access.Student, access.Course{ID: "42", Code: "BIO 201", Name: "Biology"}, "yes"
+			r.Affiliation, r.Course, r.Answers.AI = policy.Student, access.Course{ID: "42", Code: "BIO 201", Name: "Biology"}, "yes"
 			r.Answers.MakerName = "ACME École & 100% Sons"
 		})
 		massGrant(t, s, 2, func(r *access.Request, g *access.Grant) {
-			r.Affiliation, r.Answers.AI, r.Requester, g.CanvasUser = access.Faculty, "no", ben, "101"
+			r.Affiliation, r.Answers.AI, r.Requester, g.CanvasUser = policy.Faculty, "no", ben, "101"
 			g.ShownAt = at(2).AddDate(0, 0, -50)
 		})
 		massGrant(t, s, 3, func(_ *access.Request, g *access.Grant) {
@@ -168,11 +169,11 @@ func TestMassPlanComesBackAsItWent(t *testing.T) {
 				if n == 2 {
 					r.Requester, g.CanvasUser = ben, "101"
 				}
-				r.Affiliation, r.Answers.MakerName, r.Course.Code = []access.Affiliation{access.Student, access.Faculty, access.Student}[n], []string{"Acme", "", "ACME"}[n], "BIO 201"
+				r.Affiliation, r.Answers.MakerName, r.Course.Code = []policy.Affiliation{policy.Student, policy.Faculty, policy.Student}[n], []string{"Acme", "", "ACME"}[n], "BIO 201"
 			})
 		}
 		m, e := massPlan("mas_a")
-		m.Filter, m.Reason, m.Estimate = access.MassFilter{Role: access.Student, IdleDays: 0}, "breach", 90*time.Second
+		m.Filter, m.Reason, m.Estimate = access.MassFilter{Role: policy.Student, IdleDays: 0}, "breach", 90*time.Second
 		in(t, s, func(tx *store.Tx) error {
 			var err error
 			m, err = tx.PlanMass(m, store.MassQuery(north, m.Filter, at(10)), e, nil)

@@ -16,7 +16,7 @@ import (
 // ProgramVersion is the number of this program as far as the schema is
 // concerned. It rises when the program begins to need something of the schema
 // that older ones did not, so that a migration can say who may still run.
-const ProgramVersion = 5
+const ProgramVersion = 6
 
 // SchemaError says that this program may not run on this database.
 type SchemaError struct {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // Cursor is a place in a list, opaque text that may travel in a URL. It is
@@ -45,13 +46,15 @@ type RequestQuery struct {
 	DecidedBy   access.PersonID
 	ClaimedBy   access.PersonID
 	States      []access.RequestState
-	Affiliation access.Affiliation
+	Affiliation policy.Affiliation
 	Course      string // Canvas id
 	Purpose     string
 	Maker       string
 	AI          string
 	Renews      string // the grant whose renewal it asks for
 	Adopts      string // the found token it asks to keep
+	// PolicyVersion is the version that they are judged by.
+	PolicyVersion int
 	// Sponsored: true selects requests with a sponsor named now, false those without.
 	Sponsored *bool
 	// Search finds text, without regard to case, in the description, the maker,
@@ -82,7 +85,7 @@ type GrantQuery struct {
 	Course      string   // Canvas id, of the request behind the grant
 	Renews      string   // the grant it takes over from
 	// Of the request behind the grant.
-	Affiliation access.Affiliation
+	Affiliation policy.Affiliation
 	AI          string
 	Vendor      string // part of the maker's name, without regard to case
 	// SponsorCanvas is the Canvas user id of who stands for the token now.

@@ -8,6 +8,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 type requestRow struct {
@@ -89,10 +90,10 @@ func rowOfRequest(r access.Request) (requestRow, error) {
 func (r requestRow) request() (access.Request, error) {
 	out := access.Request{
 		ID: r.ID, Tenant: access.TenantID(r.Tenant), Number: r.Number, Version: r.Version, State: access.RequestState(r.State),
-		Requester: access.PersonID(r.Requester), Affiliation: access.Affiliation(r.Affiliation),
+		Requester: access.PersonID(r.Requester), Affiliation: policy.Affiliation(r.Affiliation),
 		Course:  access.Course{ID: r.CourseID, Name: r.CourseName, Code: r.CourseCode},
 		Sponsor: access.PersonID(r.Sponsor), SponsorLost: r.SponsorLost, PolicyVersion: r.PolicyVersion, RulesVersion: r.RulesVersion,
-		Asked: r.Asked.time(), End: r.EndsAt.time(), EndCause: access.EndCause(r.EndCause),
+		Asked: r.Asked.time(), End: r.EndsAt.time(), EndCause: policy.EndCause(r.EndCause),
 		CreatedAt: r.CreatedAt.time(), UpdatedAt: r.UpdatedAt.time(), SubmittedAt: r.SubmittedAt.time(), SponsorDue: r.SponsorDue.time(),
 		EndorsedAt: r.EndorsedAt.time(), EndorsedBy: access.PersonID(r.EndorsedBy), SponsorNote: r.SponsorNote,
 		ReviewSince: r.ReviewSince.time(), ReviewDue: r.ReviewDue.time(),

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"math/big"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -46,6 +47,8 @@ type Store struct {
 	// writer admits one write transaction of this process at a time to SQLite,
 	// which has one writer; waiting here is fair, its own busy handler is not.
 	writer chan struct{}
+	// policies are the published versions that were read: policyKey to policy.Policy.
+	policies sync.Map
 }
 
 const defaultConns = 16
@@ -119,6 +122,8 @@ type Tx struct {
 	// told are the audit events of this transaction. They are written last, so
 	// that the head of a tenant's chain is locked last and shortly.
 	told []telling
+	// published: it holds a version of a policy that others do not see yet.
+	published bool
 	// broken is the first error of a statement. After one, PostgreSQL refuses
 	// the rest of a transaction; so does InTx, on both engines.
 	broken error

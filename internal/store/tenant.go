@@ -6,6 +6,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 type tenantRow struct {
@@ -31,7 +32,8 @@ func (r tenantRow) tenant() (Tenant, error) {
 	return t, nil
 }
 
-// CreateTenant adds a tenant, at version 1, and begins its audit chain.
+// CreateTenant adds a tenant, at version 1, begins its audit chain and publishes
+// the first version of its policy: the one that every school starts with.
 func (tx *Tx) CreateTenant(t Tenant) error {
 	if err := tx.may("create tenant"); err != nil {
 		return err
@@ -48,7 +50,10 @@ func (tx *Tx) CreateTenant(t Tenant) error {
 	if err != nil {
 		return tx.fail("create tenant", err)
 	}
-	return tx.fail("create tenant", tx.db.Create(&headRow{Tenant: string(t.ID), Hash: audit.Genesis(string(t.ID))}).Error)
+	if err := tx.db.Create(&headRow{Tenant: string(t.ID), Hash: audit.Genesis(string(t.ID))}).Error; err != nil {
+		return tx.fail("create tenant", err)
+	}
+	return tx.PublishPolicy(Published{Tenant: t.ID, Policy: policy.BuiltIn(), At: t.CreatedAt, By: "system"})
 }
 
 // Tenant returns a tenant, or access.ErrNotFound.
