@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web"
@@ -105,7 +106,7 @@ func firstPage(tb testing.TB) func() int {
 		shell := web.Shell{
 			Now: now, P: words.For("en", "America/New_York"), HasSession: true, Session: sess, Handle: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
 			NewTabURL: "http://127.0.0.1:8080/courses/7318824/external_tools/214866?display=borderless", Nonce: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-			Nav: workflow.Nav{Affiliation: access.Student},
+			Nav: workflow.Nav{Affiliation: policy.Student},
 		}
 		if err := renderer.Render(&page, web.PageHome, web.NewHomePage(shell, workflow.Home{})); err != nil {
 			tb.Fatal(err)

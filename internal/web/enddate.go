@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/text"
 )
 
@@ -40,7 +41,7 @@ func (d typedDate) end(zone *time.Location) time.Time {
 	if d.iso() == "" {
 		return time.Time{}
 	}
-	return access.EndOfDate(midnight(d.Day, zone))
+	return policy.EndOfDate(midnight(d.Day, zone))
 }
 
 func midnight(d time.Time, zone *time.Location) time.Time {

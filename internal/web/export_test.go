@@ -1,6 +1,8 @@
 package web
 
-import "net/http"
+import (
+	"net/http"
+)
 
 // Routes lists every address of the server as "METHOD /path/:id", for tests
 // that go through all of them.

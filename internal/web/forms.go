@@ -68,27 +68,21 @@ const (
 // was typed: the core says what to correct, and the page shows it again.
 func (v *visit) answers() (access.Answers, typedDate) {
 	f := v.r.PostForm
-	line := func(name string, limit int) string {
-		s, _ := text.Clean(f.Get(name), limit)
-		return s
-	}
-	lines := func(name string, limit int) string {
-		s, _ := text.CleanLines(f.Get(name), limit)
-		return s
-	}
+	line := func(name string) string { return text.Line(f.Get(name)) }
+	lines := func(name string) string { return text.Lines(f.Get(name)) }
 	end := v.readDate("end")
 	a := access.Answers{
-		Purpose:    line("purpose", maxID),
-		Build:      lines("build", access.MaxBuild),
-		Maker:      line("maker", maxID),
-		MakerName:  line("maker_name", access.MaxShort),
-		MakerLink:  line("maker_link", access.MaxLink),
-		AI:         line("ai", maxID),
-		AIService:  line("ai_service", access.MaxShort),
-		AIData:     lines("ai_data", access.MaxNote),
-		Storage:    line("storage", maxID),
+		Purpose:    line("purpose"),
+		Build:      lines("build"),
+		Maker:      line("maker"),
+		MakerName:  line("maker_name"),
+		MakerLink:  line("maker_link"),
+		AI:         line("ai"),
+		AIService:  line("ai_service"),
+		AIData:     lines("ai_data"),
+		Storage:    line("storage"),
 		EndDate:    end.iso(),
-		SponsorKey: line("sponsor", maxID),
+		SponsorKey: line("sponsor"),
 		Accepted:   f.Get("accepted") != "",
 	}
 	if a.EndDate == "" {

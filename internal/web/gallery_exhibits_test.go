@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
@@ -98,9 +99,9 @@ func formExhibits() []exhibit {
 	kept.KeptAt = days(-0.1)
 	wrong := galleryForm()
 	wrong.Answers.EndTyped, wrong.Answers.Build = "next friday", "helper"
-	policy := access.Policy{Roles: access.BuiltIn.Roles}
+	policy := policy.Policy{Roles: access.BuiltIn.Roles}
 	var errs *access.FormError
-	_, err := policy.Check(access.DraftForm{Answers: wrong.Answers, Affiliation: access.Student, Now: galleryNow, Latest: wrong.Latest, Location: galleryNow.Location()})
+	_, err := policy.Check(access.DraftForm{Answers: wrong.Answers, Affiliation: policy.Student, Now: galleryNow, Latest: wrong.Latest, Location: galleryNow.Location()})
 	errors.As(err, &errs)
 	many := galleryForm()
 	many.Answers.SponsorKey = "12"
@@ -113,9 +114,9 @@ func formExhibits() []exhibit {
 	unread := none
 	unread.TeachersErr = true
 	staff := galleryForm()
-	staff.Rule, staff.Affiliation, staff.Course, staff.Cause = access.RuleOpen, access.Staff, access.Course{}, access.CauseRole
+	staff.Rule, staff.Affiliation, staff.Course, staff.Cause = policy.RuleOpen, policy.Staff, access.Course{}, policy.CauseRole
 	capped := staff
-	capped.Cause, capped.Reach = access.CauseCanvas, nil
+	capped.Cause, capped.Reach = policy.CauseCanvas, nil
 	late := filled
 	late.Answers.EndDate = "2027-02-01"
 	return []exhibit{
@@ -134,7 +135,7 @@ func formExhibits() []exhibit {
 		formOf("many-teachers", FormInput{Form: many, SponsorQuery: "kim"}, asMaya, "41 of 41 teachers", "Find"),
 		formOf("no-teacher", FormInput{Form: none, Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.missing"}}}}, asMaya, "Canvas lists no teacher for you in this course."),
 		formOf("teachers-unread", FormInput{Form: unread}, asMaya, "we cannot list your teachers now"),
-		formOf("staff", FormInput{Form: staff}, func(s *Shell) { s.Nav.Affiliation = access.Staff; s.Session.Learner = false }, "Latest you can choose"),
+		formOf("staff", FormInput{Form: staff}, func(s *Shell) { s.Nav.Affiliation = policy.Staff; s.Session.Learner = false }, "Latest you can choose"),
 		formOf("capped", FormInput{Form: capped}, asMaya, "the most that this Canvas allows"),
 		formOf("quota", FormInput{Form: withQuota(filled)}, asMaya, "You have 2 live tokens, the most allowed. End one first."),
 		{name: "kept-fragment", page: PageKept, view: func(s Shell) any { return NewKept(s, galleryNow) }, want: []string{"Draft saved 14:05"}},

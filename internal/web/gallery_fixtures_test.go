@@ -6,6 +6,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -53,16 +54,16 @@ func gallerySession() Session {
 
 func asAna(s *Shell) {
 	s.Session.Name, s.Session.Person, s.Session.Learner, s.Session.Teacher = "Ana Ruiz", ana, false, true
-	s.Nav = workflow.Nav{Affiliation: access.Faculty, Sponsor: true, Waiting: 2}
+	s.Nav = workflow.Nav{Affiliation: policy.Faculty, Sponsor: true, Waiting: 2}
 }
 
 func asDana(s *Shell) {
 	s.Session.Name, s.Session.Person, s.Session.Learner = "Dana Ortiz", dana, false
 	s.Session.Door, s.Session.Course = access.DoorAccount, access.Course{}
-	s.Nav = workflow.Nav{Affiliation: access.None, Reviewer: true, Queue: 4}
+	s.Nav = workflow.Nav{Affiliation: policy.None, Reviewer: true, Queue: 4}
 }
 
-func asMaya(s *Shell) { s.Nav = workflow.Nav{Affiliation: access.Student} }
+func asMaya(s *Shell) { s.Nav = workflow.Nav{Affiliation: policy.Student} }
 
 func galleryAnswers() access.Answers {
 	return access.Answers{
@@ -76,9 +77,9 @@ func galleryAnswers() access.Answers {
 // set on its way there.
 func galleryRequest(state access.RequestState) access.Request {
 	r := access.Request{
-		ID: "req_1", Tenant: "ten_1", Number: 142, Version: 3, State: state, Requester: maya, Affiliation: access.Student,
+		ID: "req_1", Tenant: "ten_1", Number: 142, Version: 3, State: state, Requester: maya, Affiliation: policy.Student,
 		Course: access.Course{ID: "7", Name: "Biology II", Code: "BIO 201"}, Answers: galleryAnswers(), Sponsor: ana,
-		PolicyVersion: 1, RulesVersion: "2026-09", Asked: days(30), End: days(21), EndCause: access.CauseCourse,
+		PolicyVersion: 1, RulesVersion: "2026-09", Asked: days(30), End: days(21), EndCause: policy.CauseCourse,
 		CreatedAt: days(-6), UpdatedAt: days(-0.2), SubmittedAt: days(-5), SponsorDue: days(9),
 	}
 	switch state {
@@ -181,10 +182,10 @@ func galleryLife() []workflow.StoryStep {
 
 func galleryForm() workflow.Form {
 	return workflow.Form{
-		Affiliation: access.Student, Rule: access.RuleSponsor, Course: access.Course{ID: "7", Name: "Biology II", Code: "BIO 201"},
+		Affiliation: policy.Student, Rule: policy.RuleSponsor, Course: access.Course{ID: "7", Name: "Biology II", Code: "BIO 201"},
 		Teachers: []workflow.Teacher{{CanvasUser: "21", Name: "Ana Ruiz"}, {CanvasUser: "22", Name: galleryNames[layla]},
 			{CanvasUser: "23", Name: "Ana Ruiz", Supervisor: true}},
-		Latest: days(21.3), Cause: access.CauseCourse, CourseEnd: days(7), Rules: []string{
+		Latest: days(21.3), Cause: policy.CauseCourse, CourseEnd: days(7), Rules: []string{
 			"Keep the token in a password manager or an encrypted configuration.", "Do not give it to anyone.", "Report at once if it may have leaked.",
 		},
 		RulesVer: "2026-09", RulesDate: "1 Sep 2026", Reach: &workflow.Reach{Student: 3, Assistant: 1, CheckedAt: days(-0.001)}, Review: 5,
@@ -201,4 +202,4 @@ func galleryQueue(rows ...workflow.Case) workflow.Queue {
 	return workflow.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc"}
 }
 
-var galleryQueueFilter = workflow.QueueFilter{Affiliation: access.Student, Search: "helper"}
+var galleryQueueFilter = workflow.QueueFilter{Affiliation: policy.Student, Search: "helper"}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -48,7 +49,7 @@ func listExhibits() []exhibit {
 		{name: "queue-filtered", page: PageQueue, shell: asDana, want: []string{"Remove filter: Approved, not collected", "First page"},
 			view: func(s Shell) any {
 				return NewQueuePage(s, workflow.Queue{Rows: []workflow.Case{reviewed(access.Approved, "", 9)}, Waiting: 4, Total: 26, From: 26},
-					workflow.QueueFilter{Status: access.Approved, Affiliation: access.Student, Maker: "company", AI: "yes", Search: "helper", After: "x"})
+					workflow.QueueFilter{Status: access.Approved, Affiliation: policy.Student, Maker: "company", AI: "yes", Search: "helper", After: "x"})
 			}},
 		{name: "queue-empty", page: PageQueue, shell: asDana, want: []string{"Nothing is waiting.", "Last decision:"},
 			view: func(s Shell) any {
@@ -65,7 +66,7 @@ func listExhibits() []exhibit {
 		{name: "tokens-filtered", page: PageTokens, shell: asDana, want: []string{"Ends before 20 Dec 2026", "Remove filter: Revoked", "Remove filter: Company: Acme", "Remove filter: Unused for 90 days or more", "CSV, 1 row"},
 			view: func(s Shell) any {
 				return NewTokensPage(s, workflow.TokenList{Rows: []workflow.Case{reviewed(access.Fulfilled, access.Revoked, 4)}, Total: 1, From: 1},
-					workflow.TokenFilter{Status: access.Revoked, EndsBefore: days(29), Search: "helper", Affiliation: access.Student, AI: "yes",
+					workflow.TokenFilter{Status: access.Revoked, EndsBefore: days(29), Search: "helper", Affiliation: policy.Student, AI: "yes",
 						Course: "BIO 201", Sponsor: "Ana Ruiz", Vendor: "Acme", IdleDays: 90})
 			}},
 		{name: "tokens-empty", page: PageTokens, shell: asDana, want: []string{"No tokens yet."},

@@ -4,12 +4,13 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // galleryMass is a mass revocation of twelve tokens in the given state.
 func galleryMass(st access.MassState, c workflow.MassCounts) workflow.MassPage {
-	m := workflow.MassPage{Mass: access.Mass{ID: "mas_AAAAAAAAAAAAAAAAAAAAAAAAAA", Version: 1, State: st, Filter: access.MassFilter{Role: access.Student, Vendor: "Acme", IdleDays: 90},
+	m := workflow.MassPage{Mass: access.Mass{ID: "mas_AAAAAAAAAAAAAAAAAAAAAAAAAA", Version: 1, State: st, Filter: access.MassFilter{Role: policy.Student, Vendor: "Acme", IdleDays: 90},
 		By: string(dana), PlannedAt: days(-0.01), Tokens: 12, People: 9, Estimate: 40 * time.Second}, Counts: c, ByName: "Dana Ortiz",
 		Roles: []workflow.MassGroup{{Word: "student", Tokens: 12}}, Courses: []workflow.MassGroup{{Word: "BIO 201", Tokens: 8}, {Word: "", Tokens: 4}},
 		Vendors: []workflow.MassGroup{{Word: "acme", Tokens: 12}}}
@@ -34,7 +35,7 @@ func massExhibits() []exhibit {
 	none.ID = "mas_DDDDDDDDDDDDDDDDDDDDDDDDDD"
 	picked := galleryMass(access.MassPlanned, workflow.MassCounts{Waiting: 2, Untried: 2})
 	picked.Filter, picked.Tokens, picked.People, picked.Missing, picked.Estimate, picked.Vendors = access.MassFilter{}, 2, 1, 1, 3*time.Hour, nil
-	every := access.MassFilter{Role: access.Faculty, Course: "42", Sponsor: "7", Vendor: "A", AI: "yes", IssuedBefore: days(-30), IdleDays: 1, Owner: "9"}
+	every := access.MassFilter{Role: policy.Faculty, Course: "42", Sponsor: "7", Vendor: "A", AI: "yes", IssuedBefore: days(-30), IdleDays: 1, Owner: "9"}
 	wide := galleryMass(access.MassPlanned, workflow.MassCounts{Waiting: 12})
 	wide.Filter, wide.Estimate = every, 63*time.Minute
 	wrong := &access.FormError{}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
@@ -32,7 +33,7 @@ func (v *visit) sponsorships(banner *Banner) error {
 // queue is the review queue.
 func queue(v *visit) error {
 	f := workflow.QueueFilter{
-		Status: access.RequestState(v.query("status")), Affiliation: access.Affiliation(v.query("role")),
+		Status: access.RequestState(v.query("status")), Affiliation: policy.Affiliation(v.query("role")),
 		Maker: v.query("maker"), AI: v.query("ai"), Search: v.query("q"), After: v.query("after"),
 	}
 	q, err := v.s.work.Queue(v.ctx(), v.sess.Caller, f)

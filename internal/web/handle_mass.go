@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
@@ -13,7 +14,7 @@ import (
 // tokenFilter reads the filter of the Tokens page from an address or a form.
 func (v *visit) tokenFilter(get func(name string) string) workflow.TokenFilter {
 	f := workflow.TokenFilter{
-		Status: access.GrantState(get("status")), Affiliation: access.Affiliation(get("role")), AI: get("ai"), Course: get("course"),
+		Status: access.GrantState(get("status")), Affiliation: policy.Affiliation(get("role")), AI: get("ai"), Course: get("course"),
 		Sponsor: get("sponsor"), Vendor: get("vendor"), Search: get("q"), After: get("after"),
 	}
 	f.EndsBefore = readDate(get("ends_before"), v.sess.Locale, v.words).end(v.words.Zone())

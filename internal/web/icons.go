@@ -1,6 +1,8 @@
 package web
 
-import "html/template"
+import (
+	"html/template"
+)
 
 // icons are the drawings of the pages, 16 by 16, in the colour of the text.
 // Each kind of status has a shape of its own, so that colour is never needed.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -161,7 +162,7 @@ func closedMessages() []string {
 	for _, d := range []access.Drift{access.DriftExtended, access.DriftStuck, access.DriftShortened, access.DriftMaybe} {
 		add("now.drift_" + string(d))
 	}
-	for _, cause := range []access.EndCause{access.CauseRole, access.CauseCourse, access.CauseCanvas, access.CauseTotal} {
+	for _, cause := range []policy.EndCause{policy.CauseRole, policy.CauseCourse, policy.CauseCanvas, policy.CauseTotal} {
 		add("form.end_hint_"+string(cause), "form.latest_"+string(cause))
 	}
 	for _, state := range []string{"done", "now", "next"} {

@@ -143,7 +143,7 @@ func (s Shell) awaitingSponsor(c workflow.Case, v viewer) status {
 	}
 	// A sponsor has the request from the moment they are named, and the time to
 	// answer runs from there.
-	since := r.SponsorDue.Add(-access.SponsorWindow)
+	since := r.SponsorDue.Add(-c.Policy.Windows.SponsorAnswer)
 	return status{Badge: s.badge("info", "with_sponsor"),
 		Now: s.H("now.with_sponsor", "Sponsor", who(s.name(c, r.Sponsor)), "Since", since, "By", until(r.SponsorDue))}
 }
@@ -154,7 +154,7 @@ func (s Shell) awaitingReview(c workflow.Case, v viewer) status {
 	late := s.Now.After(r.ReviewDue) && !r.ReviewDue.IsZero()
 	args := []any{"Team", word(s.team()), "By", until(r.ReviewDue), "Reviewer", who(s.name(c, r.ClaimedBy)), "Since", r.ClaimedAt}
 	if v == asReviewer {
-		age, over := s.reviewAge(r)
+		age, over := s.reviewAge(c)
 		if over {
 			st.Also = append(st.Also, badge{Kind: "bad", Icon: "triangle", Word: age})
 		}
@@ -179,17 +179,17 @@ func (s Shell) awaitingReview(c workflow.Case, v viewer) status {
 // reviewAge is how far a review is in its target, in business days of the
 // person's zone: "Day 2 of 5", or once the target is over "Overdue by 1 day"
 // and true.
-func (s Shell) reviewAge(r access.Request) (string, bool) {
-	zone := s.P.Zone()
+func (s Shell) reviewAge(c workflow.Case) (string, bool) {
+	r, zone, days, target := c.Request, s.P.Zone(), c.Policy.Calendar, c.Policy.Windows.ReviewDays
 	if s.Now.After(r.ReviewDue) {
-		over := access.BusinessDaysBetween(r.ReviewDue, s.Now, zone) - 1
+		over := days.Between(r.ReviewDue, s.Now, zone) - 1
 		if over < 1 {
 			return s.T("review.overdue"), true
 		}
 		return s.T("review.overdue_days", "Count", over), true
 	}
-	day := min(access.BusinessDaysBetween(r.ReviewSince, s.Now, zone), access.ReviewDays)
-	return s.T("review.day", "Day", day, "Target", access.ReviewDays), false
+	day := min(days.Between(r.ReviewSince, s.Now, zone), target)
+	return s.T("review.day", "Day", day, "Target", target), false
 }
 
 func (s Shell) approved(c workflow.Case, v viewer) status {

@@ -121,7 +121,7 @@ func (s Shell) flagged(st status, c workflow.Case, own bool) status {
 	if !g.GapUntil.IsZero() {
 		st.Also = append(st.Also, st.Badge)
 		st.Badge = s.badge("warn", "gap")
-		since := g.GapUntil.Add(-access.SponsorGap)
+		since := g.GapUntil.Add(-c.Policy.Windows.SponsorGap)
 		switch {
 		case g.SponsorAsked != "":
 			st.Now = s.H("now.gap_asked", "Name", who(s.name(c, g.SponsorAsked)), "By", until(g.GapUntil))

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -85,7 +86,7 @@ func (s Shell) subject(c workflow.Case) template.HTML {
 	r := c.Request
 	args := []any{"Title", s.title(c), "Name", s.name(c, r.Requester), "Part", word(s.affiliation(r.Affiliation)), "Course", r.Course.Code}
 	switch {
-	case r.Affiliation == "" || r.Affiliation == access.None:
+	case r.Affiliation == "" || r.Affiliation == policy.None:
 		return s.H("case.subject_short", args...)
 	case r.Course.Code == "":
 		return s.H("case.subject_no_course", args...)

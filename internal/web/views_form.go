@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -98,17 +99,17 @@ func newForm(s Shell, in FormInput) FormPage {
 	p.Purpose = s.formChoice("purpose", access.Purposes, []string{a.Purpose}, errs)
 	p.better()
 	p.Build = s.formField("build", a.Build, errs)
-	p.Build.Rows, p.Build.Max, p.Build.Required = 5, access.MaxBuild, true
+	p.Build.Rows, p.Build.Max, p.Build.Required = 5, f.Policy.Limits.BuildMost, true
 	p.Maker = s.formChoice("maker", access.Makers, []string{a.Maker}, errs)
-	s.under(&p.Maker, "company", s.text("maker_name", a.MakerName, access.MaxShort, true, errs), s.text("maker_link", a.MakerLink, access.MaxLink, false, errs))
+	s.under(&p.Maker, "company", s.text("maker_name", a.MakerName, f.Policy.Limits.Short, true, errs), s.text("maker_link", a.MakerLink, f.Policy.Limits.Link, false, errs))
 	p.AI = s.formChoice("ai", access.AIUses, []string{a.AI}, errs)
-	s.under(&p.AI, "yes", s.text("ai_service", a.AIService, access.MaxShort, true, errs), s.text("ai_data", a.AIData, access.MaxNote, true, errs))
+	s.under(&p.AI, "yes", s.text("ai_service", a.AIService, f.Policy.Limits.Short, true, errs), s.text("ai_data", a.AIData, f.Policy.Limits.Note, true, errs))
 	p.Data = s.formChoice("data", access.DataKind, a.Data, errs)
 	p.Data.Multi = true
 	p.Storage = s.formChoice("storage", access.Storages, []string{a.Storage}, errs)
 	p.setReach(f.Reach)
 	p.setEnd(f, errs)
-	if f.Rule == access.RuleSponsor {
+	if f.Rule == policy.RuleSponsor {
 		p.setSponsor(f, in.SponsorQuery, errs)
 	}
 	p.Rules, p.Accepted, p.AcceptErr = f.Rules, a.Accepted, errs["accepted"]
@@ -151,10 +152,13 @@ func (s Shell) formField(name, value string, errs map[string]string) field {
 	return f
 }
 
+// manyCharacters is the longest text that is typed in one line.
+const manyCharacters = 500
+
 func (s Shell) text(name, value string, most int, required bool, errs map[string]string) field {
 	f := s.formField(name, value, errs)
 	f.Type, f.Max, f.Required, f.IfYes = "text", most, required, s.T("form.if_yes")
-	if most > access.MaxLink {
+	if most > manyCharacters {
 		f.Type, f.Rows = "", 3
 	}
 	return f
@@ -213,7 +217,7 @@ func (p *FormPage) setEnd(f workflow.Form, errs map[string]string) {
 		e.Value, e.Type = a.EndTyped, "text"
 	}
 	if !f.Latest.IsZero() {
-		last := access.LastDate(f.Latest, p.P.Zone())
+		last := policy.LastDate(f.Latest, p.P.Zone())
 		e.Most, e.Min = p.isoDate(last), p.isoDate(p.Now)
 		e.Hint = p.H("form.end_hint_"+p.causeKey(f), "Latest", day(last), "Course", p.courseName(f.Course), "CourseEnd", day(f.CourseEnd))
 		e.Set, e.SetLabel = e.Most, p.T("form.end_use_latest")
@@ -231,9 +235,9 @@ func (p *FormPage) setEnd(f workflow.Form, errs map[string]string) {
 // it is known.
 func (p *FormPage) causeKey(f workflow.Form) string {
 	switch {
-	case f.Cause == access.CauseCourse && !f.CourseEnd.IsZero():
+	case f.Cause == policy.CauseCourse && !f.CourseEnd.IsZero():
 		return "course"
-	case f.Cause == access.CauseCanvas:
+	case f.Cause == policy.CauseCanvas:
 		return "canvas"
 	}
 	return "role"
@@ -302,14 +306,10 @@ func (s Shell) teacherChoice(label string, all []workflow.Teacher, chosen, query
 // setAside tells what happens after the form is sent, and when.
 func (p *FormPage) setAside(f workflow.Form) {
 	p.Next = []string{p.T("form.next_you")}
-	if f.Rule == access.RuleSponsor {
-		p.Next = append(p.Next, p.T("form.next_sponsor", "Count", int(access.SponsorWindow/(24*time.Hour))))
+	if f.Rule == policy.RuleSponsor {
+		p.Next = append(p.Next, p.T("form.next_sponsor", "Count", int(f.Policy.Windows.SponsorAnswer/(24*time.Hour))))
 	}
-	review := f.Review
-	if review == 0 {
-		review = access.ReviewDays
-	}
-	p.Next = append(p.Next, p.T("form.next_team", "Team", p.team(), "Count", review), p.T("form.next_collect"))
+	p.Next = append(p.Next, p.T("form.next_team", "Team", p.team(), "Count", f.Policy.Windows.ReviewDays), p.T("form.next_collect"))
 	if f.Quota != "" {
 		p.Quota = p.T(refusedKey(f.Quota))
 	}

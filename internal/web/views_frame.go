@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -152,11 +153,11 @@ func (s Shell) identity() []string {
 		out = append(out, s.T("who.reviewer"))
 	case s.Session.Door == access.DoorCourse && s.Session.Assistant:
 		out = append(out, s.T("who.assistant"))
-	case s.Session.Door == access.DoorCourse && s.Session.Teacher && s.Nav.Affiliation != access.Student:
+	case s.Session.Door == access.DoorCourse && s.Session.Teacher && s.Nav.Affiliation != policy.Student:
 		out = append(out, s.T("who.teacher"))
 	case s.Session.Door == access.DoorCourse && s.Session.Learner:
 		out = append(out, s.T("who.learner"))
-	case slices.Contains([]access.Affiliation{access.Student, access.Faculty, access.Staff}, s.Nav.Affiliation):
+	case slices.Contains([]policy.Affiliation{policy.Student, policy.Faculty, policy.Staff}, s.Nav.Affiliation):
 		out = append(out, s.affiliation(s.Nav.Affiliation))
 	}
 	switch {
@@ -313,9 +314,9 @@ func (s Shell) bannerView(b Banner, result bool) bannerView {
 	return v
 }
 
-func (s Shell) affiliation(a access.Affiliation) string {
+func (s Shell) affiliation(a policy.Affiliation) string {
 	switch a {
-	case access.Student, access.Faculty, access.Staff:
+	case policy.Student, policy.Faculty, policy.Staff:
 		return s.T("who." + string(a))
 	}
 	return s.T("who.none")

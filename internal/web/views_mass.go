@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -224,7 +225,7 @@ func (s Shell) massGroups(m workflow.MassPage) []massGroup {
 		all   []workflow.MassGroup
 		words func(string) string
 	}{
-		{"mass.by_role", m.Roles, func(k string) string { return s.affiliation(access.Affiliation(k)) }},
+		{"mass.by_role", m.Roles, func(k string) string { return s.affiliation(policy.Affiliation(k)) }},
 		{"mass.by_course", m.Courses, s.orNone},
 		{"mass.by_vendor", m.Vendors, s.orNone},
 	} {

@@ -4,6 +4,7 @@ import (
 	"html/template"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -142,6 +143,10 @@ func (s Shell) pickFields(in PickInput, errs map[string]string, n int, agree boo
 	if in.Do == access.Allow && agree {
 		return nil // the second person agrees to what the first one wrote
 	}
+	var windows policy.Windows
+	if len(in.Rows) > 0 {
+		windows = in.Rows[0].Policy.Windows
+	}
 	var out []field
 	if name := pickText[in.Do]; name != "" {
 		f := s.panelArea(name, "pick."+string(in.Do)+".text", in.Text, errs)
@@ -154,10 +159,10 @@ func (s Shell) pickFields(in PickInput, errs map[string]string, n int, agree boo
 			ErrorWord: s.T("words.error"), NoAutofill: true, Required: in.Do != access.Adopt, Min: s.isoDate(s.Now.AddDate(0, 0, 1))}
 		f.Hint = s.H("pick." + string(in.Do) + ".date_hint")
 		if in.Do == access.Allow {
-			f.Most = s.isoDate(s.Now.Add(access.AllowLongest).AddDate(0, 0, -1))
+			f.Most = s.isoDate(s.Now.Add(windows.AllowList).AddDate(0, 0, -1))
 		}
 		if in.Do == access.TellOwner && f.Value == "" && in.Errors == nil {
-			f.Value = s.isoDate(s.Now.Add(access.CampaignWindow))
+			f.Value = s.isoDate(s.Now.Add(windows.CampaignAnswer))
 		}
 		out = append(out, f)
 	}

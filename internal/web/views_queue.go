@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -33,7 +34,7 @@ func newQueue(s Shell, q workflow.Queue, f workflow.QueueFilter) QueuePage {
 	put("q", f.Search)
 	p := QueuePage{frame: newFrame(s, PageQueue, s.T("queue.h1"), withQuery("/queue", set, f.After))}
 	p.Facts = []template.HTML{s.H("queue.waiting", "Count", q.Waiting), s.H("queue.overdue", "Count", q.Overdue),
-		s.H("queue.target", "Count", access.ReviewDays)}
+		s.H("queue.target", "Count", q.Target)}
 	p.Count = s.T("queue.count", "Count", q.Total)
 	p.Say = p.Count
 	p.Filter = s.queueFilter(f, set)
@@ -84,7 +85,7 @@ func (s Shell) queueFilter(f workflow.QueueFilter, set url.Values) filter {
 	b.Inputs = []field{s.searchField(f.Search)}
 	b.Chips = s.chips("/queue", set, map[string]func(string) string{
 		"status": func(v string) string { return s.T(stateKey(access.RequestState(v))) },
-		"role":   func(v string) string { return s.affiliation(access.Affiliation(v)) },
+		"role":   func(v string) string { return s.affiliation(policy.Affiliation(v)) },
 		"maker":  func(v string) string { return s.choiceWord("maker", v) },
 		"ai":     func(v string) string { return s.T("filter.ai_" + v) },
 		"q":      func(v string) string { return v },
@@ -167,7 +168,7 @@ func (s Shell) queueTable(cs []workflow.Case) table {
 		}
 		age := cell{}
 		if req.State == access.AwaitingReview {
-			words, over := s.reviewAge(req)
+			words, over := s.reviewAge(c)
 			if over {
 				age.Late = words
 			} else {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -123,7 +124,7 @@ func (s Shell) tokenFilter(f workflow.TokenFilter, set url.Values) filter {
 	same := func(v string) string { return v }
 	b.Chips = s.chips("/tokens", set, map[string]func(string) string{
 		"status":  func(v string) string { return s.T(grantStateKey(access.GrantState(v))) },
-		"role":    func(v string) string { return s.affiliation(access.Affiliation(v)) },
+		"role":    func(v string) string { return s.affiliation(policy.Affiliation(v)) },
 		"ai":      func(v string) string { return s.T("filter.ai_" + v) },
 		"course":  func(v string) string { return s.T("filter.course_chip", "Name", v) },
 		"sponsor": func(v string) string { return s.T("filter.sponsor_chip", "Name", v) },

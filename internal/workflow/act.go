@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -80,6 +81,7 @@ func (s *Service) act(ctx context.Context, caller access.Caller, id string, do a
 	if repeated(r, do, who.Person) {
 		return seen, nil
 	}
+	m.Policy = seen.Policy
 	switch {
 	case reviewVerb(do):
 		// A pure check of the table first: a conflict or a missing reason is
@@ -322,13 +324,17 @@ func (s *Service) failing(ctx context.Context, f far, r access.Request) (failure
 	if err != nil {
 		return failure{}, err
 	}
-	rule := access.BuiltIn.For(aff).Rule
+	pol, err := s.limits(ctx, r)
+	if err != nil {
+		return failure{}, err
+	}
+	rule := pol.For(aff).Rule
 	switch {
-	case rule == access.RuleRefuse:
+	case rule == policy.RuleRefuse:
 		return failure{to: access.AwaitingReview, why: access.WhyRole}, nil
 	case role:
 		return failure{to: access.AwaitingReview, why: access.WhyAccountRole}, nil
-	case rule == access.RuleSponsor && r.EndorsedBy == "":
+	case rule == policy.RuleSponsor && r.EndorsedBy == "":
 		return failure{to: access.AwaitingSponsor, why: access.WhySponsorChanged}, nil
 	case r.EndorsedBy == "":
 		return failure{}, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -455,11 +456,11 @@ func TestFormOffersTeachers(t *testing.T) {
 	if err != nil || form.TeachersErr || len(form.Teachers) != 1 || form.Teachers[0].Name != "Ana Ruiz" {
 		t.Fatalf("%+v, %v", form.Teachers, err)
 	}
-	if form.Rule != access.RuleSponsor || form.Cause != access.CauseCourse || form.Reach == nil || form.Reach.Student != 2 {
+	if form.Rule != policy.RuleSponsor || form.Cause != policy.CauseCourse || form.Reach == nil || form.Reach.Student != 2 {
 		t.Errorf("rule %s, cause %s, reach %+v", form.Rule, form.Cause, form.Reach)
 	}
 	own, err := r.Form(t.Context(), r.as("ana", access.DoorCourse), "")
-	if err != nil || own.Rule != access.RuleOpen || len(own.Teachers) != 0 {
+	if err != nil || own.Rule != policy.RuleOpen || len(own.Teachers) != 0 {
 		t.Errorf("faculty: rule %s, teachers %+v, %v", own.Rule, own.Teachers, err)
 	}
 }

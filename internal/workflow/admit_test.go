@@ -5,6 +5,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -209,7 +210,7 @@ func TestRemembering(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	caller := r.as("maya", access.DoorCourse)
 	ctx := Remembering(t.Context())
-	if n := r.Nav(ctx, caller); n.Affiliation != access.Student {
+	if n := r.Nav(ctx, caller); n.Affiliation != policy.Student {
 		t.Fatalf("%+v", n)
 	}
 	err := r.Store.InTx(t.Context(), func(tx *store.Tx) error {

@@ -12,6 +12,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -49,23 +50,27 @@ func (s *Service) askToKeep(ctx context.Context, caller access.Caller, id string
 		if err != nil {
 			return err
 		}
-		r, _, err = s.wish(tx, caller.Actor(), f, caller.Course, access.Answers{Build: f.Purpose, EndDate: s.keptEnd(f, location(caller.TimeZone))})
+		pol, err := tx.NewestPolicy(caller.Tenant)
+		if err != nil {
+			return err
+		}
+		r, _, err = s.wish(tx, caller.Actor(), f, caller.Course, access.Answers{Build: f.Purpose, EndDate: s.keptEnd(pol, f, location(caller.TimeZone))})
 		return err
 	})
 	return r, err
 }
 
 // keptEnd is the end to offer: the token's own, where it has one.
-func (s *Service) keptEnd(f access.Found, loc *time.Location) string {
+func (s *Service) keptEnd(pol policy.Policy, f access.Found, loc *time.Location) string {
 	if f.NeverEnds() {
 		return ""
 	}
 	// The last whole day before it ends, and no later than the policy allows anybody.
-	last := access.LastDate(f.Expires, loc)
-	if latest := s.Now().Add(access.BuiltIn.For(access.Student).MaxLife); last.After(latest) {
-		last = access.LastDate(latest, loc)
+	last := policy.LastDate(f.Expires, loc)
+	if latest := s.Now().Add(pol.For(policy.Student).MaxLife); last.After(latest) {
+		last = policy.LastDate(latest, loc)
 	}
-	if !access.EndOfDate(last).After(s.Now()) {
+	if !policy.EndOfDate(last).After(s.Now()) {
 		return ""
 	}
 	return last.Format(time.DateOnly)
@@ -133,11 +138,15 @@ func (s *Service) ProposeKeep(ctx context.Context, caller access.Caller, ids []s
 			if err != nil {
 				return err
 			}
+			pol, err := tx.NewestPolicy(caller.Tenant)
+			if err != nil {
+				return err
+			}
 			for _, t := range fs {
 				if t.Owner == caller.Person {
 					return access.Refuse(access.WhySelf) // their own they ask for at their home
 				}
-				end := first(endDate, s.keptEnd(t, zone(f.tenant)))
+				end := first(endDate, s.keptEnd(pol, t, zone(f.tenant)))
 				r, fresh, err := s.wish(tx, who, t, access.Course{}, access.Answers{Build: first(build, t.Purpose), EndDate: end})
 				if err != nil {
 					return err
@@ -266,7 +275,7 @@ func (s *Service) adopt(ctx context.Context, f far, r access.Request, t access.F
 func adoptedID(r access.Request) string { return "grt_" + strings.TrimPrefix(r.ID, "req_") }
 
 // adoptEnd is the end that Canvas is asked for: what was approved, and no later
-// than the policy allows today.
+// than its own policy and the newest allow.
 func (s *Service) adoptEnd(ctx context.Context, f far, r access.Request, t access.Found) (time.Time, error) {
 	aff, _, err := s.affiliation(ctx, f, t.CanvasUser)
 	if err != nil {
@@ -276,7 +285,11 @@ func (s *Service) adoptEnd(ctx context.Context, f far, r access.Request, t acces
 	if err != nil {
 		return time.Time{}, err
 	}
-	end, _ := access.BuiltIn.LatestEnd(aff, courseEnd, f.tenant.LearnedCapDays, r.Since, s.Now())
+	pol, err := s.limits(ctx, r)
+	if err != nil {
+		return time.Time{}, err
+	}
+	end, _ := pol.LatestEnd(aff, courseEnd, f.tenant.LearnedCapDays, r.Since, s.Now())
 	if r.End.Before(end) {
 		end = r.End
 	}
@@ -310,7 +323,11 @@ func (s *Service) adopted(ctx context.Context, r access.Request, t access.Found,
 		if err != nil {
 			return err
 		}
-		if live >= access.BuiltIn.MaxLive {
+		pol, err := limitsOf(tx, before)
+		if err != nil {
+			return err
+		}
+		if live >= pol.Quotas.Live {
 			full = true
 			return nil
 		}
@@ -324,7 +341,7 @@ func (s *Service) adopted(ctx context.Context, r access.Request, t access.Found,
 		if err := tx.CreateGrant(g, e, d, watchJob(g, s.Now().Add(time.Minute))); err != nil {
 			return err
 		}
-		after, _, err := access.Apply(before, access.Adopt, access.SystemActor, access.Move{}, s.Now())
+		after, _, err := s.apply(tx, before, access.Adopt, access.SystemActor, access.Move{})
 		if err != nil {
 			return err
 		}
@@ -345,7 +362,7 @@ func (s *Service) adoptRefused(ctx context.Context, r access.Request, trouble st
 		if err != nil || before.State != access.Approved {
 			return err
 		}
-		after, effect, err := access.Apply(before, access.Return, access.SystemActor, access.Move{To: access.AwaitingReview}, s.Now())
+		after, effect, err := s.apply(tx, before, access.Return, access.SystemActor, access.Move{To: access.AwaitingReview})
 		if err != nil {
 			return err
 		}

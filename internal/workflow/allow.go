@@ -61,7 +61,7 @@ func pickedForMove(tx *store.Tx, caller access.Caller, ids []string) ([]access.F
 
 // AllowTokens puts found tokens on the allow-list, or agrees to what somebody
 // else proposed: it takes two reviewers. The first gives the reason and a
-// review date at most a year away; the second agrees to both.
+// review date within the window of the newest policy; the second agrees to both.
 //
 // read has, for each id, the digest of the access.FoundTerms that the person
 // read. One that changed since refuses the whole press (*access.TermsError).
@@ -77,13 +77,17 @@ func (s *Service) AllowTokens(ctx context.Context, caller access.Caller, ids []s
 			if err != nil {
 				return err
 			}
+			pol, err := tx.NewestPolicy(caller.Tenant)
+			if err != nil {
+				return err
+			}
 			out = nil
 			for _, f := range fs {
 				if f.State == access.FoundAllowed && f.ConfirmedBy == who.Person {
 					out = append(out, f) // pressed twice
 					continue
 				}
-				m := access.FoundMove{Reason: reason, ReviewAt: review}
+				m := access.FoundMove{Policy: pol, Reason: reason, ReviewAt: review}
 				if f.State == access.FoundAllowing {
 					m = access.FoundMove{}
 				}

@@ -47,6 +47,10 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 		if !c.Own && !c.Sponsor && !c.Reviewer {
 			continue
 		}
+		own, badPolicy := policyOf(tx, r)
+		if c.Policy, badPolicy = s.shown(own, badPolicy); badPolicy != nil {
+			return nil, badPolicy
+		}
 		switch {
 		case err == nil:
 			ids = append(ids, g.EndedBy, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.ThawedBy)
@@ -135,7 +139,7 @@ func (s *Service) buttons(c *Case, who access.Actor) {
 	}
 	if g != nil {
 		for _, do := range grantVerbs {
-			c.Can[do] = c.Can[do] || access.CanGrant(*g, do, who, s.Now())
+			c.Can[do] = c.Can[do] || access.CanGrant(c.Policy, *g, do, who, s.Now())
 		}
 		c.Can[access.ReportLeak] = mayReport(*c, who) && c.openLeak() == nil
 		if c.Own && (g.State == access.Recovering || g.State == access.Replacing || g.State == access.Minting) {

@@ -80,7 +80,7 @@ func (s *Service) stage(c *Collection) {
 		switch {
 		case g.Replaced >= access.ReplaceLimit:
 			c.ReplaceWhy = access.WhyReplaceUsed
-		case now.Sub(g.ShownAt) > access.ReplaceWindow:
+		case now.Sub(g.ShownAt) > c.Policy.Windows.Replacement:
 			c.ReplaceWhy = access.WhyReplaceLate
 		}
 	}
@@ -275,7 +275,11 @@ func (s *Service) eligible(ctx context.Context, f far, caller access.Caller, c C
 		return time.Time{}, s.unasked(ctx, "the course's end", err)
 	}
 	now := s.Now()
-	end, _ := access.BuiltIn.LatestEnd(aff, courseEnd, f.tenant.LearnedCapDays, r.Since, now)
+	pol, err := s.limits(ctx, r)
+	if err != nil {
+		return time.Time{}, err
+	}
+	end, _ := pol.LatestEnd(aff, courseEnd, f.tenant.LearnedCapDays, r.Since, now)
 	if r.End.Before(end) {
 		end = r.End
 	}
@@ -308,7 +312,11 @@ func (s *Service) intend(ctx context.Context, caller access.Caller, r access.Req
 		if err != nil {
 			return err
 		}
-		if live >= access.BuiltIn.MaxLive {
+		pol, err := limitsOf(tx, before)
+		if err != nil {
+			return err
+		}
+		if live >= pol.Quotas.Live {
 			return access.Refuse(access.WhyQuotaLive)
 		}
 		if err := s.move(tx, caller.Actor(), before, access.Collect, access.Move{}); err != nil {
@@ -352,7 +360,7 @@ func (s *Service) remint(ctx context.Context, f far, caller access.Caller, g acc
 }
 
 // Replace ends a token whose value its owner lost, so that they can make its
-// successor without a new review: once, within access.ReplaceWindow.
+// successor without a new review: once, within its policy's window.
 func (s *Service) Replace(ctx context.Context, caller access.Caller, id string) (Collection, error) {
 	c, err := s.replace(ctx, caller, id)
 	if err != nil {
@@ -379,7 +387,11 @@ func (s *Service) replace(ctx context.Context, caller access.Caller, id string) 
 		if err != nil {
 			return err
 		}
-		if g, err = access.ApplyGrant(before, access.Replace, caller.Actor(), access.GrantMove{}, s.Now()); err != nil {
+		pol, err := policyOf(tx, c.Request)
+		if err != nil {
+			return err
+		}
+		if g, err = access.ApplyGrant(before, access.Replace, caller.Actor(), access.GrantMove{Policy: pol}, s.Now()); err != nil {
 			return err
 		}
 		return tx.MoveGrant(g, s.tellGrant(caller.Actor(), before, g, access.Replace), nil,

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -87,7 +88,7 @@ func (s *Service) Form(ctx context.Context, caller access.Caller, draftID string
 	}
 	now := s.Now()
 	form := Form{Course: caller.Course, Location: location(caller.TimeZone), Rules: f.tenant.School.Rules,
-		RulesVer: f.tenant.School.RulesVersion, RulesDate: f.tenant.School.RulesDate, Review: access.ReviewDays, Affiliation: access.None}
+		RulesVer: f.tenant.School.RulesVersion, RulesDate: f.tenant.School.RulesDate, Affiliation: policy.None}
 	object := NewObject
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		if draftID != "" {
@@ -116,7 +117,10 @@ func (s *Service) Form(ctx context.Context, caller access.Caller, draftID string
 		} else if err != nil && !errors.Is(err, access.ErrNotFound) {
 			return err
 		}
-		form.Quota, err = s.quota(tx, caller, form.Draft.Renews)
+		if form.Policy, err = tx.NewestPolicy(caller.Tenant); err != nil {
+			return err
+		}
+		form.Quota, err = s.quota(tx, caller, form.Policy, form.Draft.Renews)
 		return err
 	})
 	if err != nil {
@@ -131,13 +135,13 @@ func (s *Service) Form(ctx context.Context, caller access.Caller, draftID string
 		return form, nil
 	}
 	form.Affiliation, form.Reach = st.Affiliation, reach(st.Enrollments, st.At)
-	pol := access.BuiltIn
+	pol := form.Policy
 	form.Rule = pol.For(st.Affiliation).Rule
 	if form.CourseEnd, err = s.shownCourseEnd(ctx, f, form.Course.ID); err != nil {
 		s.Log.WarnContext(ctx, "the course's end could not be read", "err", err)
 	}
 	form.Latest, form.Cause = pol.LatestEnd(st.Affiliation, form.CourseEnd, f.tenant.LearnedCapDays, form.Draft.Since, now)
-	if form.Rule == access.RuleSponsor {
+	if form.Rule == policy.RuleSponsor {
 		form.Teachers, err = s.teachers(ctx, f, caller, form.Course.ID)
 		form.TeachersErr = err != nil
 	}
@@ -163,10 +167,10 @@ var openStates = slices.DeleteFunc(slices.Clone(access.RequestStates), func(s ac
 
 var liveStates = slices.DeleteFunc(slices.Clone(access.GrantStates), func(s access.GrantState) bool { return !s.Live() })
 
-// quota tells which of the policy's numbers another request would exceed, one
+// quota tells which of a policy's numbers another request would exceed, one
 // that renews the grant given, or none. Who goes on to add one must hold the
 // person's lock, so that two at once are counted one after the other.
-func (s *Service) quota(tx *store.Tx, caller access.Caller, renews string) (access.Why, error) {
+func (s *Service) quota(tx *store.Tx, caller access.Caller, pol policy.Policy, renews string) (access.Why, error) {
 	open, err := tx.CountRequests(store.RequestQuery{Tenant: caller.Tenant, Requester: caller.Person, States: openStates})
 	if err != nil {
 		return "", err
@@ -176,9 +180,9 @@ func (s *Service) quota(tx *store.Tx, caller access.Caller, renews string) (acce
 		return "", err
 	}
 	switch {
-	case open >= access.BuiltIn.MaxOpen:
+	case open >= pol.Quotas.Open:
 		return access.WhyQuotaOpen, nil
-	case live >= access.BuiltIn.MaxLive:
+	case live >= pol.Quotas.Live:
 		return access.WhyQuotaLive, nil
 	}
 	return "", nil

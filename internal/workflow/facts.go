@@ -8,6 +8,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // This file asks Canvas the questions that rights are decided by. Each asks
@@ -69,17 +70,17 @@ func (s *Service) academic(ctx context.Context, f far, course string) (bool, err
 }
 
 // affiliation reads a person's standing from Canvas now.
-func (s *Service) affiliation(ctx context.Context, f far, user string) (access.Affiliation, []access.Enrollment, error) {
+func (s *Service) affiliation(ctx context.Context, f far, user string) (policy.Affiliation, []access.Enrollment, error) {
 	es, err := s.enrollments(ctx, f, user)
 	if err != nil {
-		return access.None, nil, err
+		return policy.None, nil, err
 	}
 	sch := f.tenant.School
 	return access.AffiliationOf(es, slices.Contains(sch.StaffList, user), slices.Contains(sch.Exempt, user)), es, nil
 }
 
 type shownStanding struct {
-	Affiliation access.Affiliation
+	Affiliation policy.Affiliation
 	AccountRole bool
 	Enrollments []access.Enrollment
 	At          time.Time

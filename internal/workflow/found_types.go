@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // FoundCase is one token that the tool did not make, as a person sees it.
@@ -15,6 +16,7 @@ type FoundCase struct {
 	Request       *access.Request // the last one that asks to keep it; another's draft is not shown
 	Asked         bool            // that request is open
 	Can           map[access.Action]bool
+	Policy        policy.Policy // the newest, where Picked answers
 }
 
 // FoundPage is one found token opened.

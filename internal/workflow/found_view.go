@@ -117,8 +117,17 @@ func (s *Service) Picked(ctx context.Context, caller access.Caller, ids []string
 		if err != nil {
 			return err
 		}
-		out, err = s.foundCases(tx, caller, who, fs)
-		return err
+		if out, err = s.foundCases(tx, caller, who, fs); err != nil || len(out) == 0 {
+			return err
+		}
+		newest, err := tx.NewestPolicy(caller.Tenant)
+		if newest, err = s.shown(newest, err); err != nil {
+			return err
+		}
+		for i := range out {
+			out[i].Policy = newest
+		}
+		return nil
 	})
 	return out, err
 }

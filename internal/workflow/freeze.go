@@ -273,7 +273,7 @@ func (s *Service) thaw(ctx context.Context, caller access.Caller, grantID, read 
 		return TokenPage{}, err
 	}
 	// The core first: what it refuses is answered without asking Canvas.
-	if _, err := access.ApplyGrant(*c.Grant, access.Thaw, who, access.GrantMove{}, s.Now()); err != nil {
+	if _, err := access.ApplyGrant(*c.Grant, access.Thaw, who, access.GrantMove{Policy: c.Policy}, s.Now()); err != nil {
 		return TokenPage{}, err
 	}
 	if err := access.ThawTerms(*c.Grant).Check(read); err != nil {
@@ -301,7 +301,11 @@ func (s *Service) thaw(ctx context.Context, caller access.Caller, grantID, read 
 		if err := noLeak(tx, caller.Tenant, before.Owner); err != nil {
 			return err
 		}
-		if g, err = access.ApplyGrant(before, access.Thaw, who, access.GrantMove{}, s.Now()); err != nil {
+		pol, err := policyOf(tx, r)
+		if err != nil {
+			return err
+		}
+		if g, err = access.ApplyGrant(before, access.Thaw, who, access.GrantMove{Policy: pol}, s.Now()); err != nil {
 			return err
 		}
 		if err := access.ThawTerms(before).Check(read); err != nil {

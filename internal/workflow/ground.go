@@ -327,7 +327,7 @@ func (s *Service) giveRequest(tx *store.Tx, f far, r access.Request, x finding) 
 	case r.State == access.AwaitingReview:
 		// By way of the sponsor's stage, which is the one that can time out. Nobody
 		// is asked to choose a sponsor for it.
-		back, _, err := access.Apply(r, access.Return, access.SystemActor, m, s.Now())
+		back, _, err := s.apply(tx, r, access.Return, access.SystemActor, m)
 		if err != nil {
 			return err
 		}
@@ -352,13 +352,25 @@ func (s *Service) moveEnd(ctx context.Context, g access.Grant, over bool, since 
 			return err
 		}
 		now := s.Now()
+		r, err := tx.Request(g.Tenant, g.RequestID)
+		if err != nil {
+			return err
+		}
 		m := access.GrantMove{Cause: access.ByCourse}
+		var grace time.Duration
+		if over {
+			pol, err := policyOf(tx, r)
+			if err != nil {
+				return err
+			}
+			grace = pol.Windows.Grace
+		}
 		switch {
 		case !over:
 		case !since.IsZero():
-			m.EndsBy = since.Add(access.BuiltIn.Grace)
+			m.EndsBy = since.Add(grace)
 		case before.EndsBy.IsZero():
-			m.EndsBy = now.Add(access.BuiltIn.Grace)
+			m.EndsBy = now.Add(grace)
 		default:
 			m.EndsBy = before.EndsBy
 		}
@@ -382,10 +394,6 @@ func (s *Service) moveEnd(ctx context.Context, g access.Grant, over bool, since 
 			todo = append(todo, groundJob(g.Tenant, jobOwner, g.ID+"="+at.UTC().Format(time.RFC3339), groundRef{Owner: g.Owner, Seen: seen}, at))
 		}
 		if after.EndsAt().Before(before.EndsAt().Add(-24 * time.Hour)) { // else they know about that day
-			r, err := tx.Request(g.Tenant, g.RequestID)
-			if err != nil {
-				return err
-			}
 			for _, to := range compactIDs(g.Owner, before.Sponsor) {
 				todo = append(todo, s.noticeJob(notify.CourseOver, r, &after, to, ""))
 			}

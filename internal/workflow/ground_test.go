@@ -13,6 +13,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -531,7 +532,7 @@ func (r *rig) seedGrant(canvasUser string, sponsor access.PersonID) {
 			return err
 		}
 		c := r.w.Course("bio201")
-		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: n, Version: 1, State: access.Fulfilled, Requester: p.ID, Affiliation: access.Student,
+		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: n, Version: 1, State: access.Fulfilled, Requester: p.ID, Affiliation: policy.Student,
 			Course: access.Course{ID: c.ID.String(), Name: c.Name, Code: c.Code}, Sponsor: sponsor, EndorsedBy: sponsor, DecidedBy: "", Answers: r.answers(), CreatedAt: now, UpdatedAt: now}
 		dana, err := r.personOf(tx, r.tenant, r.w.User("dana").ID.String(), "Dana Ortiz")
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -215,14 +216,18 @@ func (v *view) absent(p store.Person) (bool, error) {
 }
 
 // lookGrant is what no longer holds for one token.
-func (v *view) lookGrant(p subject, g access.Grant, r access.Request, aff access.Affiliation, es []access.Enrollment) ([]finding, error) {
-	rule := access.BuiltIn.For(aff).Rule
+func (v *view) lookGrant(p subject, g access.Grant, r access.Request, aff policy.Affiliation, es []access.Enrollment) ([]finding, error) {
+	pol, err := v.policyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	rule := pol.For(aff).Rule
 	ends := func(c access.Cause) []finding { return []finding{{Object: g.ID, What: string(c)}} }
-	if rule == access.RuleOpen {
+	if rule == policy.RuleOpen {
 		return v.duties(g, r)
 	}
-	if r.Course.ID == "" || r.Affiliation != access.Student {
-		if rule == access.RuleRefuse {
+	if r.Course.ID == "" || r.Affiliation != policy.Student {
+		if rule == policy.RuleRefuse {
 			// Between terms everybody's courses are over: that gets the grace.
 			if done, err := v.hasFinished(p.CanvasUser, ""); err != nil {
 				return nil, err
@@ -310,6 +315,12 @@ func (v *view) duties(_ access.Grant, r access.Request) ([]finding, error) {
 	return nil, err
 }
 
+// policyOf is what a request, and the token made for it, are judged by. One that
+// cannot be read ends nothing.
+func (v *view) policyOf(r access.Request) (policy.Policy, error) {
+	return v.readPolicy(v.ctx, func(tx *store.Tx) (policy.Policy, error) { return policyOf(tx, r) })
+}
+
 func (v *view) person(id access.PersonID) (store.Person, error) {
 	var p store.Person
 	err := v.Store.Read(v.ctx, func(tx *store.Tx) error {
@@ -348,13 +359,17 @@ func (v *view) sponsorLost(id access.PersonID, user, course string, mine []acces
 }
 
 // lookRequest is what no longer holds for one open request.
-func (v *view) lookRequest(p subject, r access.Request, aff access.Affiliation, es []access.Enrollment) ([]finding, error) {
-	rule := access.BuiltIn.For(aff).Rule
-	if rule == access.RuleRefuse {
+func (v *view) lookRequest(p subject, r access.Request, aff policy.Affiliation, es []access.Enrollment) ([]finding, error) {
+	pol, err := v.policyOf(r)
+	if err != nil {
+		return nil, err
+	}
+	rule := pol.For(aff).Rule
+	if rule == policy.RuleRefuse {
 		return []finding{{Object: r.ID, What: lostOwner}}, nil
 	}
 	sponsor := first(r.Sponsor, r.EndorsedBy)
-	if rule != access.RuleSponsor || sponsor == "" {
+	if rule != policy.RuleSponsor || sponsor == "" {
 		return nil, nil
 	}
 	if r.Course.ID != "" && !slices.Contains(v.f.tenant.School.Supervisors, p.CanvasUser) &&

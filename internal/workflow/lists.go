@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -20,7 +21,7 @@ const endedFor = 365 * 24 * time.Hour
 // Nav is what the navigation of a caller shows. It never fails: what could
 // not be read is left out and Trouble tells.
 func (s *Service) Nav(ctx context.Context, caller access.Caller) Nav {
-	n := Nav{Affiliation: access.None}
+	n := Nav{Affiliation: policy.None}
 	f, err := s.shownFar(ctx, caller)
 	if err != nil {
 		s.Log.WarnContext(ctx, "no Canvas for the navigation", "err", err)
@@ -34,7 +35,7 @@ func (s *Service) Nav(ctx context.Context, caller access.Caller) Nav {
 	count, err := s.Store.Tally(ctx, caller.Tenant, caller.Person, who.Reviewer)
 	if err == nil {
 		n.Waiting, n.Queue, n.Leaks, n.OwnLeak = count.Endorse, count.Review, count.Leaks, count.OwnLeaks > 0
-		n.Sponsor = count.Sponsoring > 0 || (caller.Teacher && n.Affiliation != access.Student)
+		n.Sponsor = count.Sponsoring > 0 || (caller.Teacher && n.Affiliation != policy.Student)
 		if count.Revoking > 0 {
 			n.Trouble.StillUsable, err = s.stuck(ctx, caller, who)
 		}
@@ -97,6 +98,7 @@ func (s *Service) Home(ctx context.Context, caller access.Caller) (Home, error) 
 	}
 	var h Home
 	var cs []Case
+	var pol policy.Policy
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		rs, err := tx.RequestsOf(caller.Tenant, caller.Person, 200)
 		if err != nil {
@@ -106,6 +108,10 @@ func (s *Service) Home(ctx context.Context, caller access.Caller) (Home, error) 
 			return err
 		}
 		if h.Found, err = s.homeFound(tx, caller); err != nil {
+			return err
+		}
+		newest, err := tx.NewestPolicy(caller.Tenant)
+		if pol, err = s.shown(newest, err); err != nil {
 			return err
 		}
 		kept, err := tx.KeptOf(caller.Tenant, caller.Person)
@@ -130,7 +136,7 @@ func (s *Service) Home(ctx context.Context, caller access.Caller) (Home, error) 
 		h.Refused = access.WhyTestStudent
 	case err != nil:
 		s.Log.WarnContext(ctx, "who may ask could not be read for the home page", "err", err)
-	case access.BuiltIn.For(st.Affiliation).Rule == access.RuleRefuse:
+	case pol.For(st.Affiliation).Rule == policy.RuleRefuse:
 		h.Refused = access.WhyRole
 	case st.AccountRole || caller.AccountRole:
 		h.Refused = access.WhyAccountRole
@@ -309,6 +315,11 @@ func (s *Service) Queue(ctx context.Context, caller access.Caller, q QueueFilter
 		if out.Rows, err = s.seeAll(tx, who, rs); err != nil {
 			return err
 		}
+		newest, err := tx.NewestPolicy(caller.Tenant)
+		if newest, err = s.shown(newest, err); err != nil {
+			return err
+		}
+		out.Target = newest.Windows.ReviewDays
 		last, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{access.Approved, access.Denied, access.Fulfilled}, Order: store.Updated, Limit: 5})
 		for _, r := range last {
 			if r.DecidedAt.After(out.LastDecisionAt) {

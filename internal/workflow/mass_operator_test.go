@@ -8,6 +8,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // By command: planned, held against what was typed, left to the command for a
@@ -19,7 +20,7 @@ func TestMassByAnOperator(t *testing.T) {
 		gs := r.crowd(3)
 		all := access.MassFilter{All: true}
 		op := access.OperatorCaller(r.tenant, "root")
-		if _, err := r.PlanMass(ctx, op, MassChoice{Command: access.MassFilter{Role: access.Staff}}); err == nil {
+		if _, err := r.PlanMass(ctx, op, MassChoice{Command: access.MassFilter{Role: policy.Staff}}); err == nil {
 			t.Error("a plan of nothing")
 		} else {
 			wrongField(t, err, "count", "mass.nothing")
@@ -46,7 +47,7 @@ func TestMassByAnOperator(t *testing.T) {
 		if r.usableOf(gs) != 3 {
 			t.Error("a server took it from the command")
 		}
-		if _, ok, err := r.UnfinishedMass(ctx, op, access.MassFilter{Role: access.Student}); ok || err != nil {
+		if _, ok, err := r.UnfinishedMass(ctx, op, access.MassFilter{Role: policy.Student}); ok || err != nil {
 			t.Errorf("another filter's is found, %v", err)
 		}
 		if found, ok, err := r.UnfinishedMass(ctx, op, all); !ok || err != nil || found.ID != p.ID {

@@ -13,6 +13,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/text"
@@ -92,9 +93,9 @@ func (r *rig) crowd(n int) []access.Grant {
 		}
 		left--
 		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: 10_000 + i, Version: 1, State: access.Fulfilled, Requester: at.ID, DecidedBy: dana, DecidedAt: now,
-			Affiliation: access.Faculty, CreatedAt: now, UpdatedAt: now, Answers: access.Answers{Build: fmt.Sprintf("Helper %d", i), AI: "no", MakerName: "Acme"}}
+			Affiliation: policy.Faculty, CreatedAt: now, UpdatedAt: now, Answers: access.Answers{Build: fmt.Sprintf("Helper %d", i), AI: "no", MakerName: "Acme"}}
 		if person%2 == 0 {
-			q.Affiliation, q.Course, q.Answers.AI = access.Student, access.Course{ID: "42", Code: "BIO 201", Name: "Biology"}, "yes"
+			q.Affiliation, q.Course, q.Answers.AI = policy.Student, access.Course{ID: "42", Code: "BIO 201", Name: "Biology"}, "yes"
 		}
 		g := access.NewGrant(store.NewID("grt"), q, at.CanvasUser, now.AddDate(0, 3, 0), now)
 		tok, _ := r.w.SeedToken(fmt.Sprintf("crowd%d", person), canvastest.TokenSpec{Purpose: g.Purpose(), ExpiresAt: g.Wanted})

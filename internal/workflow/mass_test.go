@@ -15,6 +15,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -111,7 +112,7 @@ func TestMassStartRefusals(t *testing.T) {
 			}
 		}
 		for name, choice := range map[string]MassChoice{
-			"nothing matches": {Filter: TokenFilter{Affiliation: access.Staff}}, "only what has ended": {Filter: TokenFilter{Status: access.Revoked}},
+			"nothing matches": {Filter: TokenFilter{Affiliation: policy.Staff}}, "only what has ended": {Filter: TokenFilter{Status: access.Revoked}},
 			"what ends already": {Filter: TokenFilter{Status: access.Revoking}}, "a token that is none": {IDs: []string{"grt_NONE"}},
 		} {
 			t.Log(name)
@@ -283,7 +284,7 @@ func TestMassChoiceOfThePage(t *testing.T) {
 		tokens int
 	}{
 		"everything":     {TokenFilter{}, "all=yes", 12},
-		"students":       {TokenFilter{Affiliation: access.Student}, "role=student", 8},
+		"students":       {TokenFilter{Affiliation: policy.Student}, "role=student", 8},
 		"AI and company": {TokenFilter{AI: "yes", Vendor: "acm"}, "vendor=acm,ai=yes", 8},
 		"unused":         {TokenFilter{IdleDays: 30}, "", -1},
 		"a course":       {TokenFilter{Course: "bio"}, "", 8},

@@ -116,13 +116,17 @@ func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) 
 		if before.Version != g.Version {
 			return access.ErrConflict
 		}
-		m := access.GrantMove{CanvasID: t.ID, Hint: t.Hint, Expires: t.ExpiresAt,
-			Digest: s.digest(t.Value), Changed: t.UpdatedAt}
-		if out, err = access.ApplyGrant(before, access.Shown, access.SystemActor, m, now); err != nil {
-			return err
-		}
 		r, err := tx.Request(g.Tenant, g.RequestID)
 		if err != nil {
+			return err
+		}
+		pol, err := policyOf(tx, r)
+		if err != nil {
+			return err
+		}
+		m := access.GrantMove{Policy: pol, CanvasID: t.ID, Hint: t.Hint, Expires: t.ExpiresAt,
+			Digest: s.digest(t.Value), Changed: t.UpdatedAt}
+		if out, err = access.ApplyGrant(before, access.Shown, access.SystemActor, m, now); err != nil {
 			return err
 		}
 		// A leak may have been reported while Canvas was asked.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // refuseLife lets Canvas refuse the next token, or all of them, in these words.
@@ -42,7 +43,7 @@ func TestLearnedCap(t *testing.T) {
 			r.t.Errorf("it lives %s", left)
 		}
 		form, err := r.Form(ctx, caller, "")
-		if err != nil || form.Latest.Sub(r.clock.Now()) > 19*24*time.Hour || form.Cause != access.CauseCanvas {
+		if err != nil || form.Latest.Sub(r.clock.Now()) > 19*24*time.Hour || form.Cause != policy.CauseCanvas {
 			r.t.Errorf("the next form ends %s by %s, %v", form.Latest, form.Cause, err)
 		}
 		// A longer one says nothing new.

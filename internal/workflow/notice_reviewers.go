@@ -42,8 +42,12 @@ func (s *Service) digestHandler(ctx context.Context, j jobs.Job) error {
 			return err
 		}
 		for _, r := range rs {
+			pol, err := policyOf(tx, r)
+			if err != nil {
+				return err
+			}
 			facts.Rows = append(facts.Rows, notify.WaitingRow{Code: r.Code(), Title: r.Title(),
-				Days: access.BusinessDaysBetween(r.ReviewSince, s.Now(), zone(f.tenant)), Overdue: r.ReviewDue.Before(s.Now())})
+				Days: pol.Calendar.Between(r.ReviewSince, s.Now(), zone(f.tenant)), Overdue: r.ReviewDue.Before(s.Now())})
 		}
 		return nil
 	})

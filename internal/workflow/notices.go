@@ -173,7 +173,11 @@ func (s *Service) remind(ctx context.Context, t store.Tenant) error {
 		for _, r := range rs {
 			switch {
 			case r.State == access.AwaitingSponsor && r.Sponsor != "":
-				if d, ok := reached(now, r.SponsorDue.Add(-access.SponsorWindow), 3, 7, 12); ok {
+				pol, err := policyOf(tx, r)
+				if err != nil {
+					return err
+				}
+				if d, ok := reached(now, r.SponsorDue.Add(-pol.Windows.SponsorAnswer), 3, 7, 12); ok {
 					todo = append(todo, s.noticeJob(notify.SponsorReminder, r, nil, r.Sponsor, fmt.Sprintf("day%d:%s", d, r.SponsorDue.UTC().Format(time.DateOnly))))
 				}
 			case r.State == access.Approved && r.Adopts == "":
@@ -207,12 +211,18 @@ func (s *Service) remind(ctx context.Context, t store.Tenant) error {
 				if g.ShownAt.After(g.EndsAt().AddDate(0, 0, -d)) {
 					break // it was made inside this window: its owner has just read the date
 				}
-				if g.EndsWhyNow() == access.ByCourse && time.Duration(d)*24*time.Hour >= access.BuiltIn.Grace {
-					break // the date was told when it was seen, which is inside this window
-				}
 				r, err := tx.Request(t.ID, g.RequestID)
 				if err != nil {
 					return err
+				}
+				if g.EndsWhyNow() == access.ByCourse {
+					pol, err := policyOf(tx, r)
+					if err != nil {
+						return err
+					}
+					if time.Duration(d)*24*time.Hour >= pol.Windows.Grace {
+						break // the date was told when it was seen, which is inside this window
+					}
 				}
 				for _, to := range []access.PersonID{g.Owner, g.Sponsor} {
 					if to != "" {

@@ -2,11 +2,13 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -116,11 +118,24 @@ func openRenewal(tx *store.Tx, g access.Grant) (access.Request, bool, error) {
 	return rs[0], true, nil
 }
 
-// renewable tells why a token's renewal cannot begin, or "". Who goes on to begin
-// one must hold its owner's lock.
-func (s *Service) renewable(tx *store.Tx, g access.Grant, aff access.Affiliation) (access.Why, error) {
-	if !g.Renewable(s.Now()) {
+// renewable tells why a token's renewal cannot begin, or "": when it could is the
+// word of its own policy, how long it may work in all that of the newest, by which
+// the renewal will be judged. Who goes on to begin one must hold its owner's lock.
+func (s *Service) renewable(tx *store.Tx, g access.Grant, aff policy.Affiliation) (access.Why, error) {
+	r, err := tx.Request(g.Tenant, g.RequestID)
+	if err != nil {
+		return "", err
+	}
+	own, err := policyOf(tx, r)
+	if err != nil {
+		return "", err
+	}
+	if !g.Renewable(own.Windows, s.Now()) {
 		return access.WhyNotRenewable, nil
+	}
+	today, err := tx.NewestPolicy(g.Tenant)
+	if err != nil {
+		return "", err
 	}
 	taken, err := tx.CountGrants(store.GrantQuery{Tenant: g.Tenant, Renews: g.ID, States: liveStates})
 	if err != nil {
@@ -134,7 +149,7 @@ func (s *Service) renewable(tx *store.Tx, g access.Grant, aff access.Affiliation
 		return access.WhyIncident, nil
 	case taken > 0:
 		return access.WhyNotRenewable, nil
-	case !g.Since.Add(access.BuiltIn.For(aff).MaxTotal).After(g.EndsAt()):
+	case !g.Since.Add(today.For(aff).MaxTotal).After(g.EndsAt()):
 		return access.WhyTotalLife, nil
 	}
 	return "", nil
@@ -142,7 +157,7 @@ func (s *Service) renewable(tx *store.Tx, g access.Grant, aff access.Affiliation
 
 // stillRenews tells why a renewal cannot be sent any more, or "": its token must
 // still be one that can be renewed, and this its only renewal.
-func (s *Service) stillRenews(tx *store.Tx, r access.Request, aff access.Affiliation) (access.Why, error) {
+func (s *Service) stillRenews(tx *store.Tx, r access.Request, aff policy.Affiliation) (access.Why, error) {
 	g, err := tx.Grant(r.Tenant, r.Renews)
 	if err != nil {
 		return "", err
@@ -161,7 +176,7 @@ func (s *Service) stillRenews(tx *store.Tx, r access.Request, aff access.Affilia
 // can be. Outside the window there is nothing to look up.
 func (s *Service) setRenewal(tx *store.Tx, c *Case) error {
 	g := *c.Grant
-	if !g.Renewable(s.Now()) {
+	if !g.Renewable(c.Policy.Windows, s.Now()) {
 		return nil
 	}
 	open, found, err := openRenewal(tx, g)
@@ -173,10 +188,11 @@ func (s *Service) setRenewal(tx *store.Tx, c *Case) error {
 	}
 	if c.Own && (!found || open.State == access.Draft) {
 		why, err := s.renewable(tx, g, c.Request.Affiliation)
-		if err != nil {
+		var e *store.PolicyError
+		if err != nil && !errors.As(err, &e) {
 			return err
 		}
-		c.Can[access.Renew] = why == ""
+		c.Can[access.Renew] = err == nil && why == ""
 	}
 	return nil
 }
@@ -185,8 +201,12 @@ func (s *Service) setRenewal(tx *store.Tx, c *Case) error {
 func (s *Service) evidence(ctx context.Context, f far, r access.Request) (*Evidence, error) {
 	var e Evidence
 	var owner, sponsor store.Person
+	var pol policy.Policy
 	err := s.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
+		if pol, err = limitsOf(tx, r); err != nil {
+			return err
+		}
 		if e.Of, err = tx.Grant(r.Tenant, r.Renews); err != nil {
 			return err
 		}
@@ -203,7 +223,7 @@ func (s *Service) evidence(ctx context.Context, f far, r access.Request) (*Evide
 	if !since.IsZero() {
 		e.IdleDays = int(s.Now().Sub(since) / (24 * time.Hour))
 	}
-	e.Until = r.Since.Add(access.BuiltIn.For(r.Affiliation).MaxTotal)
+	e.Until = r.Since.Add(pol.For(r.Affiliation).MaxTotal)
 	if r.Course.ID != "" {
 		end, err := s.shownCourseEnd(ctx, f, r.Course.ID)
 		e.CourseEnd, e.CourseRead = end, err == nil
@@ -222,7 +242,7 @@ func (s *Service) evidence(ctx context.Context, f far, r access.Request) (*Evide
 }
 
 // rotate lets a token give way to the one that renewed it: once the new one works
-// the old one has access.Overlap left, once it was used nothing. It belongs in the
+// the old one has the overlap of its policy left, once it was used nothing. It belongs in the
 // transaction that saw the new one, and does nothing when it is done already; a
 // successor that never worked changes nothing about the old one.
 func (s *Service) rotate(tx *store.Tx, next access.Grant) error {
@@ -234,7 +254,15 @@ func (s *Service) rotate(tx *store.Tx, next access.Grant) error {
 		return err
 	}
 	now := s.Now()
-	at := now.Add(access.Overlap)
+	r, err := tx.Request(old.Tenant, old.RequestID)
+	if err != nil {
+		return err
+	}
+	pol, err := policyOf(tx, r)
+	if err != nil {
+		return err
+	}
+	at := now.Add(pol.Windows.Overlap)
 	if !next.LastUsedAt.IsZero() { // nothing works before its activation, whose time by Canvas's clock nobody tells
 		at = now
 	}
@@ -245,10 +273,6 @@ func (s *Service) rotate(tx *store.Tx, next access.Grant) error {
 		return nil
 	}
 	after, err := access.ApplyGrant(old, access.Retire, access.SystemActor, access.GrantMove{Successor: next.ID, RetireAt: at}, now)
-	if err != nil {
-		return err
-	}
-	r, err := tx.Request(old.Tenant, old.RequestID)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -371,7 +372,7 @@ func TestRenewalsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	form, err := r.Form(t.Context(), maya, d.ID)
-	if err != nil || form.Cause != access.CauseTotal || !form.Latest.Equal(since.Add(365*24*time.Hour)) {
+	if err != nil || form.Cause != policy.CauseTotal || !form.Latest.Equal(since.Add(365*24*time.Hour)) {
 		t.Errorf("the form offers %s because of %s, %v", form.Latest, form.Cause, err)
 	}
 	a := d.Answers

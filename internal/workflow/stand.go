@@ -13,10 +13,10 @@ import (
 )
 
 // This file holds the moves by which the sponsor of a live token changes. A token
-// without one works on for access.SponsorGap; the tick ends it then.
+// without one works on for the gap of its policy; the tick ends it then.
 
 // EndSponsorship ends the caller's sponsorship of a token. It keeps
-// working for access.SponsorGap, so that its owner can find somebody else.
+// working for the gap of its policy, so that its owner can find somebody else.
 // Leaving never asks Canvas and needs no reason.
 func (s *Service) EndSponsorship(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
 	return s.stand(ctx, caller, grantID, access.EndSponsor, access.GrantMove{Reason: Storable(reason)}, nil)
@@ -179,6 +179,7 @@ func (s *Service) stood(ctx context.Context, caller access.Caller, grantID strin
 		return s.token(ctx, actor, caller.Tenant, grantID)
 	}
 	// A pure check of the table first: what it refuses asks nothing of Canvas.
+	m.Policy = c.Policy
 	trial := m
 	if do == access.NameNext {
 		trial.Sponsor = "per_anybody"
@@ -243,6 +244,12 @@ func stoodAlready(g access.Grant, do access.Action, p access.PersonID) bool {
 // movedSponsor moves the sponsor's part of a token, with its audit row and the
 // notices that follow.
 func (s *Service) movedSponsor(tx *store.Tx, by access.Actor, before access.Grant, r access.Request, do access.Action, m access.GrantMove, also map[string]string) error {
+	if access.GrantNeedsPolicy(do) && m.Policy.Version == 0 {
+		var err error
+		if m.Policy, err = policyOf(tx, r); err != nil {
+			return err
+		}
+	}
 	after, err := access.ApplyGrant(before, do, by, m, s.Now())
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -49,7 +50,11 @@ func (s *Service) submit(ctx context.Context, caller access.Caller, draftID stri
 			return access.Request{}, err
 		}
 	}
-	twin, found, err := s.withoutCanvas(ctx, f, caller, r, a)
+	pol, err := s.newestPolicy(ctx, caller.Tenant)
+	if err != nil {
+		return access.Request{}, err
+	}
+	twin, found, err := s.withoutCanvas(ctx, f, caller, pol, r, a)
 	if err != nil || found {
 		return twin, err
 	}
@@ -59,7 +64,7 @@ func (s *Service) submit(ctx context.Context, caller access.Caller, draftID stri
 	}
 	ctx, done := s.asking(ctx, caller)
 	defer done()
-	j, err := s.judge(ctx, f, caller, course, r.Since, a)
+	j, err := s.judge(ctx, f, caller, pol, course, r.Since, a)
 	if err != nil {
 		return access.Request{}, err
 	}
@@ -83,7 +88,7 @@ func (s *Service) submit(ctx context.Context, caller access.Caller, draftID stri
 				return nil
 			}
 		}
-		why, err := s.quota(tx, caller, r.Renews)
+		why, err := s.quota(tx, caller, pol, r.Renews)
 		if err != nil {
 			return err
 		}
@@ -104,9 +109,9 @@ func (s *Service) submit(ctx context.Context, caller access.Caller, draftID stri
 			}
 		}
 		r.Answers, r.Course, r.Affiliation = a, course, j.affiliation
-		r.PolicyVersion, r.RulesVersion = access.BuiltIn.Version, f.tenant.School.RulesVersion
+		r.PolicyVersion, r.RulesVersion = pol.Version, f.tenant.School.RulesVersion
 		r.Asked, r.End, r.EndCause = j.end, j.end, j.cause
-		m := access.Move{To: access.AwaitingReview, Zone: zone(f.tenant)}
+		m := access.Move{Policy: pol, To: access.AwaitingReview, Zone: zone(f.tenant)}
 		if j.sponsor.ID != "" {
 			p, err := s.personOf(tx, caller.Tenant, j.sponsor.ID, j.sponsor.Name)
 			if err != nil {
@@ -136,7 +141,7 @@ func (s *Service) submit(ctx context.Context, caller access.Caller, draftID stri
 // moment ago already, that the person has as many requests as they may, and what
 // is to be corrected in it whoever sends it. Where something is, what the page
 // knew of its person stands beside it.
-func (s *Service) withoutCanvas(ctx context.Context, f far, caller access.Caller, draft access.Request, a access.Answers) (twin access.Request, found bool, err error) {
+func (s *Service) withoutCanvas(ctx context.Context, f far, caller access.Caller, pol policy.Policy, draft access.Request, a access.Answers) (twin access.Request, found bool, err error) {
 	var why access.Why
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		if draft.ID == "" {
@@ -144,7 +149,7 @@ func (s *Service) withoutCanvas(ctx context.Context, f far, caller access.Caller
 				return err
 			}
 		}
-		why, err = s.quota(tx, caller, draft.Renews)
+		why, err = s.quota(tx, caller, pol, draft.Renews)
 		return err
 	})
 	switch {
@@ -154,12 +159,12 @@ func (s *Service) withoutCanvas(ctx context.Context, f far, caller access.Caller
 		return twin, false, access.Refuse(why)
 	}
 	d := access.DraftForm{Answers: a, Now: s.Now(), Location: location(caller.TimeZone)}
-	if err := access.BuiltIn.CheckAnybody(d); err != nil {
-		if st, ok := recall[shownStanding](&s.cache, standingKey(caller), s.Now()); ok && access.BuiltIn.For(st.Affiliation).Rule != access.RuleRefuse {
+	if err := access.CheckAnybody(pol, d); err != nil {
+		if st, ok := recall[shownStanding](&s.cache, standingKey(caller), s.Now()); ok && pol.For(st.Affiliation).Rule != policy.RuleRefuse {
 			end, _ := recall[time.Time](&s.cache, courseEndKey(f, first(draft.Course.ID, caller.Course.ID)), s.Now())
 			d.Affiliation, d.SponsorOK = st.Affiliation, true
-			d.Latest, d.LatestCause = access.BuiltIn.LatestEnd(d.Affiliation, end, f.tenant.LearnedCapDays, draft.Since, d.Now)
-			if _, all := access.BuiltIn.Check(d); all != nil {
+			d.Latest, d.LatestCause = pol.LatestEnd(d.Affiliation, end, f.tenant.LearnedCapDays, draft.Since, d.Now)
+			if _, all := access.CheckForm(pol, d); all != nil {
 				return twin, false, all
 			}
 		}
@@ -170,11 +175,11 @@ func (s *Service) withoutCanvas(ctx context.Context, f far, caller access.Caller
 
 // beforeRoles is what is to be corrected in a form that names nobody who could
 // be asked about: the longer questions to Canvas are spared.
-func (s *Service) beforeRoles(pol access.Policy, d access.DraftForm, caller access.Caller) error {
+func (s *Service) beforeRoles(pol policy.Policy, d access.DraftForm, caller access.Caller) error {
 	key := d.Answers.SponsorKey
 	d.SponsorSelf = key == caller.CanvasUser
 	d.SponsorOK = numericID.MatchString(key)
-	_, err := pol.Check(d)
+	_, err := access.CheckForm(pol, d)
 	return err
 }
 
@@ -187,12 +192,16 @@ const twinLife = 10 * time.Minute
 // back, wants a new one. Its author must be locked.
 func (s *Service) twin(tx *store.Tx, caller access.Caller, a access.Answers) (access.Request, bool, error) {
 	rs, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, Requester: caller.Person,
-		States: []access.RequestState{access.AwaitingSponsor, access.AwaitingReview}, Limit: access.BuiltIn.MaxOpen + 1})
+		States: []access.RequestState{access.AwaitingSponsor, access.AwaitingReview}, Limit: policy.MostOpen + 1})
 	if err != nil {
 		return access.Request{}, false, err
 	}
 	for _, r := range rs {
-		if r.AsSubmitted() && s.Now().Sub(r.SubmittedAt) < twinLife && reflect.DeepEqual(r.Answers, a) {
+		pol, err := policyOf(tx, r)
+		if err != nil {
+			return access.Request{}, false, err
+		}
+		if r.AsSubmitted(pol.Windows) && s.Now().Sub(r.SubmittedAt) < twinLife && reflect.DeepEqual(r.Answers, a) {
 			return r, true, nil
 		}
 	}
@@ -201,24 +210,24 @@ func (s *Service) twin(tx *store.Tx, caller access.Caller, a access.Answers) (ac
 
 // judged is what Canvas and the policy say about a form.
 type judged struct {
-	affiliation access.Affiliation
+	affiliation policy.Affiliation
 	end         time.Time
-	cause       access.EndCause
+	cause       policy.EndCause
 	sponsor     canvas.User // zero when none is needed
 }
 
-// judge reads from Canvas what a submission is decided by, and checks the form.
+// judge reads from Canvas what a submission is decided by, and checks the form
+// by pol.
 // since is when the chain of a renewal began, zero for any other request.
-func (s *Service) judge(ctx context.Context, f far, caller access.Caller, course access.Course, since time.Time, a access.Answers) (judged, error) {
+func (s *Service) judge(ctx context.Context, f far, caller access.Caller, pol policy.Policy, course access.Course, since time.Time, a access.Answers) (judged, error) {
 	var j judged
 	aff, _, err := s.affiliation(ctx, f, caller.CanvasUser)
 	if err != nil {
 		return j, s.unasked(ctx, "who may ask", err)
 	}
 	j.affiliation = aff
-	pol := access.BuiltIn
 	rule := pol.For(aff).Rule
-	if rule == access.RuleRefuse {
+	if rule == policy.RuleRefuse {
 		return j, access.Refuse(access.WhyRole)
 	}
 	end, err := s.courseEnd(ctx, f, course.ID)
@@ -241,7 +250,7 @@ func (s *Service) judge(ctx context.Context, f far, caller access.Caller, course
 	if role || caller.AccountRole {
 		return j, access.Refuse(access.WhyAccountRole)
 	}
-	if rule == access.RuleSponsor && a.SponsorKey != "" {
+	if rule == policy.RuleSponsor && a.SponsorKey != "" {
 		j.sponsor, err = s.namedSponsor(ctx, f, caller, course.ID, a.SponsorKey)
 		switch why := access.WhyOf(err); {
 		case err == nil:
@@ -254,7 +263,7 @@ func (s *Service) judge(ctx context.Context, f far, caller access.Caller, course
 			return j, err
 		}
 	}
-	j.end, err = pol.Check(d)
+	j.end, err = access.CheckForm(pol, d)
 	return j, err
 }
 
@@ -297,7 +306,7 @@ func (s *Service) move(tx *store.Tx, who access.Actor, r access.Request, do acce
 }
 
 func (s *Service) moved(tx *store.Tx, who access.Actor, r access.Request, do access.Action, m access.Move) (access.Request, error) {
-	after, effect, err := access.Apply(r, do, who, m, s.Now())
+	after, effect, err := s.apply(tx, r, do, who, m)
 	if err != nil {
 		return access.Request{}, err
 	}

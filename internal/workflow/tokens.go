@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -17,7 +18,7 @@ const maxIdleDays = 3650
 // values that the page does not offer with access.ErrInvalid.
 func (s *Service) query(caller access.Caller, q TokenFilter) (store.GrantQuery, error) {
 	if q.IdleDays < 0 || q.IdleDays > maxIdleDays || (q.AI != "" && !slices.Contains(access.AIUses, q.AI)) ||
-		!slices.Contains([]access.Affiliation{"", access.Student, access.Faculty, access.Staff}, q.Affiliation) {
+		!slices.Contains([]policy.Affiliation{"", policy.Student, policy.Faculty, policy.Staff}, q.Affiliation) {
 		return store.GrantQuery{}, access.ErrInvalid
 	}
 	gq := store.GrantQuery{Tenant: caller.Tenant, States: liveStates, Affiliation: q.Affiliation, AI: q.AI, CourseText: q.Course, SponsorText: q.Sponsor,

@@ -5,12 +5,13 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/secret"
 )
 
 // Nav is what the navigation of a caller shows.
 type Nav struct {
-	Affiliation access.Affiliation // by Canvas's API; None when it refuses or could not be asked
+	Affiliation policy.Affiliation // by Canvas's API; None when it refuses or could not be asked
 	Sponsor     bool               // stands or stood for somebody
 	Waiting     int                // sponsor: answers wanted
 	Reviewer    bool               // by the launch gate; the API is asked at each decision
@@ -56,8 +57,11 @@ type Trouble struct {
 // Case is one request with everything a page about it needs.
 type Case struct {
 	Request access.Request
-	Grant   *access.Grant // nil while none exists
-	Names   map[access.PersonID]string
+	// Policy is what the request is judged by: of its version, for a draft the
+	// newest. It allows nothing where it cannot be read.
+	Policy policy.Policy
+	Grant  *access.Grant // nil while none exists
+	Names  map[access.PersonID]string
 	// Renewal is the renewal of the grant that is under way: a draft (shown to its
 	// author alone) or an open request; nil when there is none.
 	Renewal *access.Request
@@ -176,21 +180,21 @@ type Form struct {
 	Keeps       *access.Found  // the token that it asks to keep
 	Answers     access.Answers // draft, kept text, or empty
 	KeptAt      time.Time      // kept text of an ended session: when it was kept
-	Affiliation access.Affiliation
-	Rule        access.SponsorRule
+	Affiliation policy.Affiliation
+	Rule        policy.SponsorRule
 	Course      access.Course
 	Teachers    []Teacher
 	TeachersErr bool // Canvas did not list them now
 	Latest      time.Time
-	Cause       access.EndCause
+	Cause       policy.EndCause
 	CourseEnd   time.Time
 	Location    *time.Location
 	Rules       []string
 	RulesVer    string
 	RulesDate   string
 	Reach       *Reach
-	Quota       access.Why // quota_open or quota_live when asking now would be refused
-	Review      int        // business days
+	Quota       access.Why    // quota_open or quota_live when asking now would be refused
+	Policy      policy.Policy // the newest: a new request is judged by it
 }
 
 // Sponsorships is the sponsor's list.
@@ -201,7 +205,7 @@ type Sponsorships struct {
 // QueueFilter is the filter bar of the review queue.
 type QueueFilter struct {
 	Status      access.RequestState // "" = in review
-	Affiliation access.Affiliation
+	Affiliation policy.Affiliation
 	Maker, AI   string
 	Search      string
 	After       string // cursor
@@ -216,12 +220,13 @@ type Queue struct {
 	From           int // number of the first row shown
 	Next           string
 	LastDecisionAt time.Time
+	Target         int // business days, by the newest policy
 }
 
 // TokenFilter is the filter bar of Tokens.
 type TokenFilter struct {
 	Status      access.GrantState // "" = live; AnyEnded
-	Affiliation access.Affiliation
+	Affiliation policy.Affiliation
 	AI          string
 	// Course, Sponsor and Vendor are as typed: part of a name, or a Canvas id.
 	Course, Sponsor, Vendor string

@@ -218,45 +218,79 @@ func (s *Service) tickHandler(ctx context.Context, _ jobs.Job) error {
 
 const tickBatch = 500
 
+// dueRequests are requests whose time is over, and the move that this makes. keep
+// leaves out those of which more has to be asked than the database can tell.
+type dueRequests struct {
+	state   access.RequestState
+	field   store.DueField
+	before  time.Time
+	do      access.Action
+	version int // of the policy they are judged by; 0 for any
+	keep    func(access.Request) bool
+}
+
 func (s *Service) tickRequests(ctx context.Context, t store.Tenant) error {
 	now := s.Now()
-	for _, due := range []struct {
-		state  access.RequestState
-		field  store.DueField
-		before time.Time
-		do     access.Action
-	}{
-		{access.AwaitingSponsor, store.DueSponsor, now, access.Lapse},
-		{access.Approved, store.DueCollect, now, access.Lapse},
-		{access.Draft, store.DueUpdate, now.Add(-access.DraftLife), access.Discard},
-		{access.AwaitingReview, store.DueClaim, now.Add(-access.ClaimLife), access.Release},
-	} {
-		var rs []access.Request
-		err := s.Store.Read(ctx, func(tx *store.Tx) error {
-			var err error
-			rs, err = tx.Requests(store.RequestQuery{Tenant: t.ID, States: []access.RequestState{due.state}, DueField: due.field, DueBefore: due.before, Limit: tickBatch})
-			return err
-		})
+	all := []dueRequests{
+		{state: access.AwaitingSponsor, field: store.DueSponsor, before: now, do: access.Lapse},
+		{state: access.Approved, field: store.DueCollect, before: now, do: access.Lapse},
+	}
+	// What follows needs the policies. One that cannot be read holds up nothing else.
+	policyErr := s.Store.Read(ctx, func(tx *store.Tx) error {
+		newest, err := tx.NewestPolicy(t.ID)
 		if err != nil {
 			return err
 		}
-		for _, r := range rs {
-			if due.do == access.Release && access.BusinessDaysBetween(r.ClaimedAt, now, zone(t)) < 3 {
-				continue // one whole business day has not passed
-			}
-			err := s.Store.InTx(ctx, func(tx *store.Tx) error {
-				cur, err := tx.Request(t.ID, r.ID)
-				if err != nil || cur.Version != r.Version {
-					return err
-				}
-				if due.do == access.Discard {
-					cur.Answers = access.Answers{}
-				}
-				return s.move(tx, access.SystemActor, cur, due.do, access.Move{})
-			})
-			if err != nil && !errors.Is(err, access.ErrConflict) {
+		all = append(all[:2], dueRequests{state: access.Draft, field: store.DueUpdate, before: now.Add(-newest.Windows.Draft), do: access.Discard})
+		versions, err := tx.PolicyVersions(t.ID, access.AwaitingReview)
+		if err != nil {
+			return err
+		}
+		for _, v := range versions {
+			p, err := tx.Policy(t.ID, v)
+			if err != nil {
 				return err
 			}
+			all = append(all, dueRequests{state: access.AwaitingReview, field: store.DueClaim, before: now.Add(-p.Windows.Claim), do: access.Release, version: v,
+				keep: func(r access.Request) bool { return p.Calendar.Between(r.ClaimedAt, now, zone(t)) < 3 }}) // one whole business day has not passed
+		}
+		return nil
+	})
+	for _, due := range all {
+		if err := s.tickDue(ctx, t, due); err != nil {
+			return errors.Join(err, policyErr)
+		}
+	}
+	return policyErr
+}
+
+func (s *Service) tickDue(ctx context.Context, t store.Tenant, due dueRequests) error {
+	var rs []access.Request
+	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		rs, err = tx.Requests(store.RequestQuery{Tenant: t.ID, States: []access.RequestState{due.state}, DueField: due.field, DueBefore: due.before,
+			PolicyVersion: due.version, Limit: tickBatch})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, r := range rs {
+		if due.keep != nil && due.keep(r) {
+			continue
+		}
+		err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+			cur, err := tx.Request(t.ID, r.ID)
+			if err != nil || cur.Version != r.Version {
+				return err
+			}
+			if due.do == access.Discard {
+				cur.Answers = access.Answers{}
+			}
+			return s.move(tx, access.SystemActor, cur, due.do, access.Move{})
+		})
+		if err != nil && !errors.Is(err, access.ErrConflict) {
+			return err
 		}
 	}
 	return nil
