@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // source is the package internal/access as it is written.
@@ -175,11 +176,12 @@ func TestWaitingTimes(t *testing.T) {
 	if access.ReplaceLimit != 1 || access.StuckAfter != time.Hour {
 		t.Error("docs/lifecycle.md says once, and 1 hour, in words of its own")
 	}
+	windows := policy.BuiltIn().Windows
 	if want := map[string]string{
-		"an untouched draft": days(access.DraftLife), "the sponsor's answer": days(access.SponsorWindow),
-		"review target": fmt.Sprintf("%d working days", access.ReviewDays), "a claim": hours(access.ClaimLife),
-		"collecting an approved token": days(access.CollectWindow), "activating a token in Canvas": days(access.ActivateWindow),
-		"*I lost it* without a new review": hours(access.ReplaceWindow) + " from when it was shown, once", "an unconfirmed deletion": "1 hour",
+		"an untouched draft": days(windows.Draft), "the sponsor's answer": days(windows.SponsorAnswer),
+		"review target": fmt.Sprintf("%d working days", windows.ReviewDays), "a claim": hours(windows.Claim),
+		"collecting an approved token": days(windows.Collect), "activating a token in Canvas": days(windows.Activation),
+		"*I lost it* without a new review": hours(windows.Replacement) + " from when it was shown, once", "an unconfirmed deletion": "1 hour",
 	}; !maps.Equal(said, want) {
 		t.Errorf("docs/lifecycle.md says %v, the program %v", said, want)
 	}

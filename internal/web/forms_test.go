@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -53,7 +54,7 @@ func TestReadFormRefuses(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
-	long := strings.Repeat("é", access.MaxBuild+1)
+	long := strings.Repeat("é", policy.BuiltIn().Limits.BuildMost+1)
 	v := posted(t, url.Values{
 		"purpose": {"coursework"}, "build": {"  first\r\nsecond\x00 "}, "maker": {"company"}, "maker_name": {"Acme\u202e Inc"},
 		"maker_link": {"https://acme.example"}, "ai": {"yes"}, "ai_service": {"X"}, "ai_data": {long}, "data": {"own", "grades", "own", ""},
@@ -102,7 +103,7 @@ func TestPanel(t *testing.T) {
 			t.Errorf("%s: %+v, %v", do, got, err)
 		}
 		got.End, want.End = time.Time{}, time.Time{}
-		if got != want {
+		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s:\n got %+v\nwant %+v", do, got, want)
 		}
 		if in.Do != do || in.End != "2026-12-01" || in.Reason != "because" || in.Conditions != "only read" || in.Alternative != "export" || in.AltText != "as CSV" {

@@ -99,9 +99,8 @@ func formExhibits() []exhibit {
 	kept.KeptAt = days(-0.1)
 	wrong := galleryForm()
 	wrong.Answers.EndTyped, wrong.Answers.Build = "next friday", "helper"
-	policy := policy.Policy{Roles: access.BuiltIn.Roles}
 	var errs *access.FormError
-	_, err := policy.Check(access.DraftForm{Answers: wrong.Answers, Affiliation: policy.Student, Now: galleryNow, Latest: wrong.Latest, Location: galleryNow.Location()})
+	_, err := access.CheckForm(policy.BuiltIn(), access.DraftForm{Answers: wrong.Answers, Affiliation: policy.Student, Now: galleryNow, Latest: wrong.Latest, Location: galleryNow.Location()})
 	errors.As(err, &errs)
 	many := galleryForm()
 	many.Answers.SponsorKey = "12"

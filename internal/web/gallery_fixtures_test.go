@@ -130,7 +130,7 @@ func galleryGrant(state access.GrantState) *access.Grant {
 }
 
 func galleryCase(state access.RequestState, grant access.GrantState, can ...access.Action) workflow.Case {
-	c := workflow.Case{Request: galleryRequest(state), Names: galleryNames, Own: true, Can: map[access.Action]bool{}}
+	c := workflow.Case{Policy: policy.BuiltIn(), Request: galleryRequest(state), Names: galleryNames, Own: true, Can: map[access.Action]bool{}}
 	if grant != "" {
 		c.Grant = galleryGrant(grant)
 	}
@@ -188,7 +188,7 @@ func galleryForm() workflow.Form {
 		Latest: days(21.3), Cause: policy.CauseCourse, CourseEnd: days(7), Rules: []string{
 			"Keep the token in a password manager or an encrypted configuration.", "Do not give it to anyone.", "Report at once if it may have leaked.",
 		},
-		RulesVer: "2026-09", RulesDate: "1 Sep 2026", Reach: &workflow.Reach{Student: 3, Assistant: 1, CheckedAt: days(-0.001)}, Review: 5,
+		RulesVer: "2026-09", RulesDate: "1 Sep 2026", Reach: &workflow.Reach{Student: 3, Assistant: 1, CheckedAt: days(-0.001)}, Policy: policy.BuiltIn(),
 	}
 }
 
@@ -199,7 +199,7 @@ func galleryCasePage(c workflow.Case) workflow.CasePage {
 }
 
 func galleryQueue(rows ...workflow.Case) workflow.Queue {
-	return workflow.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc"}
+	return workflow.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc", Target: 5}
 }
 
 var galleryQueueFilter = workflow.QueueFilter{Affiliation: policy.Student, Search: "helper"}

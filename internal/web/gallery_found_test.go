@@ -3,13 +3,14 @@ package web
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // galleryFound is a token that the tool did not make, in a state, with what its
 // lifecycle would have set on its way there.
 func galleryFound(st access.FoundState, change ...func(*workflow.FoundCase)) workflow.FoundCase {
-	c := workflow.FoundCase{Found: access.Found{ID: "fnd_" + string(st), Tenant: "ten_1", Version: 2, State: st, CanvasUser: "44", CanvasID: "901", OwnerName: "Tom Becker",
+	c := workflow.FoundCase{Policy: policy.BuiltIn(), Found: access.Found{ID: "fnd_" + string(st), Tenant: "ten_1", Version: 2, State: st, CanvasUser: "44", CanvasID: "901", OwnerName: "Tom Becker",
 		Hint: "BbCcD", Purpose: "grade export script", MadeAt: days(-90), Expires: days(40), LastUsedAt: days(-2), FoundAt: days(-3), SeenAt: days(-0.3), UpdatedAt: days(-1)},
 		Names: galleryNames, Can: map[access.Action]bool{}}
 	switch st {

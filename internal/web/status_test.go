@@ -9,6 +9,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -169,13 +170,14 @@ func TestBadgesOfKindsDifferInShape(t *testing.T) {
 func TestReviewAgeCountsBusinessDays(t *testing.T) {
 	s := galleryShell(testCatalogue(t), "en", true)
 	at := func(day int) time.Time { return time.Date(2026, 11, day, 10, 0, 0, 0, s.P.Zone()) }
-	r := access.Request{ReviewSince: at(12), ReviewDue: access.BusinessDaysAfter(at(12), access.ReviewDays, s.P.Zone())} // a Thursday
+	pol := policy.BuiltIn()
+	c := workflow.Case{Policy: pol, Request: access.Request{ReviewSince: at(12), ReviewDue: pol.Calendar.After(at(12), pol.Windows.ReviewDays, s.P.Zone())}} // a Thursday
 	for now, want := range map[time.Time]string{
 		at(12): "Day 1 of 5", at(13): "Day 2 of 5", at(14): "Day 2 of 5", at(16): "Day 3 of 5", at(18): "Day 5 of 5", at(19): "Day 5 of 5",
 		at(19).Add(time.Hour): "Overdue", at(20): "Overdue by 1 day", at(21): "Overdue by 1 day", at(24): "Overdue by 3 days",
 	} {
 		s.Now = now
-		if got, _ := s.reviewAge(r); got != want {
+		if got, _ := s.reviewAge(c); got != want {
 			t.Errorf("on %s: %s, not %s", now, got, want)
 		}
 	}

@@ -120,8 +120,8 @@ func TestQuota(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if n := made.Load(); int(n) != access.BuiltIn.MaxOpen {
-			r.t.Errorf("%d open requests, want %d", n, access.BuiltIn.MaxOpen)
+		if n := made.Load(); int(n) != builtIn.Quotas.Open {
+			r.t.Errorf("%d open requests, want %d", n, builtIn.Quotas.Open)
 		}
 	})
 }
@@ -429,7 +429,7 @@ func TestTimeEndsWhatWaits(t *testing.T) {
 	each(t, func(r *rig) {
 		waits := r.submitted()
 		ready := r.approved()
-		r.tick(access.SponsorWindow + access.CollectWindow)
+		r.tick(builtIn.Windows.SponsorAnswer + builtIn.Windows.Collect)
 		if got := r.request(waits.ID).State; got != access.Lapsed {
 			r.t.Errorf("without the sponsor's answer: %s", got)
 		}

@@ -185,7 +185,7 @@ func TestAdoptionRefused(t *testing.T) {
 			}
 			got, f := r.request(req.ID), r.found(req.Adopts)
 			if tt.trouble != "" {
-				want, _, err := access.Apply(approved, access.Return, access.SystemActor, access.Move{To: access.AwaitingReview}, got.UpdatedAt)
+				want, _, err := access.Apply(approved, access.Return, access.SystemActor, access.Move{Policy: builtIn, To: access.AwaitingReview}, got.UpdatedAt)
 				if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(f, was) {
 					t.Errorf("%v; the request is\n%+v, want\n%+v; the token\n%+v, was\n%+v", err, got, want, f, was)
 				}
@@ -269,7 +269,7 @@ func shownEnd(r *rig, tok canvastest.Token, name string) time.Time {
 
 // quotaFilled gives Maya as many live tokens as she may have.
 func (r *rig) quotaFilled() {
-	for range access.BuiltIn.MaxLive {
+	for range builtIn.Quotas.Live {
 		r.collected()
 	}
 }

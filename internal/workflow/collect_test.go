@@ -118,7 +118,7 @@ func TestReplaceIsForOneDay(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	c, _ := r.collected()
-	r.clock.Advance(access.ReplaceWindow + time.Second)
+	r.clock.Advance(builtIn.Windows.Replacement + time.Second)
 	if _, err := r.Replace(t.Context(), r.as("maya", access.DoorCourse), c.Request.Code()); access.WhyOf(err) != access.WhyReplaceLate {
 		t.Errorf("after a day: %v", err)
 	}

@@ -53,6 +53,7 @@ func (r *rig) token(g access.Grant) canvastest.Token {
 func (r *rig) moveGrant(g access.Grant, do access.Action, who access.Actor, m access.GrantMove, change ...func(*access.Grant)) access.Grant {
 	r.t.Helper()
 	before := r.grant(g.ID)
+	m.Policy = builtIn
 	after, err := access.ApplyGrant(before, do, who, m, r.clock.Now())
 	if err != nil {
 		r.t.Fatal(err)

@@ -308,7 +308,7 @@ func TestOverlapEndsWithTheToken(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	old, _ := r.working()
 	next, _ := r.collect(r.renewed(old.ID, "2027-02-28").Code())
-	end := r.clock.Now().Add(access.Overlap - time.Hour)
+	end := r.clock.Now().Add(builtIn.Windows.Overlap - time.Hour)
 	r.force(old.ID, func(g *access.Grant) { g.Expires = end })
 	r.activate("maya", next.CanvasID)
 	f, err := r.far(t.Context(), r.tenant, "")

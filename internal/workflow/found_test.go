@@ -18,7 +18,7 @@ func (r *rig) tell(purposes ...string) CampaignView {
 	for _, p := range purposes {
 		ids = append(ids, r.the(p).ID)
 	}
-	c, err := r.TellOwners(r.t.Context(), r.as("dana", access.DoorAccount), ids, r.clock.Now().Add(access.CampaignWindow), "Ask me if in doubt.")
+	c, err := r.TellOwners(r.t.Context(), r.as("dana", access.DoorAccount), ids, r.clock.Now().Add(builtIn.Windows.CampaignAnswer), "Ask me if in doubt.")
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestCampaign(t *testing.T) {
 			r.t.Errorf("%+v", got)
 		}
 		before := len(r.subjects("dana"))
-		r.tick(access.CampaignWindow + time.Hour)
+		r.tick(builtIn.Windows.CampaignAnswer + time.Hour)
 		r.tick(time.Hour)
 		if got := r.subjects("dana")[before:]; !has(got, "1 token outside Tokendesk: no answer") || len(slices.DeleteFunc(got, func(s string) bool { return !strings.Contains(s, "no answer") })) != 1 {
 			r.t.Errorf("the reviewer got %q", got)
@@ -210,7 +210,7 @@ func TestAllowList(t *testing.T) {
 			"no reason":     {"", review},
 			"no date":       {"Service account.", time.Time{}},
 			"a past date":   {"Service account.", r.clock.Now().Add(-time.Hour)},
-			"too far ahead": {"Service account.", r.clock.Now().Add(access.AllowLongest + time.Hour)},
+			"too far ahead": {"Service account.", r.clock.Now().Add(builtIn.Windows.AllowList + time.Hour)},
 		} {
 			if _, err := r.AllowTokens(ctx, dana, []string{id}, r.termsOfEach([]string{id}), tt.reason, tt.at); !errors.Is(err, access.ErrInvalid) {
 				r.t.Errorf("%s: %v", name, err)

@@ -131,7 +131,7 @@ func TestMergesSendRequestsBack(t *testing.T) {
 				if err := r.followed(left, tt.pair[1]); err != nil {
 					r.t.Fatal(err)
 				}
-				want, _, err := access.Apply(before, tt.do, access.SystemActor, access.Move{To: tt.to}, r.clock.Now())
+				want, _, err := access.Apply(before, tt.do, access.SystemActor, access.Move{Policy: builtIn, To: tt.to}, r.clock.Now())
 				if err != nil {
 					r.t.Fatal(err)
 				}

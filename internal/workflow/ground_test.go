@@ -242,11 +242,11 @@ func TestTheDayACourseTakesATokenAway(t *testing.T) {
 		first := r.clock.Now().Add(-5 * 24 * time.Hour)
 		end(first)
 		r.pass(groundRound)
-		says("over for five days", first.Add(access.BuiltIn.Grace), access.ByCourse, 1)
+		says("over for five days", first.Add(builtIn.Windows.Grace), access.ByCourse, 1)
 		later := r.clock.Now().Add(-time.Hour)
 		end(later)
 		r.pass(groundRound)
-		says("ended later", later.Add(access.BuiltIn.Grace), access.ByCourse, 1)
+		says("ended later", later.Add(builtIn.Windows.Grace), access.ByCourse, 1)
 		if !r.w.Authenticates(value) {
 			r.t.Error("it does not work")
 		}
@@ -406,7 +406,7 @@ func TestTheGroundMovesUnderRequests(t *testing.T) {
 			now := r.request(q.ID)
 			for _, step := range tt.steps {
 				var err error
-				if want, _, err = access.Apply(want, step.do, access.SystemActor, access.Move{To: step.to, LostName: tt.lost}, now.UpdatedAt); err != nil {
+				if want, _, err = access.Apply(want, step.do, access.SystemActor, access.Move{Policy: builtIn, To: step.to, LostName: tt.lost}, now.UpdatedAt); err != nil {
 					t.Fatal(err)
 				}
 			}

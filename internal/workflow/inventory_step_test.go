@@ -344,7 +344,7 @@ func TestCampaignStores(t *testing.T) {
 			ids = append(ids, f.ID)
 			before[f.ID] = r.found(f.ID)
 		}
-		due := r.clock.Now().Add(access.CampaignWindow)
+		due := r.clock.Now().Add(builtIn.Windows.CampaignAnswer)
 		r.due("", r.clock.Now().Add(time.Hour))
 		c, err := r.TellOwners(t.Context(), dana, ids, due, "Ask me.")
 		if err != nil {
@@ -478,7 +478,7 @@ func TestCampaignMessageOfWhatIsLeft(t *testing.T) {
 			r.made("maya", "second script")
 			r.checked()
 			ids := []string{r.the("first script").ID, r.the("second script").ID}
-			if _, err := r.TellOwners(t.Context(), r.as("dana", access.DoorAccount), ids, r.clock.Now().Add(access.CampaignWindow), ""); err != nil {
+			if _, err := r.TellOwners(t.Context(), r.as("dana", access.DoorAccount), ids, r.clock.Now().Add(builtIn.Windows.CampaignAnswer), ""); err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range tt.removed {

@@ -303,7 +303,7 @@ func TestFormIsCheckedBeforeCanvas(t *testing.T) {
 	if twin, err := r.Submit(t.Context(), maya, "", good); err != nil || twin.ID != first.ID || len(r.cv.Requests()) != 0 {
 		t.Errorf("the second press: %s, %v, after %d calls", twin.Code(), err, len(r.cv.Requests()))
 	}
-	for range access.BuiltIn.MaxOpen - 1 {
+	for range builtIn.Quotas.Open - 1 {
 		r.submitted()
 	}
 	r.cv.ClearRequests()

@@ -118,13 +118,13 @@ func TestRenewAndRotate(t *testing.T) {
 		r.activate("maya", next.CanvasID)
 		r.tick(2 * time.Minute)
 		g := r.grant(old.ID)
-		if left := g.RetireAt.Sub(r.clock.Now()); g.State != access.Active || g.Successor != next.ID || left > access.Overlap || left < access.Overlap-5*time.Minute {
+		if left := g.RetireAt.Sub(r.clock.Now()); g.State != access.Active || g.Successor != next.ID || left > builtIn.Windows.Overlap || left < builtIn.Windows.Overlap-5*time.Minute {
 			r.t.Fatalf("the old token is %s and retires in %s", g.State, left)
 		}
 		if !r.w.Authenticates(oldValue) || !r.w.Authenticates(value) {
 			r.t.Error("both tokens work while the scripts move")
 		}
-		r.tick(access.Overlap - time.Hour)
+		r.tick(builtIn.Windows.Overlap - time.Hour)
 		if !r.w.Authenticates(oldValue) {
 			r.t.Error("the old token stopped before its time")
 		}
@@ -189,7 +189,7 @@ func TestSuccessorThatNeverWorked(t *testing.T) {
 			}
 		},
 		"never activated": func(r *rig, _ access.Grant) {
-			r.tick(access.ActivateWindow + time.Minute)
+			r.tick(builtIn.Windows.Activation + time.Minute)
 			r.tick(time.Minute)
 		},
 	} {
@@ -199,7 +199,7 @@ func TestSuccessorThatNeverWorked(t *testing.T) {
 			old, oldValue := r.active()
 			next, _ := r.collect(r.renewed(old.ID, "2027-02-28").Code())
 			end(r, next)
-			r.tick(access.Overlap + time.Hour)
+			r.tick(builtIn.Windows.Overlap + time.Hour)
 			g := r.grant(old.ID)
 			if !r.grant(next.ID).State.Final() || g.State != access.Active || !g.RetireAt.IsZero() || !r.w.Authenticates(oldValue) {
 				t.Errorf("the new one is %s; the old one is %s, retires at %s", r.grant(next.ID).State, g.State, g.RetireAt)
@@ -238,7 +238,7 @@ func TestWhoMayRenew(t *testing.T) {
 		}, why: access.WhyNotRenewable, err: access.ErrNotAllowed},
 		"with an open incident": {before: func(r *rig, g access.Grant) { r.openLeak(g.Owner) }, why: access.WhyIncident, err: access.ErrNotAllowed},
 		"too early": {before: func(r *rig, g access.Grant) {
-			r.force(g.ID, func(g *access.Grant) { g.Expires = r.clock.Now().Add(access.RenewWindow + time.Minute) })
+			r.force(g.ID, func(g *access.Grant) { g.Expires = r.clock.Now().Add(builtIn.Windows.Renewal + time.Minute) })
 		}, why: access.WhyNotRenewable, err: access.ErrNotAllowed},
 		"beyond the total life": {before: func(r *rig, g access.Grant) {
 			r.force(g.ID, func(g *access.Grant) { g.Since = g.Expires.AddDate(-1, 0, 0) })

@@ -151,7 +151,7 @@ func TestTimeEndsTokens(t *testing.T) {
 		if g := r.grant(used.Grant.ID); g.State != access.Active {
 			r.t.Fatalf("activated in Canvas, here %s", g.State)
 		}
-		r.tick(access.ActivateWindow)
+		r.tick(builtIn.Windows.Activation)
 		r.tick(time.Minute)
 		if g := r.grant(never.Grant.ID); g.State != access.Unclaimed {
 			r.t.Errorf("never activated: %s", g.State)

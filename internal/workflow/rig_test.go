@@ -20,6 +20,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
@@ -61,6 +62,9 @@ func newRig(t *testing.T, st *store.Store, client ...string) *rig {
 	clock := canvastest.NewFixedClock(rigBegins)
 	return rigWith(t, st, clock, canvastest.Start(t, canvastest.Options{Clock: clock}), client...)
 }
+
+// builtIn is the policy that the rig's school has, like every new one.
+var builtIn = policy.BuiltIn()
 
 var rigBegins = time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
 

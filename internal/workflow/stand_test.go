@@ -53,7 +53,7 @@ func TestSponsorGapClosed(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		g, _ := r.gapped()
-		if g.Sponsor != "" || g.State != access.Active || !g.GapUntil.Equal(r.clock.Now().Add(access.SponsorGap)) {
+		if g.Sponsor != "" || g.State != access.Active || !g.GapUntil.Equal(r.clock.Now().Add(builtIn.Windows.SponsorGap)) {
 			r.t.Fatalf("without a sponsor: %+v", g)
 		}
 		r.drain()
@@ -116,7 +116,7 @@ func TestSponsorGapOver(t *testing.T) {
 	t.Parallel()
 	each(t, func(r *rig) {
 		g, value := r.gapped()
-		r.tick(access.SponsorGap - time.Minute)
+		r.tick(builtIn.Windows.SponsorGap - time.Minute)
 		if !r.w.Authenticates(value) {
 			r.t.Fatal("it stopped within the gap")
 		}
