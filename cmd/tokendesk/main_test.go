@@ -179,14 +179,14 @@ func TestOperating(t *testing.T) {
 		t.Errorf("the export: %v, %v", info, err)
 	}
 	onlyVerify := &desk{t: t, dir: d.dir} // with no settings at all
-	if out := onlyVerify.fine("audit", "verify", path); !strings.Contains(out, "Verified 2 entries") {
+	if out := onlyVerify.fine("audit", "verify", path); !strings.Contains(out, "Verified 3 entries") {
 		t.Errorf("verify: %q", out)
 	}
-	if code, out, _ := onlyVerify.with(strings.NewReader(exported), "audit", "verify"); code != exitFine || !strings.Contains(out, "Verified 2 entries") {
+	if code, out, _ := onlyVerify.with(strings.NewReader(exported), "audit", "verify"); code != exitFine || !strings.Contains(out, "Verified 3 entries") {
 		t.Errorf("verify from standard input: %d %q", code, out)
 	}
 	broken := d.file("broken.jsonl", strings.Replace(exported, `"actor":"operator:`, `"actor":"operator:x`, 1))
-	if code, _, errs := onlyVerify.run("audit", "verify", broken); code != exitFailure || !strings.Contains(errs, "breaks at entry 1") {
+	if code, _, errs := onlyVerify.run("audit", "verify", broken); code != exitFailure || !strings.Contains(errs, "breaks at entry 2") {
 		t.Errorf("verify a broken export: exit %d, %q", code, errs)
 	}
 

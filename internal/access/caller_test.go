@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // callers are one of each way, all of the same person where they are one.
@@ -98,7 +100,7 @@ func TestOnlyALaunchGivesAccess(t *testing.T) {
 			for _, requester := range []PersonID{maya, dana} {
 				for _, sponsor := range []PersonID{ana, dana} {
 					r := Request{Tenant: "ten_a", State: row.From, Requester: requester, Sponsor: sponsor, End: now.AddDate(0, 1, 0), CollectBy: now.AddDate(0, 0, 1)}
-					_, _, err := Apply(r, row.Do, who, Move{To: row.To, Reason: "x", Sponsor: "per_other"}, now)
+					_, _, err := Apply(r, row.Do, who, Move{Policy: policy.BuiltIn(), To: row.To, Reason: "x", Sponsor: "per_other"}, now)
 					note(row.Do, err)
 				}
 			}
@@ -106,14 +108,14 @@ func TestOnlyALaunchGivesAccess(t *testing.T) {
 		for _, row := range grantLifecycle {
 			for _, g := range []Grant{{Owner: dana}, {Owner: maya, Sponsor: dana}, {Owner: maya, SponsorAsked: dana}, {Owner: maya, Sponsor: ana}} {
 				g.Tenant, g.State, g.ShownAt, g.GapUntil = "ten_a", row.From, now, now.AddDate(0, 0, 1)
-				_, err := ApplyGrant(g, row.Do, who, GrantMove{Reason: "x", Sponsor: "per_other", Cause: ByReviewer}, now)
+				_, err := ApplyGrant(g, row.Do, who, GrantMove{Policy: policy.BuiltIn(), Reason: "x", Sponsor: "per_other", Cause: ByReviewer}, now)
 				note(row.Do, err)
 			}
 		}
 		for _, row := range foundLifecycle {
 			for _, owner := range []PersonID{maya, dana} {
 				f := Found{Tenant: "ten_a", State: row.From, Owner: owner}
-				_, err := ApplyFound(f, row.Do, who, FoundMove{Reason: "x", DueAt: now.AddDate(0, 0, 1), ReviewAt: now.AddDate(0, 0, 1)}, now)
+				_, err := ApplyFound(f, row.Do, who, FoundMove{Policy: policy.BuiltIn(), Reason: "x", DueAt: now.AddDate(0, 0, 1), ReviewAt: now.AddDate(0, 0, 1)}, now)
 				note(row.Do, err)
 			}
 		}

@@ -214,10 +214,10 @@ type GrantMove struct {
 }
 
 // CanGrant reports whether who could make the move now, for showing its button. p
-// is the policy of the grant's request.
+// is the policy of the grant's request; without one no move that needs it is shown.
 func CanGrant(p policy.Policy, g Grant, do Action, who Actor, now time.Time) bool {
 	row, err := findGrant(g, do, who, "")
-	if err != nil || checkGrantMove(g, row, who, GrantMove{Policy: p, Sponsor: "per_anybody"}, now) != nil {
+	if err != nil || (GrantNeedsPolicy(do) && p.Version == 0) || checkGrantMove(g, row, who, GrantMove{Policy: p, Sponsor: "per_anybody"}, now) != nil {
 		return false
 	}
 	return true

@@ -35,6 +35,47 @@ func TestImportsFollowTheTable(t *testing.T) {
 	}
 }
 
+func TestReservedNames(t *testing.T) {
+	pkgs := load(t)
+	for _, wrong := range archtest.CheckReserved(pkgs, archtest.Reserved) {
+		t.Error(wrong)
+	}
+	for symbol, files := range archtest.Reserved {
+		for _, file := range files {
+			if dir := file[:strings.LastIndex(file, "/")]; pkgs[dir] == nil || !slices.Contains(pkgs[dir].Uses[symbol], file) {
+				t.Errorf("%s does not use %s any more: the check sees nothing", file, symbol)
+			}
+		}
+	}
+}
+
+func TestPlantedUsesOfReservedNames(t *testing.T) {
+	const own = archtest.Module + "/"
+	reserved := map[string][]string{"core.First": {"rows/new.go"}}
+	for name, c := range map[string]struct{ file, src, want string }{
+		"who may":                       {"rows/new.go", "package rows\nimport \"" + own + "core\"\nvar x = core.First()\n", ""},
+		"a test":                        {"rows/b_test.go", "package rows\nimport \"" + own + "core\"\nvar x = core.First()\n", ""},
+		"another name":                  {"rows/b.go", "package rows\nimport \"" + own + "core\"\nvar x = core.Second()\n", ""},
+		"another's name":                {"rows/b.go", "package rows\nimport core \"other.example/core\"\nvar x = core.First()\n", ""},
+		"another file":                  {"rows/b.go", "package rows\nimport \"" + own + "core\"\nvar x = core.First()\n", "rows/b.go uses core.First"},
+		"another package":               {"serve/b.go", "package serve\nimport \"" + own + "core\"\nvar f = core.First\n", "serve/b.go uses core.First"},
+		"behind another name":           {"rows/b.go", "package rows\nimport c \"" + own + "core\"\nvar x = c.First()\n", "rows/b.go uses core.First"},
+		"behind no name":                {"rows/b.go", "package rows\nimport . \"" + own + "core\"\nvar x = First()\n", "rows/b.go uses core.First"},
+		"its own package":               {"core/b.go", "package core\nvar x = First()\n", "core/b.go uses core.First"},
+		"a file of its own declaring":   {"core/b.go", "package core\ntype T struct{}\nfunc (T) First() {}\n", ""},
+		"behind a build tag, in a func": {"rows/b.go", "//go:build plan9\n\npackage rows\nimport \"" + own + "core\"\nfunc x() { _ = core.First() }\n", "rows/b.go uses core.First"},
+	} {
+		pkgs, err := planted(map[string]string{"core/core.go": "package core\nfunc First() int { return 1 }\nfunc Second() int { return 2 }\n", c.file: c.src})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := archtest.CheckReserved(pkgs, reserved)
+		if (c.want == "") != (len(got) == 0) || (c.want != "" && !strings.Contains(strings.Join(got, "; "), c.want)) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestProductionProgramsLinkNoTestMachinery(t *testing.T) {
 	pkgs := load(t)
 	for _, program := range slices.Sorted(maps.Keys(archtest.NotLinked)) {

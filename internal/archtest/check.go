@@ -114,3 +114,20 @@ func chain(via map[string]string, at string) string {
 	slices.Reverse(steps)
 	return strings.Join(steps, " → ")
 }
+
+// CheckReserved returns one sentence for every file that uses a name which only
+// others may use, in a stable order.
+func CheckReserved(pkgs map[string]*Package, reserved map[string][]string) []string {
+	var said []string
+	for _, dir := range slices.Sorted(maps.Keys(pkgs)) {
+		for _, symbol := range slices.Sorted(maps.Keys(reserved)) {
+			of := symbol[:strings.LastIndex(symbol, ".")]
+			for _, file := range slices.Concat(pkgs[dir].Uses[symbol], pkgs[dir].Uses[of+".*"]) {
+				if !slices.Contains(reserved[symbol], file) {
+					said = append(said, fmt.Sprintf("%s uses %s, which is for %s only", file, symbol, strings.Join(reserved[symbol], ", ")))
+				}
+			}
+		}
+	}
+	return said
+}

@@ -19,6 +19,7 @@ type Package struct {
 	Name    string              // the package clause
 	Imports map[string][]string // import path → files that have it; test files are left out
 	Clocks  []string            // places that read the clock or wait
+	Uses    map[string][]string // exported name of this module ("internal/policy.BuiltIn") → files that use it; test files are left out
 	Lines   map[string]int      // file → length, test files included
 	Code    bool                // has a file that is not a test
 }
@@ -46,7 +47,7 @@ func Load(fsys fs.FS) (map[string]*Package, error) {
 		dir := path.Dir(p)
 		pkg := found[dir]
 		if pkg == nil {
-			pkg = &Package{Path: dir, Imports: map[string][]string{}, Lines: map[string]int{}}
+			pkg = &Package{Path: dir, Imports: map[string][]string{}, Uses: map[string][]string{}, Lines: map[string]int{}}
 			found[dir] = pkg
 		}
 		return pkg.add(fsys, p)
@@ -76,6 +77,7 @@ func (p *Package) add(fsys fs.FS, file string) error {
 		}
 		p.Imports[name] = append(p.Imports[name], file)
 	}
+	p.addUses(file, parsed)
 	ast.Inspect(parsed, func(n ast.Node) bool {
 		sel, ok := n.(*ast.SelectorExpr)
 		if !ok {
@@ -90,3 +92,47 @@ func (p *Package) add(fsys fs.FS, file string) error {
 }
 
 var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer"}
+
+// addUses notes which exported names of this module a file uses: those of other
+// packages behind the name that the file imports them by, those of its own, and
+// everything of a package that it imports without a name (".").
+func (p *Package) addUses(file string, parsed *ast.File) {
+	by := map[string]string{}
+	note := func(symbol string) {
+		if !slices.Contains(p.Uses[symbol], file) {
+			p.Uses[symbol] = append(p.Uses[symbol], file)
+		}
+	}
+	for _, spec := range parsed.Imports {
+		name, _ := strconv.Unquote(spec.Path.Value) // it was read before
+		own, ok := strings.CutPrefix(name, Module+"/")
+		if !ok {
+			continue
+		}
+		local := path.Base(own)
+		if spec.Name != nil {
+			local = spec.Name.Name
+		}
+		if local == "." {
+			note(own + ".*")
+		}
+		by[local] = own
+	}
+	named := map[*ast.Ident]bool{} // where it is declared, or belongs to something else
+	ast.Inspect(parsed, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.FuncDecl:
+			named[n.Name] = true
+		case *ast.SelectorExpr:
+			named[n.Sel] = true
+			if x, ok := n.X.(*ast.Ident); ok && by[x.Name] != "" {
+				note(by[x.Name] + "." + n.Sel.Name)
+			}
+		case *ast.Ident:
+			if n.IsExported() && !named[n] {
+				note(p.Path + "." + n.Name)
+			}
+		}
+		return true
+	})
+}

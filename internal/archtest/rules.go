@@ -81,12 +81,12 @@ var Table = map[string]Rule{
 	"internal/workflow": {
 		Own: []string{
 			"internal/access", "internal/audit", "internal/canvas", "internal/jobs", "internal/notify",
-			"internal/secret", "internal/store", "lti",
+			"internal/policy", "internal/secret", "internal/store", "lti",
 		},
 	},
 	"internal/web": {
 		Own: []string{
-			"internal/access", "internal/audit", "internal/session", "internal/text", "internal/workflow",
+			"internal/access", "internal/audit", "internal/policy", "internal/session", "internal/text", "internal/workflow",
 			"lti", "static", "templates",
 		},
 		Third: []string{gin},
@@ -117,6 +117,11 @@ var NotLinked = map[string][]string{
 		"internal/canvas/canvastest", "internal/store/storetest", "internal/archtest", "testing", "net/http/httptest",
 	},
 }
+
+// Reserved are names with the files that may use them, tests apart. What a school
+// starts with is no rule of the program: whoever judges asks the store for the
+// policy of the school.
+var Reserved = map[string][]string{"internal/policy.BuiltIn": {"internal/store/tenant.go"}}
 
 // Refused are package names that say nothing about what is inside.
 var Refused = []string{"utils", "util", "common", "helpers", "helper", "models", "dto", "misc", "shared", "base"}

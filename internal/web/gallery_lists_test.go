@@ -44,7 +44,7 @@ func listExhibits() []exhibit {
 			}},
 		{name: "queue-full", page: PageQueue, shell: asDana, want: []string{"Review queue", "4 waiting", "1 overdue", "target 5 working days", "Overdue by 1 day", "Data of others", "Day 3 of 5", "Showing 1–3 of 30", "Next"},
 			view: func(s Shell) any {
-				return NewQueuePage(s, workflow.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc"}, workflow.QueueFilter{})
+				return NewQueuePage(s, workflow.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc", Target: 5}, workflow.QueueFilter{})
 			}},
 		{name: "queue-filtered", page: PageQueue, shell: asDana, want: []string{"Remove filter: Approved, not collected", "First page"},
 			view: func(s Shell) any {

@@ -532,7 +532,7 @@ func (r *rig) seedGrant(canvasUser string, sponsor access.PersonID) {
 			return err
 		}
 		c := r.w.Course("bio201")
-		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: n, Version: 1, State: access.Fulfilled, Requester: p.ID, Affiliation: policy.Student,
+		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: n, Version: 1, State: access.Fulfilled, PolicyVersion: 1, Requester: p.ID, Affiliation: policy.Student,
 			Course: access.Course{ID: c.ID.String(), Name: c.Name, Code: c.Code}, Sponsor: sponsor, EndorsedBy: sponsor, DecidedBy: "", Answers: r.answers(), CreatedAt: now, UpdatedAt: now}
 		dana, err := r.personOf(tx, r.tenant, r.w.User("dana").ID.String(), "Dana Ortiz")
 		if err != nil {

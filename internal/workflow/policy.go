@@ -10,9 +10,9 @@ import (
 )
 
 // policyOf is the policy that a request is judged by: of the version it was sent
-// under, and for a draft the school's newest.
+// under, and for one that was not sent the school's newest.
 func policyOf(tx *store.Tx, r access.Request) (policy.Policy, error) {
-	if r.PolicyVersion == 0 {
+	if r.State == access.Draft || r.State == access.Discarded {
 		return tx.NewestPolicy(r.Tenant)
 	}
 	return tx.Policy(r.Tenant, r.PolicyVersion)

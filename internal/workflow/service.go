@@ -234,7 +234,8 @@ func (s *Service) silentSince(tenant access.TenantID) time.Time {
 // unasked turns a failed question to Canvas into the refusal people see. The
 // cause is logged here, because the refusal carries none.
 func (s *Service) unasked(ctx context.Context, what string, err error) error {
-	if access.WhyOf(err) != "" || errors.Is(err, access.ErrNotFound) || errors.Is(err, access.ErrUnavailable) {
+	var e *store.PolicyError
+	if access.WhyOf(err) != "" || errors.Is(err, access.ErrNotFound) || errors.Is(err, access.ErrUnavailable) || errors.As(err, &e) {
 		return err
 	}
 	s.Log.WarnContext(ctx, "Canvas could not be asked", "what", what, "err", err)

@@ -1,0 +1,293 @@
+package workflow
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+)
+
+// publish publishes the next version of the school's policy, changed from the
+// newest one, and returns it.
+func (r *rig) publish(change func(p *policy.Policy)) policy.Policy {
+	r.t.Helper()
+	var p policy.Policy
+	err := r.Store.InTx(r.t.Context(), func(tx *store.Tx) error {
+		var err error
+		if p, err = tx.NewestPolicy(r.tenant); err != nil {
+			return err
+		}
+		roles := map[policy.Affiliation]policy.Role{}
+		for a, x := range p.Roles {
+			roles[a] = x
+		}
+		p.Roles = roles
+		p.Version++
+		change(&p)
+		return tx.PublishPolicy(store.Published{Tenant: r.tenant, Policy: p, At: r.clock.Now(), By: "operator:test", Reason: "a test"})
+	})
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	return p
+}
+
+const oneDay = 24 * time.Hour
+
+// short is a policy under which students have less of everything.
+func short(p *policy.Policy) {
+	p.Roles[policy.Student] = policy.Role{Rule: policy.RuleSponsor, MaxLife: 7 * oneDay, MaxTotal: 14 * oneDay}
+	p.Windows.SponsorAnswer, p.Windows.Collect, p.Windows.ReviewDays, p.Windows.Draft = 3*oneDay, 2*oneDay, 1, 5*oneDay
+	p.Windows.Claim, p.Windows.Activation, p.Windows.Replacement, p.Windows.SponsorGap = 6*oneDay, 12*time.Hour, time.Hour, 4*oneDay
+	p.Quotas = policy.Quotas{Open: 1, Live: 1}
+}
+
+// Two schools of one installation, each with its own document: the same forms are
+// judged differently, and no code knows which.
+func TestTwoSchoolsTwoPolicies(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, st *store.Store) {
+		ctx := t.Context()
+		a, b := newRig(t, st), newRig(t, st, "10000000000003")
+		b.publish(short)
+		for name, tt := range map[string]struct {
+			r       *rig
+			version int
+			life    time.Duration
+			answer  time.Duration
+			quota   int
+		}{"the one": {a, 1, 119 * oneDay, 14 * oneDay, 3}, "the other": {b, 2, 7 * oneDay, 3 * oneDay, 1}} {
+			r, maya := tt.r, tt.r.as("maya", access.DoorCourse)
+			form, err := r.Form(ctx, maya, "")
+			if err != nil || form.Policy.Version != tt.version || form.Latest.After(r.clock.Now().Add(tt.life)) {
+				t.Fatalf("%s: the form is of version %d, until %v, %v", name, form.Policy.Version, form.Latest, err)
+			}
+			late := r.answers()
+			late.EndDate = policy.LastDate(r.clock.Now().Add(tt.life+2*oneDay), location(maya.TimeZone)).Format(time.DateOnly)
+			if _, err := r.Submit(ctx, maya, "", late); !errors.Is(err, access.ErrInvalid) {
+				t.Errorf("%s: an end beyond the longest life: %v", name, err)
+			}
+			for n := range tt.quota + 1 {
+				ok := r.answers()
+				ok.EndDate = policy.LastDate(r.clock.Now().Add(6*oneDay), location(maya.TimeZone)).Format(time.DateOnly)
+				q, err := r.Submit(ctx, maya, "", ok)
+				if n == tt.quota {
+					if access.WhyOf(err) != access.WhyQuotaOpen {
+						t.Errorf("%s: request %d: %v", name, n+1, err)
+					}
+					break
+				}
+				if err != nil || q.PolicyVersion != tt.version || !q.SponsorDue.Equal(q.SubmittedAt.Add(tt.answer)) {
+					t.Fatalf("%s: request %d of version %d waits until %v, %v", name, n+1, q.PolicyVersion, q.SponsorDue, err)
+				}
+				r.unhurried()
+			}
+		}
+	})
+}
+
+// The version of the submission settles the procedure; what a token may be is at
+// the mint the stricter of that version and the newest; what begins after a
+// publication is judged by it; and no live token's end moves.
+func TestARequestKeepsItsPolicy(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		ctx, t := r.t.Context(), r.t
+		old := r.submitted()
+		r.publish(short)
+		r.act(r.as("ana", access.DoorCourse), old.Code(), access.Endorse, access.Move{})
+		q := r.request(old.ID)
+		if want := builtIn.Calendar.After(q.ReviewSince, 5, location("America/Denver")); !q.ReviewDue.Equal(want) || q.PolicyVersion != 1 {
+			t.Errorf("the review of version %d is due %v, want %v", q.PolicyVersion, q.ReviewDue, want)
+		}
+		c := r.act(r.as("dana", access.DoorAccount), old.Code(), access.Approve, access.Move{})
+		if got := c.Request.CollectBy.Sub(c.Request.DecidedAt); got != 14*oneDay || c.Policy.Version != 1 {
+			t.Errorf("it may be collected for %v by version %d", got, c.Policy.Version)
+		}
+		// A new one is judged by the new version: an end that the old one allowed is too late.
+		maya := r.as("maya", access.DoorCourse)
+		if _, err := r.Submit(ctx, maya, "", r.answers()); !errors.Is(err, access.ErrNotAllowed) || access.WhyOf(err) != access.WhyQuotaOpen {
+			t.Errorf("a second open request: %v", err)
+		}
+		// The token of the old one: no longer than the newest allows.
+		g, _ := r.collect(old.Code())
+		if life := g.Wanted.Sub(r.clock.Now()); life > 7*oneDay || life < 7*oneDay-time.Minute {
+			t.Errorf("it was made for %v", life)
+		}
+		if got := g.ActivateBy.Sub(g.ShownAt); got != 7*oneDay {
+			t.Errorf("it may be activated for %v", got)
+		}
+		if got, _, err := r.replaceableAfter(maya, old.Code(), 2*time.Hour); err != nil || !got {
+			t.Errorf("it cannot be replaced by its own policy, %v", err)
+		}
+		r.unhurried()
+		if _, err := r.Submit(ctx, maya, "", r.answers()); access.WhyOf(err) != access.WhyQuotaLive {
+			t.Errorf("a second live token: %v", err)
+		}
+		r.activate("maya", g.CanvasID)
+		r.tick(2 * time.Minute)
+		end := r.grant(g.ID).EndsAt()
+		// A publication that allows more: the live token ends when it would.
+		r.publish(func(p *policy.Policy) {
+			p.Roles[policy.Student] = policy.Role{Rule: policy.RuleSponsor, MaxLife: 300 * oneDay, MaxTotal: 900 * oneDay}
+			p.Windows.Grace, p.Windows.Overlap, p.Quotas = 200*oneDay, 20*oneDay, policy.Quotas{Open: 9, Live: 9}
+		})
+		r.pass(groundRound)
+		if now := r.grant(g.ID); !now.EndsAt().Equal(end) || now.State != access.Active {
+			t.Errorf("the token is %s and ends %v, it was %v", now.State, now.EndsAt(), end)
+		}
+		next, err := r.Submit(ctx, maya, "", r.answers())
+		if err != nil || next.PolicyVersion != 3 {
+			t.Errorf("a new request is of version %d, %v", next.PolicyVersion, err)
+		}
+		r.proven()
+	})
+}
+
+// replaceableAfter says whether Maya's page offers "I lost it" so long after now.
+func (r *rig) replaceableAfter(maya access.Caller, code string, d time.Duration) (bool, access.Why, error) {
+	r.clock.Advance(d)
+	maya.LaunchedAt = r.clock.Now()
+	c, err := r.CollectPage(r.t.Context(), maya, code)
+	return c.CanReplace, c.ReplaceWhy, err
+}
+
+// What was sent under a version that is stricter than the newest is not loosened
+// by it, and whom the newest refuses gets no token.
+func TestMintIsTheStricter(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	r.publish(func(p *policy.Policy) {
+		p.Roles[policy.Student] = policy.Role{Rule: policy.RuleSponsor, MaxLife: 30 * oneDay, MaxTotal: 30 * oneDay}
+		p.Quotas.Live = 1
+	})
+	q := r.approved()
+	r.publish(func(p *policy.Policy) {
+		*p = builtInAs(p.Version)
+		p.Roles[policy.Student] = policy.Role{Rule: policy.RuleRefuse}
+	})
+	_, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), q.Code())
+	if access.WhyOf(err) == "" || r.inCanvas("maya") != 0 {
+		t.Errorf("whom today's policy refuses: %v, %d in Canvas", err, r.inCanvas("maya"))
+	}
+	if now := r.request(q.ID); now.State != access.AwaitingReview {
+		t.Errorf("it is %s", now.State)
+	}
+	r.publish(func(p *policy.Policy) { *p = builtInAs(p.Version) })
+	r.act(r.as("dana", access.DoorAccount), q.Code(), access.Approve, access.Move{})
+	g, _ := r.collect(q.Code())
+	if life := g.Wanted.Sub(r.clock.Now()); life > 30*oneDay {
+		t.Errorf("it was made for %v", life)
+	}
+	r.proven()
+}
+
+func builtInAs(version int) policy.Policy {
+	p := policy.BuiltIn()
+	p.Version = version
+	return p
+}
+
+// Time brings to each request what its own version says, and to drafts what the
+// newest does.
+func TestTimeGoesByTheVersion(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		t := r.t
+		ctx := t.Context()
+		maya := r.as("maya", access.DoorCourse)
+		old := r.submitted()
+		oldClaim := r.claimed()
+		draft, err := r.SaveDraft(ctx, maya, "", r.answers())
+		r.must(err)
+		p := r.publish(func(p *policy.Policy) {
+			short(p)
+			p.Roles[policy.Student] = policy.BuiltIn().Roles[policy.Student]
+			p.Quotas = policy.Quotas{Open: 9, Live: 9}
+		})
+		fresh := r.submitted()
+		freshClaim := r.claimed()
+		at := func(d time.Duration, want string) {
+			t.Helper()
+			r.clock.Advance(rigBegins.Add(d).Sub(r.clock.Now()))
+			r.timeActs()
+			got := fmt.Sprintf("%s %v | %s %v | %s", r.request(old.ID).State, r.request(oldClaim).ClaimedBy != "", r.request(fresh.ID).State,
+				r.request(freshClaim).ClaimedBy != "", r.request(draft.ID).State)
+			if got != want {
+				t.Errorf("after %v: %s, want %s", d, got, want)
+			}
+		}
+		at(2*oneDay-time.Hour, "awaiting_sponsor true | awaiting_sponsor true | draft")
+		at(2*oneDay+time.Hour, "awaiting_sponsor false | awaiting_sponsor true | draft") // a Monday's claim
+		at(p.Windows.SponsorAnswer+time.Hour, "awaiting_sponsor false | lapsed true | draft")
+		at(p.Windows.Draft+time.Hour, "awaiting_sponsor false | lapsed true | discarded")
+		at(p.Windows.Claim+time.Hour, "awaiting_sponsor false | lapsed false | discarded")
+		at(builtIn.Windows.SponsorAnswer+time.Hour, "lapsed false | lapsed false | discarded")
+	})
+}
+
+// A policy that cannot be read makes nothing possible, and holds up no removal.
+func TestWithoutAReadablePolicy(t *testing.T) {
+	t.Parallel()
+	each(t, func(r *rig) {
+		t, ctx := r.t, r.t.Context()
+		maya := r.as("maya", access.DoorCourse)
+		now := r.clock.Now()
+		ana, dana := r.as("ana", access.DoorCourse).Person, r.as("dana", access.DoorAccount).Person
+		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: 900, Version: 1, State: access.Fulfilled, PolicyVersion: 9, Requester: maya.Person, Sponsor: ana, EndorsedBy: ana, DecidedBy: dana,
+			Affiliation: policy.Student, Course: maya.Course, CreatedAt: now, UpdatedAt: now, Answers: r.answers(), End: now.Add(20 * oneDay), CollectBy: now.Add(oneDay)}
+		g := access.NewGrant(store.NewID("grt"), q, maya.CanvasUser, now.Add(20*oneDay), now)
+		tok, _ := r.w.SeedToken("maya", canvastest.TokenSpec{Purpose: g.Purpose(), ExpiresAt: g.Wanted})
+		g.State, g.CanvasID, g.Hint, g.Expires, g.ShownAt, g.ActivatedAt = access.Active, tok.ID.String(), tok.Hint, g.Wanted, now, now
+		waits := q
+		waits.ID, waits.Number, waits.State, waits.EndorsedBy, waits.DecidedBy, waits.SponsorDue = store.NewID("req"), 901, access.AwaitingSponsor, "", "", now.Add(oneDay)
+		ready := q
+		ready.ID, ready.Number, ready.State = store.NewID("req"), 902, access.Approved
+		r.must(r.Store.InTx(ctx, func(tx *store.Tx) error {
+			for _, x := range []access.Request{q, waits, ready} {
+				e := audit.Event{Tenant: string(r.tenant), At: now, Actor: access.SystemID, Action: audit.RequestCreate, Object: x.ID, To: string(x.State), Version: 1}
+				if err := tx.CreateRequest(x, e, nil); err != nil {
+					return err
+				}
+			}
+			return tx.CreateGrant(g, audit.Event{Tenant: string(r.tenant), At: now, Actor: access.SystemID, Action: audit.GrantCreate, Object: g.ID, To: string(g.State), Version: 1}, nil)
+		}))
+		// No page fails, and none offers what a policy would have to allow.
+		if _, err := r.Home(ctx, maya); err != nil {
+			t.Errorf("the home page: %v", err)
+		}
+		p, err := r.Token(ctx, maya, g.ID)
+		if err != nil || !p.Can[access.Revoke] || p.Can[access.Renew] || p.Can[access.Replace] {
+			t.Errorf("its page offers %v, %v", p.Can, err)
+		}
+		if !strings.Contains(r.logs.String(), "a policy cannot be read") {
+			t.Error("nobody is told")
+		}
+		// Nothing is made, decided or begun by it.
+		var e *store.PolicyError
+		if _, err := r.Collect(ctx, maya, ready.Code()); !errors.As(err, &e) || r.inCanvas("maya") != 1 {
+			t.Errorf("a token was asked for: %v, %d in Canvas", err, r.inCanvas("maya"))
+		}
+		if _, err := r.Act(ctx, r.as("ana", access.DoorCourse), waits.Code(), access.Endorse, access.Move{}, r.termsOf(waits.Code())); err == nil {
+			t.Error("it was endorsed")
+		}
+		// Leaving and ending go on.
+		r.act(maya, waits.Code(), access.Withdraw, access.Move{})
+		r.act(r.as("dana", access.DoorAccount), ready.Code(), access.Rescind, access.Move{Reason: "Not now."})
+		if _, err := r.Revoke(ctx, maya, g.ID, ""); err != nil {
+			t.Errorf("revoking: %v", err)
+		}
+		r.drain()
+		if r.inCanvas("maya") != 0 {
+			t.Errorf("the token is still there: %s", r.grant(g.ID).State)
+		}
+	})
+}
