@@ -322,7 +322,10 @@ func TestSetSchool(t *testing.T) {
 	if err := a.Store.Read(t.Context(), func(tx *store.Tx) error { entries, err = tx.AuditOf(p.Tenant, string(p.Tenant)); return err }); err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) != 1 || entries[0].Detail.Data["reason"] != "new names" || !strings.Contains(entries[0].Detail.Data["after"], "LMS desk") || !strings.HasPrefix(entries[0].Event.Actor, "operator:") {
+	if len(entries) != 2 || entries[0].Event.Action != audit.PolicyPublish { // its first policy
+		t.Fatalf("audit: %+v", entries)
+	}
+	if entries[1].Detail.Data["reason"] != "new names" || !strings.Contains(entries[1].Detail.Data["after"], "LMS desk") || !strings.HasPrefix(entries[1].Event.Actor, "operator:") {
 		t.Errorf("audit: %+v", entries)
 	}
 }
@@ -397,11 +400,11 @@ func TestAuditExportVerifies(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	if n, err := a.ExportAudit(t.Context(), "", &out); err != nil || n != 6 {
+	if n, err := a.ExportAudit(t.Context(), "", &out); err != nil || n != 7 {
 		t.Fatalf("export: %d, %v", n, err)
 	}
 	got, err := app.VerifyAudit(bytes.NewReader(out.Bytes()))
-	if err != nil || len(got) != 1 || got[0].Entries != 6 || got[0].Erased != 0 || len(got[0].Head) != 64 {
+	if err != nil || len(got) != 1 || got[0].Entries != 7 || got[0].Erased != 0 || len(got[0].Head) != 64 {
 		t.Fatalf("verify: %+v, %v", got, err)
 	}
 	lines := strings.SplitAfter(strings.TrimSuffix(out.String(), "\n"), "\n")

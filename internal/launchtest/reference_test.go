@@ -49,7 +49,7 @@ type reference struct {
 const (
 	readOnly      = "begin isolation level repeatable read read only"
 	insertNonce   = `INSERT INTO lti_nonces (registration_id, hash, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING hash`
-	selectPlace   = `SELECT p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts, p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at, t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.version, t.created_at, d.deployment_id, d.root FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN platform_deployments d ON d.platform = p.id WHERE p.id = $1 ORDER BY d.position`
+	selectPlace   = `SELECT p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts, p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at, t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.policy_version, t.version, t.created_at, d.deployment_id, d.root FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN platform_deployments d ON d.platform = p.id WHERE p.id = $1 ORDER BY d.position`
 	selectPerson  = `SELECT p.id, p.tenant, p.canvas_user, p.name, p.short_name, p.locale, p.time_zone, p.email, p.merged_into, p.seen_at, p.created_at FROM person_subs s JOIN people p ON p.tenant = s.tenant AND p.id = s.person WHERE s.tenant = $1 AND s.sub = $2`
 	selectDiffer  = `SELECT hash, rights FROM sessions WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
 	insertSession = `INSERT INTO sessions (hash, tenant, person, platform, place, rights, data, created_at, launched_at, seen_at, idle_until, ends_at, cookie_seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (hash) DO UPDATE SET data = excluded.data, launched_at = excluded.launched_at, seen_at = excluded.seen_at, idle_until = excluded.idle_until, ends_at = excluded.ends_at, cookie_seen = excluded.cookie_seen`
@@ -70,7 +70,7 @@ type placeRow struct {
 	credentialKind                                                 string
 	created, founded                                               time.Time
 	schoolName, guid, account, school                              string
-	capDays, version                                               int
+	capDays, policy, version                                               int
 
 	deployments []deploymentRow
 	origins     []string
@@ -420,7 +420,7 @@ func (h *reference) place(ctx context.Context, r *placeRow, id string) error {
 		var d deploymentRow
 		err := rows.Scan(&r.id, &r.tenant, &r.name, &r.issuer, &r.client, &r.authURL, &r.tokenURL, &r.keySetURL, &r.rosterHosts,
 			&r.frameOrigins, &r.canvasURLs, &r.allowPrivate, &r.disabled, &r.credential, &r.credentialKind, &r.created,
-			&r.schoolName, &r.guid, &r.account, &r.school, &r.capDays, &r.version, &r.founded, &d.name, &d.root)
+			&r.schoolName, &r.guid, &r.account, &r.school, &r.capDays, &r.policy, &r.version, &r.founded, &d.name, &d.root)
 		if err != nil {
 			return err
 		}

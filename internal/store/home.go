@@ -13,7 +13,7 @@ import (
 
 var selectPlace = say(`SELECT p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts,
 	p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at,
-	t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.version, t.created_at, d.deployment_id, d.root
+	t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.policy_version, t.version, t.created_at, d.deployment_id, d.root
 	FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN platform_deployments d ON d.platform = p.id
 	WHERE p.id = ? ORDER BY d.position`)
 
@@ -29,7 +29,7 @@ func (s *Store) place(ctx context.Context, op, platform string) (Platform, tenan
 			var root sql.NullBool
 			err := row.Scan(&p.ID, &p.Tenant, &p.Name, &p.Issuer, &p.ClientID, &p.AuthURL, &p.TokenURL, &p.KeySetURL, &p.RosterHosts,
 				&p.FrameOrigins, &p.CanvasURLs, &p.AllowPrivate, &p.Disabled, &p.Credential, &p.CredentialKind, &p.CreatedAt,
-				&t.Name, &t.PlatformGUID, &t.CanvasAccount, &t.School, &t.LearnedCapDays, &t.Version, &t.CreatedAt, &id, &root)
+				&t.Name, &t.PlatformGUID, &t.CanvasAccount, &t.School, &t.LearnedCapDays, &t.PolicyVersion, &t.Version, &t.CreatedAt, &id, &root)
 			if id.Valid { // else the platform waits for its first
 				all = append(all, lti.Deployment{ID: id.String, Root: root.Bool})
 			}

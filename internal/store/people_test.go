@@ -39,8 +39,9 @@ func TestTenant(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		x.PolicyVersion = 1 // whatever the caller said
 		check(x)
-		y := store.Tenant{ID: x.ID, Name: "renamed", LearnedCapDays: 60, Version: 2, CreatedAt: x.CreatedAt}
+		y := store.Tenant{ID: x.ID, Name: "renamed", LearnedCapDays: 60, PolicyVersion: 1, Version: 2, CreatedAt: x.CreatedAt}
 		save := func(t store.Tenant) func(tx *store.Tx) error {
 			return func(tx *store.Tx) error {
 				return tx.SaveTenant(t, operator(audit.CapLearned, string(x.ID)), nil)

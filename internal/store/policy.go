@@ -26,19 +26,15 @@ type Published struct {
 // for it. It is none of access's kinds: nobody asked for anything wrong.
 type PolicyError struct {
 	Tenant  access.TenantID
-	Version int   // 0: the newest
+	Version int
 	Err     error // a *policy.Error, or nil where there is no such version
 }
 
 func (e *PolicyError) Error() string {
-	which := fmt.Sprintf("version %d of the policy", e.Version)
-	if e.Version == 0 {
-		which = "a policy"
-	}
 	if e.Err == nil {
-		return fmt.Sprintf("%s of tenant %s is not there", which, e.Tenant)
+		return fmt.Sprintf("version %d of the policy of tenant %s is not there", e.Version, e.Tenant)
 	}
-	return fmt.Sprintf("%s of tenant %s: %v", which, e.Tenant, e.Err)
+	return fmt.Sprintf("version %d of the policy of tenant %s: %v", e.Version, e.Tenant, e.Err)
 }
 
 // Unwrap gives what is wrong with the document.
@@ -72,23 +68,24 @@ func (tx *Tx) PublishPolicy(p Published) error {
 	if err != nil {
 		return err
 	}
-	if err := tx.lockTenant(p.Tenant); err != nil {
-		return err
+	version := p.Policy.Version
+	res := tx.db.Model(&tenantRow{}).Where("id = ? AND policy_version = ?", string(p.Tenant), version-1).Update("policy_version", version)
+	if res.Error != nil {
+		return tx.fail("publish policy", res.Error)
 	}
-	newest, err := tx.newestPolicy(p.Tenant)
-	if err != nil {
-		return err
+	if res.RowsAffected != 1 {
+		if _, err := tx.Tenant(p.Tenant); err != nil {
+			return err
+		}
+		return lost(fmt.Sprintf("publish version %d of the policy of %s", version, p.Tenant))
 	}
-	if p.Policy.Version != newest+1 {
-		return lost(fmt.Sprintf("publish version %d of the policy of %s", p.Policy.Version, p.Tenant))
-	}
-	row := policyRow{Tenant: string(p.Tenant), Version: p.Policy.Version, Document: string(document), PublishedAt: stamp(p.At), PublishedBy: p.By, Reason: p.Reason}
+	row := policyRow{Tenant: string(p.Tenant), Version: version, Document: string(document), PublishedAt: stamp(p.At), PublishedBy: p.By, Reason: p.Reason}
 	if err := tx.db.Create(&row).Error; err != nil {
 		return tx.fail("publish policy", err)
 	}
 	tx.published = true
-	told := audit.Event{At: p.At, Actor: p.By, Action: audit.PolicyPublish, Object: string(p.Tenant), To: "published", Version: p.Policy.Version}
-	if newest > 0 {
+	told := audit.Event{At: p.At, Actor: p.By, Action: audit.PolicyPublish, Object: string(p.Tenant), To: "published", Version: version}
+	if version > 1 {
 		told.From = "published"
 	}
 	var d *audit.Detail
@@ -96,12 +93,6 @@ func (tx *Tx) PublishPolicy(p Published) error {
 		d = audit.NewDetail(map[string]string{"reason": p.Reason})
 	}
 	return tx.tell(p.Tenant, told, d)
-}
-
-func (tx *Tx) newestPolicy(tenant access.TenantID) (int, error) {
-	var n int
-	err := tx.db.Model(&policyRow{}).Where("tenant = ?", string(tenant)).Select("COALESCE(MAX(version), 0)").Scan(&n).Error
-	return n, tx.fail("newest policy", err)
 }
 
 // Policy returns a version of a tenant's policy, or a *PolicyError.
@@ -128,17 +119,15 @@ func (tx *Tx) Policy(tenant access.TenantID, version int) (policy.Policy, error)
 	return p, nil
 }
 
-// NewestPolicy returns the newest version of a tenant's policy, by which what
-// begins now is judged, or a *PolicyError.
+// NewestPolicy returns the newest version of a tenant's policy (as
+// Tenant.PolicyVersion names it), by which what begins now is judged. It returns a
+// *PolicyError as Policy does, and access.ErrNotFound for no tenant.
 func (tx *Tx) NewestPolicy(tenant access.TenantID) (policy.Policy, error) {
-	n, err := tx.newestPolicy(tenant)
-	if err != nil {
-		return policy.Policy{}, err
+	var r tenantRow
+	if err := tx.db.Select("policy_version").Where("id = ?", string(tenant)).Take(&r).Error; err != nil {
+		return policy.Policy{}, tx.fail("newest policy", err)
 	}
-	if n == 0 {
-		return policy.Policy{}, &PolicyError{Tenant: tenant}
-	}
-	return tx.Policy(tenant, n)
+	return tx.Policy(tenant, r.PolicyVersion)
 }
 
 // PolicyVersions returns the versions by which a tenant's requests in a state are

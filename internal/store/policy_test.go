@@ -147,7 +147,7 @@ func TestPolicyErrors(t *testing.T) {
 		}
 		read("a document that is none", newest(north), "roles: is missing")
 		read("a document that is none, by version", version(north, 1), "version 1 of the policy of tenant ten_north")
-		read("no policy", newest(south), "a policy of tenant ten_south is not there")
+		read("no policy", newest(south), "version 1 of the policy of tenant ten_south is not there")
 		read("a version that is not there", version(north, 7), "version 7 of the policy of tenant ten_north is not there")
 		read("a draft's", version(north, 0), "is not there")
 	})

@@ -16,6 +16,7 @@ type tenantRow struct {
 	CanvasAccount  string
 	School         string
 	LearnedCapDays int
+	PolicyVersion  int
 	LastNumber     int
 	Version        int
 	CreatedAt      moment
@@ -25,7 +26,7 @@ func (tenantRow) TableName() string { return "tenants" }
 
 func (r tenantRow) tenant() (Tenant, error) {
 	t := Tenant{ID: access.TenantID(r.ID), Name: r.Name, PlatformGUID: r.PlatformGUID, CanvasAccount: r.CanvasAccount,
-		LearnedCapDays: r.LearnedCapDays, Version: r.Version, CreatedAt: r.CreatedAt.time()}
+		LearnedCapDays: r.LearnedCapDays, PolicyVersion: r.PolicyVersion, Version: r.Version, CreatedAt: r.CreatedAt.time()}
 	if err := json.Unmarshal([]byte(r.School), &t.School); err != nil {
 		return Tenant{}, fmt.Errorf("tenant %s: school: %w", r.ID, err)
 	}
@@ -81,7 +82,7 @@ func (tx *Tx) Tenants() ([]Tenant, error) {
 	return convert(rows, tenantRow.tenant)
 }
 
-// SaveTenant writes every field of t but ID and CreatedAt, if the stored
+// SaveTenant writes every field of t but ID, PolicyVersion and CreatedAt, if the stored
 // version is t.Version-1; otherwise access.ErrConflict.
 func (tx *Tx) SaveTenant(t Tenant, told audit.Event, d *audit.Detail) error {
 	if err := tx.may("save tenant"); err != nil {

@@ -17,8 +17,10 @@ type Tenant struct {
 	CanvasAccount  string // Canvas id of the root account
 	School         School
 	LearnedCapDays int // longest life Canvas was seen to allow, in days; 0 while nothing was learned
-	Version        int
-	CreatedAt      time.Time
+	// PolicyVersion is the newest version of its policy. PublishPolicy alone writes it.
+	PolicyVersion int
+	Version       int
+	CreatedAt     time.Time
 }
 
 // School holds the institution's own words and lists.

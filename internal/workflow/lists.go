@@ -110,7 +110,7 @@ func (s *Service) Home(ctx context.Context, caller access.Caller) (Home, error) 
 		if h.Found, err = s.homeFound(tx, caller); err != nil {
 			return err
 		}
-		newest, err := tx.NewestPolicy(caller.Tenant)
+		newest, err := tx.Policy(caller.Tenant, f.tenant.PolicyVersion)
 		if pol, err = s.shown(newest, err); err != nil {
 			return err
 		}
