@@ -53,7 +53,7 @@ const (
 	WhyCanvas          Why = "canvas"           // Canvas could not be asked
 	WhyIdentity        Why = "identity"         // Canvas does not confirm who this is
 	WhyReplaceUsed     Why = "replace_used"     // the one replacement was used
-	WhyReplaceLate     Why = "replace_late"     // more than ReplaceWindow since it was shown
+	WhyReplaceLate     Why = "replace_late"     // its policy's window since it was shown is over
 	WhyNoListing       Why = "no_listing"       // Canvas does not let us list tokens, so none is made
 	WhyOver            Why = "over"             // the approved time has passed
 	WhySponsorChanged  Why = "sponsor_changed"  // something the sponsor agreed to no longer holds

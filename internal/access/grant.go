@@ -58,7 +58,7 @@ const (
 	ByMisuse     Cause = "misuse"       // reported by its sponsor
 	ByAltered    Cause = "altered"      // its value or purpose was changed in Canvas
 	BySuperseded Cause = "superseded"   // its renewal took over
-	ByNoSponsor  Cause = "no_sponsor"   // nobody stood for it within SponsorGap
+	ByNoSponsor  Cause = "no_sponsor"   // nobody stood for it within the gap of its policy
 	ByOwnerLeft  Cause = "owner_left"   // its owner lost the course, the role or the Canvas account
 	ByCourse     Cause = "course_over"  // the course ended, and the grace after it
 	ByMass       Cause = "mass"         // part of a mass revocation

@@ -70,7 +70,7 @@ type placeRow struct {
 	credentialKind                                                 string
 	created, founded                                               time.Time
 	schoolName, guid, account, school                              string
-	capDays, policy, version                                               int
+	capDays, policy, version                                       int
 
 	deployments []deploymentRow
 	origins     []string

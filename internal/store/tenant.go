@@ -54,7 +54,7 @@ func (tx *Tx) CreateTenant(t Tenant) error {
 	if err := tx.db.Create(&headRow{Tenant: string(t.ID), Hash: audit.Genesis(string(t.ID))}).Error; err != nil {
 		return tx.fail("create tenant", err)
 	}
-	return tx.PublishPolicy(Published{Tenant: t.ID, Policy: policy.BuiltIn(), At: t.CreatedAt, By: "system"})
+	return tx.PublishPolicy(Published{Tenant: t.ID, Policy: policy.BuiltIn(), At: t.CreatedAt, By: access.SystemID})
 }
 
 // Tenant returns a tenant, or access.ErrNotFound.
