@@ -98,8 +98,9 @@ func (tx *Tx) PublishPolicy(p Published) error {
 // Policy returns a version of a tenant's policy, or a *PolicyError.
 func (tx *Tx) Policy(tenant access.TenantID, version int) (policy.Policy, error) {
 	// What was published stays as it is, so that it is read and judged once.
-	if p, ok := tx.s.policies.Load(policyKey{tenant, version}); ok {
-		return p.(policy.Policy), nil //nolint:forcetypeassert // the only kind in it
+	known, _ := tx.s.policies.Load(policyKey{tenant, version})
+	if p, ok := known.(policy.Policy); ok {
+		return p, nil
 	}
 	var r policyRow
 	err := tx.db.Where("tenant = ? AND version = ?", string(tenant), version).Take(&r).Error
