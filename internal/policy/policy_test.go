@@ -47,7 +47,7 @@ func TestLatestEnd(t *testing.T) {
 		}
 	}
 	if r := (Policy{}).For(Student); r != (Role{Rule: RuleRefuse}) {
-		t.Errorf("P14: an empty policy says %+v to students", r)
+		t.Errorf("an empty policy says %+v to students", r)
 	}
 	if r := (Role{RuleSponsor, day, 2 * day}); (Policy{Roles: map[Affiliation]Role{Student: r}}).For(Student) != r {
 		t.Errorf("a policy that a school has does not hold")
