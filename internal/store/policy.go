@@ -84,10 +84,9 @@ func (tx *Tx) PublishPolicy(p Published) error {
 		return tx.fail("publish policy", err)
 	}
 	tx.published = true
-	told := audit.Event{At: p.At, Actor: p.By, Action: audit.PolicyPublish, Object: string(p.Tenant), To: "published", Version: version}
-	if version > 1 {
-		told.From = "published"
-	}
+	// It tells of no state: a school from before policies were stored has a first
+	// version without an event, and its log must replay all the same.
+	told := audit.Event{At: p.At, Actor: p.By, Action: audit.PolicyPublish, Object: string(p.Tenant), Version: version}
 	var d *audit.Detail
 	if p.Reason != "" {
 		d = audit.NewDetail(map[string]string{"reason": p.Reason})
