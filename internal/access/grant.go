@@ -50,7 +50,7 @@ const (
 	BySponsor    Cause = "sponsor"
 	ByReviewer   Cause = "reviewer"
 	ByEnd        Cause = "end"          // its time is over
-	ByUnclaimed  Cause = "unclaimed"    // not activated within ActivateWindow
+	ByUnclaimed  Cause = "unclaimed"    // not activated in time
 	ByCanvas     Cause = "in_canvas"    // deleted there by somebody
 	ByNoReplaced Cause = "not_replaced" // reported lost, or thawed, and its successor never made
 	ByFault      Cause = "fault"        // Canvas made something other than what was asked
