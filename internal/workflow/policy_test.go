@@ -183,9 +183,35 @@ func TestMintIsTheStricter(t *testing.T) {
 	}
 	r.publish(func(p *policy.Policy) { *p = builtInAs(p.Version) })
 	r.act(r.as("dana", access.DoorAccount), q.Code(), access.Approve, access.Move{})
-	g, _ := r.collect(q.Code())
-	if life := g.Wanted.Sub(r.clock.Now()); life > 30*oneDay {
-		t.Errorf("it was made for %v", life)
+	r.unhurried()
+	other := r.approved() // of the newest, which lets two live
+	r.collect(other.Code())
+	r.unhurried()
+	if _, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), q.Code()); access.WhyOf(err) != access.WhyQuotaLive {
+		t.Errorf("a second token, for a request that was sent when one was the most: %v", err)
+	}
+	r.proven()
+}
+
+// A live token ends a grace after its course: the one of its own policy, whatever
+// is published then.
+func TestNoPublicationMovesALiveEnd(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, sqlite(t))
+	g, _ := r.active()
+	over := r.clock.Now().Add(-5 * oneDay)
+	r.w.UpdateCourse("bio201", func(c *canvastest.Course) { c.End, c.RestrictToCourseDates = over, true })
+	r.pass(groundRound)
+	want := over.Add(builtIn.Windows.Grace).UTC().Truncate(time.Second)
+	if end := r.grant(g.ID).EndsAt(); !end.Equal(want) {
+		t.Fatalf("it ends %v, want %v", end, want)
+	}
+	for _, grace := range []time.Duration{200 * oneDay, oneDay} {
+		r.publish(func(p *policy.Policy) { p.Windows.Grace = grace })
+		r.pass(groundRound)
+		if now := r.grant(g.ID); !now.EndsAt().Equal(want) || now.State != access.Active {
+			t.Errorf("with a grace of %v it is %s and ends %v, it was %v", grace, now.State, now.EndsAt(), want)
+		}
 	}
 	r.proven()
 }
