@@ -113,6 +113,12 @@ type Grant struct {
 	Sponsor      PersonID
 	SponsorAsked PersonID  // named by the owner to take over; has not answered
 	GapUntil     time.Time // without a sponsor until then, after that it ends
+	// SponsorWas stood for it last, before the gap, and GapWhy is why that ended.
+	// Empty where a token that was without a sponsor before these were kept has no
+	// record of it.
+	SponsorWas PersonID
+	GapWhy     GapCause
+	TurnedDown PersonID // who was asked last in this gap and said no
 
 	Since     time.Time // when the first token of this chain of renewals was made; bounds the total life
 	Renews    string    // the grant this one takes over from
@@ -146,6 +152,16 @@ const (
 	DriftStuck     Drift = "stuck"     // the end was moved later, and Canvas does not set it back
 	DriftShortened Drift = "shortened" // the end was moved earlier; the earlier one holds
 	DriftMaybe     Drift = "maybe"     // something may have been changed; Canvas does not tell what
+)
+
+// GapCause is why a token has no sponsor.
+type GapCause string
+
+// The causes of a gap.
+const (
+	GapEnded   GapCause = "ended"        // who stood for it ended that
+	GapLost    GapCause = "lost"         // who stood for it no longer may
+	GapUnknown GapCause = "not_recorded" // from before it was kept, and the record is gone
 )
 
 // What holds for every grant, whatever a school's policy.

@@ -430,14 +430,19 @@ func changeStanding(g Grant, row grantRule, who Actor, m GrantMove, now time.Tim
 			g.RetireAt = at
 		}
 	case LoseSponsor, EndSponsor:
-		g.Sponsor, g.SponsorAsked = "", ""
+		g.SponsorWas, g.GapWhy = g.Sponsor, GapLost
+		if row.Do == EndSponsor {
+			g.GapWhy = GapEnded
+		}
+		g.Sponsor, g.SponsorAsked, g.TurnedDown = "", "", ""
 		g.GapUntil = now.Add(m.Policy.Windows.SponsorGap)
 	case NameNext:
 		g.SponsorAsked = m.Sponsor
 	case TakeOver:
 		g.Sponsor, g.SponsorAsked, g.GapUntil = who.Person, "", time.Time{}
+		g.SponsorWas, g.GapWhy, g.TurnedDown = "", "", ""
 	case TurnDown:
-		g.SponsorAsked = ""
+		g.SponsorAsked, g.TurnedDown = "", g.SponsorAsked
 	}
 	return g
 }

@@ -17,6 +17,7 @@ type Incident struct {
 	ReportedBy PersonID
 	How        LeakReport
 	OpenedAt   time.Time
+	AfterEnd   bool      // the token had ended before: the incident alone was opened
 	ClearedAt  time.Time // zero while open
 	ClearedBy  PersonID
 }

@@ -129,6 +129,7 @@ type Move struct {
 	End         time.Time // a shortened end; zero keeps the present one
 	Sponsor     PersonID
 	LostName    string         // LoseSponsor, Return, EndSponsor: whom to name
+	Why         string         // Return: a code for what stood in the way of a token that was to be kept
 	Zone        *time.Location // the school's zone, for business days; nil is UTC
 	Extend      time.Duration  // MintFailed: outage added to the collect window
 }
@@ -330,6 +331,9 @@ func change(r Request, row rule, who Actor, m Move, now time.Time) Request {
 		r.DecidedBy, r.DecidedAt, r.Conditions, r.Reason = "", time.Time{}, "", m.Reason
 		r.ClaimedBy, r.ClaimedAt, r.CollectBy = "", time.Time{}, time.Time{}
 		r.EndorsedAt, r.EndorsedBy, r.SponsorNote = keepIf(row.To == AwaitingReview, r)
+		if row.Do == Return {
+			r.ReturnedWhy = m.Why
+		}
 		if row.To == AwaitingSponsor {
 			r.Sponsor, r.SponsorLost, r.SponsorDue = "", m.LostName, now.Add(m.Policy.Windows.SponsorAnswer)
 		} else {

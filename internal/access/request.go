@@ -91,6 +91,9 @@ type Request struct {
 	Renews string    // the grant whose renewal this asks for
 	Since  time.Time // for a renewal: when the first token of the chain was made
 	Adopts string    // the found token this asks to keep
+	// ReturnedWhy is what stood in the way of keeping that token when the request
+	// was last sent back, a code; empty where something else sent it back.
+	ReturnedWhy string
 }
 
 // AsSubmitted reports whether r still waits where its submission left it: with

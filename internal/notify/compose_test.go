@@ -89,7 +89,10 @@ func cases() map[string]struct {
 	}
 	variants := map[Kind]map[string]func(*Facts){
 		AskedToSponsor: noCourse, SponsorReminder: noCourse, SponsorNeeded: noCourse, AskedToTakeOver: noCourse, CourseOver: noCourse,
-		SponsorGone: {"by_rule": func(f *Facts) { f.Case, f.Reason = "rule", "" }},
+		SponsorGone: {
+			"by_rule":      func(f *Facts) { f.Case, f.Reason = "rule", "" },
+			"not_recorded": func(f *Facts) { f.Sponsor, f.By, f.Case, f.Reason = "", "", "not_recorded", "" },
+		},
 		Lapsed:      {"uncollected": func(f *Facts) { f.NotCollected = true }, "kept": func(f *Facts) { f.Kept = true }},
 		FoundTold:   {"found": foundRows}, FoundRemoved: {"found": foundRows}, KeepProposed: {"found": foundRows}, AllowOver: {"found": foundRows},
 		SharedAgain:      {"replaced": func(f *Facts) { f.Replaced = true }},

@@ -105,6 +105,9 @@ type Facts struct {
 
 	Reason      string // written by a person, quoted
 	Alternative string // what to do instead, written by a person, quoted
+	// ReasonRemoved and AlternativeRemoved: it was written and erased since. The
+	// letter says so in its place.
+	ReasonRemoved, AlternativeRemoved bool
 	// AlternativeKind is the choice that was offered instead; "" or "other"
 	// leaves it to Alternative.
 	AlternativeKind string

@@ -28,6 +28,12 @@ func (w *writer) tidy(to *Recipient) {
 	for _, s := range []*string{&f.Reason, &f.Alternative} {
 		*s = w.clean(*s, text.CleanLines, quoteMax)
 	}
+	if f.ReasonRemoved {
+		f.Reason = w.T("mail.removed")
+	}
+	if f.AlternativeRemoved {
+		f.Alternative = w.T("mail.removed")
+	}
 	rows := make([]WaitingRow, len(f.Rows))
 	for i, r := range f.Rows {
 		r.Code, r.Title = w.clean(r.Code, text.Clean, lineMax), w.clean(r.Title, text.Clean, lineMax)

@@ -226,7 +226,8 @@ func (r eventRow) entry(details map[string]detailRow) (AuditEntry, error) {
 	return out, nil
 }
 
-// EraseDetails deletes the details of the given events for good; the events and
+// EraseDetails deletes the details of the given events for good, and with them the
+// words that people wrote about the objects of these events; the events and
 // their chain stay. Ids of other tenants, or without details, are passed over.
 func (tx *Tx) EraseDetails(tenant access.TenantID, eventIDs []string) error {
 	if err := tx.may("erase details"); err != nil {
@@ -236,6 +237,9 @@ func (tx *Tx) EraseDetails(tenant access.TenantID, eventIDs []string) error {
 		return err
 	}
 	for part := range slices.Chunk(eventIDs, MaxLimit) {
+		if err := tx.eraseQuotes(tenant, part); err != nil {
+			return err
+		}
 		if err := tx.db.Where("tenant = ? AND event_id IN ?", string(tenant), part).Delete(&detailRow{}).Error; err != nil {
 			return tx.fail("erase details", err)
 		}

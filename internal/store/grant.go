@@ -58,6 +58,9 @@ type grantRow struct {
 	EndsBy       moment
 	EndsWhy      string
 	ChangeSeen   moment
+	SponsorWas   ref
+	GapWhy       string
+	TurnedDown   ref
 }
 
 func (grantRow) TableName() string { return "grants" }
@@ -75,6 +78,7 @@ func rowOfGrant(g access.Grant) grantRow {
 		Renews: ref(g.Renews), Successor: ref(g.Successor), RetireAt: stamp(g.RetireAt), FrozenAt: stamp(g.FrozenAt),
 		FrozenBy: ref(g.FrozenBy), ThawedBy: ref(g.ThawedBy), FreezeReason: g.FreezeReason, Drift: string(g.Drift), DriftAt: stamp(g.DriftAt), FoundID: ref(g.FoundID),
 		MarkedAt: stamp(g.MarkedAt), EndsBy: stamp(g.EndsBy), EndsWhy: string(g.EndsWhy), ChangeSeen: stamp(g.ChangeSeen),
+		SponsorWas: ref(g.SponsorWas), GapWhy: string(g.GapWhy), TurnedDown: ref(g.TurnedDown),
 	}
 }
 
@@ -93,6 +97,7 @@ func (r grantRow) grant() access.Grant {
 		FreezeReason: r.FreezeReason,
 		Drift:        access.Drift(r.Drift), DriftAt: r.DriftAt.time(), FoundID: string(r.FoundID),
 		MarkedAt: r.MarkedAt.time(), EndsBy: r.EndsBy.time(), EndsWhy: access.Cause(r.EndsWhy), ChangeSeen: r.ChangeSeen.time(),
+		SponsorWas: access.PersonID(r.SponsorWas), GapWhy: access.GapCause(r.GapWhy), TurnedDown: access.PersonID(r.TurnedDown),
 	}
 }
 

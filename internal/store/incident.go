@@ -21,6 +21,7 @@ type incidentRow struct {
 	ReportedBy ref
 	How        string
 	OpenedAt   moment
+	AfterEnd   bool
 	ClearedAt  moment
 	ClearedBy  ref
 }
@@ -29,12 +30,12 @@ func (incidentRow) TableName() string { return "incidents" }
 
 func rowOfIncident(i access.Incident) incidentRow {
 	return incidentRow{ID: i.ID, Tenant: string(i.Tenant), Version: i.Version, GrantID: ref(i.GrantID), Owner: string(i.Owner),
-		ReportedBy: ref(i.ReportedBy), How: string(i.How), OpenedAt: stamp(i.OpenedAt), ClearedAt: stamp(i.ClearedAt), ClearedBy: ref(i.ClearedBy)}
+		ReportedBy: ref(i.ReportedBy), How: string(i.How), OpenedAt: stamp(i.OpenedAt), AfterEnd: i.AfterEnd, ClearedAt: stamp(i.ClearedAt), ClearedBy: ref(i.ClearedBy)}
 }
 
 func (r incidentRow) incident() access.Incident {
 	return access.Incident{ID: r.ID, Tenant: access.TenantID(r.Tenant), Version: r.Version, GrantID: string(r.GrantID), Owner: access.PersonID(r.Owner),
-		ReportedBy: access.PersonID(r.ReportedBy), How: access.LeakReport(r.How), OpenedAt: r.OpenedAt.time(), ClearedAt: r.ClearedAt.time(),
+		ReportedBy: access.PersonID(r.ReportedBy), How: access.LeakReport(r.How), OpenedAt: r.OpenedAt.time(), AfterEnd: r.AfterEnd, ClearedAt: r.ClearedAt.time(),
 		ClearedBy: access.PersonID(r.ClearedBy)}
 }
 

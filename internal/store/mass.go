@@ -494,6 +494,18 @@ func (tx *Tx) massPeople(mass, query string) ([]MassPerson, error) {
 	return out, tx.fail("people of mass revocation", tx.db.Raw(query, mass).Scan(&out).Error)
 }
 
+// MassThatEnds returns the newest mass revocation that ended a grant, or is ending
+// it, or access.ErrNotFound.
+func (tx *Tx) MassThatEnds(tenant access.TenantID, grantID string) (access.Mass, error) {
+	var r massRow
+	err := tx.db.Where("tenant = ? AND id IN (?)", string(tenant), tx.db.Model(&massItemRow{}).Select("mass").
+		Where("grant_id = ? AND state IN ?", grantID, []string{string(access.MassEnding), string(access.MassGone)})).Order("planned_at DESC").Take(&r).Error
+	if err != nil {
+		return access.Mass{}, tx.fail("mass revocation that ends a token", err)
+	}
+	return r.mass()
+}
+
 // RunningMassOf returns the running mass revocation that a grant is an item of
 // and that somebody worked on after the given time, or access.ErrNotFound.
 func (tx *Tx) RunningMassOf(tenant access.TenantID, grantID string, since time.Time) (access.Mass, error) {

@@ -32,6 +32,8 @@ var mergeMoves = []string{
 	`UPDATE grants SET frozen_by = ? WHERE tenant = ? AND frozen_by = ?`,
 	`UPDATE grants SET thawed_by = ? WHERE tenant = ? AND thawed_by = ? AND owner <> ?`,
 	`UPDATE grants SET ended_by = ? WHERE tenant = ? AND ended_by = ?`,
+	`UPDATE grants SET sponsor_was = ? WHERE tenant = ? AND sponsor_was = ?`,
+	`UPDATE grants SET turned_down = ? WHERE tenant = ? AND turned_down = ?`,
 	`UPDATE incidents SET owner = ? WHERE tenant = ? AND owner = ? AND COALESCE(cleared_by, '') <> ?`,
 	`UPDATE incidents SET reported_by = ? WHERE tenant = ? AND reported_by = ?`,
 	`UPDATE found_tokens SET owner = ? WHERE tenant = ? AND owner = ?`,

@@ -58,6 +58,7 @@ type requestRow struct {
 	Since         moment
 	Adopts        ref
 	Vendor        string
+	ReturnedWhy   string
 }
 
 func (requestRow) TableName() string { return "requests" }
@@ -82,7 +83,7 @@ func rowOfRequest(r access.Request) (requestRow, error) {
 		ReviewSince: stamp(r.ReviewSince), ReviewDue: stamp(r.ReviewDue), ClaimedBy: ref(r.ClaimedBy), ClaimedAt: stamp(r.ClaimedAt),
 		DecidedBy: ref(r.DecidedBy), DecidedAt: stamp(r.DecidedAt), Reason: r.Reason, Alternative: r.Alternative, AltText: r.AltText,
 		Conditions: r.Conditions, CollectBy: stamp(r.CollectBy), ClosedAt: stamp(r.ClosedAt), RefiledFrom: ref(r.RefiledFrom),
-		Renews: ref(r.Renews), Since: stamp(r.Since), Adopts: ref(r.Adopts),
+		Renews: ref(r.Renews), Since: stamp(r.Since), Adopts: ref(r.Adopts), ReturnedWhy: r.ReturnedWhy,
 		Vendor: strings.ToLower(r.Answers.MakerName),
 	}, nil
 }
@@ -101,7 +102,7 @@ func (r requestRow) request() (access.Request, error) {
 		DecidedBy: access.PersonID(r.DecidedBy), DecidedAt: r.DecidedAt.time(),
 		Reason: r.Reason, Alternative: r.Alternative, AltText: r.AltText, Conditions: r.Conditions,
 		CollectBy: r.CollectBy.time(), ClosedAt: r.ClosedAt.time(), RefiledFrom: string(r.RefiledFrom),
-		Renews: string(r.Renews), Since: r.Since.time(), Adopts: string(r.Adopts),
+		Renews: string(r.Renews), Since: r.Since.time(), Adopts: string(r.Adopts), ReturnedWhy: r.ReturnedWhy,
 	}
 	if err := json.Unmarshal([]byte(r.Answers), &out.Answers); err != nil {
 		return access.Request{}, fmt.Errorf("request %s: answers: %w", r.ID, err)

@@ -47,7 +47,7 @@ func leakExhibits() []exhibit {
 		{At: days(-0.1), Actor: "Maya Chen", Action: audit.IncidentOpen, Data: map[string]string{"ended": "yes"}},
 		{At: days(-0.1), Actor: "Maya Chen", Action: audit.GrantReportLeak}, {At: days(-0.09), Action: audit.GrantGone, To: "revoked"},
 	}
-	seen := []workflow.StoryStep{{At: days(-0.08), Actor: "Maya Chen", Action: audit.IncidentSeen, Data: map[string]string{"seen": galleryNote}}}
+	seen := []workflow.StoryStep{{At: days(-0.08), Actor: "Maya Chen", Action: audit.IncidentSeen, Quote: galleryNote}}
 	page := workflow.LeakPage{LeakRow: gone, Story: story, Seen: seen, Can: true, Terms: access.LeakTerms(gone.Incident, []string{"aud_1"}, access.Revoked)}
 	waiting := workflow.LeakPage{LeakRow: waits, Story: story[1:2], Waits: true}
 	self := workflow.LeakPage{LeakRow: gone, Story: story, Why: access.WhySelf}

@@ -295,7 +295,7 @@ func (s Shell) answers(c workflow.CasePage) []fact {
 	add("form.data", data)
 	add("form.storage", chosen("storage", a.Storage))
 	if r := c.Request; r.Conditions != "" {
-		out = append(out, s.fact("case.conditions", typed(r.Conditions)))
+		out = append(out, s.fact("case.conditions", typed(s.said(r.Conditions))))
 	}
 	return out
 }

@@ -174,7 +174,7 @@ func NewLeakPage(s Shell, in LeakInput) LeakPage {
 	if l.Case.Grant == nil {
 		h1 = s.T("leak.h1_unknown")
 	}
-	p := LeakPage{frame: newFrame(s, PageLeaks, h1, leakPath(l.Incident, "")), Status: s.leakStatus(l.LeakRow), Note: l.Note}
+	p := LeakPage{frame: newFrame(s, PageLeaks, h1, leakPath(l.Incident, "")), Status: s.leakStatus(l.LeakRow), Note: s.said(l.Note)}
 	p.setErrors(in.Errors)
 	p.Facts = append(s.leakFacts(l.LeakRow), s.fact("fact.reported", s.dayTag(l.Incident.OpenedAt)))
 	if g := l.Case.Grant; g != nil {
@@ -185,7 +185,7 @@ func NewLeakPage(s Shell, in LeakInput) LeakPage {
 	}
 	for _, x := range l.Seen {
 		var by any = who(s.orSomebody(x.Actor))
-		p.Seen = append(p.Seen, seenView{By: s.H("leak.seen_by", "Actor", by, "When", moment(x.At)), Text: x.Data["seen"]})
+		p.Seen = append(p.Seen, seenView{By: s.H("leak.seen_by", "Actor", by, "When", moment(x.At)), Text: s.said(x.Quote)})
 	}
 	switch {
 	case l.Can:

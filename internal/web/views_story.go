@@ -39,7 +39,7 @@ func (s Shell) newStory(steps []workflow.StoryStep, next []storyLine) story {
 			if actor == "" {
 				by = word(s.T("words.tokendesk"))
 			}
-			st.Lines = append(st.Lines, storyLine{State: "done", Icon: "done", Text: s.H(id, "Actor", by), At: s.storyTime(x), Quote: x.Quote})
+			st.Lines = append(st.Lines, storyLine{State: "done", Icon: "done", Text: s.H(id, "Actor", by), At: s.storyTime(x), Quote: s.said(x.Quote)})
 		}
 	}
 	if n := len(st.Lines) - storyShown; n > 1 {
@@ -66,13 +66,13 @@ func storyKey(x workflow.StoryStep) string {
 			return "story.grant_create_kept"
 		}
 	case audit.RequestReturn:
-		if key := "story.request_return_" + strings.ReplaceAll(x.Data["trouble"], ".", "_"); slices.Contains(adoptStories, key) {
+		if key := "story.request_return_" + strings.ReplaceAll(x.Why, ".", "_"); slices.Contains(adoptStories, key) {
 			return key
 		}
 	case audit.IncidentSeen, audit.LeakIntake:
 		return "" // for the page of the leak
 	case audit.IncidentOpen:
-		if x.Data["ended"] == "" {
+		if x.Why != workflow.WhyEnded {
 			return "" // the report of the leak stands beside it
 		}
 	case audit.GrantGone:
@@ -85,7 +85,8 @@ func storyKey(x workflow.StoryStep) string {
 }
 
 // adoptStories tell why a token was not taken over.
-var adoptStories = []string{"story.request_return_adopt_refused", "story.request_return_adopt_pending", "story.request_return_adopt_quota", "story.request_return_adopt_over"}
+var adoptStories = []string{"story.request_return_adopt_refused", "story.request_return_adopt_pending", "story.request_return_adopt_quota", "story.request_return_adopt_over",
+	"story.request_return_adopt_not_recorded"}
 
 // nextSteps is what follows now: the present step in bold, then the ones ahead.
 func (s Shell) nextSteps(c workflow.Case) []storyLine {

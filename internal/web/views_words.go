@@ -5,6 +5,8 @@ import (
 	"html/template"
 	"strings"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
 )
 
 // Kinds of values in messages, by how a page sets them apart. A plain string
@@ -110,9 +112,17 @@ func (s Shell) value(v any, text string) template.HTML {
 	case ago:
 		return s.agoTag(time.Time(v))
 	case string:
-		return html(`<bdi>%s</bdi>`, esc(v))
+		return html(`<bdi>%s</bdi>`, esc(s.said(v)))
 	}
 	return html("%s", esc(text))
+}
+
+// said is what a person wrote, or that it was removed.
+func (s Shell) said(text string) string {
+	if text == access.Erased {
+		return s.T("words.removed")
+	}
+	return text
 }
 
 // newTab sends links that leave the tool to a tab of their own.

@@ -28,6 +28,8 @@ const (
 	stoppedAdoptPending = "adopt.pending" // the token is not activated
 	stoppedAdoptQuota   = "adopt.quota"   // its owner has as many live tokens as they may
 	stoppedAdoptOver    = "adopt.over"    // the approved time is over
+	// "adopt.not_recorded" stands where it was sent back before this was kept with
+	// the request, and the record is gone.
 )
 
 // AskToKeep begins a request to keep a found token, for its owner: a draft with
@@ -362,7 +364,7 @@ func (s *Service) adoptRefused(ctx context.Context, r access.Request, trouble st
 		if err != nil || before.State != access.Approved {
 			return err
 		}
-		after, effect, err := s.apply(tx, before, access.Return, access.SystemActor, access.Move{To: access.AwaitingReview})
+		after, effect, err := s.apply(tx, before, access.Return, access.SystemActor, access.Move{To: access.AwaitingReview, Why: trouble})
 		if err != nil {
 			return err
 		}

@@ -249,27 +249,12 @@ func (s *Service) foundFacts(tx *store.Tx, f far, ref foundRef) (told, store.Per
 		out.Rows = append(out.Rows, notify.WaitingRow{Title: t.Purpose})
 		out.At, out.Title = first(t.EndedAt, t.UpdatedAt), t.Purpose
 		if ref.Kind == noticeFoundRemoved {
-			if out.Reason, err = removeReason(tx, t); err != nil {
+			if out.Reason, err = tx.Quote(t.Tenant, t.ID, store.QuoteRemoval); err != nil {
 				return out, to, err
 			}
 		}
 	}
 	return out, to, nil
-}
-
-// removeReason is what the person wrote who removed a token.
-func removeReason(tx *store.Tx, t access.Found) (string, error) {
-	entries, err := tx.AuditOf(t.Tenant, t.ID)
-	if err != nil {
-		return "", err
-	}
-	reason := ""
-	for _, e := range entries {
-		if e.Event.Action == audit.FoundRemove && e.Detail != nil {
-			reason = e.Detail.Data["quote"]
-		}
-	}
-	return reason, nil
 }
 
 // typedNumber reports whether somebody typed that number.

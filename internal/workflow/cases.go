@@ -240,38 +240,3 @@ func (s *Service) open(ctx context.Context, f far, caller access.Caller, who acc
 	}
 	return p, nil
 }
-
-// story tells what happened to an object, newest last, with names read now.
-func (s *Service) story(tx *store.Tx, tenant access.TenantID, object string, c Case) ([]StoryStep, error) {
-	entries, err := tx.AuditOf(tenant, object)
-	if err != nil {
-		return nil, err
-	}
-	var ids []access.PersonID
-	for _, e := range entries {
-		if _, known := c.Names[access.PersonID(e.Event.Actor)]; !known && len(e.Event.Actor) > 4 && e.Event.Actor[:4] == "per_" {
-			ids = append(ids, access.PersonID(e.Event.Actor))
-		}
-	}
-	more, err := tx.People(tenant, ids)
-	if err != nil {
-		return nil, err
-	}
-	var out []StoryStep
-	for _, e := range entries {
-		if hidden(e, c) {
-			continue
-		}
-		st := StoryStep{At: e.Event.At, Action: e.Event.Action, To: e.Event.To}
-		if n, ok := c.Names[access.PersonID(e.Event.Actor)]; ok {
-			st.Actor = n
-		} else if p, ok := more[access.PersonID(e.Event.Actor)]; ok {
-			st.Actor = p.Name
-		}
-		if e.Detail != nil {
-			st.Quote, st.Data = e.Detail.Data["quote"], e.Detail.Data
-		}
-		out = append(out, st)
-	}
-	return out, nil
-}

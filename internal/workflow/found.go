@@ -288,6 +288,11 @@ func (s *Service) movedFound(tx *store.Tx, who access.Actor, f access.Found, do 
 	if m.Reason != "" {
 		d["quote"] = m.Reason
 	}
+	if do == access.Remove {
+		if err := tx.KeepQuote(after.Tenant, after.ID, store.QuoteRemoval, m.Reason); err != nil {
+			return access.Found{}, err
+		}
+	}
 	e := s.event(after.Tenant, who.ID(), audit.Action("found."+string(do)), after.ID)
 	e.From, e.To, e.Version = string(f.State), string(after.State), after.Version
 	e.Related = first(m.RequestID, m.GrantID, m.Campaign)

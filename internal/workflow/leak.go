@@ -122,11 +122,12 @@ func (s *Service) openIncident(tx *store.Tx, who access.Actor, g access.Grant, r
 	if err != nil && !errors.Is(err, access.ErrNotFound) {
 		return err
 	}
-	i := access.Incident{ID: store.NewID("inc"), Tenant: g.Tenant, Version: 1, GrantID: g.ID, Owner: g.Owner, ReportedBy: who.Person, How: how, OpenedAt: s.Now()}
+	i := access.Incident{ID: store.NewID("inc"), Tenant: g.Tenant, Version: 1, GrantID: g.ID, Owner: g.Owner, ReportedBy: who.Person, How: how, OpenedAt: s.Now(),
+		AfterEnd: g.State.Final()}
 	e := s.event(g.Tenant, who.ID(), audit.IncidentOpen, i.ID)
 	e.To, e.Version, e.Related = store.IncidentOpened, i.Version, g.ID
 	d, kind := map[string]string{"how": string(how)}, notify.LeakReported
-	if g.State.Final() {
+	if i.AfterEnd {
 		d["ended"], kind = "yes", notify.LeakOfEnded // the incident is all there is to tell
 	}
 	return tx.CreateIncident(i, e, audit.NewDetail(d), s.leakNotices(kind, r, &g, i.ID)...)

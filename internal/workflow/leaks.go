@@ -38,7 +38,7 @@ type LeakPage struct {
 	LeakRow
 	Story []StoryStep
 	Seen  []StoryStep // where it was seen, as it was told
-	Note  string      // what was found, when it was cleared
+	Note  string      // what was found, when it was cleared; access.Erased where it was erased
 	// Can: the caller may clear it. Why names what stands in the way.
 	Can bool
 	Why access.Why
@@ -154,14 +154,12 @@ func (s *Service) Leak(ctx context.Context, caller access.Caller, id string) (Le
 			return err
 		}
 		for _, st := range told {
-			switch st.Action {
-			case audit.IncidentSeen:
+			if st.Action == audit.IncidentSeen {
 				p.Seen = append(p.Seen, st)
-			case audit.IncidentClear:
-				p.Note = st.Data["note"]
 			}
 		}
-		return nil
+		p.Note, err = tx.Quote(caller.Tenant, i.ID, store.QuoteNote)
+		return err
 	})
 	if err != nil {
 		return LeakPage{}, err
@@ -286,6 +284,9 @@ func (s *Service) clearLeak(ctx context.Context, caller access.Caller, id, note,
 		}
 		e := s.event(caller.Tenant, who.ID(), audit.IncidentClear, id)
 		e.From, e.To, e.Version, e.Related = store.IncidentOpened, store.IncidentCleared, after.Version, after.GrantID
+		if err := tx.KeepQuote(caller.Tenant, id, store.QuoteNote, note); err != nil {
+			return err
+		}
 		return tx.SaveIncident(after, e, audit.NewDetail(map[string]string{"note": note}), todo...)
 	})
 }

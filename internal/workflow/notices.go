@@ -327,7 +327,7 @@ func (s *Service) send(ctx context.Context, f far, kind notify.Kind, facts told,
 	rcpt := notify.Recipient{CanvasUserID: to.CanvasUser, Name: to.Name, Email: profile.PrimaryEmail, As: as,
 		Locale: first(to.Locale, profile.Locale), TimeZone: first(to.TimeZone, profile.TimeZone, f.tenant.School.TimeZone)}
 	facts.Facts.Now = s.Now()
-	m, err := s.Composer.Compose(kind, facts.Facts, rcpt)
+	m, err := s.Composer.Compose(kind, removed(facts.Facts), rcpt)
 	if err != nil {
 		return jobs.Permanent(err)
 	}
@@ -376,6 +376,17 @@ type told struct {
 	sponsor   access.PersonID
 }
 
+// removed has a letter say of words that were erased that they were.
+func removed(f notify.Facts) notify.Facts {
+	if f.Reason == access.Erased {
+		f.Reason, f.ReasonRemoved = "", true
+	}
+	if f.Alternative == access.Erased {
+		f.Alternative, f.AlternativeRemoved = "", true
+	}
+	return f
+}
+
 // part is the recipient's part in what is told.
 func part(ref noticeRef, facts told) notify.Audience {
 	if ref.To != facts.requester {
@@ -422,7 +433,7 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		}
 		out.object, out.sponsor, by = g.ID, g.Sponsor, g.EndedBy
 	}
-	people, err := tx.People(f.tenant.ID, compactIDs(r.Requester, r.Sponsor, r.EndorsedBy, g.Sponsor, by, ref.To))
+	people, err := tx.People(f.tenant.ID, compactIDs(r.Requester, r.Sponsor, r.EndorsedBy, g.Sponsor, g.SponsorWas, g.TurnedDown, by, ref.To))
 	if err != nil {
 		return told{}, err
 	}
@@ -451,20 +462,13 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		out.At = first(g.EndedAt, g.RevokingAt, g.ShownAt)
 		out.Case = caseOf(ref.Kind, g)
 		out.Days = int(g.EndsAt().Sub(s.Now())/(24*time.Hour)) + 1
-		entries, err := tx.AuditOf(f.tenant.ID, g.ID)
-		if err != nil {
+		if out.Reason, err = endReason(tx, g); err != nil {
 			return told{}, err
 		}
-		out.Reason = ""
 		if g.Sponsor != "" {
 			out.Sponsor = people[g.Sponsor].Name
 		}
-		for _, e := range entries {
-			if e.Event.Action == audit.GrantRevoke && e.Detail != nil {
-				out.Reason = e.Detail.Data["quote"]
-			}
-		}
-		if err := standFacts(tx, ref.Kind, g, entries, &out.Facts); err != nil {
+		if err := standFacts(tx, ref.Kind, g, people, &out.Facts); err != nil {
 			return told{}, err
 		}
 		if err := s.endingFacts(tx, f, ref, g, &out); err != nil {
@@ -511,44 +515,44 @@ func moot(ref noticeRef, g access.Grant) bool {
 	return false
 }
 
+// endReason is what the person wrote who began a token's end. Of a token that is
+// part of a mass revocation that stands with the revocation.
+func endReason(tx *store.Tx, g access.Grant) (string, error) {
+	if g.Cause != access.ByMass {
+		return tx.Quote(g.Tenant, g.ID, store.QuoteEnd)
+	}
+	m, err := tx.MassThatEnds(g.Tenant, g.ID)
+	if errors.Is(err, access.ErrNotFound) {
+		return "", nil
+	}
+	return m.Reason, err
+}
+
 // standFacts are the facts of a notice about a token's sponsor or its renewal.
-func standFacts(tx *store.Tx, k notify.Kind, g access.Grant, entries []store.AuditEntry, out *notify.Facts) error {
-	var did audit.Action
+func standFacts(tx *store.Tx, k notify.Kind, g access.Grant, people map[access.PersonID]store.Person, out *notify.Facts) (err error) {
 	switch k {
 	case notify.SponsorGone:
-		did = audit.GrantLoseSponsor
+		out.AnswerBy, out.Sponsor, out.Reason = g.GapUntil, people[g.SponsorWas].Name, ""
+		switch g.GapWhy {
+		case access.GapEnded:
+			out.Reason, err = tx.Quote(g.Tenant, g.ID, store.QuoteSponsorship)
+		case access.GapLost:
+			out.Case = "rule"
+		default:
+			out.Case = string(access.GapUnknown)
+		}
+		out.By = out.Sponsor
 	case notify.TurnedDown:
-		did = audit.GrantTurnDown
+		out.AnswerBy, out.Sponsor, out.Reason = g.GapUntil, people[g.TurnedDown].Name, ""
+		out.By = out.Sponsor
 	case notify.Retiring:
 		out.At = g.RetireAt
-		return nil
 	case notify.CourseOver:
 		out.At = g.EndsAt()
-		return nil
 	case notify.AskedToTakeOver:
 		out.AnswerBy = g.GapUntil
-		return nil
-	default:
-		return nil
 	}
-	out.AnswerBy, out.By, out.Reason = g.GapUntil, "", ""
-	for _, e := range entries {
-		switch {
-		case e.Event.Action == audit.GrantLoseSponsor && did == e.Event.Action && e.Detail != nil:
-			out.Sponsor, out.Case = e.Detail.Data["lost"], "rule"
-		case e.Event.Action == audit.GrantEndSponsor && did == audit.GrantLoseSponsor, e.Event.Action == did:
-			p, err := tx.Person(g.Tenant, access.PersonID(e.Event.Actor))
-			if err != nil {
-				return err
-			}
-			out.Sponsor, out.Case, out.Reason = p.Name, "", ""
-			if e.Detail != nil {
-				out.Reason = e.Detail.Data["quote"]
-			}
-		}
-	}
-	out.By = out.Sponsor
-	return nil
+	return err
 }
 
 func settingsLink(f far) string {

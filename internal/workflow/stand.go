@@ -279,5 +279,10 @@ func (s *Service) movedSponsor(tx *store.Tx, by access.Actor, before access.Gran
 			return err
 		}
 	}
+	if do == access.EndSponsor || do == access.LoseSponsor {
+		if err := tx.KeepQuote(after.Tenant, after.ID, store.QuoteSponsorship, m.Reason); err != nil {
+			return err
+		}
+	}
 	return tx.MoveGrant(after, s.tellGrant(by, before, after, do), audit.NewDetail(d), todo...)
 }

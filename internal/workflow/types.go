@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/secret"
 )
@@ -98,16 +97,6 @@ func (c Case) LeakOpen() bool { return c.openLeak() != nil }
 
 // Name returns a person's name in this case.
 func (c Case) Name(p access.PersonID) string { return c.Names[p] }
-
-// StoryStep is one line of a request's or token's story, newest last.
-type StoryStep struct {
-	At     time.Time
-	Actor  string // name; "" for the tool itself
-	Action audit.Action
-	To     string
-	Quote  string // what the actor wrote
-	Data   map[string]string
-}
 
 // CasePage is one request opened.
 type CasePage struct {

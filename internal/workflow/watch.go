@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
@@ -390,15 +389,4 @@ func (s *Service) purgeHandler(ctx context.Context, _ jobs.Job) error {
 	_, stateErr := s.Store.PurgeStates(ctx, now)
 	_, jobErr := s.Store.PurgeJobs(ctx, now.Add(-jobLife))
 	return errors.Join(err, stateErr, jobErr)
-}
-
-// hidden leaves out of a request's story what its reader has no use for.
-func hidden(e store.AuditEntry, c Case) bool {
-	switch e.Event.Action {
-	case audit.GrantCreate, audit.GrantMint, audit.GrantObserved, audit.GrantStray, audit.RequestCollect, audit.RequestHandOver, audit.RequestCreate:
-		return !c.Reviewer
-	case audit.Refused, audit.NoticeFailed:
-		return true
-	}
-	return false
 }
