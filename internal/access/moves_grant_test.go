@@ -102,16 +102,17 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 			then: func(g *Grant, _ PersonID, _ GrantMove) { g.EndsBy, g.EndsWhy = time.Time{}, "" }},
 		{do: Follow, from: append([]GrantState{Recovering, Revoking}, made...), as: []Part{AsSystem},
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.CanvasUser = m.CanvasUser }},
-		{do: LoseSponsor, from: made, as: []Part{AsSystem}, then: unsponsored},
-		{do: EndSponsor, from: made, as: []Part{AsSponsor}, then: unsponsored},
+		{do: LoseSponsor, from: made, as: []Part{AsSystem}, then: unsponsored(GapLost)},
+		{do: EndSponsor, from: made, as: []Part{AsSponsor}, then: unsponsored(GapEnded)},
 		{do: NameNext, from: made, as: []Part{AsRequester},
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.SponsorAsked = m.Sponsor }},
 		{do: TakeOver, from: made, as: []Part{AsAsked}, fresh: true,
 			then: func(g *Grant, who PersonID, _ GrantMove) {
 				g.Sponsor, g.SponsorAsked, g.GapUntil = who, "", time.Time{}
+				g.SponsorWas, g.GapWhy, g.TurnedDown = "", "", ""
 			}},
 		{do: TurnDown, from: made, as: []Part{AsAsked},
-			then: func(g *Grant, _ PersonID, _ GrantMove) { g.SponsorAsked = "" }},
+			then: func(g *Grant, who PersonID, _ GrantMove) { g.SponsorAsked, g.TurnedDown = "", who }},
 		{do: Revoke, from: lives, as: all, to: Revoking,
 			then: func(g *Grant, who PersonID, m GrantMove) {
 				g.Cause, g.EndedBy, g.RevokingAt, g.NextTry, g.Tries, g.Trouble = m.Cause, who, t0, t0, 0, ""
@@ -130,8 +131,12 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 
 func gaveUp(g *Grant, _ PersonID, m GrantMove) { g.LeaseUntil, g.Trouble = time.Time{}, m.Reason }
 func gone(g *Grant, _ PersonID, _ GrantMove)   { g.EndedAt, g.Trouble = t0, "" }
-func unsponsored(g *Grant, _ PersonID, _ GrantMove) {
-	g.Sponsor, g.SponsorAsked, g.GapUntil = "", "", t0.Add(14*day)
+
+func unsponsored(why GapCause) func(*Grant, PersonID, GrantMove) {
+	return func(g *Grant, _ PersonID, _ GrantMove) {
+		g.SponsorWas, g.GapWhy, g.TurnedDown = g.Sponsor, why, ""
+		g.Sponsor, g.SponsorAsked, g.GapUntil = "", "", t0.Add(14*day)
+	}
 }
 
 func TestGrantMoves(t *testing.T) {

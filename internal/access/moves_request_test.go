@@ -86,6 +86,7 @@ var requestLife = life[Request, RequestState, Move]{
 			then: func(r *Request, who PersonID, m Move) {
 				undecided(r, who, m)
 				r.EndorsedAt, r.EndorsedBy, r.SponsorNote = time.Time{}, "", ""
+				r.ReturnedWhy = m.Why
 				r.Sponsor, r.SponsorLost, r.SponsorDue = "", m.LostName, t0.Add(14*day)
 			}},
 		{do: EndSponsor, from: []RequestState{AwaitingReview, Approved}, as: []Part{AsSponsor}, to: AwaitingSponsor, effect: TellSponsorLeft,
@@ -98,7 +99,7 @@ var requestLife = life[Request, RequestState, Move]{
 			with: func(m *Move) { m.To = AwaitingReview },
 			then: func(r *Request, who PersonID, m Move) {
 				undecided(r, who, m)
-				r.ReviewSince, r.ReviewDue = t0, t0.Add(7*day)
+				r.ReviewSince, r.ReviewDue, r.ReturnedWhy = t0, t0.Add(7*day), m.Why
 			}},
 		{do: Collect, from: []RequestState{Approved}, as: []Part{AsRequester}, to: Collecting, fresh: true, given: func(r *Request) { r.Adopts = "" }},
 		{do: Adopt, from: []RequestState{Approved}, as: []Part{AsSystem}, to: Fulfilled},

@@ -85,7 +85,7 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 			"End": TermsEnd, "EndCause": nil, "CreatedAt": nil, "UpdatedAt": nil, "SubmittedAt": nil, "SponsorDue": nil, "EndorsedAt": TermsSponsor, "EndorsedBy": TermsSponsor,
 			"SponsorNote": TermsSponsor, "ReviewSince": nil, "ReviewDue": nil, "ClaimedBy": nil, "ClaimedAt": nil, "DecidedBy": nil, "DecidedAt": nil, "Reason": nil,
 			"Alternative": nil, "AltText": nil, "Conditions": TermsConditions, "CollectBy": nil, "ClosedAt": nil, "RefiledFrom": nil, "Renews": TermsAnswers, "Since": nil,
-			"Adopts": TermsAnswers}},
+			"Adopts": TermsAnswers, "ReturnedWhy": nil}},
 		{"answers", &r.Answers, func() Terms { return RequestTerms(r, nil) }, map[string]any{
 			"Purpose": TermsAnswers, "Build": TermsAnswers, "Maker": TermsAnswers, "MakerName": TermsAnswers, "MakerLink": TermsAnswers, "AI": TermsAnswers,
 			"AIService": TermsAnswers, "AIData": TermsAnswers, "Data": TermsAnswers, "Storage": TermsAnswers, "EndDate": nil, "EndTyped": nil, "SponsorKey": nil, "Accepted": nil}},

@@ -44,7 +44,7 @@ func leakExhibits() []exhibit {
 		return exhibit{name: "token-" + name, page: PageToken, shell: shell, want: want, view: func(s Shell) any { return NewTokenPage(s, workflow.TokenPage{Case: c, Story: galleryLife()}) }}
 	}
 	story := []workflow.StoryStep{
-		{At: days(-0.1), Actor: "Maya Chen", Action: audit.IncidentOpen, Data: map[string]string{"ended": "yes"}},
+		{At: days(-0.1), Actor: "Maya Chen", Action: audit.IncidentOpen, Why: workflow.WhyEnded},
 		{At: days(-0.1), Actor: "Maya Chen", Action: audit.GrantReportLeak}, {At: days(-0.09), Action: audit.GrantGone, To: "revoked"},
 	}
 	seen := []workflow.StoryStep{{At: days(-0.08), Actor: "Maya Chen", Action: audit.IncidentSeen, Quote: galleryNote}}

@@ -185,7 +185,7 @@ func TestAdoptionRefused(t *testing.T) {
 			}
 			got, f := r.request(req.ID), r.found(req.Adopts)
 			if tt.trouble != "" {
-				want, _, err := access.Apply(approved, access.Return, access.SystemActor, access.Move{Policy: builtIn, To: access.AwaitingReview}, got.UpdatedAt)
+				want, _, err := access.Apply(approved, access.Return, access.SystemActor, access.Move{Policy: builtIn, To: access.AwaitingReview, Why: tt.trouble}, got.UpdatedAt)
 				if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(f, was) {
 					t.Errorf("%v; the request is\n%+v, want\n%+v; the token\n%+v, was\n%+v", err, got, want, f, was)
 				}

@@ -71,7 +71,7 @@ func TestLeakReportedAndCleared(t *testing.T) {
 			r.t.Fatalf("%+v, %v", list, err)
 		}
 		page, err := r.Leak(ctx, r.as("dana", access.DoorAccount), i[0].ID)
-		if err != nil || !page.Can || len(page.Seen) != 1 || !strings.Contains(page.Seen[0].Data["seen"], "In our class chat: [removed]") {
+		if err != nil || !page.Can || len(page.Seen) != 1 || !strings.Contains(page.Seen[0].Quote, "In our class chat: [removed]") {
 			r.t.Fatalf("%+v, %v", page.Seen, err)
 		}
 		if n := r.Nav(ctx, r.as("dana", access.DoorAccount)); n.Leaks != 1 || n.OwnLeak {

@@ -105,8 +105,10 @@ func (s *Service) startEnd(tx *store.Tx, who access.Actor, before access.Grant, 
 	if m.Reason != "" {
 		d["quote"] = m.Reason
 	}
-	if err := tx.KeepQuote(out.Tenant, out.ID, store.QuoteEnd, m.Reason); err != nil {
-		return out, err
+	if m.Reason != "" {
+		if err := tx.KeepQuote(out.Tenant, out.ID, store.QuoteEnd, m.Reason); err != nil {
+			return out, err
+		}
 	}
 	return out, tx.MoveGrant(out, s.tellGrant(who, before, out, access.Revoke), audit.NewDetail(d),
 		enqueue(out.Tenant, jobEnd, occasion(jobEnd, out), jobData(out), now.Add(revokeTime+2*time.Second)))

@@ -90,7 +90,7 @@ func quoteOf(e store.AuditEntry) string {
 		return e.Detail.Data["seen"]
 	case e.Detail != nil:
 		return e.Detail.Data["quote"]
-	case len(e.Event.DetailSum) > 0 && e.Event.Actor != bySystem && slices.Contains(quoting, e.Event.Action):
+	case len(e.Event.DetailSum) > 0 && e.Event.Actor != access.SystemID && slices.Contains(quoting, e.Event.Action):
 		return access.Erased
 	}
 	return ""

@@ -24,6 +24,7 @@ func TestWritesOfEnds(t *testing.T) {
 	r.writes("revoke, not proven", `
 log: ana grant.revoke grt1 handed_over>revoking v3 of req1 cause=sponsor quote=The project is over.
 grants grt1: cause=sponsor ended_by=ana next_try=+10s revoking_at=now state=revoking tries=1 trouble=mint.canvas_down version=3
+new quotes grt1 end: kind=end object=grt1 words=The project is over.
 job: grant.end grant.end:grt1:1:revoking {"grant":"grt1","attempt":1} at +10s`, func() {
 		_, err := r.Revoke(ctx, ana, c.Grant.ID, "The project is over.")
 		r.must(err)
@@ -59,6 +60,7 @@ job: tell maya revoked of req1 grt1, grt1/v4`, func() { r.must(r.run(jobEnd, "")
 log: ana grant.revoke grt2 handed_over>revoking v3 of req2 cause=misuse quote=It posts in the forum.
 log: system grant.gone grt2 revoking>revoked v4 of req2 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
 grants grt2: cause=misuse ended_at=now ended_by=ana next_try=now revoking_at=now state=revoked updated_at=now version=4
+new quotes grt2 end: kind=end object=grt2 words=It posts in the forum.
 job: grant.end grant.end:grt2:1:revoking {"grant":"grt2","attempt":1} at +10s
 job: grant.sweep grant.sweep:grt2:1:revoked:gone {"grant":"grt2","attempt":1} at +3m0s
 job: tell ana revoked of req2 grt2, grt2/v4
@@ -71,6 +73,7 @@ job: tell maya revoked of req2 grt2, grt2/v4`, func() {
 log: dana grant.revoke grt3 handed_over>revoking v3 of req3 cause=reviewer quote=Over.
 log: system grant.gone grt3 revoking>revoked v4 of req3 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
 grants grt3: cause=reviewer ended_at=now ended_by=dana next_try=now revoking_at=now state=revoked version=4
+new quotes grt3 end: kind=end object=grt3 words=Over.
 job: grant.end grant.end:grt3:1:revoking {"grant":"grt3","attempt":1} at +10s
 job: grant.sweep grant.sweep:grt3:1:revoked:gone {"grant":"grt3","attempt":1} at +3m0s
 job: tell ana revoked of req3 grt3, grt3/v4
@@ -134,6 +137,7 @@ log: maya incident.seen inc1 of grt1 seen=In a chat: [removed]`, func() {
 	r.writes("cleared", `
 log: dana incident.clear inc1 open>cleared v2 of grt1 note=The chat was deleted.
 incidents inc1: cleared_at=now cleared_by=dana version=2
+new quotes inc1 note: kind=note object=inc1 words=The chat was deleted.
 job: tell maya leak_cleared of req1 grt1, grt1/inc1`, func() {
 		_, err := r.ClearLeak(ctx, dana, i, "The chat was deleted; "+value+" is dead.", r.termsOf(i))
 		if code := fieldCode(err, "reason"); code != HeldToken {
@@ -150,7 +154,7 @@ job: tell maya leak_cleared of req1 grt1, grt1/inc1`, func() {
 	r.writes("pasted after its end", `
 log: dana leak.intake grt1 outcome=match
 log: dana incident.open inc2 >open v1 of grt1 ended=yes how=intake
-new incidents inc2: grant_id=grt1 how=intake opened_at=now owner=maya reported_by=dana version=1
+new incidents inc2: after_end=1 grant_id=grt1 how=intake opened_at=now owner=maya reported_by=dana version=1
 job: tell ana leak_of_ended of req1 grt1, grt1/inc2
 job: tell maya leak_of_ended of req1 grt1, grt1/inc2
 job: tell reviewers leak_of_ended of req1 grt1, grt1/inc2`, func() {
@@ -253,7 +257,8 @@ func TestWritesOfSponsorship(t *testing.T) {
 	}
 	r.writes("ended", `
 log: ana grant.end_sponsorship grt1 active>active v4 of req1 quote=I teach another course.
-grants grt1: gap_until=+14d sponsor=none version=4
+grants grt1: gap_until=+14d gap_why=ended sponsor=none sponsor_was=ana version=4
+new quotes grt1 sponsorship: kind=sponsorship object=grt1 words=I teach another course.
 job: tell maya sponsor_gone of req1 grt1, grt1/v4`, func() {
 		_, err := r.EndSponsorship(ctx, ana, g.ID, "I teach another course.")
 		r.must(err)
@@ -265,7 +270,7 @@ job: tell helen asked_to_take_over of req1 grt1, grt1/v5`, name)
 	r.writes("asked again", ``, name)
 	r.writes("turned down", `
 log: helen grant.turn_down grt1 active>active v6 of req1
-grants grt1: sponsor_asked=none version=6
+grants grt1: sponsor_asked=none turned_down=helen version=6
 job: tell maya turned_down of req1 grt1, grt1/v6`, func() { r.must(r.TurnDown(ctx, helen, g.ID)) })
 	name()
 	takeOver := func() {
@@ -274,7 +279,7 @@ job: tell maya turned_down of req1 grt1, grt1/v6`, func() { r.must(r.TurnDown(ct
 	}
 	r.writes("taken over", `
 log: helen grant.take_over grt1 active>active v8 of req1
-grants grt1: gap_until=none sponsor=helen sponsor_asked=none version=8
+grants grt1: gap_until=none gap_why=none sponsor=helen sponsor_asked=none sponsor_was=none turned_down=none version=8
 job: tell maya took_over of req1 grt1, grt1/v8`, takeOver)
 	r.writes("taken over twice", ``, takeOver)
 }
