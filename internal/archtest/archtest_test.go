@@ -125,6 +125,7 @@ func TestPlantedViolationsAreCaught(t *testing.T) {
 		{"a refused part of the standard library", "core/b.go", "package core\nimport _ \"net/http\"\n", "core imports net/http"},
 		{"an import behind a build tag", "core/b.go", "//go:build plan9\n\npackage core\nimport _ \"context\"\n", "core imports context"},
 		{"a clock in a pure package", "core/b.go", "package core\nimport \"time\"\nvar now = time.Now\n", "core is pure"},
+		{"a reader of what may be erased", "core/b.go", "package core\nimport _ \"" + own + "internal/audit\"\nfunc f(e E) string { return e.Detail.Data[\"quote\"] }\n", "core/b.go:3:29 reads the details of the audit log"},
 		{"a package for tests in a program that may not have it", "serve/b.go", "package main\nimport _ \"" + own + "fake\"\n", "it is for tests only"},
 		{"a package that nobody entered", "extra/x.go", "package extra\n", "extra is not in the table"},
 		{"a package named after nothing", "utils/x.go", "package utils\n", "names no subject"},

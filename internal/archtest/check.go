@@ -36,6 +36,11 @@ func Check(pkgs map[string]*Package, rules map[string]Rule) []string {
 				say("%s imports %s (%s): %s", dir, name, strings.Join(p.Imports[name], ", "), why)
 			}
 		}
+		for _, file := range slices.Sorted(maps.Keys(p.Details)) {
+			if (p.Imports[Module+"/internal/audit"] != nil || p.Imports[Module+"/internal/store"] != nil) && !slices.Contains(Evidence, file) {
+				say("%s reads the details of the audit log, which may be erased: what anything depends on stands with its object", strings.Join(p.Details[file], ", "))
+			}
+		}
 		if rule.Pure {
 			for _, at := range p.Clocks {
 				say("%s is pure and takes the time as an argument: %s", dir, at)

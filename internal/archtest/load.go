@@ -20,6 +20,7 @@ type Package struct {
 	Imports map[string][]string // import path → files that have it; test files are left out
 	Clocks  []string            // places that read the clock or wait
 	Uses    map[string][]string // exported name of this module ("internal/policy.BuiltIn") → files that use it; test files are left out
+	Details map[string][]string // file → places that read a field named Detail
 	Lines   map[string]int      // file → length, test files included
 	Code    bool                // has a file that is not a test
 }
@@ -47,7 +48,7 @@ func Load(fsys fs.FS) (map[string]*Package, error) {
 		dir := path.Dir(p)
 		pkg := found[dir]
 		if pkg == nil {
-			pkg = &Package{Path: dir, Imports: map[string][]string{}, Uses: map[string][]string{}, Lines: map[string]int{}}
+			pkg = &Package{Path: dir, Imports: map[string][]string{}, Uses: map[string][]string{}, Details: map[string][]string{}, Lines: map[string]int{}}
 			found[dir] = pkg
 		}
 		return pkg.add(fsys, p)
@@ -82,6 +83,9 @@ func (p *Package) add(fsys fs.FS, file string) error {
 		sel, ok := n.(*ast.SelectorExpr)
 		if !ok {
 			return true
+		}
+		if x, ok := sel.X.(*ast.Ident); sel.Sel.Name == "Detail" && (!ok || x.Name != "audit") {
+			p.Details[file] = append(p.Details[file], fmt.Sprint(fset.Position(n.Pos())))
 		}
 		if x, ok := sel.X.(*ast.Ident); ok && x.Name == "time" && slices.Contains(clocks, sel.Sel.Name) {
 			p.Clocks = append(p.Clocks, fmt.Sprintf("%s: time.%s", fset.Position(n.Pos()), sel.Sel.Name))

@@ -63,7 +63,7 @@ func (r *rig) lived() (requests, grants, founds, incidents []string, mass string
 	}
 	_, err := r.RemoveToken(ctx, dana, founds[1], "W-remove.")
 	r.must(err)
-	_, err = r.TellOwners(ctx, dana, founds[2:3], r.clock.Now().Add(access.CampaignWindow), "W-message.")
+	_, err = r.TellOwners(ctx, dana, founds[2:3], r.clock.Now().Add(builtIn.Windows.CampaignAnswer), "W-message.")
 	r.must(err)
 	_, err = r.AllowTokens(ctx, dana, founds[3:4], r.termsOfEach(founds[3:4]), "W-allow.", r.clock.Now().AddDate(0, 1, 0))
 	r.must(err)
