@@ -187,6 +187,7 @@ func (s *Service) separate(tx *store.Tx, tenant access.TenantID, a, b access.Per
 			if err != nil {
 				return err
 			}
+			after.TurnedDown = g.TurnedDown // the question is over; nobody said no
 			if err := tx.MoveGrant(after, s.tellGrant(access.SystemActor, g, after, access.TurnDown), nil); err != nil {
 				return err
 			}
