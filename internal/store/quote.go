@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 )
@@ -42,7 +43,7 @@ func (tx *Tx) KeepQuote(tenant access.TenantID, object string, kind QuoteKind, w
 	if words == "" {
 		return tx.fail("keep quote", tx.db.Delete(&q).Error)
 	}
-	return tx.fail("keep quote", tx.db.Save(&q).Error)
+	return tx.fail("keep quote", tx.db.Clauses(clause.OnConflict{UpdateAll: true}).Create(&q).Error)
 }
 
 // Quote returns what a person wrote with a move of an object: "" where nothing
