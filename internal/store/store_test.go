@@ -89,6 +89,7 @@ func TestRead(t *testing.T) {
 			"NoteGrant":     func(tx *store.Tx) error { return tx.NoteGrant(g) },
 			"Audit":         func(tx *store.Tx) error { return tx.Audit(e, nil) },
 			"EraseDetails":  func(tx *store.Tx) error { return tx.EraseDetails(north, []string{"aud_x"}) },
+			"KeepQuote":     func(tx *store.Tx) error { return tx.KeepQuote(north, "req_a", store.QuoteEnd, "x") },
 			"SaveSession":   func(tx *store.Tx) error { return tx.SaveSession(session1("s", ana)) },
 			"TouchSession":  func(tx *store.Tx) error { return tx.TouchSession(hash("s"), base, base, true) },
 			"EndSession":    func(tx *store.Tx) error { return tx.EndSession(hash("s")) },

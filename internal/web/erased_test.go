@@ -1,0 +1,60 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// Where what people wrote was erased, a page says that it was removed.
+func TestErasedWordsReadRemoved(t *testing.T) {
+	cat := testCatalogue(t)
+	r := testRenderer(t, cat)
+	s := galleryShell(cat, "en", true)
+	const gone = access.Erased
+	story := []workflow.StoryStep{{At: days(-1), Actor: "Ana Ruiz", Action: audit.GrantRevoke, Quote: gone}}
+	request := func(st access.RequestState) workflow.CasePage {
+		c := galleryCase(st, "")
+		q := &c.Request
+		q.Reason, q.Alternative, q.AltText, q.Conditions, q.SponsorNote = gone, "other", gone, gone, gone
+		p := galleryCasePage(seenBy(c, asReviewer))
+		p.Story = story
+		return p
+	}
+	frozen := seenBy(galleryCase(access.Fulfilled, access.Frozen, access.Thaw), asReviewer)
+	frozen.Grant.FrozenBy, frozen.Grant.FrozenAt, frozen.Grant.FreezeReason = dana, days(-0.1), gone
+	leak := workflow.LeakPage{LeakRow: workflow.LeakRow{Incident: access.Incident{ID: "inc_x", OpenedAt: days(-1), ClearedAt: days(-0.5)}, Case: workflow.Case{}},
+		Seen: []workflow.StoryStep{{At: days(-1), Actor: "Ana Ruiz", Action: audit.IncidentSeen, Quote: gone}}, Note: gone}
+	for name, tt := range map[string]struct {
+		page   string
+		view   any
+		quotes int
+	}{
+		"declined":  {PageCase, NewCasePage(s, request(access.SponsorDeclined), PanelInput{}), 3},
+		"denied":    {PageCase, NewCasePage(s, request(access.Denied), PanelInput{}), 4},
+		"rescinded": {PageCase, NewCasePage(s, request(access.Rescinded), PanelInput{}), 3},
+		"frozen":    {PageToken, NewTokenPage(s, workflow.TokenPage{Case: frozen, Story: story}), 2},
+		"thaw":      {PageConfirm, NewConfirmPage(s, ConfirmInput{Do: access.Thaw, Case: frozen}), 1},
+		"leak":      {PageLeak, NewLeakPage(s, LeakInput{Page: leak}), 2},
+	} {
+		var b bytes.Buffer
+		if err := r.Render(&b, tt.page, tt.view); err != nil {
+			t.Fatal(name, err)
+		}
+		if n := strings.Count(b.String(), "[removed]"); n < tt.quotes || strings.Contains(b.String(), gone) {
+			t.Errorf("%s: %d quotes read removed, want %d\n%s", name, n, tt.quotes, b.String())
+		}
+	}
+	f := workflow.FoundCase{Found: access.Found{State: access.FoundAllowing, Reason: gone}}
+	for name, text := range map[string]string{"pick": s.pickNote(f), "found": fmt.Sprint(s.foundStatus(f).Now),
+		"mass": fmt.Sprint(NewMassView(s, MassInput{Mass: workflow.MassPage{Mass: access.Mass{State: access.MassDone, Reason: gone}}}))} {
+		if !strings.Contains(text, "[removed]") || strings.Contains(text, gone) {
+			t.Errorf("%s: %q", name, text)
+		}
+	}
+}
