@@ -19,7 +19,7 @@ var (
 	errorType   = reflect.TypeFor[error]()
 )
 
-// callerVerbs are all exported methods that take a caller: whoever adds one adds it here.
+// callerVerbs are all exported methods that take a caller; a new one is among them by itself.
 func callerVerbs(s *Service) map[string]reflect.Value {
 	all := map[string]reflect.Value{}
 	v := reflect.ValueOf(s)
