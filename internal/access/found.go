@@ -62,11 +62,9 @@ type Found struct {
 	RequestID string // the request that asks to keep it
 	GrantID   string // the grant that adopted it
 
-	AllowedBy   PersonID // the first of the two who allow
-	AllowedAt   time.Time
-	ConfirmedBy PersonID // the second
-	ReviewAt    time.Time
-	Reason      string // why it may stay
+	Round    int       // of the votes that count for its allow-list entry
+	Votes    Votes     // while it is to be allowed, or is
+	ReviewAt time.Time // the entry's
 
 	EndedBy    PersonID
 	RemovingAt time.Time
@@ -180,7 +178,7 @@ func checkAllow(f Found, who Actor) error {
 	switch {
 	case who.Person == f.Owner:
 		return Refuse(WhySelf)
-	case f.State == FoundAllowing && who.Person == f.AllowedBy:
+	case f.Votes.spoke(f.Round, who.Person):
 		return Refuse(WhySecondPerson)
 	}
 	return nil
@@ -240,13 +238,13 @@ func changeFound(f Found, row foundRule, who Actor, m FoundMove, now time.Time) 
 	case Adopt:
 		f.GrantID, f.EndedAt = m.GrantID, now
 	case Allow:
-		if row.To == FoundAllowed {
-			f.ConfirmedBy = who.Person
-			break
+		v := Vote{Round: f.Round, Stage: 1, Part: row.As, Person: who.Person, Verdict: Yes, At: now}
+		if row.To == FoundAllowing {
+			v.Reason, v.End, f.ReviewAt = m.Reason, m.ReviewAt, m.ReviewAt
 		}
-		f.AllowedBy, f.AllowedAt, f.ConfirmedBy, f.ReviewAt, f.Reason = who.Person, now, "", m.ReviewAt, m.Reason
+		f.Votes = f.Votes.with(v)
 	case Disallow, Reopen:
-		f.AllowedBy, f.AllowedAt, f.ConfirmedBy, f.ReviewAt, f.Reason = "", time.Time{}, "", time.Time{}, ""
+		f.Round, f.Votes, f.ReviewAt = f.Round+1, nil, time.Time{}
 	case Remove:
 		f.EndedBy, f.RemovingAt, f.NextTry, f.Tries, f.Trouble = who.Person, now, now, 0, ""
 	case Gone, Vanish:

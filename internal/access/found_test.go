@@ -12,7 +12,7 @@ import (
 func foundAt(s FoundState) Found {
 	f := Found{ID: "fnd_1", Tenant: "ten_1", Version: 1, State: s, CanvasUser: "4711", CanvasID: "99", Owner: maya, FoundAt: t0}
 	if s == FoundAllowing || s == FoundAllowed {
-		f.AllowedBy, f.ReviewAt, f.Reason = dana, t0.Add(90*day), "nightly export"
+		f.ReviewAt, f.Votes = t0.Add(90*day), Votes{{Stage: 1, Part: AsReviewer, Person: dana, Verdict: Yes, At: t0, Reason: "nightly export", End: t0.Add(90 * day)}}
 	}
 	return f
 }
@@ -97,8 +97,9 @@ func TestFoundWalk(t *testing.T) {
 			if f.State.Final() {
 				t.Fatalf("%s moved what is %s", do, f.State)
 			}
-			if after.State == FoundAllowed && (after.AllowedBy == after.ConfirmedBy || after.AllowedBy == maya || after.ConfirmedBy == maya || after.ConfirmedBy == "") {
-				t.Fatalf("allowed by %q and %q", after.AllowedBy, after.ConfirmedBy)
+			one, two := after.Allowing()
+			if after.State == FoundAllowed && (one.Person == two.Person || one.Person == maya || two.Person == maya || two.Person == "") {
+				t.Fatalf("allowed by %q and %q", one.Person, two.Person)
 			}
 			if after.State == FoundRemoving && who.System {
 				t.Fatal("removed by no person")

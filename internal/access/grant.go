@@ -127,7 +127,8 @@ type Grant struct {
 
 	FrozenAt time.Time
 	FrozenBy PersonID
-	ThawedBy PersonID // the first of the two who thaw
+	Round    int   // how often it was frozen: of the votes that count for its thaw
+	Votes    Votes // while it is frozen
 	// FreezeReason is what who froze it wrote, until it goes on.
 	FreezeReason string
 

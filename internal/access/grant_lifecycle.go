@@ -291,7 +291,7 @@ func checkGrantMove(g Grant, row grantRule, who Actor, m GrantMove, now time.Tim
 			return Refuse(WhySelf)
 		case g.Sponsor:
 			return Refuse(WhySponsorDecides)
-		case g.ThawedBy:
+		case g.FirstThaw().Person:
 			return Refuse(WhySecondPerson)
 		}
 		if g.FoundID != "" {
@@ -329,7 +329,7 @@ func ApplyGrant(g Grant, do Action, who Actor, m GrantMove, now time.Time) (Gran
 	switch {
 	case do == Gone:
 		to = g.Cause.End()
-	case do == Thaw && g.ThawedBy == "":
+	case do == Thaw && g.FirstThaw().Person == "":
 		to = Frozen
 	case do == Thaw:
 		to = Replacing
@@ -398,18 +398,19 @@ func changeGrant(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) 
 func changeStanding(g Grant, row grantRule, who Actor, m GrantMove, now time.Time) Grant {
 	switch row.Do {
 	case Freeze:
-		g.FrozenBy, g.FrozenAt, g.FreezeReason, g.ThawedBy = who.Person, now, m.Reason, ""
+		g.FrozenBy, g.FrozenAt, g.FreezeReason, g.Votes = who.Person, now, m.Reason, nil
+		g.Round++
 		g.Tries, g.Trouble = 0, ""
 	case Froze:
 		g.Hint, g.FrozenAt, g.Trouble, g.ChangeSeen = m.Hint, now, "", later(g.ChangeSeen, m.Changed)
 	case StayOn:
 		g.FrozenBy, g.FrozenAt, g.FreezeReason, g.Trouble = "", time.Time{}, "", m.Reason
 	case Thaw:
+		g.Votes = g.Votes.with(Vote{Round: g.Round, Stage: 1, Part: row.As, Person: who.Person, Verdict: Yes, At: now})
 		if row.To == Frozen {
-			g.ThawedBy = who.Person
 			break
 		}
-		g.ThawedBy, g.FrozenAt, g.FrozenBy, g.FreezeReason = "", time.Time{}, "", ""
+		g.FrozenAt, g.FrozenBy, g.FreezeReason = time.Time{}, "", ""
 		g.LeaseUntil, g.ActivateBy = time.Time{}, now.Add(m.Policy.Windows.Activation)
 	case Drifted:
 		g.Drift, g.DriftAt = m.Drift, now

@@ -64,36 +64,37 @@ type rule struct {
 }
 
 // lifecycle is the whole life of a request. What is not here is forbidden.
-// Submit leads to awaiting_review instead where the policy needs no sponsor;
+// Approve stays in_review until the last stage of the policy is passed. Submit leads to in_review instead where the policy needs no sponsor;
 // Return leads to awaiting_sponsor where the sponsor is what was lost. EndSponsor is
 // there until a collection begins; after that it is the grant's move of that name.
 var lifecycle = []rule{
 	{Draft, Submit, AsRequester, AwaitingSponsor, false, TellSponsor},
-	{Draft, Submit, AsRequester, AwaitingReview, false, TellReviewers},
+	{Draft, Submit, AsRequester, InReview, false, TellReviewers},
 	{Draft, Discard, AsRequester, Discarded, false, NoEffect},
 	{Draft, Discard, AsSystem, Discarded, false, NoEffect},
 
-	{AwaitingSponsor, Endorse, AsSponsor, AwaitingReview, true, TellEndorsed},
+	{AwaitingSponsor, Endorse, AsSponsor, InReview, true, TellEndorsed},
 	{AwaitingSponsor, Decline, AsSponsor, SponsorDeclined, false, TellDeclined},
 	{AwaitingSponsor, ChooseSponsor, AsRequester, AwaitingSponsor, false, TellSponsor},
 	{AwaitingSponsor, LoseSponsor, AsSystem, AwaitingSponsor, false, TellSponsorGone},
 	{AwaitingSponsor, Lapse, AsSystem, Lapsed, false, TellLapsed},
 	{AwaitingSponsor, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
 
-	{AwaitingReview, Claim, AsReviewer, AwaitingReview, false, NoEffect},
-	{AwaitingReview, Release, AsReviewer, AwaitingReview, false, NoEffect},
-	{AwaitingReview, Release, AsSystem, AwaitingReview, false, NoEffect},
-	{AwaitingReview, Approve, AsReviewer, Approved, true, TellApproved},
-	{AwaitingReview, Deny, AsReviewer, Denied, true, TellDenied},
-	{AwaitingReview, Return, AsSystem, AwaitingSponsor, false, TellReturned},
-	{AwaitingReview, EndSponsor, AsSponsor, AwaitingSponsor, false, TellSponsorLeft},
-	{AwaitingReview, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
-	{AwaitingReview, Lapse, AsSystem, Lapsed, false, TellLapsed}, // only where the token it asks to keep is gone
+	{InReview, Claim, AsReviewer, InReview, false, NoEffect},
+	{InReview, Release, AsReviewer, InReview, false, NoEffect},
+	{InReview, Release, AsSystem, InReview, false, NoEffect},
+	{InReview, Approve, AsReviewer, InReview, true, TellReviewers}, // while others must say yes too
+	{InReview, Approve, AsReviewer, Approved, true, TellApproved},
+	{InReview, Deny, AsReviewer, Denied, true, TellDenied},
+	{InReview, Return, AsSystem, AwaitingSponsor, false, TellReturned},
+	{InReview, EndSponsor, AsSponsor, AwaitingSponsor, false, TellSponsorLeft},
+	{InReview, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
+	{InReview, Lapse, AsSystem, Lapsed, false, TellLapsed}, // only where the token it asks to keep is gone
 
 	{Approved, Rescind, AsReviewer, Rescinded, false, TellRescinded},
 	{Approved, EndSponsor, AsSponsor, AwaitingSponsor, false, TellSponsorLeft},
 	{Approved, Return, AsSystem, AwaitingSponsor, false, TellReturned},
-	{Approved, Return, AsSystem, AwaitingReview, false, TellReturned},
+	{Approved, Return, AsSystem, InReview, false, TellReturned},
 	{Approved, Collect, AsRequester, Collecting, true, NoEffect},
 	{Approved, Lapse, AsSystem, Lapsed, false, TellLapsed},
 	{Approved, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
@@ -175,7 +176,7 @@ func find(r Request, do Action, who Actor, to RequestState) (rule, error) {
 		if (do == Collect && r.Adopts != "") || (do == Adopt && r.Adopts == "") {
 			continue // a token that exists is adopted, every other one is made at collection
 		}
-		if do == Lapse && row.From == AwaitingReview && r.Adopts == "" {
+		if do == Lapse && row.From == InReview && r.Adopts == "" {
 			continue // no time runs out in review
 		}
 		known = true
@@ -183,11 +184,13 @@ func find(r Request, do Action, who Actor, to RequestState) (rule, error) {
 			continue
 		}
 		if row.As == AsReviewer && who.Operator == "" {
-			switch who.Person {
-			case r.Requester:
+			switch {
+			case who.Person == r.Requester:
 				return rule{}, Refuse(WhySelf)
-			case r.Sponsor, r.EndorsedBy:
+			case who.Person == r.Sponsor, who.Person == r.Endorsement().Person:
 				return rule{}, Refuse(WhySponsorDecides)
+			case r.State == InReview && do != Release && r.Decided(who.Person):
+				return rule{}, Refuse(WhySecondPerson)
 			}
 		}
 		if row.As == AsSponsor && who.Person == r.Requester {
@@ -214,6 +217,12 @@ func Apply(r Request, do Action, who Actor, m Move, now time.Time) (Request, Eff
 	if err := who.writes(do); err != nil {
 		return Request{}, NoEffect, err
 	}
+	if do == Approve {
+		m.To = InReview
+		if r.passes(m.Policy) && r.Stage == len(m.Policy.Stages) {
+			m.To = Approved
+		}
+	}
 	row, err := find(r, do, who, m.To)
 	if err != nil {
 		return Request{}, NoEffect, err
@@ -228,6 +237,9 @@ func Apply(r Request, do Action, who Actor, m Move, now time.Time) (Request, Eff
 		return Request{}, NoEffect, errNoPolicy
 	}
 	r = change(r, row, who, m, now)
+	if row.To != InReview {
+		r.Votes, r.Stage = r.Votes.without(r.Round, r.Stage), 0 // what nobody will say any more
+	}
 	r.State, r.Version, r.UpdatedAt = row.To, r.Version+1, now
 	if r.State.Final() {
 		r.ClosedAt = now
@@ -235,15 +247,25 @@ func Apply(r Request, do Action, who Actor, m Move, now time.Time) (Request, Eff
 	return r, row.Effect, nil
 }
 
+// passes reports whether one yes more passes the stage in which r stands. One that
+// p does not have is never passed.
+func (r Request) passes(p policy.Policy) bool {
+	stage, ok := p.Stage(r.Stage)
+	said := r.Votes.of(r.Round, func(v Vote) bool { return v.Stage == r.Stage && v.Verdict == Yes })
+	return ok && len(said)+1 >= stage.Votes
+}
+
 func checkMove(r Request, row rule, who Actor, m Move, now time.Time) error {
 	var f FormError
+	holder := r.Claim().Person
+	held := holder != "" && holder != who.Person
 	switch row.Do {
 	case Decline:
 		if m.Reason == "" {
 			f.Add("reason", "reason.decline", nil)
 		}
 	case Deny:
-		if r.ClaimedBy != "" && r.ClaimedBy != who.Person {
+		if held {
 			return Refuse(WhyOtherPerson)
 		}
 		if m.Reason == "" {
@@ -258,19 +280,15 @@ func checkMove(r Request, row rule, who Actor, m Move, now time.Time) error {
 		if m.Reason == "" {
 			f.Add("reason", "reason.rescind", nil)
 		}
-	case Claim:
-		if r.ClaimedBy != "" && r.ClaimedBy != who.Person {
+	case Claim, Approve:
+		if held {
 			return Refuse(WhyOtherPerson)
 		}
 	case Release:
-		if r.ClaimedBy == "" {
+		if r.Claim().Person == "" {
 			return &TransitionError{From: string(r.State), Action: row.Do}
 		}
-		if row.As == AsReviewer && r.ClaimedBy != who.Person {
-			return Refuse(WhyOtherPerson)
-		}
-	case Approve:
-		if r.ClaimedBy != "" && r.ClaimedBy != who.Person {
+		if row.As == AsReviewer && held {
 			return Refuse(WhyOtherPerson)
 		}
 	case Submit, ChooseSponsor:
@@ -308,29 +326,21 @@ func change(r Request, row rule, who Actor, m Move, now time.Time) Request {
 	case LoseSponsor:
 		r.Sponsor, r.SponsorLost = "", m.LostName
 	case Endorse:
-		r.EndorsedAt, r.EndorsedBy, r.SponsorNote = now, who.Person, m.Note
+		r.Votes = r.Votes.with(vote(r, row.As, who, Yes, m, now))
 		r = startReview(shorten(r, m.End), m, now)
 	case Claim:
-		r.ClaimedBy, r.ClaimedAt = who.Person, now
+		r.Votes = r.Votes.with(Vote{Round: r.Round, Stage: r.Stage, Part: row.As, Person: who.Person, Verdict: Claimed, At: now})
 	case Release:
-		r.ClaimedBy, r.ClaimedAt = "", time.Time{}
+		r.Votes = r.Votes.without(r.Round, r.Stage)
 	case Approve:
-		r.ClaimedBy, r.ClaimedAt = who.Person, now
-		r.DecidedBy, r.DecidedAt, r.Reason, r.Conditions = who.Person, now, m.Reason, m.Conditions
-		r.CollectBy = now.Add(m.Policy.Windows.Collect)
-		r = shorten(r, m.End)
-		if r.CollectBy.After(r.End) {
-			r.CollectBy = r.End
-		}
-	case Decline, Deny, Rescind:
-		r.Reason, r.Alternative, r.AltText = m.Reason, m.Alternative, m.AltText
-		if row.Do != Decline {
-			r.DecidedBy, r.DecidedAt = who.Person, now
-		}
+		r = approve(r, row, who, m, now)
+	case Decline, Deny:
+		r.Votes = r.Votes.with(vote(r, row.As, who, No, m, now))
+	case Rescind:
+		r.EndedBy, r.Remark = who.Person, m.Reason
 	case Return, EndSponsor:
-		r.DecidedBy, r.DecidedAt, r.Conditions, r.Reason = "", time.Time{}, "", m.Reason
-		r.ClaimedBy, r.ClaimedAt, r.CollectBy = "", time.Time{}, time.Time{}
-		r.EndorsedAt, r.EndorsedBy, r.SponsorNote = keepIf(row.To == AwaitingReview, r)
+		r.CollectBy, r.Remark = time.Time{}, m.Reason
+		r = beginAnew(r, row.To == InReview)
 		if row.Do == Return {
 			r.ReturnedWhy = m.Why
 		}
@@ -345,20 +355,61 @@ func change(r Request, row rule, who Actor, m Move, now time.Time) Request {
 	return r
 }
 
+// vote is what who says now in the stage that r stands in.
+func vote(r Request, as Part, who Actor, says Verdict, m Move, now time.Time) Vote {
+	v := Vote{Round: r.Round, Stage: r.Stage, Part: as, Person: who.Person, Verdict: says, At: now, Reason: m.Reason,
+		Conditions: m.Conditions, Alternative: m.Alternative, AltText: m.AltText}
+	if says == Yes && as == AsSponsor {
+		v.Reason = m.Note
+	}
+	if says == Yes && m.End.Before(r.End) {
+		v.End = m.End
+	}
+	return v
+}
+
+// approve adds a yes, and goes on to the next stage or to the collection where it
+// was the last one that was needed.
+func approve(r Request, row rule, who Actor, m Move, now time.Time) Request {
+	stage, passed := r.Stage, r.passes(m.Policy)
+	r.Votes = r.Votes.with(vote(r, row.As, who, Yes, m, now))
+	r = shorten(r, m.End)
+	switch {
+	case row.To == Approved:
+		r.Remark = ""
+		r.CollectBy = now.Add(m.Policy.Windows.Collect)
+		if r.CollectBy.After(r.End) {
+			r.CollectBy = r.End
+		}
+	case passed:
+		r = startReview(r, m, now)
+		r.Stage = stage + 1
+	}
+	return r
+}
+
+// beginAnew opens the next round. The sponsor's yes is carried over where it
+// stands as before; whatever else was said counts no longer.
+func beginAnew(r Request, endorsed bool) Request {
+	carried := r.Endorsement()
+	r.Votes = r.Votes.without(r.Round, r.Stage)
+	r.Round, r.Stage = r.Round+1, 0
+	if endorsed && carried.Said() {
+		carried.Round = r.Round
+		r.Votes = append(r.Votes, carried)
+	}
+	return r
+}
+
+// startReview puts r into the first stage.
 func startReview(r Request, m Move, now time.Time) Request {
 	zone := m.Zone
 	if zone == nil {
 		zone = time.UTC
 	}
+	r.Stage = 1
 	r.ReviewSince, r.ReviewDue = now, m.Policy.Calendar.After(now, m.Policy.Windows.ReviewDays, zone)
 	return r
-}
-
-func keepIf(keep bool, r Request) (time.Time, PersonID, string) {
-	if keep {
-		return r.EndorsedAt, r.EndorsedBy, r.SponsorNote
-	}
-	return time.Time{}, "", ""
 }
 
 func shorten(r Request, end time.Time) Request {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -15,6 +16,10 @@ var (
 
 type grantMove = move[Grant, GrantState, GrantMove]
 
+func thawYes(round int, by PersonID) Vote {
+	return Vote{Round: round, Stage: 1, Part: AsReviewer, Person: by, Verdict: Yes, At: t0}
+}
+
 var grantLife = life[Grant, GrantState, GrantMove]{
 	states: GrantStates,
 	m: GrantMove{Cause: ByMisuse, CanvasID: "7001", Hint: "hint", Digest: []byte{9}, Expires: t0.Add(20 * day), Wanted: t0.Add(25 * day), Reason: "trouble",
@@ -22,9 +27,10 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 	whole: func(s GrantState) Grant {
 		g := full[Grant]()
 		g.State, g.Owner, g.Sponsor, g.SponsorAsked, g.Attempt, g.Cause = s, maya, ana, evan, 2, ByOwner
+		g.Round, g.Votes = 3, Votes{thawYes(3, evan)}
 		return g
 	},
-	nobody: func(g *Grant) { g.Sponsor, g.SponsorAsked, g.ThawedBy = "", "", "" },
+	nobody: func(g *Grant) { g.Sponsor, g.SponsorAsked, g.Votes = "", "", nil },
 	end: func(g *Grant, to GrantState) {
 		g.State, g.UpdatedAt = to, t0
 		g.Version++
@@ -61,7 +67,7 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 			}},
 		{do: Freeze, from: []GrantState{Active}, as: []Part{AsReviewer}, to: Freezing,
 			then: func(g *Grant, who PersonID, m GrantMove) {
-				g.FrozenBy, g.FrozenAt, g.FreezeReason, g.ThawedBy, g.Tries, g.Trouble = who, t0, m.Reason, "", 0, ""
+				g.FrozenBy, g.FrozenAt, g.FreezeReason, g.Round, g.Votes, g.Tries, g.Trouble = who, t0, m.Reason, g.Round+1, nil, 0, ""
 			}},
 		{do: Froze, from: []GrantState{Freezing}, as: []Part{AsSystem}, to: Frozen,
 			then: func(g *Grant, _ PersonID, m GrantMove) {
@@ -72,12 +78,15 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 				g.FrozenBy, g.FrozenAt, g.FreezeReason, g.Trouble = "", time.Time{}, "", m.Reason
 			}},
 		{do: Thaw, from: []GrantState{Frozen}, as: []Part{AsReviewer}, fresh: true,
-			given: func(g *Grant) { g.ThawedBy, g.FoundID = "", "" },
-			then:  func(g *Grant, who PersonID, _ GrantMove) { g.ThawedBy = who }},
+			given: func(g *Grant) { g.Votes, g.FoundID = Votes{thawYes(2, dana)}, "" }, // of the thaw before
+			then: func(g *Grant, who PersonID, _ GrantMove) {
+				g.Votes = append(slices.Clone(g.Votes), thawYes(g.Round, who))
+			}},
 		{do: Thaw, from: []GrantState{Frozen}, as: []Part{AsReviewer}, to: Replacing, fresh: true,
 			given: func(g *Grant) { g.FoundID = "" },
-			then: func(g *Grant, _ PersonID, _ GrantMove) {
-				g.ThawedBy, g.FrozenAt, g.FrozenBy, g.FreezeReason, g.LeaseUntil, g.ActivateBy = "", time.Time{}, "", "", time.Time{}, t0.Add(7*day)
+			then: func(g *Grant, who PersonID, _ GrantMove) {
+				g.Votes = append(slices.Clone(g.Votes), thawYes(g.Round, who))
+				g.FrozenAt, g.FrozenBy, g.FreezeReason, g.LeaseUntil, g.ActivateBy = time.Time{}, "", "", time.Time{}, t0.Add(7*day)
 			}},
 		{do: Retire, from: []GrantState{Active}, as: []Part{AsSystem},
 			given: func(g *Grant) { g.RetireAt = time.Time{} },
@@ -175,10 +184,13 @@ var foundLife = life[Found, FoundState, FoundMove]{
 			then: func(f *Found, _ PersonID, m FoundMove) { f.GrantID, f.EndedAt = m.GrantID, t0 }},
 		{do: Allow, from: []FoundState{FoundNew, FoundTold}, as: []Part{AsReviewer}, to: FoundAllowing, fresh: true,
 			then: func(f *Found, who PersonID, m FoundMove) {
-				f.AllowedBy, f.AllowedAt, f.ConfirmedBy, f.ReviewAt, f.Reason = who, t0, "", m.ReviewAt, m.Reason
+				f.Votes = append(f.Votes, Vote{Round: f.Round, Stage: 1, Part: AsReviewer, Person: who, Verdict: Yes, At: t0, Reason: m.Reason, End: m.ReviewAt})
+				f.ReviewAt = m.ReviewAt
 			}},
 		{do: Allow, from: []FoundState{FoundAllowing}, as: []Part{AsReviewer}, to: FoundAllowed, fresh: true,
-			then: func(f *Found, who PersonID, _ FoundMove) { f.ConfirmedBy = who }},
+			then: func(f *Found, who PersonID, _ FoundMove) {
+				f.Votes = append(f.Votes, Vote{Round: f.Round, Stage: 1, Part: AsReviewer, Person: who, Verdict: Yes, At: t0})
+			}},
 		{do: Disallow, from: []FoundState{FoundAllowing, FoundAllowed}, as: []Part{AsReviewer}, to: FoundNew, then: disallowed},
 		{do: Reopen, from: []FoundState{FoundAllowed}, as: []Part{AsSystem}, to: FoundNew, then: disallowed},
 		{do: Remove, from: []FoundState{FoundNew, FoundTold, FoundAllowing}, as: []Part{AsRequester, AsReviewer}, to: FoundRemoving, then: removing},
@@ -189,7 +201,7 @@ var foundLife = life[Found, FoundState, FoundMove]{
 }
 
 func disallowed(f *Found, _ PersonID, _ FoundMove) {
-	f.AllowedBy, f.AllowedAt, f.ConfirmedBy, f.ReviewAt, f.Reason = "", time.Time{}, "", time.Time{}, ""
+	f.Round, f.Votes, f.ReviewAt = f.Round+1, nil, time.Time{}
 }
 
 func removing(f *Found, who PersonID, _ FoundMove) {

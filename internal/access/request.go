@@ -18,7 +18,7 @@ const (
 	Draft           RequestState = "draft"
 	Discarded       RequestState = "discarded"
 	AwaitingSponsor RequestState = "awaiting_sponsor"
-	AwaitingReview  RequestState = "awaiting_review"
+	InReview        RequestState = "in_review"
 	Approved        RequestState = "approved"
 	Collecting      RequestState = "collecting"
 	Fulfilled       RequestState = "fulfilled"
@@ -30,7 +30,7 @@ const (
 )
 
 // RequestStates lists every state, in the order of a request's life.
-var RequestStates = []RequestState{Draft, AwaitingSponsor, AwaitingReview, Approved, Collecting, Fulfilled,
+var RequestStates = []RequestState{Draft, AwaitingSponsor, InReview, Approved, Collecting, Fulfilled,
 	SponsorDeclined, Denied, Withdrawn, Lapsed, Rescinded, Discarded}
 
 // Final reports whether no move leaves s.
@@ -60,6 +60,12 @@ type Request struct {
 	Sponsor     PersonID // the sponsor named now; empty when none is needed or the last one was lost
 	SponsorLost string   // name of the sponsor who no longer qualifies, while another is sought
 
+	// Stage is the stage of its policy's review that it stands in, from 1; 0 where
+	// it stands in none.
+	Stage int
+	Round int   // of the votes that count; the next one where a decision begins anew
+	Votes Votes // of all rounds
+
 	PolicyVersion int
 	RulesVersion  string // version of the rules text that was accepted
 
@@ -71,22 +77,13 @@ type Request struct {
 	UpdatedAt   time.Time
 	SubmittedAt time.Time
 	SponsorDue  time.Time // the sponsor's answer is due
-	EndorsedAt  time.Time
-	EndorsedBy  PersonID
-	SponsorNote string
-	ReviewSince time.Time
-	ReviewDue   time.Time // review target
-	ClaimedBy   PersonID
-	ClaimedAt   time.Time
-	DecidedBy   PersonID
-	DecidedAt   time.Time
-	Reason      string // decline, denial or rescission, in the decider's words
-	Alternative string // what the denial offers instead: choice key
-	AltText     string
-	Conditions  string
+	ReviewSince time.Time // this stage of the review began
+	ReviewDue   time.Time // its target
 	CollectBy   time.Time
 	ClosedAt    time.Time
-	RefiledFrom string // request this one starts again from
+	EndedBy     PersonID // who took an approval back
+	Remark      string   // what was written when it was taken back or sent back
+	RefiledFrom string   // request this one starts again from
 
 	Renews string    // the grant whose renewal this asks for
 	Since  time.Time // for a renewal: when the first token of the chain was made
@@ -103,8 +100,8 @@ func (r Request) AsSubmitted(w policy.Windows) bool {
 	switch r.State {
 	case AwaitingSponsor:
 		return r.Sponsor != "" && r.SponsorDue.Equal(r.SubmittedAt.Add(w.SponsorAnswer))
-	case AwaitingReview:
-		return r.EndorsedBy == "" && r.ReviewSince.Equal(r.SubmittedAt)
+	case InReview:
+		return r.Stage == 1 && !r.Endorsement().Said() && r.ReviewSince.Equal(r.SubmittedAt)
 	}
 	return false
 }

@@ -50,10 +50,17 @@ var TermsParts = []TermsPart{TermsAnswers, TermsSponsor, TermsEnd, TermsConditio
 func RequestTerms(r Request, keeps *Found) Terms {
 	t := termsOf(r.ID)
 	t.add(TermsAnswers, r.Requester, r.Affiliation, r.Course, wishOf(r.Answers), r.Renews, r.Adopts)
-	t.add(TermsSponsor, r.Sponsor, r.SponsorLost, r.EndorsedBy, r.EndorsedAt, r.SponsorNote)
+	t.add(TermsSponsor, r.Sponsor, r.SponsorLost, r.Endorsement())
 	t.add(TermsEnd, r.Asked, r.End)
-	t.add(TermsConditions, r.Conditions)
-	t.add(TermsStage, r.State)
+	t.add(TermsConditions, r.Conditions())
+	t.add(TermsStage, r.State, r.Stage, r.Round)
+	if said := r.Approvals(); len(said) > 0 {
+		all := make([]any, len(said))
+		for i, v := range said {
+			all[i] = v
+		}
+		t.add(TermsAgreement, all...)
+	}
 	t.add(TermsPolicy, r.PolicyVersion, r.RulesVersion)
 	if keeps != nil {
 		t.add(TermsToken, keeps.ID, keeps.CanvasUser, keeps.CanvasID, keeps.Purpose, keeps.Expires, keeps.State)
@@ -66,7 +73,7 @@ func ThawTerms(g Grant) Terms {
 	t := termsOf(g.ID)
 	t.add(TermsToken, g.Owner, g.Title, g.CanvasUser, g.CanvasID, g.Attempt)
 	t.add(TermsFreeze, g.FrozenBy, g.FrozenAt, g.FreezeReason)
-	t.add(TermsAgreement, g.ThawedBy)
+	t.add(TermsAgreement, g.FirstThaw())
 	t.add(TermsSponsor, g.Sponsor)
 	t.add(TermsEnd, g.EndsAt())
 	t.add(TermsStage, g.State)
@@ -79,7 +86,7 @@ func TakeOverTerms(r Request, g Grant) Terms {
 	t.add(TermsAnswers, r.Requester, r.Affiliation, r.Course, wishOf(r.Answers))
 	t.add(TermsSponsor, g.Sponsor, g.SponsorAsked)
 	t.add(TermsEnd, g.EndsAt())
-	t.add(TermsConditions, r.Conditions)
+	t.add(TermsConditions, r.Conditions())
 	t.add(TermsToken, g.CanvasUser, g.CanvasID)
 	t.add(TermsStage, g.State)
 	return t
@@ -90,7 +97,8 @@ func TakeOverTerms(r Request, g Grant) Terms {
 func FoundTerms(f Found) Terms {
 	t := termsOf(f.ID)
 	t.add(TermsToken, f.CanvasUser, f.CanvasID, f.Owner, f.AccountRole, f.Purpose, f.Marker, f.MadeAt, f.Expires)
-	t.add(TermsAgreement, f.AllowedBy, f.AllowedAt, f.Reason, f.ReviewAt)
+	one, _ := f.Allowing()
+	t.add(TermsAgreement, one, f.ReviewAt)
 	t.add(TermsStage, f.State)
 	return t
 }
@@ -125,8 +133,12 @@ func termsOf(object string) Terms { return Terms{object: object} }
 // add writes values so that no two lists of values are written alike.
 func (t *Terms) add(part TermsPart, values ...any) {
 	for i, v := range values {
-		if at, ok := v.(time.Time); ok {
-			values[i] = at.UTC().Format(time.RFC3339Nano)
+		switch v := v.(type) {
+		case time.Time:
+			values[i] = v.UTC().Format(time.RFC3339Nano)
+		case Vote:
+			v.At, v.End = v.At.UTC(), v.End.UTC()
+			values[i] = v
 		}
 	}
 	data, err := json.Marshal(values)

@@ -29,6 +29,8 @@ func changeField(t *testing.T, v reflect.Value, i int) {
 	case *MassFilter:
 		x.Vendor += "x"
 		return
+	case *Votes:
+		return // below
 	case *time.Duration:
 		*x += time.Hour
 		return
@@ -82,9 +84,8 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 		{"request", &r, func() Terms { return RequestTerms(r, &f) }, map[string]any{
 			"ID": nil, "Tenant": nil, "Number": nil, "Version": nil, "State": TermsStage, "Requester": TermsAnswers, "Affiliation": TermsAnswers, "Course": TermsAnswers,
 			"Answers": TermsAnswers, "Sponsor": TermsSponsor, "SponsorLost": TermsSponsor, "PolicyVersion": TermsPolicy, "RulesVersion": TermsPolicy, "Asked": TermsEnd,
-			"End": TermsEnd, "EndCause": nil, "CreatedAt": nil, "UpdatedAt": nil, "SubmittedAt": nil, "SponsorDue": nil, "EndorsedAt": TermsSponsor, "EndorsedBy": TermsSponsor,
-			"SponsorNote": TermsSponsor, "ReviewSince": nil, "ReviewDue": nil, "ClaimedBy": nil, "ClaimedAt": nil, "DecidedBy": nil, "DecidedAt": nil, "Reason": nil,
-			"Alternative": nil, "AltText": nil, "Conditions": TermsConditions, "CollectBy": nil, "ClosedAt": nil, "RefiledFrom": nil, "Renews": TermsAnswers, "Since": nil,
+			"End": TermsEnd, "EndCause": nil, "CreatedAt": nil, "UpdatedAt": nil, "SubmittedAt": nil, "SponsorDue": nil, "Stage": TermsStage, "Round": TermsStage,
+			"Votes": nil, "ReviewSince": nil, "ReviewDue": nil, "EndedBy": nil, "Remark": nil, "CollectBy": nil, "ClosedAt": nil, "RefiledFrom": nil, "Renews": TermsAnswers, "Since": nil,
 			"Adopts": TermsAnswers, "ReturnedWhy": nil}},
 		{"answers", &r.Answers, func() Terms { return RequestTerms(r, nil) }, map[string]any{
 			"Purpose": TermsAnswers, "Build": TermsAnswers, "Maker": TermsAnswers, "MakerName": TermsAnswers, "MakerLink": TermsAnswers, "AI": TermsAnswers,
@@ -93,15 +94,15 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 			"ID": TermsToken, "CanvasUser": TermsToken, "CanvasID": TermsToken, "Purpose": TermsToken, "Expires": TermsToken, "State": TermsToken}},
 		{"thaw", &g, func() Terms { return ThawTerms(g) }, map[string]any{
 			"Owner": TermsToken, "Title": TermsToken, "CanvasUser": TermsToken, "CanvasID": TermsToken, "Attempt": TermsToken, "FrozenBy": TermsFreeze, "FrozenAt": TermsFreeze,
-			"FreezeReason": TermsFreeze, "ThawedBy": TermsAgreement, "Sponsor": TermsSponsor, "Expires": TermsEnd, "RetireAt": nil, "State": TermsStage}},
+			"FreezeReason": TermsFreeze, "Sponsor": TermsSponsor, "Expires": TermsEnd, "RetireAt": nil, "State": TermsStage}},
 		{"thaw, ending with its course", &course, func() Terms { return ThawTerms(course) }, map[string]any{
 			"Owner": TermsToken, "Title": TermsToken, "CanvasUser": TermsToken, "CanvasID": TermsToken, "Attempt": TermsToken, "FrozenBy": TermsFreeze, "FrozenAt": TermsFreeze,
-			"FreezeReason": TermsFreeze, "ThawedBy": TermsAgreement, "Sponsor": TermsSponsor, "EndsBy": TermsEnd, "State": TermsStage}},
+			"FreezeReason": TermsFreeze, "Sponsor": TermsSponsor, "EndsBy": TermsEnd, "State": TermsStage}},
 		{"take over", &g, func() Terms { return TakeOverTerms(r, g) }, map[string]any{
 			"CanvasUser": TermsToken, "CanvasID": TermsToken, "Sponsor": TermsSponsor, "SponsorAsked": TermsSponsor, "Expires": TermsEnd, "RetireAt": nil, "State": TermsStage}},
 		{"found", &f, func() Terms { return FoundTerms(f) }, map[string]any{
 			"State": TermsStage, "CanvasUser": TermsToken, "CanvasID": TermsToken, "Owner": TermsToken, "AccountRole": TermsToken, "Purpose": TermsToken, "Marker": TermsToken,
-			"MadeAt": TermsToken, "Expires": TermsToken, "AllowedBy": TermsAgreement, "AllowedAt": TermsAgreement, "Reason": TermsAgreement, "ReviewAt": TermsAgreement}},
+			"MadeAt": TermsToken, "Expires": TermsToken, "ReviewAt": TermsAgreement}},
 		{"leak", &i, func() Terms { return LeakTerms(i, []string{"aud_1"}, Revoked) }, map[string]any{
 			"GrantID": TermsReport, "Owner": TermsReport, "ReportedBy": TermsReport, "How": TermsReport, "OpenedAt": TermsReport, "ClearedAt": TermsStage}},
 		{"mass", &m, func() Terms { return MassTerms(m) }, map[string]any{
@@ -116,7 +117,7 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 				t.Errorf("%s: is %s a term, or not? Say it here", tt.name, name)
 				continue
 			}
-			if name == "ID" || name == "Data" {
+			if name == "ID" || name == "Data" || name == "Votes" {
 				continue // below
 			}
 			read := tt.terms().Digest()
@@ -134,6 +135,37 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 			}
 		}
 	}
+	voted := func(what string, of func() Terms, votes *Votes, v Vote, part TermsPart) {
+		read := of().Digest()
+		before := *votes
+		*votes = before.with(v)
+		err := of().Check(read)
+		*votes = before
+		var e *TermsError
+		switch errors.As(err, &e); {
+		case part == "" && err != nil:
+			t.Errorf("%s changes the terms: %v", what, err)
+		case part != "" && (e == nil || !slices.Contains(e.Changed, part)):
+			t.Errorf("%s is told as %v, want %s", what, err, part)
+		}
+	}
+	reviewing := Request{ID: "req_A", State: InReview, Stage: 2, Round: 1}
+	for what, tt := range map[string]struct {
+		v    Vote
+		part TermsPart
+	}{
+		"an endorsement":            {Vote{Round: 1, Part: AsSponsor, Person: ana, Verdict: Yes, Reason: "fine"}, TermsSponsor},
+		"a yes of an earlier stage": {Vote{Round: 1, Stage: 1, Part: AsReviewer, Person: dana, Verdict: Yes}, TermsAgreement},
+		"its conditions":            {Vote{Round: 1, Stage: 1, Part: AsReviewer, Person: dana, Verdict: Yes, Conditions: "less"}, TermsConditions},
+		"a yes of an earlier round": {Vote{Round: 0, Stage: 1, Part: AsReviewer, Person: dana, Verdict: Yes, Conditions: "less"}, ""},
+		"a claim":                   {Vote{Round: 1, Stage: 2, Part: AsReviewer, Person: dana, Verdict: Claimed}, ""},
+	} {
+		voted(what, func() Terms { return RequestTerms(reviewing, nil) }, &reviewing.Votes, tt.v, tt.part)
+	}
+	frozen, allowing := Grant{ID: "grt_A", State: Frozen, Round: 1}, Found{ID: "fnd_A", State: FoundAllowing}
+	voted("a yes to a thaw", func() Terms { return ThawTerms(frozen) }, &frozen.Votes, thawYes(1, dana), TermsAgreement)
+	voted("a yes to the thaw before", func() Terms { return ThawTerms(frozen) }, &frozen.Votes, thawYes(0, dana), "")
+	voted("a yes to an entry", func() Terms { return FoundTerms(allowing) }, &allowing.Votes, Vote{Stage: 1, Part: AsReviewer, Person: dana, Verdict: Yes, Reason: "export"}, TermsAgreement)
 	read := RequestTerms(r, nil).Digest()
 	r.Answers.Data = append(slices.Clone(a.Data), "grades")
 	if e := RequestTerms(r, nil).Check(read); !errors.Is(e, ErrConflict) {
@@ -156,7 +188,7 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 // TestTermsOfNobody: a digest that is missing, cut, of other parts or of another
 // object vouches for nothing.
 func TestTermsOfNobody(t *testing.T) {
-	r := Request{ID: "req_A", State: AwaitingReview, Answers: Answers{Build: "A helper."}}
+	r := Request{ID: "req_A", State: InReview, Answers: Answers{Build: "A helper."}}
 	terms, other := RequestTerms(r, nil), r
 	other.ID = "req_B"
 	read := terms.Digest()

@@ -206,16 +206,16 @@ func TestWindowsAreThePolicys(t *testing.T) {
 		shown := func(x *Grant) { x.ShownAt = t0.Add(-tt.in) }
 		for what, got := range map[string][2]any{
 			"submitted":           {r(Draft, Submit, person(maya), Move{To: AwaitingSponsor, Sponsor: ana}).SponsorDue, t0.Add(tt.sponsor)},
-			"submitted to review": {r(Draft, Submit, person(maya), Move{To: AwaitingReview}).ReviewDue, t0.Add(tt.review)},
+			"submitted to review": {r(Draft, Submit, person(maya), Move{To: InReview}).ReviewDue, t0.Add(tt.review)},
 			"another sponsor":     {r(AwaitingSponsor, ChooseSponsor, person(maya), Move{Sponsor: evan}).SponsorDue, t0.Add(tt.sponsor)},
 			"endorsed":            {r(AwaitingSponsor, Endorse, person(ana), Move{}).ReviewDue, t0.Add(tt.review)},
-			"approved":            {r(AwaitingReview, Approve, reviewer(dana), Move{}).CollectBy, t0.Add(tt.collect)},
+			"approved":            {r(InReview, Approve, reviewer(dana), Move{}).CollectBy, t0.Add(tt.collect)},
 			"returned":            {r(Approved, Return, SystemActor, Move{To: AwaitingSponsor}).SponsorDue, t0.Add(tt.sponsor)},
-			"returned to review":  {r(Approved, Return, SystemActor, Move{To: AwaitingReview}).ReviewDue, t0.Add(tt.review)},
+			"returned to review":  {r(Approved, Return, SystemActor, Move{To: InReview}).ReviewDue, t0.Add(tt.review)},
 			"left by its sponsor": {r(Approved, EndSponsor, person(ana), Move{}).SponsorDue, t0.Add(tt.sponsor)},
 			"shown":               {g(Minting, Shown, SystemActor, nil).ActivateBy, t0.Add(tt.activation)},
 			"replaced":            {g(HandedOver, Replace, person(maya), shown).ActivateBy, t0.Add(tt.activation)},
-			"thawed":              {g(Frozen, Thaw, reviewer(dana), func(x *Grant) { x.ThawedBy = evan }).ActivateBy, t0.Add(tt.activation)},
+			"thawed":              {g(Frozen, Thaw, reviewer(dana), func(x *Grant) { x.Votes = Votes{thawYes(x.Round, evan)} }).ActivateBy, t0.Add(tt.activation)},
 			"without a sponsor":   {g(Active, LoseSponsor, SystemActor, func(x *Grant) { x.Sponsor = ana }).GapUntil, t0.Add(tt.gap)},
 		} {
 			if !got[0].(time.Time).Equal(got[1].(time.Time)) {
@@ -256,6 +256,7 @@ func TestMovesWithoutAPolicy(t *testing.T) {
 				if l.with != nil {
 					l.with(&m)
 				}
+				m.Policy = policy.Policy{}
 				after, _, err := Apply(r, l.do, requestLife.actors[as], m, t0)
 				if needs := NeedsPolicy(l.do); needs != errors.Is(err, errNoPolicy) || !needs && err != nil {
 					t.Errorf("%s what is %s: %v", l.do, from, err)

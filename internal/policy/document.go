@@ -112,6 +112,9 @@ func (p Policy) Validate() error {
 	if p.Limits.BuildMost < p.Limits.BuildLeast {
 		return wrong("limits.build_most", "is below limits.build_least")
 	}
+	if err := validStages(p.Stages); err != nil {
+		return err
+	}
 	return p.Calendar.validate()
 }
 
@@ -187,7 +190,7 @@ func Decode(version int, document []byte) (Policy, error) {
 		return Policy{}, wrong("", "is longer than %d bytes", MaxDocument)
 	}
 	p := Policy{Version: version, Roles: map[Affiliation]Role{}}
-	top, err := object("", document, []string{"roles", "windows", "quotas", "limits", "calendar"})
+	top, err := object("", document, []string{"roles", "windows", "quotas", "limits", "stages", "calendar"})
 	if err != nil {
 		return Policy{}, err
 	}
@@ -204,6 +207,9 @@ func Decode(version int, document []byte) (Policy, error) {
 		if err := read(part.name, top[part.name], part.spans, part.numbers); err != nil {
 			return Policy{}, err
 		}
+	}
+	if err := p.readStages(top["stages"]); err != nil {
+		return Policy{}, err
 	}
 	if err := p.Calendar.read(top["calendar"]); err != nil {
 		return Policy{}, err
@@ -396,7 +402,7 @@ func Encode(p Policy) ([]byte, error) {
 		days = append(days, strings.ToLower(d.String()))
 	}
 	calendar := map[string]any{"work_days": days, "holidays": append([]Date{}, p.Calendar.Holidays...)}
-	out, err := json.Marshal(map[string]any{"roles": roles, "windows": windows, "quotas": quotas, "limits": limits, "calendar": calendar})
+	out, err := json.Marshal(map[string]any{"roles": roles, "windows": windows, "quotas": quotas, "limits": limits, "stages": writeStages(p.Stages), "calendar": calendar})
 	if err == nil && len(out) > MaxDocument {
 		err = wrong("", "is longer than %d bytes", MaxDocument)
 	}

@@ -48,6 +48,7 @@ type Policy struct {
 	Windows  Windows
 	Quotas   Quotas
 	Limits   Limits
+	Stages   []Stage // of the review, in their order
 	Calendar Calendar
 }
 
@@ -107,6 +108,7 @@ func BuiltIn() Policy {
 		},
 		Quotas:   Quotas{Open: 3, Live: 2},
 		Limits:   Limits{BuildLeast: 30, BuildMost: 2000, Short: 200, Link: 500, Note: 1000},
+		Stages:   []Stage{{By: Reviewers, Votes: 1}},
 		Calendar: Calendar{WorkDays: []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}},
 	}
 }
@@ -159,7 +161,7 @@ func (p Policy) LatestEnd(a Affiliation, courseEnd time.Time, learnedDays int, s
 
 // Stricter is the policy by which a token is made for a request that was sent
 // under own, while the school's newest is today: the procedure of own (who needs
-// a sponsor, windows, what may be typed, calendar), and of each limit (who may
+// a sponsor, who decides, windows, what may be typed, calendar), and of each limit (who may
 // hold a token, its life, the total with renewals, the grace after a course, the
 // quotas) the stricter one. Its version is own's.
 func Stricter(own, today Policy) Policy {
@@ -184,6 +186,7 @@ func (p Policy) Equal(q Policy) bool {
 			return false
 		}
 	}
-	return p.Windows == q.Windows && p.Quotas == q.Quotas && p.Limits == q.Limits && slices.Equal(p.Calendar.WorkDays, q.Calendar.WorkDays) &&
+	return p.Windows == q.Windows && p.Quotas == q.Quotas && p.Limits == q.Limits && slices.Equal(p.Stages, q.Stages) &&
+		slices.Equal(p.Calendar.WorkDays, q.Calendar.WorkDays) &&
 		slices.Equal(p.Calendar.Holidays, q.Calendar.Holidays)
 }

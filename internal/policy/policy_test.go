@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -68,6 +69,9 @@ func random(r *rand.Rand, version int) Policy {
 	pick(r, p.Windows.spans(), p.Windows.numbers())
 	pick(r, nil, append(p.Quotas.numbers(), p.Limits.numbers()...))
 	p.Limits.BuildMost = max(p.Limits.BuildMost, p.Limits.BuildLeast)
+	for i := range 1 + r.IntN(mostStages) {
+		p.Stages = append(p.Stages, Stage{Name: fmt.Sprint("Office ", i+1), By: Reviewers, Votes: 1 + r.IntN(mostVotes)})
+	}
 	for i := range weekdays {
 		if r.IntN(2) == 0 || (i == 6 && len(p.Calendar.WorkDays) == 0) {
 			p.Calendar.WorkDays = append(p.Calendar.WorkDays, weekday(i))
