@@ -25,6 +25,9 @@ const (
 // FoundStates lists every state, in the order of a found token's life.
 var FoundStates = []FoundState{FoundNew, FoundTold, FoundAllowing, FoundAllowed, FoundRemoving, FoundAdopted, FoundRemoved, FoundGone}
 
+// Known reports whether s is a state at all.
+func (s FoundState) Known() bool { return slices.Contains(FoundStates, s) }
+
 // Final reports whether no move leaves s.
 func (s FoundState) Final() bool { return s == FoundAdopted || s == FoundRemoved || s == FoundGone }
 

@@ -3,6 +3,7 @@ package access
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -31,6 +32,9 @@ const (
 // GrantStates lists every state, in the order of a grant's life.
 var GrantStates = []GrantState{Minting, Recovering, HandedOver, Active, Freezing, Frozen, Replacing,
 	Revoking, Revoked, Expired, Unclaimed, Void}
+
+// Known reports whether s is a state at all.
+func (s GrantState) Known() bool { return slices.Contains(GrantStates, s) }
 
 // Final reports whether no move leaves s.
 func (s GrantState) Final() bool {

@@ -87,6 +87,7 @@ var lifecycle = []rule{
 	{InReview, Approve, AsReviewer, Approved, true, TellApproved},
 	{InReview, Deny, AsReviewer, Denied, true, TellDenied},
 	{InReview, Return, AsSystem, AwaitingSponsor, false, TellReturned},
+	{InReview, Return, AsSystem, InReview, false, TellReturned}, // two who said yes are one person now
 	{InReview, EndSponsor, AsSponsor, AwaitingSponsor, false, TellSponsorLeft},
 	{InReview, Withdraw, AsRequester, Withdrawn, false, TellWithdrawn},
 	{InReview, Lapse, AsSystem, Lapsed, false, TellLapsed}, // only where the token it asks to keep is gone

@@ -33,6 +33,9 @@ const (
 var RequestStates = []RequestState{Draft, AwaitingSponsor, InReview, Approved, Collecting, Fulfilled,
 	SponsorDeclined, Denied, Withdrawn, Lapsed, Rescinded, Discarded}
 
+// Known reports whether s is a state at all.
+func (s RequestState) Known() bool { return slices.Contains(RequestStates, s) }
+
 // Final reports whether no move leaves s.
 func (s RequestState) Final() bool {
 	switch s {

@@ -42,6 +42,7 @@ const (
 	RequestEndSponsor    Action = "request.end_sponsorship"
 	RequestLapse         Action = "request.lapse"
 	RequestReturn        Action = "request.return"
+	RequestMigrate       Action = "request.migrate" // a new version of the program names its state otherwise
 	RequestCollect       Action = "request.collect"
 	RequestMintFailed    Action = "request.mint_failed"
 	RequestHandOver      Action = "request.hand_over"
@@ -115,7 +116,7 @@ const (
 var known = []Action{
 	RequestCreate, RequestSubmit, RequestDiscard, RequestWithdraw, RequestEndorse, RequestDecline, RequestChooseSponsor,
 	RequestLoseSponsor, RequestClaim, RequestRelease, RequestApprove, RequestDeny, RequestRescind, RequestEndSponsor, RequestLapse,
-	RequestReturn, RequestCollect, RequestMintFailed, RequestHandOver, RequestRefile,
+	RequestReturn, RequestMigrate, RequestCollect, RequestMintFailed, RequestHandOver, RequestRefile,
 	GrantCreate, GrantMint, GrantDoubt, GrantShown, GrantGiveUp, GrantStepBack, GrantSeenActive, GrantReplace,
 	GrantRevoke, GrantGone, GrantShownAgain, GrantStray, GrantObserved,
 	RequestAdopt, GrantReportLeak, GrantFreeze, GrantFroze, GrantStayOn, GrantThaw, GrantDrifted, GrantFollow, GrantRetire, GrantMoveEnd,

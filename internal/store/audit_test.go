@@ -95,7 +95,7 @@ func TestReadThenMoveAtOnce(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					if saw = now.State; saw == access.AwaitingReview {
+					if saw = now.State; saw == access.InReview {
 						return tx.MoveRequest(approve(now), approved(now), nil)
 					}
 					return nil
@@ -109,7 +109,7 @@ func TestReadThenMoveAtOnce(t *testing.T) {
 			})
 		}
 		done.Wait()
-		if seen[access.AwaitingReview] != 1 || seen[access.Approved] != 7 {
+		if seen[access.InReview] != 1 || seen[access.Approved] != 7 {
 			t.Errorf("the eight saw %v", seen)
 		}
 		verify(t, s, north)
@@ -255,7 +255,7 @@ func TestAllOrNothing(t *testing.T) {
 				if err := s.Raw().QueryRowContext(t.Context(), "SELECT state, version FROM requests WHERE id = 'req_a'").Scan(&state, &version); err != nil {
 					t.Fatal(err)
 				}
-				if state != string(access.AwaitingReview) || version != 1 {
+				if state != string(access.InReview) || version != 1 {
 					t.Errorf("the request is %s at version %d", state, version)
 				}
 			})

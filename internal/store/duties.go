@@ -9,14 +9,18 @@ import (
 // The parts that different people must have. Each begins with a column that an
 // index finds; together they look at all there is, however much that is.
 var (
-	grantDuties = []string{
-		`g.owner IN @pair AND (g.sponsor IN @pair OR g.sponsor_asked IN @pair OR r.decided_by IN @pair OR g.state IN @making)`,
-		`g.sponsor IN @pair AND (r.decided_by IN @pair OR g.state IN @making)`,
-		`g.sponsor_asked IN @pair AND r.decided_by IN @pair`,
+	approved = func(request string) string {
+		return `EXISTS (SELECT 1 FROM votes v WHERE v.object = ` + request + `.id AND v.round = ` + request + `.round AND v.person IN @pair AND v.stage > 0 AND v.verdict = '` + string(access.Yes) + `')`
 	}
+	grantDuties = []string{
+		`g.owner IN @pair AND (g.sponsor IN @pair OR g.sponsor_asked IN @pair OR ` + approved("r") + ` OR g.state IN @making)`,
+		`g.sponsor IN @pair AND (` + approved("r") + ` OR g.state IN @making)`,
+		`g.sponsor_asked IN @pair AND ` + approved("r"),
+	}
+	ofRound       = `SELECT COUNT(DISTINCT v.person) FROM votes v WHERE v.object = requests.id AND v.round = requests.round AND v.person IN @pair`
 	requestDuties = []string{
-		`requester IN @pair AND (sponsor IN @pair OR endorsed_by IN @pair OR decided_by IN @pair OR claimed_by IN @pair OR state IN @making)`,
-		`endorsed_by IN @pair AND (decided_by IN @pair OR claimed_by IN @pair OR state IN @making)`,
+		`requester IN @pair AND (sponsor IN @pair OR (` + ofRound + `) > 0 OR state IN @making)`,
+		`id IN (SELECT object FROM votes WHERE tenant = @tenant AND person IN @pair) AND ((` + ofRound + `) > 1 OR (state IN @making AND (` + ofRound + ` AND v.stage = 0) > 0))`,
 	}
 )
 

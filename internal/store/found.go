@@ -17,6 +17,7 @@ type foundRow struct {
 	Tenant      string
 	Version     int
 	State       string
+	Open        bool
 	CanvasUser  string
 	CanvasID    string
 	Owner       ref
@@ -37,11 +38,8 @@ type foundRow struct {
 	DueAt       moment
 	RequestID   ref
 	GrantID     ref
-	AllowedBy   ref
-	AllowedAt   moment
-	ConfirmedBy ref
+	Round       int
 	ReviewAt    moment
-	Reason      string
 	EndedBy     ref
 	RemovingAt  moment
 	Tries       int
@@ -54,27 +52,48 @@ func (foundRow) TableName() string { return "found_tokens" }
 
 func rowOfFound(f access.Found) foundRow {
 	return foundRow{
-		ID: f.ID, Tenant: string(f.Tenant), Version: f.Version, State: string(f.State), CanvasUser: f.CanvasUser, CanvasID: f.CanvasID,
+		ID: f.ID, Tenant: string(f.Tenant), Version: f.Version, State: string(f.State), Open: !f.State.Final(), CanvasUser: f.CanvasUser, CanvasID: f.CanvasID,
 		Owner: ref(f.Owner), OwnerName: f.OwnerName, AccountRole: f.AccountRole, Hint: f.Hint, Purpose: f.Purpose, Marker: f.Marker,
 		Search: strings.ToLower(f.OwnerName + "\n" + f.Purpose), MadeAt: stamp(f.MadeAt), Expires: stamp(f.Expires), LastUsedAt: stamp(f.LastUsedAt),
 		FoundAt: stamp(f.FoundAt), SeenAt: stamp(f.SeenAt), UpdatedAt: stamp(f.UpdatedAt),
 		Campaign: ref(f.Campaign), ToldAt: stamp(f.ToldAt), DueAt: stamp(f.DueAt), RequestID: ref(f.RequestID), GrantID: ref(f.GrantID),
-		AllowedBy: ref(f.AllowedBy), AllowedAt: stamp(f.AllowedAt), ConfirmedBy: ref(f.ConfirmedBy), ReviewAt: stamp(f.ReviewAt), Reason: f.Reason,
+		Round: f.Round, ReviewAt: stamp(f.ReviewAt),
 		EndedBy: ref(f.EndedBy), RemovingAt: stamp(f.RemovingAt), Tries: f.Tries, NextTry: stamp(f.NextTry), Trouble: f.Trouble, EndedAt: stamp(f.EndedAt),
 	}
 }
 
-func (r foundRow) found() access.Found {
+func (r foundRow) found() (access.Found, error) {
+	if !access.FoundState(r.State).Known() {
+		return access.Found{}, unknown("found token", r.ID, r.State)
+	}
 	return access.Found{
 		ID: r.ID, Tenant: access.TenantID(r.Tenant), Version: r.Version, State: access.FoundState(r.State), CanvasUser: r.CanvasUser, CanvasID: r.CanvasID,
 		Owner: access.PersonID(r.Owner), OwnerName: r.OwnerName, AccountRole: r.AccountRole, Hint: r.Hint, Purpose: r.Purpose, Marker: r.Marker,
 		MadeAt: r.MadeAt.time(), Expires: r.Expires.time(), LastUsedAt: r.LastUsedAt.time(),
 		FoundAt: r.FoundAt.time(), SeenAt: r.SeenAt.time(), UpdatedAt: r.UpdatedAt.time(),
 		Campaign: string(r.Campaign), ToldAt: r.ToldAt.time(), DueAt: r.DueAt.time(), RequestID: string(r.RequestID), GrantID: string(r.GrantID),
-		AllowedBy: access.PersonID(r.AllowedBy), AllowedAt: r.AllowedAt.time(), ConfirmedBy: access.PersonID(r.ConfirmedBy), ReviewAt: r.ReviewAt.time(),
-		Reason: r.Reason, EndedBy: access.PersonID(r.EndedBy), RemovingAt: r.RemovingAt.time(), Tries: r.Tries, NextTry: r.NextTry.time(),
+		Round: r.Round, ReviewAt: r.ReviewAt.time(), EndedBy: access.PersonID(r.EndedBy), RemovingAt: r.RemovingAt.time(), Tries: r.Tries, NextTry: r.NextTry.time(),
 		Trouble: r.Trouble, EndedAt: r.EndedAt.time(),
+	}, nil
+}
+
+// found reads rows, and the votes about those that are to be allowed, or are.
+func (tx *Tx) found(rows []foundRow) ([]access.Found, error) {
+	out, err := convert(rows, foundRow.found)
+	if err != nil {
+		return nil, err
 	}
+	var ids []string
+	for _, f := range out {
+		if f.State == access.FoundAllowing || f.State == access.FoundAllowed {
+			ids = append(ids, f.ID)
+		}
+	}
+	votes, err := tx.votesOf(ids)
+	for i := range out {
+		out[i].Votes = votes[out[i].ID]
+	}
+	return out, err
 }
 
 // CreateFound adds a found token at version 1, its event, which comes from no
@@ -114,6 +133,11 @@ func (tx *Tx) MoveFound(f access.Found, told audit.Event, d *audit.Detail, todo 
 	if res.RowsAffected != 1 {
 		return tx.notMoved(&foundRow{}, row.Tenant, row.ID, f.Version, told.From)
 	}
+	if len(f.Votes) > 0 {
+		if err := tx.keepVotes(f.Tenant, f.ID, f.Owner, f.Votes); err != nil {
+			return err
+		}
+	}
 	return tx.follow(f.Tenant, told, d, todo)
 }
 
@@ -150,7 +174,11 @@ func (tx *Tx) Found(tenant access.TenantID, id string) (access.Found, error) {
 	if err := tx.locked().Where("tenant = ? AND id = ?", string(tenant), id).Take(&row).Error; err != nil {
 		return access.Found{}, tx.fail("found token", err)
 	}
-	return row.found(), nil
+	one, err := tx.found([]foundRow{row})
+	if err != nil {
+		return access.Found{}, err
+	}
+	return one[0], nil
 }
 
 // FoundQuery selects found tokens of one tenant. Fields left zero do not select.
@@ -198,7 +226,7 @@ func (tx *Tx) selectFound(q FoundQuery) (*gorm.DB, error) {
 	}
 	if q.Asked != nil {
 		asking := tx.db.Model(&requestRow{}).Select("1").
-			Where("requests.tenant = found_tokens.tenant AND requests.adopts = found_tokens.id AND requests.state IN ?", openRequests())
+			Where("requests.tenant = found_tokens.tenant AND requests.adopts = found_tokens.id AND requests.open")
 		if *q.Asked {
 			db = db.Where("EXISTS (?)", asking)
 		} else {
@@ -215,17 +243,6 @@ func (tx *Tx) selectFound(q FoundQuery) (*gorm.DB, error) {
 		db = db.Where("(next_try IS NULL OR next_try < ?)", stamp(q.Rested))
 	}
 	return db, nil
-}
-
-// openRequests are the states in which a request asks for something.
-func openRequests() []string {
-	var out []string
-	for _, s := range access.RequestStates {
-		if s.Open() {
-			out = append(out, string(s))
-		}
-	}
-	return out
 }
 
 // foundOrder puts first what weighs most: tokens of people with an account
@@ -283,11 +300,7 @@ func (tx *Tx) FoundTokens(q FoundQuery) ([]access.Found, error) {
 	if err := db.Order(foundWeight + ", " + foundAge + ", id").Limit(min(limit, MaxLimit)).Find(&rows).Error; err != nil {
 		return nil, tx.fail("found tokens", err)
 	}
-	out := make([]access.Found, len(rows))
-	for i, r := range rows {
-		out[i] = r.found()
-	}
-	return out, nil
+	return tx.found(rows)
 }
 
 var (
@@ -301,14 +314,17 @@ var (
 // answered for, and those that are being removed, at most limit, in the order of
 // FoundTokens: the query of every home page.
 func (tx *Tx) FoundOf(tenant access.TenantID, canvasUser string, limit int) ([]access.Found, error) {
-	var out []access.Found
+	var rows []foundRow
 	err := tx.plain.each(tx.ctx, selectTold, []any{string(tenant), canvasUser, min(limit, MaxLimit)}, func(row scanner) error {
 		var r foundRow
 		err := row.Scan(foundColumns.in(&r)...)
-		out = append(out, r.found())
+		rows = append(rows, r)
 		return err
 	})
-	return out, tx.fail("found tokens of a person", err)
+	if err != nil {
+		return nil, tx.fail("found tokens of a person", err)
+	}
+	return tx.found(rows)
 }
 
 // CountFound returns how many found tokens q selects, on all pages.

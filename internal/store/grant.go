@@ -14,6 +14,7 @@ type grantRow struct {
 	RequestID   string
 	Version     int
 	State       string
+	Open        bool
 	Owner       string
 	Title       string
 	CanvasUser  string
@@ -49,7 +50,7 @@ type grantRow struct {
 	RetireAt     moment
 	FrozenAt     moment
 	FrozenBy     ref
-	ThawedBy     ref
+	Round        int
 	FreezeReason string
 	Drift        string
 	DriftAt      moment
@@ -67,7 +68,7 @@ func (grantRow) TableName() string { return "grants" }
 
 func rowOfGrant(g access.Grant) grantRow {
 	return grantRow{
-		ID: g.ID, Tenant: string(g.Tenant), RequestID: g.RequestID, Version: g.Version, State: string(g.State), Owner: string(g.Owner),
+		ID: g.ID, Tenant: string(g.Tenant), RequestID: g.RequestID, Version: g.Version, State: string(g.State), Open: g.State.Live(), Owner: string(g.Owner),
 		Title: g.Title, CanvasUser: g.CanvasUser, CanvasID: g.CanvasID, Hint: g.Hint, Digest: g.Digest, Attempt: g.Attempt,
 		LeaseUntil: stamp(g.LeaseUntil), Wanted: stamp(g.Wanted), Expires: stamp(g.Expires), CreatedAt: stamp(g.CreatedAt),
 		UpdatedAt: stamp(g.UpdatedAt), ShownAt: stamp(g.ShownAt), ActivateBy: stamp(g.ActivateBy), ActivatedAt: stamp(g.ActivatedAt),
@@ -76,13 +77,16 @@ func rowOfGrant(g access.Grant) grantRow {
 		EndedAt: stamp(g.EndedAt),
 		Sponsor: ref(g.Sponsor), SponsorAsked: ref(g.SponsorAsked), GapUntil: stamp(g.GapUntil), Since: stamp(g.Since),
 		Renews: ref(g.Renews), Successor: ref(g.Successor), RetireAt: stamp(g.RetireAt), FrozenAt: stamp(g.FrozenAt),
-		FrozenBy: ref(g.FrozenBy), ThawedBy: ref(g.ThawedBy), FreezeReason: g.FreezeReason, Drift: string(g.Drift), DriftAt: stamp(g.DriftAt), FoundID: ref(g.FoundID),
+		FrozenBy: ref(g.FrozenBy), Round: g.Round, FreezeReason: g.FreezeReason, Drift: string(g.Drift), DriftAt: stamp(g.DriftAt), FoundID: ref(g.FoundID),
 		MarkedAt: stamp(g.MarkedAt), EndsBy: stamp(g.EndsBy), EndsWhy: string(g.EndsWhy), ChangeSeen: stamp(g.ChangeSeen),
 		SponsorWas: ref(g.SponsorWas), GapWhy: string(g.GapWhy), TurnedDown: ref(g.TurnedDown),
 	}
 }
 
-func (r grantRow) grant() access.Grant {
+func (r grantRow) grant() (access.Grant, error) {
+	if !access.GrantState(r.State).Known() {
+		return access.Grant{}, unknown("grant", r.ID, r.State)
+	}
 	return access.Grant{
 		ID: r.ID, Tenant: access.TenantID(r.Tenant), RequestID: r.RequestID, Version: r.Version, State: access.GrantState(r.State),
 		Owner: access.PersonID(r.Owner), Title: r.Title, CanvasUser: r.CanvasUser, CanvasID: r.CanvasID, Hint: r.Hint, Digest: r.Digest,
@@ -93,12 +97,31 @@ func (r grantRow) grant() access.Grant {
 		Tries: r.Tries, NextTry: r.NextTry.time(), EndedAt: r.EndedAt.time(),
 		Sponsor: access.PersonID(r.Sponsor), SponsorAsked: access.PersonID(r.SponsorAsked), GapUntil: r.GapUntil.time(),
 		Since: r.Since.time(), Renews: string(r.Renews), Successor: string(r.Successor), RetireAt: r.RetireAt.time(),
-		FrozenAt: r.FrozenAt.time(), FrozenBy: access.PersonID(r.FrozenBy), ThawedBy: access.PersonID(r.ThawedBy),
+		FrozenAt: r.FrozenAt.time(), FrozenBy: access.PersonID(r.FrozenBy), Round: r.Round,
 		FreezeReason: r.FreezeReason,
 		Drift:        access.Drift(r.Drift), DriftAt: r.DriftAt.time(), FoundID: string(r.FoundID),
 		MarkedAt: r.MarkedAt.time(), EndsBy: r.EndsBy.time(), EndsWhy: access.Cause(r.EndsWhy), ChangeSeen: r.ChangeSeen.time(),
 		SponsorWas: access.PersonID(r.SponsorWas), GapWhy: access.GapCause(r.GapWhy), TurnedDown: access.PersonID(r.TurnedDown),
+	}, nil
+}
+
+// grants reads rows, and where they are frozen the votes about their thaw.
+func (tx *Tx) grants(rows []grantRow) ([]access.Grant, error) {
+	out, err := convert(rows, grantRow.grant)
+	if err != nil {
+		return nil, err
 	}
+	var ids []string
+	for _, g := range out {
+		if g.State == access.Frozen {
+			ids = append(ids, g.ID)
+		}
+	}
+	votes, err := tx.votesOf(ids)
+	for i := range out {
+		out[i].Votes = votes[out[i].ID]
+	}
+	return out, err
 }
 
 // CreateGrant adds a grant at version 1, its event, which comes from no state,
@@ -138,6 +161,11 @@ func (tx *Tx) MoveGrant(g access.Grant, told audit.Event, d *audit.Detail, todo 
 	if res.RowsAffected != 1 {
 		return tx.notMoved(&grantRow{}, row.Tenant, row.ID, g.Version, told.From)
 	}
+	if len(g.Votes) > 0 {
+		if err := tx.keepVotes(g.Tenant, g.ID, g.Owner, g.Votes); err != nil {
+			return err
+		}
+	}
 	return tx.follow(g.Tenant, told, d, todo)
 }
 
@@ -174,7 +202,7 @@ func (tx *Tx) Grant(tenant access.TenantID, id string) (access.Grant, error) {
 // foremost orders the grants of one request: the one that lives, then the newest
 // of those that were handed over, then the attempts that came to nothing. Age
 // alone would not do: two replicas need not agree on which was made first.
-const foremost = "CASE state WHEN 'void' THEN 2 WHEN 'revoked' THEN 1 WHEN 'expired' THEN 1 WHEN 'unclaimed' THEN 1 ELSE 0 END, created_at DESC, id DESC"
+const foremost = "CASE WHEN open THEN 0 WHEN state = '" + string(access.Void) + "' THEN 2 ELSE 1 END, created_at DESC, id DESC"
 
 // GrantOfRequest returns the grant that a request stands for now, as Grant does:
 // the one that lives, else the newest.
@@ -196,5 +224,9 @@ func (tx *Tx) firstGrant(order, where string, args ...any) (access.Grant, error)
 	if err := tx.locked().Where(where, args...).Order(order).Take(&row).Error; err != nil {
 		return access.Grant{}, tx.fail("grant", err)
 	}
-	return row.grant(), nil
+	one, err := tx.grants([]grantRow{row})
+	if err != nil {
+		return access.Grant{}, err
+	}
+	return one[0], nil
 }

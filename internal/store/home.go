@@ -102,9 +102,9 @@ const (
 	countSponsor = `SELECT (SELECT COUNT(*) FROM requests WHERE tenant = ? AND sponsor = ?) +
 	(SELECT COUNT(*) FROM grants WHERE tenant = ? AND sponsor = ?) + (SELECT COUNT(*) FROM grants WHERE tenant = ? AND sponsor_asked = ?),
 	(SELECT COUNT(*) FROM requests WHERE tenant = ? AND sponsor = ? AND state = '` + string(access.AwaitingSponsor) + `') +
-	(SELECT COUNT(*) FROM grants WHERE tenant = ? AND sponsor_asked = ? AND state NOT IN ('revoking', 'revoked', 'expired', 'unclaimed', 'void')),
+	(SELECT COUNT(*) FROM grants WHERE tenant = ? AND sponsor_asked = ? AND open AND state <> '` + string(access.Revoking) + `'),
 	(SELECT COUNT(*) FROM grants WHERE tenant = ? AND state = '` + string(access.Revoking) + `'`
-	countReview = `(SELECT COUNT(*) FROM requests WHERE tenant = ? AND state = '` + string(access.AwaitingReview) + `')`
+	countReview = `(SELECT COUNT(*) FROM requests WHERE tenant = ? AND state = '` + string(access.InReview) + `')`
 	countLeaks  = `(SELECT COUNT(*) FROM incidents WHERE tenant = ? AND cleared_at IS NULL`
 )
 
@@ -146,5 +146,5 @@ func (tx *Tx) RequestsOf(tenant access.TenantID, requester access.PersonID, limi
 	if err != nil {
 		return nil, tx.fail("requests of a person", err)
 	}
-	return convert(rows, requestRow.request)
+	return tx.requests(rows)
 }

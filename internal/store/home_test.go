@@ -71,8 +71,8 @@ func TestTally(t *testing.T) {
 			r.State, r.Sponsor = state, sponsor
 			return r
 		}
-		a, b := sponsored("req_a", 1, access.AwaitingSponsor, ben), sponsored("req_b", 2, access.AwaitingReview, ben)
-		create(t, s, a, b, sponsored("req_c", 3, access.AwaitingReview, cleo), sponsored("req_d", 4, access.AwaitingSponsor, cleo),
+		a, b := sponsored("req_a", 1, access.AwaitingSponsor, ben), sponsored("req_b", 2, access.InReview, ben)
+		create(t, s, a, b, sponsored("req_c", 3, access.InReview, cleo), sponsored("req_d", 4, access.AwaitingSponsor, cleo),
 			sponsored("req_e", 5, access.Withdrawn, ben), sponsored("req_f", 6, access.Denied, cleo))
 		g := grant("grt_a", b)
 		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(g, minted(g), nil) })
@@ -119,7 +119,7 @@ func TestRequestsOfAPerson(t *testing.T) {
 		var full access.Request
 		n := 0
 		fill(reflect.ValueOf(&full).Elem(), &n)
-		full.ID, full.Tenant, full.Version, full.State, full.Requester, full.Number = "req_full", north, 1, access.AwaitingReview, ana, 7
+		full.ID, full.Tenant, full.Version, full.State, full.Requester, full.Number = "req_full", north, 1, access.InReview, ana, 7
 		for _, p := range []*access.PersonID{&full.Sponsor, &full.EndorsedBy, &full.ClaimedBy, &full.DecidedBy} {
 			*p = ben
 		}

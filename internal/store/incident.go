@@ -217,7 +217,11 @@ func (tx *Tx) GrantByDigest(tenant access.TenantID, digests [][]byte) (access.Gr
 	for _, r := range rows {
 		for _, d := range digests {
 			if len(d) > 0 && hmac.Equal(r.Digest, d) {
-				return r.grant(), nil
+				one, err := tx.grants([]grantRow{r})
+				if err != nil {
+					return access.Grant{}, err
+				}
+				return one[0], nil
 			}
 		}
 	}

@@ -25,7 +25,7 @@ func (tx *Tx) Requests(q RequestQuery) ([]access.Request, error) {
 	if err := db.Find(&rows).Error; err != nil {
 		return nil, tx.fail("requests", err)
 	}
-	return convert(rows, requestRow.request)
+	return tx.requests(rows)
 }
 
 // CountRequests returns how many requests q selects, on all pages.
@@ -54,11 +54,7 @@ func (tx *Tx) Grants(q GrantQuery) ([]access.Grant, error) {
 	if err := db.Find(&rows).Error; err != nil {
 		return nil, tx.fail("grants", err)
 	}
-	out := make([]access.Grant, len(rows))
-	for i, r := range rows {
-		out[i] = r.grant()
-	}
-	return out, nil
+	return tx.grants(rows)
 }
 
 // CountGrants returns how many grants q selects, on all pages.
@@ -75,7 +71,7 @@ func (tx *Tx) CountGrants(q GrantQuery) (int, error) {
 }
 
 var dueColumns = map[DueField]string{
-	DueSponsor: "sponsor_due", DueReview: "review_due", DueCollect: "collect_by", DueClaim: "claimed_at",
+	DueSponsor: "sponsor_due", DueReview: "review_due", DueCollect: "collect_by",
 	DueUpdate: "updated_at", DueEnd: "ends_at",
 }
 
@@ -86,9 +82,6 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 	db := tx.db.Model(&requestRow{}).Where("requests.tenant = ?", string(q.Tenant))
 	db = equal(db, "requester", string(q.Requester))
 	db = equal(db, "sponsor", string(q.Sponsor))
-	db = equal(db, "endorsed_by", string(q.EndorsedBy))
-	db = equal(db, "decided_by", string(q.DecidedBy))
-	db = equal(db, "claimed_by", string(q.ClaimedBy))
 	db = equal(db, "affiliation", string(q.Affiliation))
 	db = equal(db, "course_id", q.Course)
 	db = equal(db, "purpose", q.Purpose)
@@ -113,6 +106,15 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 		named := tx.db.Model(&personRow{}).Select("id").Where("tenant = ? AND search LIKE ? ESCAPE '\\'", string(q.Tenant), text)
 		db = db.Where("(requests.search LIKE ? ESCAPE '\\' OR requester IN (?) OR sponsor IN (?))", text, named, named)
 	}
+	if q.EndorsedBy != "" {
+		db = db.Where("EXISTS (?)", tx.voted().Where("v.person = ? AND v.stage = 0 AND v.verdict = ?", string(q.EndorsedBy), string(access.Yes)))
+	}
+	if q.DueField == DueClaim {
+		if q.DueBefore.IsZero() {
+			return nil, fmt.Errorf("requests due by %q before no time", q.DueField)
+		}
+		return db.Where("EXISTS (?)", tx.voted().Where("v.verdict = ? AND v.at < ?", string(access.Claimed), stamp(q.DueBefore))), nil
+	}
 	if q.DueField != "" {
 		column, ok := dueColumns[q.DueField]
 		if !ok || q.DueBefore.IsZero() {
@@ -121,6 +123,11 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 		db = before(db, column, q.DueBefore)
 	}
 	return db, nil
+}
+
+// voted are the votes of a request's present round.
+func (tx *Tx) voted() *gorm.DB {
+	return tx.db.Table("votes AS v").Select("1").Where("v.object = requests.id AND v.round = requests.round")
 }
 
 func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {

@@ -334,11 +334,15 @@ func (tx *Tx) withGrants(rows []massItemRow) ([]MassWork, error) {
 		ids[i] = r.GrantID
 	}
 	slices.Sort(ids) // locked in one order, so that two transactions never wait for each other
-	var grants []grantRow
-	if err := tx.locked().Where("id IN ?", ids).Order("id").Find(&grants).Error; err != nil {
+	var found []grantRow
+	if err := tx.locked().Where("id IN ?", ids).Order("id").Find(&found).Error; err != nil {
 		return nil, tx.fail("grants of mass revocation", err)
 	}
-	by := make(map[string]grantRow, len(grants))
+	grants, err := tx.grants(found)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[string]access.Grant, len(grants))
 	for _, g := range grants {
 		by[g.ID] = g
 	}
@@ -348,7 +352,7 @@ func (tx *Tx) withGrants(rows []massItemRow) ([]MassWork, error) {
 		if !ok {
 			return nil, fmt.Errorf("mass revocation %s: its grant %s is missing", r.Mass, r.GrantID)
 		}
-		out[i] = MassWork{Item: r.item(), Grant: g.grant()}
+		out[i] = MassWork{Item: r.item(), Grant: g}
 	}
 	return out, nil
 }

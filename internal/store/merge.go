@@ -20,23 +20,23 @@ func (tx *Tx) SubsOf(tenant access.TenantID, id access.PersonID) ([]string, erro
 // marks stand for who stays, the tenant, who goes, and who stays again.
 var mergeMoves = []string{
 	`UPDATE requests SET requester = ? WHERE tenant = ? AND requester = ?
-		AND COALESCE(sponsor, '') <> ? AND COALESCE(endorsed_by, '') <> ? AND COALESCE(decided_by, '') <> ?`,
+		AND COALESCE(sponsor, '') <> ? AND NOT EXISTS (SELECT 1 FROM votes v WHERE v.object = requests.id AND v.person = ?)`,
 	`UPDATE requests SET sponsor = ? WHERE tenant = ? AND sponsor = ? AND requester <> ?`,
-	`UPDATE requests SET endorsed_by = ? WHERE tenant = ? AND endorsed_by = ? AND requester <> ? AND COALESCE(decided_by, '') <> ?`,
-	`UPDATE requests SET decided_by = ? WHERE tenant = ? AND decided_by = ? AND requester <> ? AND COALESCE(endorsed_by, '') <> ?`,
-	`UPDATE requests SET claimed_by = ? WHERE tenant = ? AND claimed_by = ?`,
+	`UPDATE requests SET ended_by = ? WHERE tenant = ? AND ended_by = ?`,
 	`UPDATE grants SET owner = ? WHERE tenant = ? AND owner = ?
-		AND COALESCE(sponsor, '') <> ? AND COALESCE(sponsor_asked, '') <> ? AND COALESCE(thawed_by, '') <> ?`,
+		AND COALESCE(sponsor, '') <> ? AND COALESCE(sponsor_asked, '') <> ? AND NOT EXISTS (SELECT 1 FROM votes v WHERE v.object = grants.id AND v.person = ?)`,
 	`UPDATE grants SET sponsor = ? WHERE tenant = ? AND sponsor = ? AND owner <> ?`,
 	`UPDATE grants SET sponsor_asked = ? WHERE tenant = ? AND sponsor_asked = ? AND owner <> ?`,
 	`UPDATE grants SET frozen_by = ? WHERE tenant = ? AND frozen_by = ?`,
-	`UPDATE grants SET thawed_by = ? WHERE tenant = ? AND thawed_by = ? AND owner <> ?`,
 	`UPDATE grants SET ended_by = ? WHERE tenant = ? AND ended_by = ?`,
 	`UPDATE grants SET sponsor_was = ? WHERE tenant = ? AND sponsor_was = ?`,
 	`UPDATE grants SET turned_down = ? WHERE tenant = ? AND turned_down = ?`,
 	`UPDATE incidents SET owner = ? WHERE tenant = ? AND owner = ? AND COALESCE(cleared_by, '') <> ?`,
 	`UPDATE incidents SET reported_by = ? WHERE tenant = ? AND reported_by = ?`,
 	`UPDATE found_tokens SET owner = ? WHERE tenant = ? AND owner = ?`,
+	`UPDATE votes SET owner = ? WHERE tenant = ? AND owner = ? AND NOT EXISTS (SELECT 1 FROM votes v WHERE v.object = votes.object AND v.person = ?)`,
+	`UPDATE votes SET person = ? WHERE tenant = ? AND person = ? AND owner <> ?
+		AND NOT EXISTS (SELECT 1 FROM votes v WHERE v.object = votes.object AND v.round = votes.round AND v.person = ?)`,
 	`UPDATE person_subs SET person = ? WHERE tenant = ? AND person = ?`,
 	`UPDATE people SET merged_into = ? WHERE tenant = ? AND merged_into = ?`,
 }

@@ -16,7 +16,7 @@ import (
 // ProgramVersion is the number of this program as far as the schema is
 // concerned. It rises when the program begins to need something of the schema
 // that older ones did not, so that a migration can say who may still run.
-const ProgramVersion = 6
+const ProgramVersion = 7
 
 // SchemaError says that this program may not run on this database.
 type SchemaError struct {
@@ -38,6 +38,8 @@ func (e *SchemaError) Error() string {
 
 // Migrate brings the schema to this program's version. It waits while another
 // process migrates, and does nothing to a database that is up to date, or newer.
+// While a program works on the database that may not run on what it would become,
+// it changes nothing and returns an *OlderError.
 func (s *Store) Migrate(ctx context.Context) (err error) {
 	p, err := s.provider()
 	if err != nil {
@@ -55,6 +57,9 @@ func (s *Store) Migrate(ctx context.Context) (err error) {
 	}
 	if int64(version) > newest(p) {
 		return nil // Ready judges whether this program may use it
+	}
+	if err := s.refuseOlder(ctx, p, version); err != nil {
+		return err
 	}
 	done, err := p.Up(ctx)
 	if err != nil {
@@ -116,7 +121,8 @@ func (s *Store) provider() (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
-	p, err := goose.NewProvider(dialect, s.sql, files, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	p, err := goose.NewProvider(dialect, s.sql, files, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()),
+		goose.WithGoMigrations(goose.NewGoMigration(inReviewMigration, &goose.GoFunc{RunTx: s.toInReview}, nil)))
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}

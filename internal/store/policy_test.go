@@ -164,14 +164,14 @@ func TestPolicyVersions(t *testing.T) {
 		}
 		create(t, s, draft("req_d"))
 		in(t, s, func(tx *store.Tx) error {
-			for state, want := range map[access.RequestState]string{access.AwaitingReview: "[1 3]", access.Draft: "[]", access.Approved: "[]"} {
+			for state, want := range map[access.RequestState]string{access.InReview: "[1 3]", access.Draft: "[]", access.Approved: "[]"} {
 				got, err := tx.PolicyVersions(north, state)
 				if err != nil || fmt.Sprint(got) != want {
 					t.Errorf("%s: %v, %v, want %s", state, got, err, want)
 				}
 				q := store.RequestQuery{Tenant: north, States: []access.RequestState{state}, PolicyVersion: 3}
 				rs, err := tx.Requests(q)
-				if err != nil || len(rs) != map[bool]int{true: 2}[state == access.AwaitingReview] {
+				if err != nil || len(rs) != map[bool]int{true: 2}[state == access.InReview] {
 					t.Errorf("%s of version 3: %d, %v", state, len(rs), err)
 				}
 			}

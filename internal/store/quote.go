@@ -61,9 +61,9 @@ func (tx *Tx) Quote(tenant access.TenantID, object string, kind QuoteKind) (stri
 // stands in the first column named.
 var quoted = map[string][]string{
 	"quotes":           {"object", "words"},
-	"requests":         {"id", "sponsor_note", "reason", "alt_text", "conditions"},
+	"requests":         {"id", "remark"},
+	"votes":            {"object", "reason", "alt_text", "conditions"},
 	"grants":           {"id", "freeze_reason"},
-	"found_tokens":     {"id", "reason"},
 	"mass_revocations": {"id", "reason"},
 	"campaigns":        {"id", "message"},
 }

@@ -17,6 +17,9 @@ type requestRow struct {
 	Number        int
 	Version       int
 	State         string
+	Open          bool
+	Stage         int
+	Round         int
 	Requester     string
 	Affiliation   string
 	CourseID      string
@@ -38,21 +41,12 @@ type requestRow struct {
 	UpdatedAt     moment
 	SubmittedAt   moment
 	SponsorDue    moment
-	EndorsedAt    moment
-	EndorsedBy    ref
-	SponsorNote   string
 	ReviewSince   moment
 	ReviewDue     moment
-	ClaimedBy     ref
-	ClaimedAt     moment
-	DecidedBy     ref
-	DecidedAt     moment
-	Reason        string
-	Alternative   string
-	AltText       string
-	Conditions    string
 	CollectBy     moment
 	ClosedAt      moment
+	EndedBy       ref
+	Remark        string
 	RefiledFrom   ref
 	Renews        ref
 	Since         moment
@@ -73,16 +67,15 @@ func rowOfRequest(r access.Request) (requestRow, error) {
 	}
 	return requestRow{
 		ID: r.ID, Tenant: string(r.Tenant), Number: r.Number, Version: r.Version, State: string(r.State),
+		Open: r.State.Open(), Stage: r.Stage, Round: r.Round,
 		Requester: string(r.Requester), Affiliation: string(r.Affiliation),
 		CourseID: r.Course.ID, CourseName: r.Course.Name, CourseCode: r.Course.Code,
 		Answers: string(answers), Purpose: r.Answers.Purpose, Maker: r.Answers.Maker, AI: r.Answers.AI, Search: searchText(r),
 		Sponsor: ref(r.Sponsor), SponsorLost: r.SponsorLost, PolicyVersion: r.PolicyVersion, RulesVersion: r.RulesVersion,
 		Asked: stamp(r.Asked), EndsAt: stamp(r.End), EndCause: string(r.EndCause),
 		CreatedAt: stamp(r.CreatedAt), UpdatedAt: stamp(r.UpdatedAt), SubmittedAt: stamp(r.SubmittedAt), SponsorDue: stamp(r.SponsorDue),
-		EndorsedAt: stamp(r.EndorsedAt), EndorsedBy: ref(r.EndorsedBy), SponsorNote: r.SponsorNote,
-		ReviewSince: stamp(r.ReviewSince), ReviewDue: stamp(r.ReviewDue), ClaimedBy: ref(r.ClaimedBy), ClaimedAt: stamp(r.ClaimedAt),
-		DecidedBy: ref(r.DecidedBy), DecidedAt: stamp(r.DecidedAt), Reason: r.Reason, Alternative: r.Alternative, AltText: r.AltText,
-		Conditions: r.Conditions, CollectBy: stamp(r.CollectBy), ClosedAt: stamp(r.ClosedAt), RefiledFrom: ref(r.RefiledFrom),
+		ReviewSince: stamp(r.ReviewSince), ReviewDue: stamp(r.ReviewDue), EndedBy: ref(r.EndedBy), Remark: r.Remark,
+		CollectBy: stamp(r.CollectBy), ClosedAt: stamp(r.ClosedAt), RefiledFrom: ref(r.RefiledFrom),
 		Renews: ref(r.Renews), Since: stamp(r.Since), Adopts: ref(r.Adopts), ReturnedWhy: r.ReturnedWhy,
 		Vendor: strings.ToLower(r.Answers.MakerName),
 	}, nil
@@ -91,23 +84,47 @@ func rowOfRequest(r access.Request) (requestRow, error) {
 func (r requestRow) request() (access.Request, error) {
 	out := access.Request{
 		ID: r.ID, Tenant: access.TenantID(r.Tenant), Number: r.Number, Version: r.Version, State: access.RequestState(r.State),
+		Stage: r.Stage, Round: r.Round,
 		Requester: access.PersonID(r.Requester), Affiliation: policy.Affiliation(r.Affiliation),
 		Course:  access.Course{ID: r.CourseID, Name: r.CourseName, Code: r.CourseCode},
 		Sponsor: access.PersonID(r.Sponsor), SponsorLost: r.SponsorLost, PolicyVersion: r.PolicyVersion, RulesVersion: r.RulesVersion,
 		Asked: r.Asked.time(), End: r.EndsAt.time(), EndCause: policy.EndCause(r.EndCause),
 		CreatedAt: r.CreatedAt.time(), UpdatedAt: r.UpdatedAt.time(), SubmittedAt: r.SubmittedAt.time(), SponsorDue: r.SponsorDue.time(),
-		EndorsedAt: r.EndorsedAt.time(), EndorsedBy: access.PersonID(r.EndorsedBy), SponsorNote: r.SponsorNote,
-		ReviewSince: r.ReviewSince.time(), ReviewDue: r.ReviewDue.time(),
-		ClaimedBy: access.PersonID(r.ClaimedBy), ClaimedAt: r.ClaimedAt.time(),
-		DecidedBy: access.PersonID(r.DecidedBy), DecidedAt: r.DecidedAt.time(),
-		Reason: r.Reason, Alternative: r.Alternative, AltText: r.AltText, Conditions: r.Conditions,
+		ReviewSince: r.ReviewSince.time(), ReviewDue: r.ReviewDue.time(), EndedBy: access.PersonID(r.EndedBy), Remark: r.Remark,
 		CollectBy: r.CollectBy.time(), ClosedAt: r.ClosedAt.time(), RefiledFrom: string(r.RefiledFrom),
 		Renews: string(r.Renews), Since: r.Since.time(), Adopts: string(r.Adopts), ReturnedWhy: r.ReturnedWhy,
+	}
+	if !out.State.Known() {
+		return access.Request{}, unknown("request", r.ID, r.State)
 	}
 	if err := json.Unmarshal([]byte(r.Answers), &out.Answers); err != nil {
 		return access.Request{}, fmt.Errorf("request %s: answers: %w", r.ID, err)
 	}
 	return out, nil
+}
+
+// unknown is a state of which this program does not know what may follow.
+func unknown(what, id, state string) error {
+	return fmt.Errorf("%s %s is %q, a state that this program does not know", what, id, state)
+}
+
+// requests reads rows with the votes about them.
+func (tx *Tx) requests(rows []requestRow) ([]access.Request, error) {
+	out, err := convert(rows, requestRow.request)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, r := range out {
+		if r.State != access.Draft && r.State != access.Discarded { // nobody votes on those
+			ids = append(ids, r.ID)
+		}
+	}
+	votes, err := tx.votesOf(ids)
+	for i := range out {
+		out[i].Votes = votes[out[i].ID]
+	}
+	return out, err
 }
 
 // searchText is what RequestQuery.Search looks through, besides people's names.
@@ -135,10 +152,13 @@ func (tx *Tx) CreateRequest(r access.Request, told audit.Event, d *audit.Detail,
 	if err := tx.db.Create(&row).Error; err != nil {
 		return tx.fail("create request", err)
 	}
+	if err := tx.keepVotes(r.Tenant, r.ID, r.Requester, r.Votes); err != nil {
+		return err
+	}
 	return tx.follow(r.Tenant, told, d, todo)
 }
 
-// MoveRequest writes every column of a request that is at version r.Version-1
+// MoveRequest writes every column of a request and its votes that is at version r.Version-1
 // in state told.From, its event, and jobs. If somebody else moved it first, it
 // is access.ErrConflict and nothing happens. An event that does not tell of
 // this very move is an error.
@@ -160,6 +180,9 @@ func (tx *Tx) MoveRequest(r access.Request, told audit.Event, d *audit.Detail, t
 	}
 	if res.RowsAffected != 1 {
 		return tx.notMoved(&requestRow{}, string(r.Tenant), r.ID, r.Version, told.From)
+	}
+	if err := tx.keepVotes(r.Tenant, r.ID, r.Requester, r.Votes); err != nil {
+		return err
 	}
 	return tx.follow(r.Tenant, told, d, todo)
 }
@@ -247,5 +270,9 @@ func (tx *Tx) oneRequest(where string, args ...any) (access.Request, error) {
 	if err := tx.locked().Where(where, args...).Take(&row).Error; err != nil {
 		return access.Request{}, tx.fail("request", err)
 	}
-	return row.request()
+	one, err := tx.requests([]requestRow{row})
+	if err != nil {
+		return access.Request{}, err
+	}
+	return one[0], nil
 }

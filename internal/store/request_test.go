@@ -143,7 +143,7 @@ func TestMoveRequestRefuses(t *testing.T) {
 		}
 		in(t, s, func(tx *store.Tx) error {
 			got, err := tx.Request(north, r.ID)
-			if err == nil && (got.Version != 1 || got.State != access.AwaitingReview) {
+			if err == nil && (got.Version != 1 || got.State != access.InReview) {
 				t.Errorf("the request is %s at version %d", got.State, got.Version)
 			}
 			return err

@@ -82,7 +82,7 @@ func draft(id string) access.Request {
 // waiting is a request in review.
 func waiting(id string, number int) access.Request {
 	r := draft(id)
-	r.Number, r.State = number, access.AwaitingReview
+	r.Number, r.State = number, access.InReview
 	r.SubmittedAt, r.ReviewSince, r.ReviewDue = at(1), at(1), at(5000+number)
 	return r
 }
@@ -108,7 +108,7 @@ func approve(r access.Request) access.Request {
 }
 
 func approved(r access.Request) audit.Event {
-	return told(audit.RequestApprove, r.ID, string(access.AwaitingReview), string(access.Approved), r.Version+1)
+	return told(audit.RequestApprove, r.ID, string(access.InReview), string(access.Approved), r.Version+1)
 }
 
 func grant(id string, r access.Request) access.Grant {

@@ -95,7 +95,7 @@ func TestWhatIsWritten(t *testing.T) {
 			same(t, got, mixed(was, now, "Affiliation Course Answers Sponsor PolicyVersion RulesVersion Asked End EndCause UpdatedAt"), err)
 		},
 		"MoveRequest": func(t *testing.T, tx *store.Tx) {
-			was, now := requests(access.AwaitingReview, access.Approved)
+			was, now := requests(access.InReview, access.Approved)
 			err := first(tx.CreateRequest(was, told(audit.RequestCreate, was.ID, "", "awaiting_review", 1), nil), func() error { return tx.MoveRequest(now, approved(was), nil) })
 			got, _ := tx.Request(north, was.ID)
 			same(t, got, mixed(was, now, fields(reflect.TypeFor[access.Request](), "Requester CreatedAt")), err)

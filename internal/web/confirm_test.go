@@ -19,7 +19,7 @@ func TestALeakStandsInNoOtherQuestion(t *testing.T) {
 	found := workflow.FoundPage{FoundCase: galleryFound(access.FoundNew)}
 	for name, notes := range map[string][]bannerView{
 		"revoke":   NewConfirmPage(s, ConfirmInput{Do: access.Revoke, Case: c}).Notes,
-		"withdraw": NewConfirmPage(s, ConfirmInput{Do: access.Withdraw, Case: galleryCase(access.AwaitingReview, "")}).Notes,
+		"withdraw": NewConfirmPage(s, ConfirmInput{Do: access.Withdraw, Case: galleryCase(access.InReview, "")}).Notes,
 		"remove":   NewRemovePage(s, found, "", nil).Notes,
 		"pick":     NewPickPage(s, PickInput{Do: access.Remove, Rows: []workflow.FoundCase{found.FoundCase}}).Notes,
 		"mass":     NewMassView(s, MassInput{Mass: galleryMass(access.MassPlanned, workflow.MassCounts{Waiting: 12})}).Notes,

@@ -108,7 +108,7 @@ func newComponents(s Shell) componentsPage {
 	data := s.formChoice("data", access.DataKind, []string{"own", "grades"}, wrong)
 	data.Multi = true
 	p.Choices = []choice{maker, data, s.formChoice("purpose", access.Purposes, nil, nil)}
-	late := seenBy(galleryCase(access.AwaitingReview, ""), asReviewer)
+	late := seenBy(galleryCase(access.InReview, ""), asReviewer)
 	late.Request.ReviewDue = days(-2.5)
 	list := NewQueuePage(s, galleryQueue(late), galleryQueueFilter)
 	p.Table, p.Filter, p.Pager = list.Table, list.Filter, list.Pager

@@ -37,7 +37,7 @@ func homeExhibits() []exhibit {
 		Drafts: []workflow.Case{numbered(galleryCase(access.Draft, "", access.Submit, access.Discard), 0, "")},
 		Progress: []workflow.Case{
 			numbered(galleryCase(access.AwaitingSponsor, "", access.Withdraw, access.ChooseSponsor), 9, ""),
-			numbered(galleryCase(access.AwaitingReview, "", access.Withdraw), 10, "Grade exporter for the whole department with a title that is as long as titles get and then some"),
+			numbered(galleryCase(access.InReview, "", access.Withdraw), 10, "Grade exporter for the whole department with a title that is as long as titles get and then some"),
 		},
 		Tokens: []workflow.Case{
 			numbered(galleryCase(access.Fulfilled, access.Active, access.Revoke), 5, ""),
@@ -177,14 +177,14 @@ func caseExhibits() []exhibit {
 	lost := galleryCase(access.AwaitingSponsor, "", access.ChooseSponsor, access.Withdraw)
 	lost.Request.Sponsor, lost.Request.SponsorLost = "", "Ana Ruiz"
 	sponsor := seenBy(galleryCase(access.AwaitingSponsor, "", access.Endorse, access.Decline), asSponsor)
-	free := seenBy(galleryCase(access.AwaitingReview, "", access.Claim, access.Approve, access.Deny), asReviewer)
-	mine := seenBy(galleryCase(access.AwaitingReview, "", access.Release, access.Approve, access.Deny), asReviewer)
+	free := seenBy(galleryCase(access.InReview, "", access.Claim, access.Approve, access.Deny), asReviewer)
+	mine := seenBy(galleryCase(access.InReview, "", access.Release, access.Approve, access.Deny), asReviewer)
 	mine.Request.ClaimedBy, mine.Request.ClaimedAt = dana, days(-0.1)
 	late := free
 	late.Request.ReviewDue, late.Request.Answers.Data = days(-2.5), []string{"grades"}
-	other := seenBy(galleryCase(access.AwaitingReview, ""), asReviewer)
+	other := seenBy(galleryCase(access.InReview, ""), asReviewer)
 	other.Why, other.Request.ClaimedBy, other.Request.ClaimedAt = access.WhyOtherPerson, ana, days(-0.1)
-	self := seenBy(galleryCase(access.AwaitingReview, ""), asReviewer)
+	self := seenBy(galleryCase(access.InReview, ""), asReviewer)
 	self.Why = access.WhySelf
 	deny := PanelInput{Do: access.Deny, Conditions: "Only for this term.", Alternative: "other", Errors: &access.FormError{Fields: []access.FieldError{
 		{Field: "reason", Code: "reason.deny"}, {Field: "alternative_text", Code: "alternative.text"}, {Field: "end", Code: "end.only_shorter", Args: map[string]any{"End": days(21)}}}}}
@@ -261,7 +261,7 @@ func confirmExhibits() []exhibit {
 	lost := none
 	lost.Request.Sponsor = ""
 	return []exhibit{
-		ask("withdraw", ConfirmInput{Do: access.Withdraw, Case: galleryCase(access.AwaitingReview, "")}, asMaya, "Withdraw request REQ-0142?", "Keep request", "Withdraw"),
+		ask("withdraw", ConfirmInput{Do: access.Withdraw, Case: galleryCase(access.InReview, "")}, asMaya, "Withdraw request REQ-0142?", "Keep request", "Withdraw"),
 		ask("discard", ConfirmInput{Do: access.Discard, Case: galleryCase(access.Draft, "")}, asMaya, "Discard this draft?", "Keep draft"),
 		ask("replace", ConfirmInput{Do: access.Replace, Case: own}, asMaya, "Replace", "Keep token"),
 		ask("revoke", ConfirmInput{Do: access.Revoke, Case: own}, asMaya, "Revoke “Attendance helper”?", "Keep token", "Software using it stops."),

@@ -47,7 +47,7 @@ func foundExhibits() []exhibit {
 		c.ID, c.Expires, c.AccountRole, c.Purpose, c.LastUsedAt = "fnd_never", time0, true, "Panda Planner nightly", time0
 	}
 	asked := func(c *workflow.FoundCase) {
-		r := galleryRequest(access.AwaitingReview)
+		r := galleryRequest(access.InReview)
 		c.ID, c.Request, c.Asked = "fnd_asked", &r, true
 	}
 	late := func(c *workflow.FoundCase) { c.ID, c.DueAt = "fnd_late", days(-1) }

@@ -63,7 +63,7 @@ func leakExhibits() []exhibit {
 	stayed.Grant.Trouble = "freeze.denied"
 	ended := galleryCase(access.Fulfilled, access.Revoked, access.ReportLeak)
 	open2 := func(s *Shell) { asDana(s); s.Nav.Leaks = 2 }
-	checked := galleryCasePage(seenBy(galleryCase(access.AwaitingReview, "", access.Approve, access.Deny), asReviewer))
+	checked := galleryCasePage(seenBy(galleryCase(access.InReview, "", access.Approve, access.Deny), asReviewer))
 	checked.Leaks = []access.Incident{gone.Incident, {ID: "inc_5", Owner: ana, OpenedAt: days(-20), ClearedAt: days(-19)}}
 	return []exhibit{
 		list("empty", LeaksInput{}, asDana, "No leak is open."),

@@ -15,11 +15,11 @@ func listExhibits() []exhibit {
 	reviewed := func(st access.RequestState, g access.GrantState, n int, can ...access.Action) workflow.Case {
 		return numbered(seenBy(galleryCase(st, g, can...), asReviewer), n, "")
 	}
-	late := reviewed(access.AwaitingReview, "", 7)
+	late := reviewed(access.InReview, "", 7)
 	late.Request.ReviewDue, late.Request.Requester, late.Request.Answers.AI, late.Request.Answers.Maker = days(-2.5), long, "no", "self"
-	held := reviewed(access.AwaitingReview, "", 8)
+	held := reviewed(access.InReview, "", 8)
 	held.Request.ClaimedBy, held.Request.Answers.Data, held.Request.Requester, held.Request.Sponsor = dana, []string{"grades"}, layla, ""
-	rows := []workflow.Case{late, held, reviewed(access.AwaitingReview, "", 9)}
+	rows := []workflow.Case{late, held, reviewed(access.InReview, "", 9)}
 	stuck := reviewed(access.Fulfilled, access.Revoking, 5)
 	stuck.Grant.RevokingAt, stuck.Grant.Tries, stuck.Grant.Trouble = days(-0.2), 6, "mint.canvas_down"
 	ending := reviewed(access.Fulfilled, access.Active, 6, access.Revoke)
@@ -34,7 +34,7 @@ func listExhibits() []exhibit {
 			view: func(s Shell) any {
 				return NewSponsorshipsPage(s, workflow.Sponsorships{
 					Waiting:  []workflow.Case{sponsored(access.AwaitingSponsor, "", 1, access.Endorse, access.Decline), sponsored(access.AwaitingSponsor, "", 2, access.Endorse)},
-					Standing: []workflow.Case{sponsored(access.Fulfilled, access.Active, 3, access.Revoke), sponsored(access.AwaitingReview, "", 4), sponsored(access.Fulfilled, access.Revoking, 5)},
+					Standing: []workflow.Case{sponsored(access.Fulfilled, access.Active, 3, access.Revoke), sponsored(access.InReview, "", 4), sponsored(access.Fulfilled, access.Revoking, 5)},
 					Past:     []workflow.Case{sponsored(access.Denied, "", 6), sponsored(access.Fulfilled, access.Revoked, 7)},
 				})
 			}},

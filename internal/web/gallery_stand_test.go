@@ -13,7 +13,7 @@ func standExhibits() []exhibit {
 	draft := galleryRequest(access.Draft)
 	drafted.Renewal = &draft
 	renewing := galleryCase(access.Fulfilled, access.Active, access.Revoke)
-	open := galleryRequest(access.AwaitingReview)
+	open := galleryRequest(access.InReview)
 	open.ID, open.Number, open.Renews = "req_2", 9, renewing.Grant.ID
 	renewing.Renewal = &open
 	retiring := galleryCase(access.Fulfilled, access.Active, access.Revoke)
@@ -55,7 +55,7 @@ func standExhibits() []exhibit {
 	choose := func(name string, in TokenSponsorInput, want ...string) exhibit {
 		return exhibit{name: "choose-" + name, page: PageSponsor, shell: asMaya, want: want, view: func(s Shell) any { return NewTokenSponsorPage(s, in) }}
 	}
-	review := seenBy(galleryCase(access.AwaitingReview, "", access.Claim, access.Approve, access.Deny), asReviewer)
+	review := seenBy(galleryCase(access.InReview, "", access.Claim, access.Approve, access.Deny), asReviewer)
 	endorse := seenBy(galleryCase(access.AwaitingSponsor, "", access.Endorse, access.Decline), asSponsor)
 	return []exhibit{
 		homeOf("renewable", workflow.Home{Tokens: []workflow.Case{numbered(renewable, 5, "")}}, asMaya, "Renew", "Ends in 6 days"),

@@ -143,7 +143,7 @@ func TestALaunchTooOldToDecide(t *testing.T) {
 	r.clock.Advance(access.Freshness + time.Minute)
 	typed := url.Values{"reason": {"Well argued."}, "conditions": {"Only until the exam."}, "end": {"2026-12-01"}}
 	dana.post("/requests/REQ-0001/approve", typed).want(http.StatusForbidden, "Request REQ-0001").says("open Tokendesk again").says("Well argued.").says("Only until the exam.")
-	if got := r.requests()["REQ-0001"]; got != string(access.AwaitingReview) {
+	if got := r.requests()["REQ-0001"]; got != string(access.InReview) {
 		t.Fatalf("minute 16 decided: %s", got)
 	}
 	dana.body = page

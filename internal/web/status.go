@@ -58,7 +58,7 @@ func (s Shell) requestStatus(c workflow.Case, v viewer) status {
 		return status{Badge: s.badge("quiet", "discarded"), Now: s.H("now.discarded")}
 	case access.AwaitingSponsor:
 		return s.awaitingSponsor(c, v)
-	case access.AwaitingReview:
+	case access.InReview:
 		return s.awaitingReview(c, v)
 	case access.Approved:
 		return s.approved(c, v)
@@ -82,10 +82,10 @@ func (s Shell) requestStatus(c workflow.Case, v viewer) status {
 			id = "now.sponsor_declined"
 		}
 		return status{Badge: s.badge("bad", "sponsor_declined"),
-			Now: s.H(id, "Sponsor", who(s.name(c, r.Sponsor)), "Reason", r.Reason)}
+			Now: s.H(id, "Sponsor", who(s.name(c, r.Sponsor)), "Reason", r.Reason())}
 	case access.Denied:
 		return status{Badge: s.badge("bad", "denied"),
-			Now: s.H("now.denied", "Decider", who(s.name(c, r.DecidedBy)), "Reason", r.Reason) + " " + s.alternative(r, v, requester)}
+			Now: s.H("now.denied", "Decider", who(s.name(c, r.Refusal().Person)), "Reason", r.Reason()) + " " + s.alternative(r, v, requester)}
 	case access.Withdrawn:
 		id := "now.withdrawn_other"
 		if v == asRequester {
@@ -100,7 +100,7 @@ func (s Shell) requestStatus(c workflow.Case, v viewer) status {
 			id = "now.rescinded"
 		}
 		return status{Badge: s.badge("bad", "rescinded"),
-			Now: s.H(id, "Decider", who(s.name(c, r.DecidedBy)), "Requester", requester, "Reason", r.Reason)}
+			Now: s.H(id, "Decider", who(s.name(c, r.EndedBy)), "Requester", requester, "Reason", r.Reason())}
 	}
 	return status{Badge: s.badge("quiet", "unknown"), Now: s.H("now.unknown")}
 }
@@ -110,11 +110,12 @@ func (s Shell) alternative(r access.Request, v viewer, requester string) templat
 	if v == asRequester {
 		id = "now.instead"
 	}
-	var what any = word(s.choiceWord("alternative", r.Alternative))
+	no := r.Refusal()
+	var what any = word(s.choiceWord("alternative", no.Alternative))
 	switch {
-	case r.AltText != "":
-		what = r.AltText
-	case r.Alternative == "":
+	case no.AltText != "":
+		what = no.AltText
+	case no.Alternative == "":
 		return ""
 	}
 	return s.H(id, "What", what, "Requester", requester)
@@ -150,23 +151,23 @@ func (s Shell) awaitingSponsor(c workflow.Case, v viewer) status {
 
 func (s Shell) awaitingReview(c workflow.Case, v viewer) status {
 	r := c.Request
-	st := status{Badge: s.badge("info", "in_review")}
+	st, claim := status{Badge: s.badge("info", "in_review")}, r.Claim()
 	late := s.Now.After(r.ReviewDue) && !r.ReviewDue.IsZero()
-	args := []any{"Team", word(s.team()), "By", until(r.ReviewDue), "Reviewer", who(s.name(c, r.ClaimedBy)), "Since", r.ClaimedAt}
+	args := []any{"Team", word(s.team()), "By", until(r.ReviewDue), "Reviewer", who(s.name(c, claim.Person)), "Since", claim.At}
 	if v == asReviewer {
 		age, over := s.reviewAge(c)
 		if over {
 			st.Also = append(st.Also, badge{Kind: "bad", Icon: "triangle", Word: age})
 		}
 		id := "now.review_free"
-		if r.ClaimedBy != "" {
+		if claim.Person != "" {
 			id = "now.review_held"
 		}
 		st.Now = s.H(id, append(args, "Age", word(age))...)
 		return st
 	}
 	id := "now.in_review"
-	if r.ClaimedBy != "" {
+	if claim.Person != "" {
 		id = "now.looked_at"
 	}
 	if late {

@@ -79,8 +79,8 @@ func (s Shell) frozenStatus(c workflow.Case, own bool) status {
 		id = "now.frozen"
 	}
 	now := s.H(id, "Name", who(s.name(c, g.FrozenBy)), "When", moment(g.FrozenAt), "Reason", g.FreezeReason)
-	if g.ThawedBy != "" {
-		now += " " + s.H("now.frozen_half", "Name", who(s.name(c, g.ThawedBy)))
+	if one := g.FirstThaw(); one.Said() {
+		now += " " + s.H("now.frozen_half", "Name", who(s.name(c, one.Person)))
 	}
 	return status{Badge: s.badge("held", "frozen"), Now: now}
 }

@@ -25,9 +25,9 @@ func plainText(t *testing.T, h string) string {
 
 func TestStatusOfARequest(t *testing.T) {
 	s := galleryShell(testCatalogue(t), "en", true)
-	late := galleryCase(access.AwaitingReview, "")
+	late := galleryCase(access.InReview, "")
 	late.Request.ReviewDue = days(-1)
-	held := galleryCase(access.AwaitingReview, "")
+	held := galleryCase(access.InReview, "")
 	held.Request.ClaimedBy, held.Request.ClaimedAt = dana, days(-0.1)
 	lost := galleryCase(access.AwaitingSponsor, "")
 	lost.Request.Sponsor, lost.Request.SponsorLost = "", "Ana Ruiz"
@@ -49,10 +49,10 @@ func TestStatusOfARequest(t *testing.T) {
 		"with another sponsor, for the first": {galleryCase(access.AwaitingSponsor, ""), asSponsor, "info", "With sponsor", "With Ana Ruiz since Mon 16 Nov. Answer due by Mon 30 Nov."},
 		"the sponsor is lost":                 {lost, asRequester, "warn", "Sponsor needed", "Ana Ruiz does not sponsor it any more. Choose another sponsor by Mon 30 Nov."},
 		"the sponsor is lost, for a reviewer": {lost, asReviewer, "warn", "Sponsor needed", "Ana Ruiz does not sponsor it any more. Maya Chen must choose another sponsor by Mon 30 Nov."},
-		"in review":                           {galleryCase(access.AwaitingReview, ""), asRequester, "info", "In review", "With the Canvas team. You hear from us by Wed 25 Nov."},
+		"in review":                           {galleryCase(access.InReview, ""), asRequester, "info", "In review", "With the Canvas team. You hear from us by Wed 25 Nov."},
 		"in review, claimed":                  {held, asRequester, "info", "In review", "Being looked at by Dana Ortiz. You hear from us by Wed 25 Nov."},
 		"in review, late":                     {late, asRequester, "info", "In review", "With the Canvas team. It was due by Fri 20 Nov, 14:05 MST and is late."},
-		"in review, for a reviewer":           {galleryCase(access.AwaitingReview, ""), asReviewer, "info", "In review", "Day 3 of 5. Nobody has claimed it. Due by Wed 25 Nov."},
+		"in review, for a reviewer":           {galleryCase(access.InReview, ""), asReviewer, "info", "In review", "Day 3 of 5. Nobody has claimed it. Due by Wed 25 Nov."},
 		"in review, late, for a reviewer":     {late, asReviewer, "info", "In review", "Overdue. Nobody has claimed it. Due by Fri 20 Nov, 14:05 MST."},
 		"approved":                            {galleryCase(access.Approved, ""), asRequester, "good", "Ready to collect", "Approved until 12 Dec 2026. Collect it by Fri 4 Dec."},
 		"approved, for the sponsor":           {galleryCase(access.Approved, ""), asSponsor, "info", "Approved, not collected", "Approved until 12 Dec 2026. Maya Chen has until Fri 4 Dec to collect it."},

@@ -48,7 +48,7 @@ func TestAnOldPageDecidesNothing(t *testing.T) {
 	dana.post("/requests/REQ-0001/approve", wrong).want(http.StatusUnprocessableEntity, "Request REQ-0001").says("There is a problem").says(changed).says(what)
 	dana.post("/requests/REQ-0001/approve", url.Values{"terms": {""}}).want(http.StatusConflict, "Request REQ-0001").says("did not say what you had read")
 	dana.post("/requests/REQ-0001/deny", url.Values{"terms": read["terms"], "reason": {"No."}, "alternative": {"lti"}}).want(http.StatusConflict, "Request REQ-0001").says(what)
-	if got := r.requests()["REQ-0001"]; got != string(access.AwaitingReview) {
+	if got := r.requests()["REQ-0001"]; got != string(access.InReview) {
 		t.Fatalf("the request is %s", got)
 	}
 	dana.post("/requests/REQ-0001/approve", url.Values{"terms": {carried(t, dana.body, "terms")}}).want(http.StatusOK, "Request REQ-0001").says("Approved until")

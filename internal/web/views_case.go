@@ -130,7 +130,7 @@ func (s Shell) caseToken(c workflow.Case, v viewer) card {
 // check is what a reviewer looks at before deciding.
 func (s Shell) check(c workflow.CasePage) []fact {
 	a, r := c.Request.Answers, c.Request
-	if r.State != access.AwaitingReview {
+	if r.State != access.InReview {
 		return nil
 	}
 	var out []fact
@@ -160,11 +160,12 @@ func (s Shell) check(c workflow.CasePage) []fact {
 		id = "check.others_yes"
 	}
 	out = append(out, s.fact("check.others", s.H(id)))
+	endorsed := r.Endorsement()
 	switch {
-	case r.SponsorNote != "":
-		out = append(out, s.fact("check.sponsor", s.H("check.sponsor_said", "Sponsor", s.name(c.Case, r.EndorsedBy), "Note", r.SponsorNote)))
-	case r.EndorsedBy != "":
-		out = append(out, s.fact("check.sponsor", s.H("check.sponsor_yes", "Sponsor", s.name(c.Case, r.EndorsedBy), "When", r.EndorsedAt)))
+	case endorsed.Reason != "":
+		out = append(out, s.fact("check.sponsor", s.H("check.sponsor_said", "Sponsor", s.name(c.Case, endorsed.Person), "Note", endorsed.Reason)))
+	case endorsed.Said():
+		out = append(out, s.fact("check.sponsor", s.H("check.sponsor_yes", "Sponsor", s.name(c.Case, endorsed.Person), "When", endorsed.At)))
 	}
 	out = append(out, s.evidence(c.Evidence)...)
 	for _, i := range c.Leaks {
@@ -225,12 +226,13 @@ func (s Shell) dates(c workflow.CasePage) []fact {
 	switch r.State {
 	case access.AwaitingSponsor:
 		add("fact.sponsor_due", r.SponsorDue)
-	case access.AwaitingReview:
+	case access.InReview:
 		add("fact.review_due", r.ReviewDue)
 	case access.Approved:
 		add("fact.collect_by", r.CollectBy)
 	}
-	add("fact.decided", r.DecidedAt)
+	_, decided := r.Decider()
+	add("fact.decided", decided)
 	add("fact.closed", r.ClosedAt)
 	return out
 }
@@ -247,13 +249,13 @@ func (s Shell) people(c workflow.CasePage) []fact {
 	switch {
 	case r.Sponsor != "":
 		add("fact.sponsor", r.Sponsor)
-	case r.EndorsedBy != "":
-		add("fact.sponsor", r.EndorsedBy)
+	default:
+		add("fact.sponsor", r.Endorsement().Person)
 	}
-	if r.DecidedBy != "" {
-		add("fact.decided_by", r.DecidedBy)
+	if by, _ := r.Decider(); by != "" {
+		add("fact.decided_by", by)
 	} else {
-		add("fact.held_by", r.ClaimedBy)
+		add("fact.held_by", r.Claim().Person)
 	}
 	return out
 }
@@ -294,8 +296,8 @@ func (s Shell) answers(c workflow.CasePage) []fact {
 	}
 	add("form.data", data)
 	add("form.storage", chosen("storage", a.Storage))
-	if r := c.Request; r.Conditions != "" {
-		out = append(out, s.fact("case.conditions", typed(s.said(r.Conditions))))
+	if conditions := c.Request.Conditions(); conditions != "" {
+		out = append(out, s.fact("case.conditions", typed(s.said(conditions))))
 	}
 	return out
 }

@@ -29,7 +29,7 @@ func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
 	if (in.Do == access.Revoke || in.Do == access.ReportLeak) && !c.Own {
 		id += "_other"
 	}
-	if in.Do == access.Thaw && c.Grant.ThawedBy != "" {
+	if in.Do == access.Thaw && c.Grant.FirstThaw().Said() {
 		id += "_second"
 	}
 	if in.Do == access.EndSponsor && leavesRequest(c) {
@@ -153,8 +153,8 @@ func (s Shell) frozenFacts(c workflow.Case) []fact {
 		s.fact("fact.frozen_why", s.value(g.FreezeReason, "")),
 		s.fact("fact.ends", s.dayTag(g.EndsAt())),
 	}
-	if g.ThawedBy != "" {
-		out = append(out, s.fact("fact.thawed_by", s.value(s.name(c, g.ThawedBy), "")))
+	if one := g.FirstThaw(); one.Said() {
+		out = append(out, s.fact("fact.thawed_by", s.value(s.name(c, one.Person), "")))
 	}
 	return out
 }

@@ -248,7 +248,7 @@ func (s Shell) settingsURL() string { return s.Session.CanvasURL + "/profile/set
 func (s Shell) steps(c workflow.Case) ([]step, string) {
 	r := c.Request
 	names := []string{"you"}
-	if r.Sponsor != "" || r.State == access.AwaitingSponsor || !r.EndorsedAt.IsZero() {
+	if r.Sponsor != "" || r.State == access.AwaitingSponsor || r.Endorsement().Said() {
 		names = append(names, "sponsor")
 	}
 	names = append(names, "team", "collect")
@@ -256,7 +256,7 @@ func (s Shell) steps(c workflow.Case) ([]step, string) {
 		names[len(names)-1] = "adopt" // nothing is collected
 	}
 	at := map[access.RequestState]string{
-		access.Draft: "you", access.AwaitingSponsor: "sponsor", access.AwaitingReview: "team",
+		access.Draft: "you", access.AwaitingSponsor: "sponsor", access.InReview: "team",
 		access.Approved: "collect", access.Collecting: "collect",
 	}[r.State]
 	if at == "" {

@@ -109,7 +109,7 @@ func (s Shell) reviewerPanel(c workflow.CasePage, in PanelInput) *panel {
 		if r.State.Final() {
 			return nil
 		}
-		return &panel{Title: s.T("review.title"), Blocked: s.T(blockedKey(c.Why), "Name", s.name(c.Case, r.ClaimedBy))}
+		return &panel{Title: s.T("review.title"), Blocked: s.T(blockedKey(c.Why), "Name", s.name(c.Case, r.Claim().Person))}
 	}
 	if c.Can[access.Rescind] && !c.Can[access.Approve] {
 		return &panel{Title: s.T("review.title_after"), Other: []action{s.goTo(danger, "act.rescind", casePath(r, "/rescind"))}}
@@ -118,11 +118,12 @@ func (s Shell) reviewerPanel(c workflow.CasePage, in PanelInput) *panel {
 		return nil
 	}
 	p := &panel{Title: s.T("review.title"), Action: casePath(r, "/approve"), Handle: s.Handle, Terms: c.Terms().Digest()}
-	if r.ClaimedBy == "" && c.Can[access.Claim] {
+	claim := r.Claim()
+	if claim.Person == "" && c.Can[access.Claim] {
 		a := s.postTo(secondary, "act.claim", casePath(r, "/claim"))
 		p.Claim, p.Held = &a, s.H("review.free")
-	} else if r.ClaimedBy != "" {
-		p.Held = s.H("review.yours", "Since", r.ClaimedAt)
+	} else if claim.Person != "" {
+		p.Held = s.H("review.yours", "Since", claim.At)
 	}
 	errs := s.errorsOf(in.Errors)
 	end := s.endField(in.End, r, errs, "review.end")
@@ -158,7 +159,7 @@ func (s Shell) reviewerPanel(c workflow.CasePage, in PanelInput) *panel {
 	if c.Can[access.Deny] {
 		p.Buttons = append(p.Buttons, s.submitTo(danger, "act.deny", casePath(r, "/deny")))
 	}
-	if r.ClaimedBy != "" && c.Can[access.Release] {
+	if claim.Person != "" && c.Can[access.Release] {
 		p.Buttons = append(p.Buttons, s.submitTo(linklike, "act.release", casePath(r, "/release")))
 	}
 	return p

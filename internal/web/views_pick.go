@@ -134,7 +134,8 @@ func (s Shell) pickNote(c workflow.FoundCase) string {
 	}
 	note := s.T(id, "Owner", s.ownerName(c), "Ends", s.P.Date(c.Expires))
 	if c.State == access.FoundAllowing {
-		note += " " + s.T("pick.note_allowing", "Name", c.Names[c.AllowedBy], "Review", s.P.Date(c.ReviewAt), "Reason", s.said(c.Reason))
+		one, _ := c.Allowing()
+		note += " " + s.T("pick.note_allowing", "Name", c.Names[one.Person], "Review", s.P.Date(c.ReviewAt), "Reason", s.said(one.Reason))
 	}
 	return note
 }

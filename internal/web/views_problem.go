@@ -221,7 +221,7 @@ func refusedBanner(s Shell, why access.Why, c *workflow.Case) *Banner {
 		b.Args["Course"] = s.courseName(c.Request.Course)
 	case access.WhyOtherPerson:
 		b.ID += "_of"
-		b.Args["Name"] = s.name(*c, c.Request.ClaimedBy)
+		b.Args["Name"] = s.name(*c, c.Request.Claim().Person)
 	}
 	return b
 }

@@ -63,7 +63,7 @@ func (s Shell) nothingMatches(reset string) *empty {
 }
 
 // queueStatuses are the states a reviewer can list.
-var queueStatuses = []access.RequestState{access.AwaitingReview, access.AwaitingSponsor, access.Approved, access.Collecting,
+var queueStatuses = []access.RequestState{access.InReview, access.AwaitingSponsor, access.Approved, access.Collecting,
 	access.Fulfilled, access.SponsorDeclined, access.Denied, access.Withdrawn, access.Lapsed, access.Rescinded}
 
 func (s Shell) queueFilter(f workflow.QueueFilter, set url.Values) filter {
@@ -71,7 +71,7 @@ func (s Shell) queueFilter(f workflow.QueueFilter, set url.Values) filter {
 	states := make([]option, 0, len(queueStatuses))
 	for _, st := range queueStatuses {
 		value := string(st)
-		if st == access.AwaitingReview {
+		if st == access.InReview {
 			value = "" // what the page shows unasked
 		}
 		states = append(states, option{Value: value, Label: s.T(stateKey(st)), Checked: f.Status == st || (f.Status == "" && value == "")})
@@ -163,11 +163,15 @@ func (s Shell) queueTable(cs []workflow.Case) table {
 			sponsor = s.value(s.name(c, req.Sponsor), "")
 		}
 		var held template.HTML
-		if req.ClaimedBy != "" {
-			held = s.value(s.name(c, req.ClaimedBy), "")
+		holder := req.Claim().Person
+		if req.State == access.Approved {
+			holder = req.Decision().Person
+		}
+		if holder != "" {
+			held = s.value(s.name(c, holder), "")
 		}
 		age := cell{}
-		if req.State == access.AwaitingReview {
+		if req.State == access.InReview {
 			words, over := s.reviewAge(c)
 			if over {
 				age.Late = words

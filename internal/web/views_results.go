@@ -23,7 +23,7 @@ func resultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 	good := func(id string) *Banner { return &Banner{Kind: BannerGood, ID: "result." + id, Args: args} }
 	switch do {
 	case access.Submit:
-		if r.State == access.AwaitingReview {
+		if r.State == access.InReview {
 			return good("submit_review")
 		}
 		return good("submit")
@@ -94,8 +94,8 @@ func lostBanner(s Shell, l *workflow.Lost, typed string) *Banner {
 	switch l.Now.State {
 	case access.Approved, access.Denied, access.Withdrawn, access.Rescinded, access.SponsorDeclined, access.Lapsed:
 		id = "lost." + string(l.Now.State)
-	case access.AwaitingReview:
-		if l.Now.ClaimedBy != "" {
+	case access.InReview:
+		if l.Now.Claim().Person != "" {
 			id = "lost.claimed"
 		}
 	}

@@ -38,7 +38,7 @@ func (s Shell) sponsoring(c workflow.Case) []action {
 // leavesRequest reports whether ending a sponsorship is about the request: no
 // collection of its token has begun.
 func leavesRequest(c workflow.Case) bool {
-	return c.Can[access.EndSponsor] && (c.Request.State == access.AwaitingReview || c.Request.State == access.Approved)
+	return c.Can[access.EndSponsor] && (c.Request.State == access.InReview || c.Request.State == access.Approved)
 }
 
 // sponsorName is who stands for a token now.

@@ -110,7 +110,7 @@ func (s Shell) nextSteps(c workflow.Case) []storyLine {
 			first = now("story.wait_choice", "Requester", requester, "By", r.SponsorDue)
 		}
 		return []storyLine{first, next("story.then_team", "Team", team), last}
-	case access.AwaitingReview:
+	case access.InReview:
 		return []storyLine{now("story.wait_team", "Team", team, "By", r.ReviewDue), last}
 	case access.Approved:
 		if r.Adopts != "" {

@@ -233,8 +233,9 @@ func (s Shell) foundStatus(c workflow.FoundCase) status {
 		}
 		return who(s.T("words.somebody"))
 	}
-	args := []any{"Owner", who(s.ownerName(c)), "Found", f.FoundAt, "Told", f.ToldAt, "By", until(f.DueAt), "Review", day(f.ReviewAt), "Reason", f.Reason,
-		"First", name(f.AllowedBy), "Second", name(f.ConfirmedBy), "Name", name(f.EndedBy), "When", moment(f.EndedAt), "Count", max(f.Tries, 1), "Since", f.RemovingAt, "Next", f.NextTry}
+	one, two := f.Allowing()
+	args := []any{"Owner", who(s.ownerName(c)), "Found", f.FoundAt, "Told", f.ToldAt, "By", until(f.DueAt), "Review", day(f.ReviewAt), "Reason", one.Reason,
+		"First", name(one.Person), "Second", name(two.Person), "Name", name(f.EndedBy), "When", moment(f.EndedAt), "Count", max(f.Tries, 1), "Since", f.RemovingAt, "Next", f.NextTry}
 	st := status{Badge: s.badge(foundKinds[f.State], "found_"+string(f.State)), Now: s.H("now.found_"+string(f.State), args...)}
 	switch f.State {
 	case access.FoundTold:

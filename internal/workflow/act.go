@@ -177,19 +177,19 @@ func repeated(r access.Request, do access.Action, who access.PersonID) bool {
 	case access.Withdraw:
 		return r.State == access.Withdrawn && r.Requester == who
 	case access.Endorse:
-		return r.State == access.AwaitingReview && r.EndorsedBy == who
+		return r.State == access.InReview && r.Endorsement().Person == who
 	case access.Decline:
 		return r.State == access.SponsorDeclined && r.Sponsor == who
 	case access.Claim:
-		return r.State == access.AwaitingReview && r.ClaimedBy == who
+		return r.State == access.InReview && r.Claim().Person == who
 	case access.Release:
-		return r.State == access.AwaitingReview && r.ClaimedBy == ""
+		return r.State == access.InReview && r.Claim().Person == ""
 	case access.Approve:
-		return r.State == access.Approved && r.DecidedBy == who
+		return (r.State == access.Approved || r.State == access.InReview) && r.Decided(who)
 	case access.Deny:
-		return r.State == access.Denied && r.DecidedBy == who
+		return r.State == access.Denied && r.Refusal().Person == who
 	case access.Rescind:
-		return r.State == access.Rescinded && r.DecidedBy == who
+		return r.State == access.Rescinded && r.EndedBy == who
 	}
 	return false
 }
@@ -309,7 +309,7 @@ func (s *Service) failing(ctx context.Context, f far, r access.Request) (failure
 			return failure{}, err
 		}
 		if of.Cause.Distrusted() {
-			return failure{to: access.AwaitingReview, why: access.WhyRenewedEnded}, nil
+			return failure{to: access.InReview, why: access.WhyRenewedEnded}, nil
 		}
 	}
 	requester, err := s.canvasUser(ctx, r.Tenant, r.Requester)
@@ -328,20 +328,20 @@ func (s *Service) failing(ctx context.Context, f far, r access.Request) (failure
 	if err != nil {
 		return failure{}, err
 	}
-	rule := pol.For(aff).Rule
+	rule, endorsed := pol.For(aff).Rule, r.Endorsement()
 	switch {
 	case rule == policy.RuleRefuse:
-		return failure{to: access.AwaitingReview, why: access.WhyRole}, nil
+		return failure{to: access.InReview, why: access.WhyRole}, nil
 	case role:
-		return failure{to: access.AwaitingReview, why: access.WhyAccountRole}, nil
-	case rule == policy.RuleSponsor && r.EndorsedBy == "":
+		return failure{to: access.InReview, why: access.WhyAccountRole}, nil
+	case rule == policy.RuleSponsor && !endorsed.Said():
 		return failure{to: access.AwaitingSponsor, why: access.WhySponsorChanged}, nil
-	case r.EndorsedBy == "":
+	case !endorsed.Said():
 		return failure{}, nil
 	}
 	var sponsor store.Person
 	if err := s.Store.Read(ctx, func(tx *store.Tx) error {
-		sponsor, err = tx.Person(r.Tenant, r.EndorsedBy)
+		sponsor, err = tx.Person(r.Tenant, endorsed.Person)
 		return err
 	}); err != nil {
 		return failure{}, err

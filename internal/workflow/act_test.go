@@ -97,7 +97,7 @@ func TestFacultyGoStraightToReview(t *testing.T) {
 	a := r.answers()
 	a.SponsorKey = ""
 	req, err := r.Submit(t.Context(), r.as("ana", access.DoorCourse), "", a)
-	if err != nil || req.State != access.AwaitingReview || req.Sponsor != "" || req.ReviewDue.IsZero() {
+	if err != nil || req.State != access.InReview || req.Sponsor != "" || req.ReviewDue.IsZero() {
 		t.Errorf("%+v, %v", req, err)
 	}
 }
@@ -215,7 +215,7 @@ func TestWhoMayDecide(t *testing.T) {
 			if access.WhyOf(err) != tt.why || (tt.err != nil && !errors.Is(err, tt.err)) || err == nil {
 				t.Errorf("%v, want %s %v", err, tt.why, tt.err)
 			}
-			if got := r.request(req.ID).State; got != access.AwaitingReview {
+			if got := r.request(req.ID).State; got != access.InReview {
 				t.Errorf("the request is %s", got)
 			}
 		})

@@ -364,7 +364,7 @@ func (s *Service) adoptRefused(ctx context.Context, r access.Request, trouble st
 		if err != nil || before.State != access.Approved {
 			return err
 		}
-		after, effect, err := s.apply(tx, before, access.Return, access.SystemActor, access.Move{To: access.AwaitingReview, Why: trouble})
+		after, effect, err := s.apply(tx, before, access.Return, access.SystemActor, access.Move{To: access.InReview, Why: trouble})
 		if err != nil {
 			return err
 		}

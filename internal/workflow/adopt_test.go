@@ -128,10 +128,10 @@ func TestAdoptionRefused(t *testing.T) {
 	}{
 		"Canvas refuses the change": {func(r *rig, _ canvastest.Token) {
 			r.cv.Fail(canvastest.Fault{Route: tokenRoute, Method: http.MethodPut, Status: 403, Body: `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`, Times: -1})
-		}, access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
+		}, access.InReview, access.FoundNew, stoppedAdoptRefused},
 		"Canvas says 404 to the change": {func(r *rig, _ canvastest.Token) {
 			r.cv.Fail(canvastest.Fault{Route: tokenRoute, Method: http.MethodPut, Status: 404, Body: `{"errors":[{"message":"The specified resource does not exist."}]}`, Times: -1})
-		}, access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
+		}, access.InReview, access.FoundNew, stoppedAdoptRefused},
 		"the token is gone": {func(r *rig, tok canvastest.Token) { r.w.DeleteTokenBehind(tok.ID) }, access.Lapsed, access.FoundGone, ""},
 		"it was removed meanwhile": {func(r *rig, tok canvastest.Token) {
 			if _, err := r.RemoveToken(r.t.Context(), r.as("maya", access.DoorCourse), r.the("my own script").ID, ""); err != nil {
@@ -148,21 +148,21 @@ func TestAdoptionRefused(t *testing.T) {
 		}, access.Lapsed, access.FoundAllowed, ""},
 		"it is not activated": {func(r *rig, tok canvastest.Token) {
 			r.w.UpdateToken(tok.ID, func(t *canvastest.Token) { t.State = canvastest.StatePending })
-		}, access.AwaitingReview, access.FoundNew, stoppedAdoptPending},
+		}, access.InReview, access.FoundNew, stoppedAdoptPending},
 		"the sponsor teaches no longer": {func(r *rig, _ canvastest.Token) {
 			r.w.SetEnrollmentState("ana", "bio201", canvastest.StateCompleted)
 		}, access.AwaitingSponsor, access.FoundNew, ""},
-		"the change is not kept":    {readBack(func(tok map[string]any, was string) { tok["purpose"], tok["expires_at"] = was, nil }), access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
-		"the marker is not kept":    {readBack(func(tok map[string]any, was string) { tok["purpose"] = was }), access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
-		"another's marker is there": {readBack(func(tok map[string]any, _ string) { tok["purpose"] = "x [grt_" + strings.Repeat("B", 26) + "/1]" }), access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
-		"no end is kept":            {readBack(func(tok map[string]any, _ string) { tok["expires_at"] = nil }), access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
-		"a later end is kept":       {readBack(laterBy(61 * time.Second)), access.AwaitingReview, access.FoundNew, stoppedAdoptRefused},
+		"the change is not kept":    {readBack(func(tok map[string]any, was string) { tok["purpose"], tok["expires_at"] = was, nil }), access.InReview, access.FoundNew, stoppedAdoptRefused},
+		"the marker is not kept":    {readBack(func(tok map[string]any, was string) { tok["purpose"] = was }), access.InReview, access.FoundNew, stoppedAdoptRefused},
+		"another's marker is there": {readBack(func(tok map[string]any, _ string) { tok["purpose"] = "x [grt_" + strings.Repeat("B", 26) + "/1]" }), access.InReview, access.FoundNew, stoppedAdoptRefused},
+		"no end is kept":            {readBack(func(tok map[string]any, _ string) { tok["expires_at"] = nil }), access.InReview, access.FoundNew, stoppedAdoptRefused},
+		"a later end is kept":       {readBack(laterBy(61 * time.Second)), access.InReview, access.FoundNew, stoppedAdoptRefused},
 		"an end a minute later":     {readBack(laterBy(time.Minute)), access.Fulfilled, access.FoundAdopted, ""},
 		"an earlier end is kept":    {readBack(laterBy(-24 * time.Hour)), access.Fulfilled, access.FoundAdopted, ""},
 		"the approved time is over": {func(r *rig, _ canvastest.Token) {
 			r.clock.Advance(r.the("my own script").Expires.Sub(r.clock.Now()) - leastLife - time.Hour)
-		}, access.AwaitingReview, access.FoundNew, stoppedAdoptOver},
-		"its owner has two others": {func(r *rig, _ canvastest.Token) { r.quotaFilled() }, access.AwaitingReview, access.FoundNew, stoppedAdoptQuota},
+		}, access.InReview, access.FoundNew, stoppedAdoptOver},
+		"its owner has two others": {func(r *rig, _ canvastest.Token) { r.quotaFilled() }, access.InReview, access.FoundNew, stoppedAdoptQuota},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -185,7 +185,7 @@ func TestAdoptionRefused(t *testing.T) {
 			}
 			got, f := r.request(req.ID), r.found(req.Adopts)
 			if tt.trouble != "" {
-				want, _, err := access.Apply(approved, access.Return, access.SystemActor, access.Move{Policy: builtIn, To: access.AwaitingReview, Why: tt.trouble}, got.UpdatedAt)
+				want, _, err := access.Apply(approved, access.Return, access.SystemActor, access.Move{Policy: builtIn, To: access.InReview, Why: tt.trouble}, got.UpdatedAt)
 				if err != nil || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(f, was) {
 					t.Errorf("%v; the request is\n%+v, want\n%+v; the token\n%+v, was\n%+v", err, got, want, f, was)
 				}

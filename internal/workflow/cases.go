@@ -53,7 +53,7 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 		}
 		switch {
 		case err == nil:
-			ids = append(ids, g.EndedBy, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.ThawedBy)
+			ids = append(ids, g.EndedBy, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.FirstThaw().Person)
 			grants = append(grants, g.ID)
 			if err := s.setRenewal(tx, &c); err != nil {
 				return nil, err
@@ -64,7 +64,7 @@ func (s *Service) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([
 		if c.Found, err = keeps(tx, r); err != nil {
 			return nil, err
 		}
-		ids = append(ids, r.Requester, r.Sponsor, r.EndorsedBy, r.ClaimedBy, r.DecidedBy)
+		ids = append(append(ids, r.Requester, r.Sponsor, r.EndedBy), r.Voters()...)
 		out = append(out, c)
 	}
 	if len(out) == 0 {
@@ -121,7 +121,7 @@ func sponsorOf(r access.Request, g *access.Grant, p access.PersonID) bool {
 	if p == "" {
 		return false
 	}
-	return r.Sponsor == p || r.EndorsedBy == p || (g != nil && (g.Sponsor == p || g.SponsorAsked == p))
+	return r.Sponsor == p || r.Endorsement().Person == p || (g != nil && (g.Sponsor == p || g.SponsorAsked == p))
 }
 
 // grantVerbs are the moves of a grant whose buttons a page may show.
@@ -146,23 +146,26 @@ func (s *Service) buttons(c *Case, who access.Actor) {
 			c.Can[access.Collect] = true
 		}
 	}
-	if who.Reviewer && r.State == access.AwaitingReview {
+	if who.Reviewer && r.State == access.InReview {
+		holder := r.Claim().Person
 		switch {
 		case who.Person == r.Requester:
 			c.Why = access.WhySelf
-		case who.Person == r.Sponsor || who.Person == r.EndorsedBy:
+		case who.Person == r.Sponsor || who.Person == r.Endorsement().Person:
 			c.Why = access.WhySponsorDecides
-		case r.ClaimedBy != "" && r.ClaimedBy != who.Person:
+		case r.Decided(who.Person):
+			c.Why = access.WhySecondPerson
+		case holder != "" && holder != who.Person:
 			c.Why = access.WhyOtherPerson
 			delete(c.Can, access.Claim)
 			delete(c.Can, access.Release)
 			delete(c.Can, access.Approve)
 			delete(c.Can, access.Deny)
 		}
-		if r.ClaimedBy == "" {
+		if holder == "" {
 			delete(c.Can, access.Release)
 		}
-		if r.ClaimedBy == who.Person {
+		if holder == who.Person {
 			delete(c.Can, access.Claim)
 		}
 	}

@@ -395,7 +395,7 @@ func TestCollectRefuses(t *testing.T) {
 		}, why: access.WhyStale, state: access.Approved},
 		"the sponsor left":         {before: func(r *rig, _ access.Request) { r.w.SetEnrollmentState("ana", "bio201", canvastest.StateCompleted) }, why: access.WhySponsorChanged, state: access.AwaitingSponsor},
 		"the student left":         {before: func(r *rig, _ access.Request) { r.w.SetEnrollmentState("maya", "bio201", canvastest.StateCompleted) }, why: access.WhySponsorChanged, state: access.AwaitingSponsor},
-		"the student became admin": {before: func(r *rig, _ access.Request) { r.w.AddAdmin("maya", "sciences", "account-admin") }, why: access.WhySponsorChanged, state: access.AwaitingReview},
+		"the student became admin": {before: func(r *rig, _ access.Request) { r.w.AddAdmin("maya", "sciences", "account-admin") }, why: access.WhySponsorChanged, state: access.InReview},
 		"Canvas does not answer": {before: func(r *rig, _ access.Request) {
 			r.cv.Fail(canvastest.Fault{Route: "/api/v1/users/:user_id/enrollments", Status: 503, Times: -1})
 		}, why: access.WhyCanvas, state: access.Approved},

@@ -60,7 +60,8 @@ func (s *Service) foundCases(tx *store.Tx, caller access.Caller, who access.Acto
 		if f.AccountRole || c.Asked {
 			c.Can[access.AskToKeep] = false
 		}
-		ids = append(ids, f.Owner, f.AllowedBy, f.ConfirmedBy, f.EndedBy)
+		one, two := f.Allowing()
+		ids = append(ids, f.Owner, one.Person, two.Person, f.EndedBy)
 		out[n] = c
 	}
 	people, err := tx.People(caller.Tenant, compactIDs(ids...))

@@ -292,7 +292,7 @@ func (s *Service) thaw(ctx context.Context, caller access.Caller, grantID, read 
 		if err != nil {
 			return err
 		}
-		if who.Person == r.EndorsedBy {
+		if who.Person == r.Endorsement().Person {
 			return access.Refuse(access.WhySponsorDecides)
 		}
 		if err := tx.LockPerson(caller.Tenant, before.Owner); err != nil {

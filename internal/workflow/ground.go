@@ -229,7 +229,7 @@ func (s *Service) concerned(ctx context.Context, t access.TenantID, ref groundRe
 }
 
 // decidedUpon are the states of requests that stand on what Canvas says.
-var decidedUpon = []access.RequestState{access.AwaitingSponsor, access.AwaitingReview, access.Approved}
+var decidedUpon = []access.RequestState{access.AwaitingSponsor, access.InReview, access.Approved}
 
 // ownerHandler looks at one person, and acts on what the first look saw too.
 func (s *Service) ownerHandler(ctx context.Context, j jobs.Job) error {
@@ -324,7 +324,7 @@ func (s *Service) giveRequest(tx *store.Tx, f far, r access.Request, x finding) 
 		return s.move(tx, access.SystemActor, r, access.LoseSponsor, m)
 	case x.What == lostSponsor:
 		return s.move(tx, access.SystemActor, r, access.Return, m)
-	case r.State == access.AwaitingReview:
+	case r.State == access.InReview:
 		// By way of the sponsor's stage, which is the one that can time out. Nobody
 		// is asked to choose a sponsor for it.
 		back, _, err := s.apply(tx, r, access.Return, access.SystemActor, m)

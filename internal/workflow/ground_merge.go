@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
@@ -157,6 +158,20 @@ func (s *Service) separate(tx *store.Tx, tenant access.TenantID, a, b access.Per
 	same := func(x, y access.PersonID) bool {
 		return x != "" && y != "" && (x == y || (x == a || x == b) && (y == a || y == b))
 	}
+	approves := func(r access.Request, p access.PersonID) bool {
+		return slices.ContainsFunc(r.Approvals(), func(v access.Vote) bool { return same(v.Person, p) })
+	}
+	// doubled: one person said yes twice, or to what is their own.
+	doubled := func(r access.Request) bool {
+		said := r.Approvals()
+		for i, v := range said {
+			if same(v.Person, r.Requester) || same(v.Person, r.Endorsement().Person) ||
+				slices.ContainsFunc(said[:i], func(o access.Vote) bool { return same(v.Person, o.Person) }) {
+				return true
+			}
+		}
+		return false
+	}
 	grants, err := tx.GrantDuties(tenant, a, b, liveStates, []access.GrantState{access.Minting, access.Recovering})
 	if err != nil {
 		return err
@@ -178,11 +193,11 @@ func (s *Service) separate(tx *store.Tx, tenant access.TenantID, a, b access.Per
 			return errBusy
 		case g.State == access.Revoking:
 			continue
-		case same(g.Owner, g.Sponsor), same(g.Owner, r.DecidedBy), same(g.Sponsor, r.DecidedBy):
+		case same(g.Owner, g.Sponsor), approves(r, g.Owner), approves(r, g.Sponsor):
 			if _, err := s.startEnd(tx, access.SystemActor, g, access.GrantMove{Cause: access.ByDuties}, nil); err != nil {
 				return err
 			}
-		case same(g.Owner, g.SponsorAsked), same(g.SponsorAsked, r.DecidedBy):
+		case same(g.Owner, g.SponsorAsked), approves(r, g.SponsorAsked):
 			after, err := access.ApplyGrant(g, access.TurnDown, access.Actor{Person: g.SponsorAsked}, access.GrantMove{}, s.Now())
 			if err != nil {
 				return err
@@ -205,11 +220,11 @@ func (s *Service) separate(tx *store.Tx, tenant access.TenantID, a, b access.Per
 			return errBusy
 		case r.State == access.AwaitingSponsor && same(r.Requester, r.Sponsor):
 			do = access.LoseSponsor
-		case r.State != access.AwaitingSponsor && same(r.Requester, r.EndorsedBy):
+		case r.State != access.AwaitingSponsor && same(r.Requester, r.Endorsement().Person):
 			do, m.To = access.Return, access.AwaitingSponsor
-		case r.State == access.Approved && (same(r.DecidedBy, r.Requester) || same(r.DecidedBy, r.EndorsedBy)):
-			do, m.To = access.Return, access.AwaitingReview
-		case r.State == access.AwaitingReview && (same(r.ClaimedBy, r.Requester) || same(r.ClaimedBy, r.EndorsedBy)):
+		case (r.State == access.Approved || r.State == access.InReview) && doubled(r):
+			do, m.To = access.Return, access.InReview
+		case same(r.Claim().Person, r.Requester), same(r.Claim().Person, r.Endorsement().Person), approves(r, r.Claim().Person):
 			do = access.Release
 		default:
 			continue

@@ -104,11 +104,11 @@ func TestMergesSendRequestsBack(t *testing.T) {
 		claimed string // by whom
 	}{
 		"requester and named sponsor":   {[2]string{"ana", "maya"}, access.AwaitingSponsor, access.AwaitingSponsor, access.LoseSponsor, "", ""},
-		"requester and who endorsed":    {[2]string{"ana", "maya"}, access.AwaitingReview, access.AwaitingSponsor, access.Return, access.AwaitingSponsor, ""},
-		"requester and who approved":    {[2]string{"dana", "maya"}, access.Approved, access.AwaitingReview, access.Return, access.AwaitingReview, ""},
-		"who endorsed and who approved": {[2]string{"ana", "dana"}, access.Approved, access.AwaitingReview, access.Return, access.AwaitingReview, ""},
-		"requester and who claimed":     {[2]string{"dana", "maya"}, access.AwaitingReview, access.AwaitingReview, access.Release, "", "dana"},
-		"who endorsed and who claimed":  {[2]string{"ana", "dana"}, access.AwaitingReview, access.AwaitingReview, access.Release, "", "dana"},
+		"requester and who endorsed":    {[2]string{"ana", "maya"}, access.InReview, access.AwaitingSponsor, access.Return, access.AwaitingSponsor, ""},
+		"requester and who approved":    {[2]string{"dana", "maya"}, access.Approved, access.InReview, access.Return, access.InReview, ""},
+		"who endorsed and who approved": {[2]string{"ana", "dana"}, access.Approved, access.InReview, access.Return, access.InReview, ""},
+		"requester and who claimed":     {[2]string{"dana", "maya"}, access.InReview, access.InReview, access.Release, "", "dana"},
+		"who endorsed and who claimed":  {[2]string{"ana", "dana"}, access.InReview, access.InReview, access.Release, "", "dana"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

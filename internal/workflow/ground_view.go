@@ -301,18 +301,23 @@ func (v *view) sponsorOf(p subject, g access.Grant, r access.Request, es []acces
 // duties follows the merge of whoever approved a token: it may make them the same
 // person as its owner or sponsor.
 func (v *view) duties(_ access.Grant, r access.Request) ([]finding, error) {
-	if r.DecidedBy == "" {
-		return nil, nil
+	for _, yes := range r.Approvals() {
+		p, err := v.person(yes.Person)
+		if err != nil {
+			return nil, err
+		}
+		if p.CanvasUser == "" || p.MergedInto != "" {
+			continue
+		}
+		st, err := v.standingOf(p.CanvasUser)
+		if err == nil && st.MergedInto != "" {
+			err = v.followPerson(v.ctx, v.f, p, st.MergedInto)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	p, err := v.person(r.DecidedBy)
-	if err != nil || p.CanvasUser == "" || p.MergedInto != "" {
-		return nil, err
-	}
-	st, err := v.standingOf(p.CanvasUser)
-	if err == nil && st.MergedInto != "" {
-		err = v.followPerson(v.ctx, v.f, p, st.MergedInto)
-	}
-	return nil, err
+	return nil, nil
 }
 
 // policyOf is what a request, and the token made for it, are judged by. One that
@@ -368,7 +373,7 @@ func (v *view) lookRequest(p subject, r access.Request, aff policy.Affiliation, 
 	if rule == policy.RuleRefuse {
 		return []finding{{Object: r.ID, What: lostOwner}}, nil
 	}
-	sponsor := first(r.Sponsor, r.EndorsedBy)
+	sponsor := first(r.Sponsor, r.Endorsement().Person)
 	if rule != policy.RuleSponsor || sponsor == "" {
 		return nil, nil
 	}

@@ -201,7 +201,7 @@ func clearSponsor(c Case, who access.PersonID) access.PersonID {
 	if c.Grant == nil {
 		return ""
 	}
-	if who == c.Request.EndorsedBy || who == c.Request.Sponsor {
+	if who == c.Request.Endorsement().Person || who == c.Request.Sponsor {
 		return who
 	}
 	return c.Grant.Sponsor

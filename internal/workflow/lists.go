@@ -280,14 +280,14 @@ func (s *Service) Queue(ctx context.Context, caller access.Caller, q QueueFilter
 	}
 	state := q.Status
 	if state == "" {
-		state = access.AwaitingReview
+		state = access.InReview
 	}
 	if !slices.Contains(access.RequestStates, state) || state == access.Draft || state == access.Discarded {
 		return Queue{}, access.ErrInvalid
 	}
 	rq := store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{state}, Affiliation: q.Affiliation, Maker: q.Maker,
 		AI: q.AI, Search: strings.TrimSpace(q.Search), Order: store.ReviewDue, Limit: pageSize}
-	waiting := store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{access.AwaitingReview}}
+	waiting := store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{access.InReview}}
 	overdue := waiting
 	overdue.DueField, overdue.DueBefore = store.DueReview, s.Now()
 	var out Queue
@@ -322,8 +322,8 @@ func (s *Service) Queue(ctx context.Context, caller access.Caller, q QueueFilter
 		out.Target = newest.Windows.ReviewDays
 		last, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{access.Approved, access.Denied, access.Fulfilled}, Order: store.Updated, Limit: 5})
 		for _, r := range last {
-			if r.DecidedAt.After(out.LastDecisionAt) {
-				out.LastDecisionAt = r.DecidedAt
+			if d := r.Decision(); d.At.After(out.LastDecisionAt) {
+				out.LastDecisionAt = d.At
 			}
 		}
 		return err

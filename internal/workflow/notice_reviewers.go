@@ -29,7 +29,7 @@ func (s *Service) digestHandler(ctx context.Context, j jobs.Job) error {
 	facts := told{object: j.Tenant, Facts: notify.Facts{Occasion: j.Key, Team: f.tenant.School.CanvasTeam, Contact: f.tenant.School.Contact,
 		Link: s.toolLink(f, "accounts/"+f.root(), "account_navigation", "/queue"), SettingsLink: settingsLink(f)}}
 	err = s.Store.Read(ctx, func(tx *store.Tx) error {
-		q := store.RequestQuery{Tenant: f.tenant.ID, States: []access.RequestState{access.AwaitingReview}, Order: store.ReviewDue, Limit: 20}
+		q := store.RequestQuery{Tenant: f.tenant.ID, States: []access.RequestState{access.InReview}, Order: store.ReviewDue, Limit: 20}
 		rs, err := tx.Requests(q)
 		if err != nil {
 			return err

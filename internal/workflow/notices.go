@@ -181,8 +181,8 @@ func (s *Service) remind(ctx context.Context, t store.Tenant) error {
 					todo = append(todo, s.noticeJob(notify.SponsorReminder, r, nil, r.Sponsor, fmt.Sprintf("day%d:%s", d, r.SponsorDue.UTC().Format(time.DateOnly))))
 				}
 			case r.State == access.Approved && r.Adopts == "":
-				if d, ok := reached(now, r.DecidedAt, 3, 7, 12); ok {
-					todo = append(todo, s.noticeJob(notify.CollectReminder, r, nil, r.Requester, fmt.Sprintf("day%d:%s", d, r.DecidedAt.UTC().Format(time.DateOnly))))
+				if d, ok := reached(now, r.Decision().At, 3, 7, 12); ok {
+					todo = append(todo, s.noticeJob(notify.CollectReminder, r, nil, r.Requester, fmt.Sprintf("day%d:%s", d, r.Decision().At.UTC().Format(time.DateOnly))))
 				}
 			}
 		}
@@ -413,9 +413,10 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		return told{}, err
 	}
 	out := told{object: r.ID, requester: r.Requester, sponsor: r.Sponsor}
-	by := r.DecidedBy
+	endorsed, refusal := r.Endorsement(), r.Refusal()
+	by, _ := r.Decider()
 	if ref.Kind == notify.SponsorSaidNo || ref.Kind == notify.SponsorSaidYes {
-		by = first(r.EndorsedBy, r.Sponsor)
+		by = first(endorsed.Person, r.Sponsor)
 	}
 	if ref.Kind == notify.SponsorLeft {
 		if r.SponsorLost == "" {
@@ -433,7 +434,7 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		}
 		out.object, out.sponsor, by = g.ID, g.Sponsor, g.EndedBy
 	}
-	people, err := tx.People(f.tenant.ID, compactIDs(r.Requester, r.Sponsor, r.EndorsedBy, g.Sponsor, g.SponsorWas, g.TurnedDown, by, ref.To))
+	people, err := tx.People(f.tenant.ID, compactIDs(r.Requester, r.Sponsor, endorsed.Person, g.Sponsor, g.SponsorWas, g.TurnedDown, by, ref.To))
 	if err != nil {
 		return told{}, err
 	}
@@ -446,11 +447,11 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 	sch := f.tenant.School
 	out.Facts = notify.Facts{
 		Occasion: ref.Occasion, Code: r.Code(), Title: r.Title(), Requester: people[r.Requester].Name,
-		Sponsor: first(people[r.Sponsor].Name, people[r.EndorsedBy].Name, r.SponsorLost), By: people[by].Name,
+		Sponsor: first(people[r.Sponsor].Name, people[endorsed.Person].Name, r.SponsorLost), By: people[by].Name,
 		Course: first(r.Course.Code, r.Course.Name), DataKinds: r.Answers.Data,
-		Reason: r.Reason, AlternativeKind: r.Alternative, Alternative: r.AltText,
+		Reason: r.Reason(), AlternativeKind: refusal.Alternative, Alternative: refusal.AltText,
 		EndsAt: r.End, AnswerBy: r.SponsorDue, ReviewBy: r.ReviewDue, CollectBy: r.CollectBy, At: r.UpdatedAt,
-		NotCollected: !r.DecidedAt.IsZero() && r.Adopts == "", Kept: r.Adopts != "", Team: sch.CanvasTeam, Contact: sch.Contact,
+		NotCollected: r.Decision().Said() && r.Adopts == "", Kept: r.Adopts != "", Team: sch.CanvasTeam, Contact: sch.Contact,
 		Link: s.deepLink(f, r, people[ref.To], ref.To == g.Sponsor || ref.To == g.SponsorAsked), SettingsLink: settingsLink(f),
 	}
 	if ref.To == toReviewers {

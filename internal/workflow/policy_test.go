@@ -178,7 +178,7 @@ func TestMintIsTheStricter(t *testing.T) {
 	if access.WhyOf(err) == "" || r.inCanvas("maya") != 0 {
 		t.Errorf("whom today's policy refuses: %v, %d in Canvas", err, r.inCanvas("maya"))
 	}
-	if now := r.request(q.ID); now.State != access.AwaitingReview {
+	if now := r.request(q.ID); now.State != access.InReview {
 		t.Errorf("it is %s", now.State)
 	}
 	r.publish(func(p *policy.Policy) { *p = builtInAs(p.Version) })

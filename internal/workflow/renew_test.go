@@ -415,7 +415,7 @@ func TestRenewalOfATokenEndedForCause(t *testing.T) {
 	if _, err := r.Collect(t.Context(), r.as("maya", access.DoorCourse), req.Code()); access.WhyOf(err) != access.WhySponsorChanged {
 		t.Fatalf("collect: %v", err)
 	}
-	if q := r.request(req.ID); q.State != access.AwaitingReview {
+	if q := r.request(req.ID); q.State != access.InReview {
 		t.Errorf("the renewal is %s", q.State)
 	}
 	if _, err := r.Act(t.Context(), r.as("priya", access.DoorAccount), req.Code(), access.Approve, access.Move{}, r.termsOf(req.Code())); access.WhyOf(err) != access.WhyRenewedEnded {

@@ -187,7 +187,7 @@ func (s *Service) stood(ctx context.Context, caller access.Caller, grantID strin
 	if _, err := access.ApplyGrant(*c.Grant, do, actor, trial, s.Now()); err != nil {
 		return TokenPage{}, err
 	}
-	if do == access.TakeOver && c.Request.DecidedBy == caller.Person {
+	if do == access.TakeOver && c.Request.Decided(caller.Person) {
 		return TokenPage{}, access.Refuse(access.WhySponsorDecides)
 	}
 	var named asked
@@ -206,7 +206,7 @@ func (s *Service) stood(ctx context.Context, caller access.Caller, grantID strin
 			if err != nil {
 				return err
 			}
-			if m.Sponsor = p.ID; p.ID == c.Request.DecidedBy {
+			if m.Sponsor = p.ID; c.Request.Decided(p.ID) {
 				form := &access.FormError{}
 				form.Add("sponsor", "sponsor.decided", nil)
 				return form

@@ -111,7 +111,7 @@ func (s *Service) submit(ctx context.Context, caller access.Caller, draftID stri
 		r.Answers, r.Course, r.Affiliation = a, course, j.affiliation
 		r.PolicyVersion, r.RulesVersion = pol.Version, f.tenant.School.RulesVersion
 		r.Asked, r.End, r.EndCause = j.end, j.end, j.cause
-		m := access.Move{Policy: pol, To: access.AwaitingReview, Zone: zone(f.tenant)}
+		m := access.Move{Policy: pol, To: access.InReview, Zone: zone(f.tenant)}
 		if j.sponsor.ID != "" {
 			p, err := s.personOf(tx, caller.Tenant, j.sponsor.ID, j.sponsor.Name)
 			if err != nil {
@@ -192,7 +192,7 @@ const twinLife = 10 * time.Minute
 // back, wants a new one. Its author must be locked.
 func (s *Service) twin(tx *store.Tx, caller access.Caller, a access.Answers) (access.Request, bool, error) {
 	rs, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, Requester: caller.Person,
-		States: []access.RequestState{access.AwaitingSponsor, access.AwaitingReview}, Limit: policy.MostOpen + 1})
+		States: []access.RequestState{access.AwaitingSponsor, access.InReview}, Limit: policy.MostOpen + 1})
 	if err != nil {
 		return access.Request{}, false, err
 	}

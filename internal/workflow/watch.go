@@ -241,7 +241,7 @@ func (s *Service) tickRequests(ctx context.Context, t store.Tenant) error {
 			return err
 		}
 		all = append(all[:2], dueRequests{state: access.Draft, field: store.DueUpdate, before: now.Add(-newest.Windows.Draft), do: access.Discard})
-		versions, err := tx.PolicyVersions(t.ID, access.AwaitingReview)
+		versions, err := tx.PolicyVersions(t.ID, access.InReview)
 		if err != nil {
 			return err
 		}
@@ -250,8 +250,8 @@ func (s *Service) tickRequests(ctx context.Context, t store.Tenant) error {
 			if err != nil {
 				return err
 			}
-			all = append(all, dueRequests{state: access.AwaitingReview, field: store.DueClaim, before: now.Add(-p.Windows.Claim), do: access.Release, version: v,
-				keep: func(r access.Request) bool { return p.Calendar.Between(r.ClaimedAt, now, zone(t)) < 3 }}) // one whole business day has not passed
+			all = append(all, dueRequests{state: access.InReview, field: store.DueClaim, before: now.Add(-p.Windows.Claim), do: access.Release, version: v,
+				keep: func(r access.Request) bool { return p.Calendar.Between(r.Claim().At, now, zone(t)) < 3 }}) // one whole business day has not passed
 		}
 		return nil
 	})
