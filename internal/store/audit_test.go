@@ -357,7 +357,7 @@ func TestAuditReading(t *testing.T) {
 				t.Errorf("the story is %v, want %s", story, want)
 			}
 			e := got[1]
-			if e.Event.From != "awaiting_review" || e.Event.To != "approved" || e.Event.Version != 2 || e.Event.Actor != string(ana) ||
+			if e.Event.From != "in_review" || e.Event.To != "approved" || e.Event.Version != 2 || e.Event.Actor != string(ana) ||
 				!e.Event.At.Equal(kept(at(2))) || !strings.HasPrefix(e.Event.ID, "aud_") || e.Event.Tenant != string(north) {
 				t.Errorf("the event is %+v", e.Event)
 			}

@@ -57,3 +57,9 @@ func (s *Store) Schema(ctx context.Context) (version, program int, err error) { 
 
 // Claimable is the statement that looks for jobs of a queue, with its values.
 var Claimable = strings.NewReplacer("%[1]s", "IN ('', 'notice')", "@now", "'2026-01-01 00:00:00+00:00'").Replace(claimable)
+
+// The migrations that are no files.
+const (
+	GoMigrations      = 1
+	InReviewMigration = inReviewMigration
+)

@@ -144,7 +144,11 @@ func TestErasureEmptiesTheWords(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		seed(t, s)
 		a, b := waiting("req_a", 1), waiting("req_b", 2)
-		a.Reason, a.AltText, a.SponsorNote, b.Reason = "one", "two", "three", "four"
+		a.Remark, b.Remark = "one", "four"
+		a.Votes = access.Votes{endorsed(ben), {Stage: 1, Part: access.AsReviewer, Person: cleo, Verdict: access.No, At: at(3), AltText: "two", Conditions: "less"}}
+		a.Votes[0].Reason = "three"
+		b.Votes = access.Votes{endorsed(ben)}
+		b.Votes[0].Reason = "five"
 		create(t, s, a, b)
 		read := func() (a, b access.Request, words []string) {
 			in(t, s, func(tx *store.Tx) error {
@@ -181,13 +185,17 @@ func TestErasureEmptiesTheWords(t *testing.T) {
 			}
 		}
 		in(t, s, func(tx *store.Tx) error { return tx.EraseDetails(south, []string{id}) })
-		if a, _, words := read(); a.Reason != "one" || fmt.Sprint(words) != "[five  six]" {
+		if a, _, words := read(); a.Remark != "one" || a.Votes[0].Reason != "three" || fmt.Sprint(words) != "[five  six]" {
 			t.Errorf("another tenant erased %+v, %q", a, words)
 		}
 		in(t, s, func(tx *store.Tx) error { return tx.EraseDetails(north, []string{id}) })
 		a, b, words := read()
-		if a.Reason != access.Erased || a.AltText != access.Erased || a.SponsorNote != access.Erased || a.Conditions != "" || b.Reason != "four" {
-			t.Errorf("after erasing: %q %q %q %q, and of another %q", a.Reason, a.AltText, a.SponsorNote, a.Conditions, b.Reason)
+		no := a.Votes[1]
+		if a.Remark != access.Erased || a.Votes[0].Reason != access.Erased || no.AltText != access.Erased || no.Conditions != access.Erased || no.Reason != "" {
+			t.Errorf("after erasing: %q, %+v", a.Remark, a.Votes)
+		}
+		if b.Remark != "four" || b.Votes[0].Reason != "five" {
+			t.Errorf("after erasing those of another: %q, %+v", b.Remark, b.Votes)
 		}
 		if got, want := fmt.Sprintf("%q", words), fmt.Sprintf("%q", []string{access.Erased, "", "six"}); got != want {
 			t.Errorf("the quotes are %s, want %s", got, want)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -106,7 +107,7 @@ func (tx *Tx) CreateFound(f access.Found, told audit.Event, d *audit.Detail, tod
 	if f.Version != 1 || told.From != "" {
 		return fmt.Errorf("create found token %s: %w", f.ID, errFromNothing)
 	}
-	if err := checkMove(f.ID, string(f.State), f.Version, told); err != nil {
+	if err := cmp.Or(checkMove(f.ID, string(f.State), f.Version, told), known("found token", f.ID, f.State)); err != nil {
 		return err
 	}
 	row := rowOfFound(f)
@@ -121,7 +122,7 @@ func (tx *Tx) MoveFound(f access.Found, told audit.Event, d *audit.Detail, todo 
 	if err := tx.may("move found token"); err != nil {
 		return err
 	}
-	if err := checkMove(f.ID, string(f.State), f.Version, told); err != nil {
+	if err := cmp.Or(checkMove(f.ID, string(f.State), f.Version, told), known("found token", f.ID, f.State)); err != nil {
 		return err
 	}
 	row := rowOfFound(f)

@@ -47,7 +47,7 @@ func TestFoundComesBackAsItWent(t *testing.T) {
 		n := 0
 		fill(reflect.ValueOf(&f).Elem(), &n)
 		f.ID, f.Tenant, f.Version, f.State = "fnd_a", north, 1, access.FoundNew
-		f.Owner, f.AllowedBy, f.ConfirmedBy, f.EndedBy = ana, ben, cleo, cleo
+		f.Owner, f.EndedBy, f.Votes = ana, cleo, nil
 		discover(t, s, f)
 		check := func(when string, f access.Found) {
 			t.Helper()
@@ -119,14 +119,47 @@ func TestFoundOnce(t *testing.T) {
 		if err := create(); err != nil {
 			t.Errorf("a token that came back after it was gone: %v", err)
 		}
-		alone := again
-		alone.State, alone.Version, alone.AllowedBy, alone.ConfirmedBy = access.FoundAllowed, 2, cleo, cleo
-		err := s.InTx(t.Context(), func(tx *store.Tx) error {
-			return tx.MoveFound(alone, foundTold(audit.FoundAllow, alone, access.FoundNew), nil)
-		})
-		if err == nil {
-			t.Error("one person alone allowed a token")
+	})
+}
+
+// What two people said of an allow-list entry comes back with it, and nobody is
+// both of them, nor the owner.
+func TestFoundVotes(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		f := found("fnd_a", "50")
+		f.Owner = ana
+		discover(t, s, f)
+		yes := func(by access.PersonID, when int) access.Vote {
+			return access.Vote{Stage: 1, Part: access.AsReviewer, Person: by, Verdict: access.Yes, At: kept(at(when)), Reason: "nightly export", End: kept(at(900))}
 		}
+		move := func(to, from access.FoundState, version int, votes ...access.Vote) error {
+			f.State, f.Version, f.Votes = to, version, votes
+			return s.InTx(t.Context(), func(tx *store.Tx) error {
+				return tx.MoveFound(f, foundTold(audit.FoundAllow, f, from), nil)
+			})
+		}
+		if err := move(access.FoundAllowing, access.FoundNew, 2, yes(ana, 1)); !refused(err, "nobody_votes_on_their_own") {
+			t.Errorf("the owner: %v", err)
+		}
+		if err := move(access.FoundAllowing, access.FoundNew, 2, yes(ben, 1)); err != nil {
+			t.Fatal(err)
+		}
+		if err := move(access.FoundAllowed, access.FoundAllowing, 3, yes(ben, 2)); !refused(err, "does not change") {
+			t.Errorf("the first person again: %v", err)
+		}
+		if err := move(access.FoundAllowed, access.FoundAllowing, 3, yes(ben, 1), yes(cleo, 2)); err != nil {
+			t.Fatal(err)
+		}
+		in(t, s, func(tx *store.Tx) error {
+			got, err := tx.Found(north, "fnd_a")
+			one, two := got.Allowing()
+			if err != nil || one != yes(ben, 1) || two != yes(cleo, 2) {
+				t.Errorf("%v: %+v", err, got.Votes)
+			}
+			return err
+		})
 	})
 }
 
@@ -225,7 +258,7 @@ func TestFoundList(t *testing.T) {
 				t.Errorf("what the owner was told of: %+v, %v", told, err)
 				return err
 			}
-			if one, err := tx.Found(north, "fnd_5"); err != nil || told[0] != one {
+			if one, err := tx.Found(north, "fnd_5"); err != nil || !reflect.DeepEqual(told[0], one) {
 				t.Errorf("%v\n%+v\n%+v", err, told[0], one)
 			}
 			if one, err := tx.FoundOf(north, "100", 1); err != nil || len(one) != 1 {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -134,12 +135,17 @@ func (tx *Tx) CreateGrant(g access.Grant, told audit.Event, d *audit.Detail, tod
 	if g.Version != 1 || told.From != "" {
 		return fmt.Errorf("create grant %s: %w", g.ID, errFromNothing)
 	}
-	if err := checkMove(g.ID, string(g.State), g.Version, told); err != nil {
+	if err := cmp.Or(checkMove(g.ID, string(g.State), g.Version, told), known("grant", g.ID, g.State)); err != nil {
 		return err
 	}
 	row := rowOfGrant(g)
 	if err := tx.db.Create(&row).Error; err != nil {
 		return tx.fail("create grant", err)
+	}
+	if len(g.Votes) > 0 {
+		if err := tx.keepVotes(g.Tenant, g.ID, g.Owner, g.Votes); err != nil {
+			return err
+		}
 	}
 	return tx.follow(g.Tenant, told, d, todo)
 }
@@ -149,7 +155,7 @@ func (tx *Tx) MoveGrant(g access.Grant, told audit.Event, d *audit.Detail, todo 
 	if err := tx.may("move grant"); err != nil {
 		return err
 	}
-	if err := checkMove(g.ID, string(g.State), g.Version, told); err != nil {
+	if err := cmp.Or(checkMove(g.ID, string(g.State), g.Version, told), known("grant", g.ID, g.State)); err != nil {
 		return err
 	}
 	row := rowOfGrant(g)

@@ -23,7 +23,7 @@ func TestGrantComesBackAsItWent(t *testing.T) {
 		fill(reflect.ValueOf(&g).Elem(), &n)
 		g.ID, g.Tenant, g.RequestID, g.Version, g.State = "grt_a", north, "req_a", 1, access.Minting
 		g.Owner, g.EndedBy = ana, cleo
-		g.Sponsor, g.SponsorAsked, g.FrozenBy, g.ThawedBy = cleo, ben, cleo, ben
+		g.Sponsor, g.SponsorAsked, g.FrozenBy, g.Votes = cleo, ben, cleo, nil
 		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(g, minted(g), nil) })
 		check := func(when string, g access.Grant) {
 			t.Helper()
@@ -196,7 +196,8 @@ func seedLists(t *testing.T, s *store.Store) (rs []access.Request, gs []access.G
 			r.Affiliation, r.Requester, r.Sponsor = policy.Faculty, ben, cleo
 		}
 		if i == 6 {
-			r.State, r.DecidedBy, r.EndorsedBy, r.EndorsedAt, r.CollectBy, r.ClaimedBy, r.ClaimedAt, r.End = access.Approved, cleo, ben, at(1), at(60), cleo, at(2), at(90)
+			r.State, r.CollectBy, r.End = access.Approved, at(60), at(90)
+			r.Votes = access.Votes{endorsed(ben), claims(cleo, 2)}
 		}
 		if i == 7 {
 			r.State, r.SponsorDue = access.AwaitingSponsor, at(30)
@@ -242,7 +243,6 @@ func TestRequestQueries(t *testing.T) {
 			"of a requester":               {store.RequestQuery{Requester: ben}, "f"},
 			"for a sponsor":                {store.RequestQuery{Sponsor: cleo}, "f"},
 			"endorsed by":                  {store.RequestQuery{EndorsedBy: ben}, "g"},
-			"claimed by":                   {store.RequestQuery{ClaimedBy: cleo}, "g"},
 			"in states":                    {store.RequestQuery{States: []access.RequestState{access.Approved, access.AwaitingSponsor}}, "hg"},
 			"of an affiliation":            {store.RequestQuery{Affiliation: policy.Faculty}, "f"},
 			"of a course":                  {store.RequestQuery{Course: "42"}, "f"},

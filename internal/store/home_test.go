@@ -120,9 +120,7 @@ func TestRequestsOfAPerson(t *testing.T) {
 		n := 0
 		fill(reflect.ValueOf(&full).Elem(), &n)
 		full.ID, full.Tenant, full.Version, full.State, full.Requester, full.Number = "req_full", north, 1, access.InReview, ana, 7
-		for _, p := range []*access.PersonID{&full.Sponsor, &full.EndorsedBy, &full.ClaimedBy, &full.DecidedBy} {
-			*p = ben
-		}
+		full.Sponsor, full.EndedBy, full.Votes = ben, ben, access.Votes{endorsed(ben), claims(cleo, 3)}
 		full.RefiledFrom, full.UpdatedAt = "", at(9)
 		full.Renews = ""
 		theirs := waiting("req_b", 2)

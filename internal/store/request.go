@@ -61,6 +61,9 @@ func (requestRow) TableName() string { return "requests" }
 var neverChange = []string{"id", "tenant", "requester", "request_id", "owner", "created_at"}
 
 func rowOfRequest(r access.Request) (requestRow, error) {
+	if err := known("request", r.ID, r.State); err != nil {
+		return requestRow{}, err
+	}
 	answers, err := json.Marshal(r.Answers)
 	if err != nil {
 		return requestRow{}, fmt.Errorf("request %s: answers: %w", r.ID, err)
@@ -106,6 +109,18 @@ func (r requestRow) request() (access.Request, error) {
 // unknown is a state of which this program does not know what may follow.
 func unknown(what, id, state string) error {
 	return fmt.Errorf("%s %s is %q, a state that this program does not know", what, id, state)
+}
+
+// known refuses to write a state of which this program does not know what may
+// follow.
+func known[S interface {
+	~string
+	Known() bool
+}](what, id string, state S) error {
+	if state.Known() {
+		return nil
+	}
+	return unknown(what, id, string(state))
 }
 
 // requests reads rows with the votes about them.

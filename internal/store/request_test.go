@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,6 +34,9 @@ func fill(v reflect.Value, n *int) {
 		v.SetBytes([]byte{0, 0xff, byte(*n)})
 	case v.Type() == reflect.TypeFor[[]string]():
 		v.Set(reflect.ValueOf([]string{"one", "two \x00"}))
+	case v.Type() == reflect.TypeFor[access.Votes]():
+		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+		fill(v.Index(0), n)
 	default:
 		panic("fill: " + v.Type().String())
 	}
@@ -44,9 +48,17 @@ func rounded(v reflect.Value) {
 		v.Set(reflect.ValueOf(kept(v.Interface().(time.Time))))
 		return
 	}
-	if v.Kind() == reflect.Struct {
+	switch v.Kind() {
+	case reflect.Struct:
 		for i := range v.NumField() {
 			rounded(v.Field(i))
+		}
+	case reflect.Slice:
+		if v.Type() == reflect.TypeFor[access.Votes]() && v.Len() > 0 {
+			v.Set(reflect.ValueOf(slices.Clone(v.Interface().(access.Votes))))
+			for i := range v.Len() {
+				rounded(v.Index(i))
+			}
 		}
 	}
 }
@@ -60,7 +72,8 @@ func TestRequestComesBackAsItWent(t *testing.T) {
 		n := 0
 		fill(reflect.ValueOf(&r).Elem(), &n)
 		r.ID, r.Tenant, r.Version, r.State = "req_full", north, 1, access.Approved
-		r.Requester, r.Sponsor, r.EndorsedBy, r.ClaimedBy, r.DecidedBy = ana, ben, ben, cleo, cleo
+		r.Requester, r.Sponsor, r.EndedBy = ana, ben, cleo
+		r.Votes[0].Person, r.Votes[0].Part, r.Votes[0].Verdict = cleo, access.AsReviewer, access.Yes
 		r.RefiledFrom = "req_first"
 		create(t, s, r)
 		want := r
@@ -76,7 +89,7 @@ func TestRequestComesBackAsItWent(t *testing.T) {
 			return nil
 		})
 		// Every column but those that never change can be emptied by a move.
-		empty := access.Request{ID: r.ID, Tenant: north, Version: 2, State: access.Denied, Number: 7, Requester: ana, CreatedAt: r.CreatedAt, UpdatedAt: at(3)}
+		empty := access.Request{ID: r.ID, Tenant: north, Version: 2, State: access.Denied, Number: 7, Requester: ana, CreatedAt: r.CreatedAt, UpdatedAt: at(3), Votes: r.Votes}
 		in(t, s, func(tx *store.Tx) error {
 			return tx.MoveRequest(empty, told(audit.RequestDeny, r.ID, string(access.Approved), string(access.Denied), 2), nil)
 		})
@@ -92,6 +105,102 @@ func TestRequestComesBackAsItWent(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	})
+}
+
+// A state that the program does not know is an error wherever it is read, and no
+// default stands in for it.
+func TestUnknownStates(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		r := waiting("req_a", 1)
+		create(t, s, r)
+		g, f := grant("grt_a", r), found("fnd_a", "50")
+		g.Digest = []byte{1}
+		in(t, s, func(tx *store.Tx) error { return tx.CreateGrant(g, minted(g), nil) })
+		discover(t, s, f)
+		for _, table := range []string{"requests", "grants", "found_tokens"} {
+			exec(t, s, "UPDATE "+table+" SET state = 'granted'")
+		}
+		for what, read := range map[string]func(tx *store.Tx) error{
+			"a request":              func(tx *store.Tx) error { _, err := tx.Request(north, "req_a"); return err },
+			"a request by number":    func(tx *store.Tx) error { _, err := tx.RequestByNumber(north, 1); return err },
+			"requests":               func(tx *store.Tx) error { _, err := tx.Requests(store.RequestQuery{Tenant: north}); return err },
+			"a person's requests":    func(tx *store.Tx) error { _, err := tx.RequestsOf(north, ana, 9); return err },
+			"a grant":                func(tx *store.Tx) error { _, err := tx.Grant(north, "grt_a"); return err },
+			"the grant of a request": func(tx *store.Tx) error { _, err := tx.GrantOfRequest(north, "req_a"); return err },
+			"a grant by its value":   func(tx *store.Tx) error { _, err := tx.GrantByDigest(north, [][]byte{{1}}); return err },
+			"grants":                 func(tx *store.Tx) error { _, err := tx.Grants(store.GrantQuery{Tenant: north}); return err },
+			"a found token":          func(tx *store.Tx) error { _, err := tx.Found(north, "fnd_a"); return err },
+			"found tokens":           func(tx *store.Tx) error { _, err := tx.FoundTokens(store.FoundQuery{Tenant: north}); return err },
+		} {
+			if err := s.Read(t.Context(), read); !refused(err, "a state that this program does not know") {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+	})
+}
+
+// What was said does not change, a claim may go or become a word, and votes of
+// which a move knows nothing stay.
+func TestVotesAreKept(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		seed(t, s)
+		r := waiting("req_a", 1)
+		r.Votes = access.Votes{endorsed(ben)}
+		create(t, s, r)
+		move := func(votes ...access.Vote) error {
+			next := r
+			next.Version, next.Votes = r.Version+1, votes
+			err := s.InTx(t.Context(), func(tx *store.Tx) error {
+				return tx.MoveRequest(next, told(audit.RequestClaim, r.ID, string(r.State), string(r.State), next.Version), nil)
+			})
+			if err == nil {
+				r = next
+			}
+			return err
+		}
+		is := func(what string, want ...access.Vote) {
+			t.Helper()
+			in(t, s, func(tx *store.Tx) error {
+				got, err := tx.Request(north, "req_a")
+				if err != nil || !reflect.DeepEqual(got.Votes, access.Votes(want)) {
+					t.Errorf("%s: %v\ngot  %+v\nwant %+v", what, err, got.Votes, want)
+				}
+				return err
+			})
+		}
+		ok := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		ok(move(endorsed(ben), claims(cleo, 2)))
+		is("claimed", endorsed(ben), claims(cleo, 2))
+		ok(move(endorsed(ben)))
+		is("released", endorsed(ben))
+		ok(move(endorsed(ben), claims(cleo, 3)))
+		yes := claims(cleo, 4)
+		yes.Verdict, yes.Conditions = access.Yes, "less"
+		ok(move(endorsed(ben), yes))
+		is("said", endorsed(ben), yes)
+		for what, change := range map[string]func(v *access.Vote){
+			"its verdict":     func(v *access.Vote) { v.Verdict = access.No },
+			"its conditions":  func(v *access.Vote) { v.Conditions = "more" },
+			"its time":        func(v *access.Vote) { v.At = at(9) },
+			"back to a claim": func(v *access.Vote) { v.Verdict = access.Claimed },
+		} {
+			other := yes
+			change(&other)
+			if err := move(endorsed(ben), other); !refused(err, "does not change") {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		ok(move())
+		is("a move that knows of none", endorsed(ben), yes)
 	})
 }
 
@@ -119,14 +228,18 @@ func TestMoveRequestRefuses(t *testing.T) {
 			"an event without a time":                {func(_ *access.Request, e *audit.Event) { e.At = time.Time{} }, "it needs an actor, an object and a time"},
 			"an event that is not UTF-8":             {func(_ *access.Request, e *audit.Event) { e.Related = "\xff" }, "not valid UTF-8"},
 			"an event with a NUL":                    {func(_ *access.Request, e *audit.Event) { e.Related = "a\x00" }, "not valid UTF-8"},
-			"a decider that does not exist":          {func(r *access.Request, _ *audit.Event) { r.DecidedBy = "per_nobody" }, access.ErrNotFound},
-			"a decider of another tenant":            {func(r *access.Request, _ *audit.Event) { r.DecidedBy = zoe }, access.ErrNotFound},
-			"the requester as decider":               {func(r *access.Request, _ *audit.Event) { r.DecidedBy = ana }, "nobody_decides_for_themselves"},
-			"an approval that nobody decided":        {func(r *access.Request, _ *audit.Event) { r.DecidedBy = "" }, "approved_by_somebody_else"},
-			"an approval by the endorser":            {func(r *access.Request, _ *audit.Event) { r.EndorsedBy = cleo }, "approved_by_somebody_else"},
-			"a requester who sponsors themselves":    {func(r *access.Request, _ *audit.Event) { r.Sponsor = ana }, "nobody_sponsors_themselves"},
-			"a state that no table knows":            {func(r *access.Request, e *audit.Event) { r.State, e.To = "granted", "granted" }, "state"},
-			"a number taken away":                    {func(r *access.Request, _ *audit.Event) { r.Number = 0 }, "numbered"},
+			"a decider that does not exist":          {func(r *access.Request, _ *audit.Event) { r.Votes[0].Person = "per_nobody" }, access.ErrNotFound},
+			"a decider of another tenant":            {func(r *access.Request, _ *audit.Event) { r.Votes[0].Person = zoe }, access.ErrNotFound},
+			"the requester as decider":               {func(r *access.Request, _ *audit.Event) { r.Votes[0].Person = ana }, "nobody_votes_on_their_own"},
+			"an approval by the endorser":            {func(r *access.Request, _ *audit.Event) { r.Votes = append(r.Votes, endorsed(cleo)) }, access.ErrConflict},
+			"two claims on one stage":                {func(r *access.Request, _ *audit.Event) { r.Votes = access.Votes{claims(cleo, 1), claims(ben, 1)} }, access.ErrConflict},
+			"one person in two stages": {func(r *access.Request, _ *audit.Event) {
+				second := r.Votes[0]
+				second.Stage = 2
+				r.Votes = append(r.Votes, second)
+			}, access.ErrConflict},
+			"a requester who sponsors themselves": {func(r *access.Request, _ *audit.Event) { r.Sponsor = ana }, "nobody_sponsors_themselves"},
+			"a number taken away":                 {func(r *access.Request, _ *audit.Event) { r.Number = 0 }, "numbered"},
 		}
 		for name, tt := range tests {
 			t.Run(name, func(t *testing.T) {

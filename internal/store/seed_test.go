@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,8 +104,18 @@ func create(tb testing.TB, s *store.Store, rs ...access.Request) {
 // approve is the move that most tests make.
 func approve(r access.Request) access.Request {
 	r.State, r.Version, r.UpdatedAt = access.Approved, r.Version+1, at(r.Version+1)
-	r.DecidedBy, r.DecidedAt = cleo, at(r.Version+1)
+	r.Stage, r.Votes = 0, append(slices.Clone(r.Votes), access.Vote{Round: r.Round, Stage: 1, Part: access.AsReviewer, Person: cleo, Verdict: access.Yes, At: at(r.Version + 1)})
 	return r
+}
+
+// endorsed is a sponsor's yes.
+func endorsed(by access.PersonID) access.Vote {
+	return access.Vote{Part: access.AsSponsor, Person: by, Verdict: access.Yes, At: kept(at(1))}
+}
+
+// claims is a claim in the first stage.
+func claims(by access.PersonID, when int) access.Vote {
+	return access.Vote{Stage: 1, Part: access.AsReviewer, Person: by, Verdict: access.Claimed, At: kept(at(when))}
 }
 
 func approved(r access.Request) audit.Event {

@@ -38,25 +38,28 @@ func TestWhatIsWritten(t *testing.T) {
 	requests := func(state, to access.RequestState) (was, now access.Request) {
 		was, now = filled[access.Request](0), filled[access.Request](500)
 		was.ID, was.Tenant, was.Version, was.State, was.Requester, was.RefiledFrom = "req_a", north, 1, state, ana, "req_b"
-		was.Sponsor, was.EndorsedBy, was.ClaimedBy, was.DecidedBy = ben, ben, cleo, cleo
+		was.Sponsor, was.EndedBy, was.Votes = ben, cleo, access.Votes{endorsed(ben), claims(cleo, 2)}
 		now.ID, now.Tenant, now.Version, now.State, now.Requester, now.RefiledFrom = "req_a", north, 2, to, "per_dora", "req_c"
-		now.Sponsor, now.EndorsedBy, now.ClaimedBy, now.DecidedBy = cleo, cleo, ben, ben
+		now.Sponsor, now.EndedBy, now.Votes = cleo, ben, access.Votes{endorsed(ben), claims(cleo, 3)}
+		if state == access.Draft {
+			was.Votes, now.Votes = nil, nil // nobody votes on a draft
+		}
 		return was, now
 	}
 	grants := func(state, to access.GrantState) (was, now access.Grant) {
 		was, now = filled[access.Grant](0), filled[access.Grant](500)
 		was.ID, was.Tenant, was.Version, was.State, was.RequestID, was.Owner = "grt_a", north, 1, state, "req_b", ana
-		was.Sponsor, was.SponsorAsked, was.FrozenBy, was.ThawedBy, was.EndedBy = ben, cleo, ben, cleo, ben
+		was.Sponsor, was.SponsorAsked, was.FrozenBy, was.EndedBy, was.Votes = ben, cleo, ben, ben, nil
 		now.ID, now.Tenant, now.Version, now.State, now.RequestID, now.Owner = "grt_a", north, 2, to, "req_c", "per_dora"
-		now.Sponsor, now.SponsorAsked, now.FrozenBy, now.ThawedBy, now.EndedBy = cleo, ben, cleo, ben, cleo
+		now.Sponsor, now.SponsorAsked, now.FrozenBy, now.EndedBy, now.Votes = cleo, ben, cleo, cleo, nil
 		return was, now
 	}
 	founds := func(state, to access.FoundState) (was, now access.Found) {
 		was, now = filled[access.Found](0), filled[access.Found](500)
 		was.ID, was.Tenant, was.Version, was.State, was.Owner, was.AccountRole = "fnd_a", north, 1, state, ana, false
-		was.AllowedBy, was.ConfirmedBy, was.EndedBy = ben, cleo, ben
+		was.EndedBy, was.Votes = ben, nil
 		now.ID, now.Tenant, now.Version, now.State, now.Owner = "fnd_a", north, 2, to, ben
-		now.AllowedBy, now.ConfirmedBy, now.EndedBy = cleo, ben, cleo
+		now.EndedBy, now.Votes = cleo, nil
 		return was, now
 	}
 	inventories := func(to store.InventoryState, version int) (was, now store.Inventory) {
@@ -96,7 +99,7 @@ func TestWhatIsWritten(t *testing.T) {
 		},
 		"MoveRequest": func(t *testing.T, tx *store.Tx) {
 			was, now := requests(access.InReview, access.Approved)
-			err := first(tx.CreateRequest(was, told(audit.RequestCreate, was.ID, "", "awaiting_review", 1), nil), func() error { return tx.MoveRequest(now, approved(was), nil) })
+			err := first(tx.CreateRequest(was, told(audit.RequestCreate, was.ID, "", "in_review", 1), nil), func() error { return tx.MoveRequest(now, approved(was), nil) })
 			got, _ := tx.Request(north, was.ID)
 			same(t, got, mixed(was, now, fields(reflect.TypeFor[access.Request](), "Requester CreatedAt")), err)
 		},
@@ -243,7 +246,7 @@ func TestMergeMovesEverything(t *testing.T) {
 		}
 		// Who asked, sponsors, endorsed, decided and claimed; ana becomes ben.
 		requests := []struct{ was, want string }{
-			{"ana cleo cleo dora dora", "ben cleo cleo dora dora"},
+			{"ana cleo cleo dora -", "ben cleo cleo dora -"},
 			{"ana - - - -", "ben - - - -"},
 			{"ana ben - - -", "ana ben - - -"},
 			{"ana - ben - -", "ana - ben - -"},
@@ -257,7 +260,7 @@ func TestMergeMovesEverything(t *testing.T) {
 			{"ben - - ana -", "ben - - ana -"},
 			{"cleo - ben ana -", "cleo - ben ana -"},
 			{"cleo - - - ana", "cleo - - - ben"},
-			{"dora cleo cleo cleo cleo", "dora cleo cleo cleo cleo"},
+			{"dora cleo cleo - -", "dora cleo cleo - -"},
 		}
 		// Who owns, sponsors, was asked to, froze, thaws and ended.
 		grants := []struct{ was, want string }{
@@ -283,7 +286,12 @@ func TestMergeMovesEverything(t *testing.T) {
 			for i, tt := range requests {
 				w := strings.Fields(tt.was)
 				r := waiting(fmt.Sprintf("req_%02d", i), i+1)
-				r.Requester, r.Sponsor, r.EndorsedBy, r.DecidedBy, r.ClaimedBy = word(w[0]), word(w[1]), word(w[2]), word(w[3]), word(w[4])
+				r.Requester, r.Sponsor = word(w[0]), word(w[1])
+				for i, p := range w[2:] { // who endorsed it, who approved it, who claimed the next stage
+					if p != "-" {
+						r.Votes = append(r.Votes, access.Vote{Stage: i, Part: access.AsReviewer, Person: word(p), Verdict: []access.Verdict{access.Yes, access.Yes, access.Claimed}[i], At: at(i + 1)})
+					}
+				}
 				if err := tx.CreateRequest(r, told(audit.RequestCreate, r.ID, "", string(r.State), 1), nil); err != nil {
 					return fmt.Errorf("%s: %w", tt.was, err)
 				}
@@ -291,8 +299,13 @@ func TestMergeMovesEverything(t *testing.T) {
 			for i, tt := range grants {
 				w := strings.Fields(tt.was)
 				g := grant(fmt.Sprintf("grt_%02d", i), waiting(fmt.Sprintf("req_%02d", i), i+1))
-				g.Owner, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.ThawedBy, g.EndedBy = word(w[0]), word(w[1]), word(w[2]), word(w[3]), word(w[4]), word(w[5])
-				if err := tx.CreateGrant(g, minted(g), nil); err != nil {
+				g.Owner, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.EndedBy = word(w[0]), word(w[1]), word(w[2]), word(w[3]), word(w[5])
+				if w[4] != "-" {
+					g.State, g.Votes = access.Frozen, access.Votes{{Stage: 1, Part: access.AsReviewer, Person: word(w[4]), Verdict: access.Yes, At: at(1)}}
+				}
+				e := minted(g)
+				e.To = string(g.State)
+				if err := tx.CreateGrant(g, e, nil); err != nil {
 					return fmt.Errorf("%s: %w", tt.was, err)
 				}
 			}
@@ -332,13 +345,17 @@ func TestMergeMovesEverything(t *testing.T) {
 		in(t, s, func(tx *store.Tx) error {
 			for i, tt := range requests {
 				r, err := tx.Request(north, fmt.Sprintf("req_%02d", i))
-				if got := say(r.Requester, r.Sponsor, r.EndorsedBy, r.DecidedBy, r.ClaimedBy); err != nil || got != tt.want || r.Version != 1 {
+				said := make([]access.PersonID, 3)
+				for _, v := range r.Votes {
+					said[v.Stage] = v.Person
+				}
+				if got := say(r.Requester, r.Sponsor, said[0], said[1], said[2]); err != nil || got != tt.want || r.Version != 1 {
 					t.Errorf("request %s became %s at version %d, want %s (%v)", tt.was, got, r.Version, tt.want, err)
 				}
 			}
 			for i, tt := range grants {
 				g, err := tx.Grant(north, fmt.Sprintf("grt_%02d", i))
-				if got := say(g.Owner, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.ThawedBy, g.EndedBy); err != nil || got != tt.want || g.Version != 1 {
+				if got := say(g.Owner, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.FirstThaw().Person, g.EndedBy); err != nil || got != tt.want || g.Version != 1 {
 					t.Errorf("grant %s became %s at version %d, want %s (%v)", tt.was, got, g.Version, tt.want, err)
 				}
 			}

@@ -257,7 +257,33 @@ func (s Shell) people(c workflow.CasePage) []fact {
 	} else {
 		add("fact.held_by", r.Claim().Person)
 	}
+	if r.State == access.InReview {
+		for _, yes := range r.Approvals() {
+			add("fact.said_yes", yes.Person)
+		}
+		out = append(out, s.stage(c.Case)...)
+	}
 	return out
+}
+
+// stage says where a review stands that takes more than one person's yes.
+func (s Shell) stage(c workflow.Case) []fact {
+	r, of := c.Request, c.Policy.Stages
+	stage, ok := c.Policy.Stage(r.Stage)
+	if !ok || len(of) == 1 && stage.Votes == 1 {
+		return nil
+	}
+	said := 0
+	for _, yes := range r.Approvals() {
+		if yes.Stage == r.Stage {
+			said++
+		}
+	}
+	id := "fact.stage_of"
+	if stage.Name == "" {
+		id = "fact.stage_votes"
+	}
+	return []fact{s.fact("fact.stage", s.H(id, "Stage", stage.Name, "Step", r.Stage, "Of", len(of), "Said", said, "Votes", stage.Votes))}
 }
 
 // answers is the form as it was answered.
@@ -296,8 +322,10 @@ func (s Shell) answers(c workflow.CasePage) []fact {
 	}
 	add("form.data", data)
 	add("form.storage", chosen("storage", a.Storage))
-	if conditions := c.Request.Conditions(); conditions != "" {
-		out = append(out, s.fact("case.conditions", typed(s.said(conditions))))
+	for _, yes := range c.Request.Approvals() {
+		if yes.Conditions != "" {
+			out = append(out, s.fact("case.conditions", typed(s.said(yes.Conditions))))
+		}
 	}
 	return out
 }

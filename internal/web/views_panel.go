@@ -168,7 +168,7 @@ func (s Shell) reviewerPanel(c workflow.CasePage, in PanelInput) *panel {
 // blockedKey says why a reviewer has no buttons here.
 func blockedKey(why access.Why) string {
 	switch why {
-	case access.WhySelf, access.WhySponsorDecides, access.WhyOtherPerson:
+	case access.WhySelf, access.WhySponsorDecides, access.WhyOtherPerson, access.WhySecondPerson:
 		return "review.blocked_" + string(why)
 	}
 	return "review.blocked"

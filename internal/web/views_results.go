@@ -35,6 +35,8 @@ func resultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 		switch {
 		case do == access.Deny && r.Sponsor == "":
 			id = "deny_alone"
+		case do == access.Approve && r.State == access.InReview:
+			id = "approve_stage"
 		case do == access.Approve && r.Adopts != "":
 			id = "approve_keep"
 		}

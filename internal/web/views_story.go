@@ -65,6 +65,12 @@ func storyKey(x workflow.StoryStep) string {
 		if x.To == string(access.Active) {
 			return "story.grant_create_kept"
 		}
+	case audit.RequestMigrate:
+		return ""
+	case audit.RequestApprove:
+		if x.To == string(access.InReview) {
+			return "story.request_approve_stage"
+		}
 	case audit.RequestReturn:
 		if key := "story.request_return_" + strings.ReplaceAll(x.Why, ".", "_"); slices.Contains(adoptStories, key) {
 			return key
@@ -111,7 +117,11 @@ func (s Shell) nextSteps(c workflow.Case) []storyLine {
 		}
 		return []storyLine{first, next("story.then_team", "Team", team), last}
 	case access.InReview:
-		return []storyLine{now("story.wait_team", "Team", team, "By", r.ReviewDue), last}
+		lines := []storyLine{now("story.wait_team", "Team", team, "By", r.ReviewDue)}
+		for _, stage := range c.Policy.Stages[min(r.Stage, len(c.Policy.Stages)):] {
+			lines = append(lines, next("story.then_stage", "Stage", stage.Name))
+		}
+		return append(lines, last)
 	case access.Approved:
 		if r.Adopts != "" {
 			return []storyLine{now("story.wait_adopt")}
