@@ -62,6 +62,7 @@ func (a *App) Run(ctx context.Context, part Part) error {
 	if part != Web {
 		all.Go(func() error { return a.runner.Run(ctx) })
 	}
+	all.Go(func() error { return a.present(ctx) })
 	if a.cfg.MetricsListen != "" {
 		l, err := new(net.ListenConfig).Listen(ctx, "tcp", a.cfg.MetricsListen)
 		if err != nil {
@@ -78,6 +79,7 @@ func (a *App) Serve(ctx context.Context, l net.Listener) error {
 	all, ctx := errgroup.WithContext(ctx)
 	all.Go(func() error { return a.serveWeb(ctx, l) })
 	all.Go(func() error { return a.runner.Run(ctx) })
+	all.Go(func() error { return a.present(ctx) })
 	return all.Wait()
 }
 

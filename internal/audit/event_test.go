@@ -25,7 +25,7 @@ type line struct {
 func sample() []line {
 	events := []audit.Event{
 		{ID: "aud_1", Tenant: "ten_a", At: base, Actor: "per_ana", Action: audit.RequestCreate, Object: "req_a", To: "draft", Version: 1},
-		{ID: "aud_2", Tenant: "ten_a", At: base.Add(time.Minute), Actor: "per_ana", Action: audit.RequestSubmit, Object: "req_a", From: "draft", To: "awaiting_review", Version: 2},
+		{ID: "aud_2", Tenant: "ten_a", At: base.Add(time.Minute), Actor: "per_ana", Action: audit.RequestSubmit, Object: "req_a", From: "draft", To: "in_review", Version: 2},
 		{ID: "aud_3", Tenant: "ten_a", At: base.Add(time.Hour), Actor: "system", Action: audit.Refused, Object: "req_a"},
 		{ID: "aud_4", Tenant: "ten_a", At: base.Add(2 * time.Hour), Actor: "per_ana", Action: audit.GrantCreate, Object: "grt_a", To: "minting", Version: 1, Related: "req_a"},
 	}
@@ -224,7 +224,7 @@ func TestReplay(t *testing.T) {
 		events = append(events, l.Event)
 	}
 	got, err := audit.Replay(events)
-	want := map[string]audit.Place{"req_a": {State: "awaiting_review", Version: 2}, "grt_a": {State: "minting", Version: 1}}
+	want := map[string]audit.Place{"req_a": {State: "in_review", Version: 2}, "grt_a": {State: "minting", Version: 1}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, %v", got, err)
 	}

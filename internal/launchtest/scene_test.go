@@ -67,7 +67,8 @@ func (s *school) state() string {
 	s.t.Helper()
 	var all []string
 	for _, q := range []string{
-		"SELECT id || ' ' || state || ' ' || CAST(version AS text) || ' ' || COALESCE(sponsor, '') || ' ' || COALESCE(claimed_by, '') FROM requests ORDER BY id",
+		"SELECT id || ' ' || state || ' ' || CAST(version AS text) || ' ' || COALESCE(sponsor, '') FROM requests ORDER BY id",
+		"SELECT object || ' ' || person || ' ' || verdict FROM votes ORDER BY object, round, stage, person",
 		"SELECT id || ' ' || state || ' ' || CAST(version AS text) FROM grants ORDER BY id",
 	} {
 		rows, err := s.db.QueryContext(s.t.Context(), q)

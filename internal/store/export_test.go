@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"strings"
+	"testing"
 )
 
 // Exec runs SQL behind the store's back.
@@ -63,3 +64,26 @@ const (
 	GoMigrations      = 1
 	InReviewMigration = inReviewMigration
 )
+
+// NeededFor is the program that the migrations after a version need.
+func NeededFor(tb testing.TB, s *Store, version int) int {
+	tb.Helper()
+	p, err := s.provider()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	n, err := needed(p, version)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
+
+// RefuseOlder asks as Migrate does on a database at that version.
+func (s *Store) RefuseOlder(ctx context.Context, version int) error {
+	p, err := s.provider()
+	if err != nil {
+		return err
+	}
+	return s.refuseOlder(ctx, p, version)
+}

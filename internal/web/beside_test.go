@@ -77,7 +77,7 @@ func TestALaunchEndsOnlyWhatCanvasShowsAsLost(t *testing.T) {
 		// It stands, and decides nothing: whatever it opens, Canvas is asked.
 		root.body = page
 		root.post("/requests/REQ-0001/approve", url.Values{"conditions": {""}})
-		if root.status != http.StatusNotFound || r.requests()["REQ-0001"] != "awaiting_review" {
+		if root.status != http.StatusNotFound || r.requests()["REQ-0001"] != "in_review" {
 			t.Errorf("it answers %d, and the request is %s", root.status, r.requests()["REQ-0001"])
 		}
 	})

@@ -21,7 +21,11 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 	request := func(st access.RequestState) workflow.CasePage {
 		c := galleryCase(st, "")
 		q := &c.Request
-		q.Reason, q.Alternative, q.AltText, q.Conditions, q.SponsorNote = gone, "other", gone, gone, gone
+		if q.Remark = gone; st == access.SponsorDeclined {
+			q.Votes[0].Reason, q.Votes[0].AltText, q.Votes[0].Alternative = gone, gone, "other"
+		} else {
+			q.Votes[0].Reason, q.Votes[1].Conditions, q.Votes[1].Reason, q.Votes[1].AltText, q.Votes[1].Alternative = gone, gone, gone, gone, "other"
+		}
 		p := galleryCasePage(seenBy(c, asReviewer))
 		p.Story = story
 		return p
@@ -36,7 +40,7 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 		quotes int
 	}{
 		"declined":  {PageCase, NewCasePage(s, request(access.SponsorDeclined), PanelInput{}), 3},
-		"denied":    {PageCase, NewCasePage(s, request(access.Denied), PanelInput{}), 4},
+		"denied":    {PageCase, NewCasePage(s, request(access.Denied), PanelInput{}), 3},
 		"rescinded": {PageCase, NewCasePage(s, request(access.Rescinded), PanelInput{}), 3},
 		"frozen":    {PageToken, NewTokenPage(s, workflow.TokenPage{Case: frozen, Story: story}), 2},
 		"thaw":      {PageConfirm, NewConfirmPage(s, ConfirmInput{Do: access.Thaw, Case: frozen}), 1},
@@ -50,7 +54,7 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 			t.Errorf("%s: %d quotes read removed, want %d\n%s", name, n, tt.quotes, b.String())
 		}
 	}
-	f := workflow.FoundCase{Found: access.Found{State: access.FoundAllowing, Reason: gone}}
+	f := workflow.FoundCase{Found: access.Found{State: access.FoundAllowing, Votes: access.Votes{{Stage: 1, Verdict: access.Yes, Reason: gone}}}}
 	for name, text := range map[string]string{"pick": s.pickNote(f), "found": fmt.Sprint(s.foundStatus(f).Now),
 		"mass": fmt.Sprint(NewMassView(s, MassInput{Mass: workflow.MassPage{Mass: access.Mass{State: access.MassDone, Reason: gone}}}))} {
 		if !strings.Contains(text, "[removed]") || strings.Contains(text, gone) {

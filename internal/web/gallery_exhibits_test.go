@@ -179,11 +179,12 @@ func caseExhibits() []exhibit {
 	sponsor := seenBy(galleryCase(access.AwaitingSponsor, "", access.Endorse, access.Decline), asSponsor)
 	free := seenBy(galleryCase(access.InReview, "", access.Claim, access.Approve, access.Deny), asReviewer)
 	mine := seenBy(galleryCase(access.InReview, "", access.Release, access.Approve, access.Deny), asReviewer)
-	mine.Request.ClaimedBy, mine.Request.ClaimedAt = dana, days(-0.1)
+	claimed(&mine.Request, dana, days(-0.1))
 	late := free
 	late.Request.ReviewDue, late.Request.Answers.Data = days(-2.5), []string{"grades"}
 	other := seenBy(galleryCase(access.InReview, ""), asReviewer)
-	other.Why, other.Request.ClaimedBy, other.Request.ClaimedAt = access.WhyOtherPerson, ana, days(-0.1)
+	other.Why = access.WhyOtherPerson
+	claimed(&other.Request, ana, days(-0.1))
 	self := seenBy(galleryCase(access.InReview, ""), asReviewer)
 	self.Why = access.WhySelf
 	deny := PanelInput{Do: access.Deny, Conditions: "Only for this term.", Alternative: "other", Errors: &access.FormError{Fields: []access.FieldError{

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -87,20 +88,22 @@ func galleryRequest(state access.RequestState) access.Request {
 		r.Number, r.Sponsor, r.SubmittedAt, r.SponsorDue = 0, "", time.Time{}, time.Time{}
 	case access.AwaitingSponsor:
 	default:
-		r.EndorsedAt, r.EndorsedBy, r.SponsorNote = days(-3), ana, galleryNote
+		r.Votes = access.Votes{{Part: access.AsSponsor, Person: ana, Verdict: access.Yes, At: days(-3), Reason: galleryNote}}
 		r.ReviewSince, r.ReviewDue = days(-3), days(4)
 	}
 	switch state {
+	case access.InReview:
+		r.Stage = 1
 	case access.Approved, access.Collecting, access.Fulfilled, access.Rescinded:
-		r.ClaimedBy, r.ClaimedAt, r.DecidedBy, r.DecidedAt, r.CollectBy = dana, days(-1), dana, days(-1), days(13)
-		r.Conditions = "Only for this term."
+		r.CollectBy = days(13)
+		r.Votes = append(r.Votes, access.Vote{Stage: 1, Part: access.AsReviewer, Person: dana, Verdict: access.Yes, At: days(-1), Conditions: "Only for this term."})
 	case access.Denied:
-		r.ClaimedBy, r.DecidedBy, r.DecidedAt, r.Reason, r.Alternative = dana, dana, days(-1), galleryReason, "export"
+		r.Votes = append(r.Votes, access.Vote{Stage: 1, Part: access.AsReviewer, Person: dana, Verdict: access.No, At: days(-1), Reason: galleryReason, Alternative: "export"})
 	case access.SponsorDeclined:
-		r.EndorsedAt, r.EndorsedBy, r.SponsorNote, r.Reason = time.Time{}, "", "", galleryReason
+		r.Votes = access.Votes{{Part: access.AsSponsor, Person: ana, Verdict: access.No, At: days(-0.2), Reason: galleryReason}}
 	}
 	if state == access.Rescinded {
-		r.Reason = galleryReason
+		r.EndedBy, r.Remark = dana, galleryReason
 	}
 	if state.Final() {
 		r.ClosedAt = days(-0.2)
@@ -162,8 +165,8 @@ func galleryStory() []workflow.StoryStep {
 	return []workflow.StoryStep{
 		{At: days(-6), Actor: "Maya Chen", Action: audit.RequestCreate, To: "draft"},
 		{At: days(-5), Actor: "Maya Chen", Action: audit.RequestSubmit, To: "awaiting_sponsor"},
-		{At: days(-3), Actor: "Ana Ruiz", Action: audit.RequestEndorse, To: "awaiting_review", Quote: galleryNote},
-		{At: days(-1.2), Actor: "Dana Ortiz", Action: audit.RequestClaim, To: "awaiting_review"},
+		{At: days(-3), Actor: "Ana Ruiz", Action: audit.RequestEndorse, To: "in_review", Quote: galleryNote},
+		{At: days(-1.2), Actor: "Dana Ortiz", Action: audit.RequestClaim, To: "in_review"},
 	}
 }
 
@@ -203,3 +206,8 @@ func galleryQueue(rows ...workflow.Case) workflow.Queue {
 }
 
 var galleryQueueFilter = workflow.QueueFilter{Affiliation: policy.Student, Search: "helper"}
+
+// claimed gives a request in review a claim.
+func claimed(r *access.Request, by access.PersonID, at time.Time) {
+	r.Votes = append(slices.Clone(r.Votes), access.Vote{Round: r.Round, Stage: r.Stage, Part: access.AsReviewer, Person: by, Verdict: access.Claimed, At: at})
+}

@@ -9,6 +9,10 @@ import (
 
 // galleryFound is a token that the tool did not make, in a state, with what its
 // lifecycle would have set on its way there.
+func galleryAllow(by access.PersonID) access.Vote {
+	return access.Vote{Stage: 1, Part: access.AsReviewer, Person: by, Verdict: access.Yes, At: days(-1), Reason: "Service account of the library."}
+}
+
 func galleryFound(st access.FoundState, change ...func(*workflow.FoundCase)) workflow.FoundCase {
 	c := workflow.FoundCase{Policy: policy.BuiltIn(), Found: access.Found{ID: "fnd_" + string(st), Tenant: "ten_1", Version: 2, State: st, CanvasUser: "44", CanvasID: "901", OwnerName: "Tom Becker",
 		Hint: "BbCcD", Purpose: "grade export script", MadeAt: days(-90), Expires: days(40), LastUsedAt: days(-2), FoundAt: days(-3), SeenAt: days(-0.3), UpdatedAt: days(-1)},
@@ -17,9 +21,9 @@ func galleryFound(st access.FoundState, change ...func(*workflow.FoundCase)) wor
 	case access.FoundTold:
 		c.ToldAt, c.DueAt = days(-2), days(28)
 	case access.FoundAllowing:
-		c.AllowedBy, c.ReviewAt, c.Reason = ana, days(180), "Service account of the library."
+		c.ReviewAt, c.Votes = days(180), access.Votes{galleryAllow(ana)}
 	case access.FoundAllowed:
-		c.AllowedBy, c.ConfirmedBy, c.ReviewAt, c.Reason = ana, dana, days(180), "Service account of the library."
+		c.ReviewAt, c.Votes = days(180), access.Votes{galleryAllow(ana), galleryAllow(dana)}
 	case access.FoundRemoving:
 		c.EndedBy, c.RemovingAt, c.Tries, c.NextTry = dana, days(-0.1), 3, days(0.01)
 	case access.FoundRemoved, access.FoundGone, access.FoundAdopted:

@@ -55,7 +55,7 @@ func leakExhibits() []exhibit {
 	frozen := galleryCase(access.Fulfilled, access.Frozen, access.Revoke, access.ReportLeak)
 	frozen.Grant.FrozenBy, frozen.Grant.FrozenAt, frozen.Grant.FreezeReason = dana, days(-0.1), galleryReason
 	half := seenBy(galleryCase(access.Fulfilled, access.Frozen, access.Revoke, access.ReportLeak, access.Thaw), asReviewer)
-	half.Grant.FrozenBy, half.Grant.FrozenAt, half.Grant.ThawedBy, half.Grant.FreezeReason = dana, days(-0.1), ana, galleryReason
+	half.Grant.FrozenBy, half.Grant.FrozenAt, half.Grant.Votes, half.Grant.FreezeReason = dana, days(-0.1), access.Votes{{Stage: 1, Part: access.AsReviewer, Person: ana, Verdict: access.Yes, At: days(-0.1)}}, galleryReason
 	freezing := seenBy(galleryCase(access.Fulfilled, access.Freezing, access.Revoke), asReviewer)
 	active := seenBy(galleryCase(access.Fulfilled, access.Active, access.Revoke, access.ReportLeak, access.Freeze), asReviewer)
 	stayed := active
@@ -91,7 +91,7 @@ func leakExhibits() []exhibit {
 		ask("leak-ended", ConfirmInput{Do: access.ReportLeak, Case: ended}, asMaya, "has ended and does not work"),
 		ask("freeze", ConfirmInput{Do: access.Freeze, Case: active}, asDana, "Only two people together can thaw it.", "Keep as it is", "Reason"),
 		ask("freeze-wrong", ConfirmInput{Do: access.Freeze, Case: active, Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.freeze"}}}}, asDana, "Write why it is stopped, in a sentence."),
-		ask("thaw", ConfirmInput{Do: access.Thaw, Case: func() workflow.Case { c := half; g := *half.Grant; g.ThawedBy = ""; c.Grant = &g; return c }()}, asDana, "A second person must agree"),
+		ask("thaw", ConfirmInput{Do: access.Thaw, Case: func() workflow.Case { c := half; g := *half.Grant; g.Votes = nil; c.Grant = &g; return c }()}, asDana, "A second person must agree"),
 		ask("thaw-second", ConfirmInput{Do: access.Thaw, Case: half}, asDana, "yours is the second voice"),
 		token("frozen-own", frozen, asMaya, "Frozen", "Your software gets errors now.", galleryReason, "Report a leak", "Revoke"),
 		token("frozen-half", half, asDana, "agreed to thaw it", "Thaw"),

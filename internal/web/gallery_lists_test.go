@@ -18,7 +18,8 @@ func listExhibits() []exhibit {
 	late := reviewed(access.InReview, "", 7)
 	late.Request.ReviewDue, late.Request.Requester, late.Request.Answers.AI, late.Request.Answers.Maker = days(-2.5), long, "no", "self"
 	held := reviewed(access.InReview, "", 8)
-	held.Request.ClaimedBy, held.Request.Answers.Data, held.Request.Requester, held.Request.Sponsor = dana, []string{"grades"}, layla, ""
+	held.Request.Answers.Data, held.Request.Requester, held.Request.Sponsor = []string{"grades"}, layla, ""
+	claimed(&held.Request, dana, days(-1))
 	rows := []workflow.Case{late, held, reviewed(access.InReview, "", 9)}
 	stuck := reviewed(access.Fulfilled, access.Revoking, 5)
 	stuck.Grant.RevokingAt, stuck.Grant.Tries, stuck.Grant.Trouble = days(-0.2), 6, "mint.canvas_down"

@@ -94,7 +94,7 @@ func closedMessages() []string {
 	for _, w := range []access.Why{access.WhyActing, access.WhyUnknownActing, access.WhyTestStudent, access.WhyWrongDoor, ""} {
 		add(noWritesKey(w))
 	}
-	for _, w := range []access.Why{access.WhySelf, access.WhySponsorDecides, access.WhyOtherPerson, ""} {
+	for _, w := range []access.Why{access.WhySelf, access.WhySponsorDecides, access.WhyOtherPerson, access.WhySecondPerson, ""} {
 		add(blockedKey(w))
 	}
 	for _, w := range []access.Why{access.WhyReplaceUsed, access.WhyReplaceLate, ""} {

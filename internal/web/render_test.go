@@ -116,7 +116,7 @@ func TestWhatPeopleTypeIsOnlyText(t *testing.T) {
 	s.Words = Words{CanvasTeam: evil, Contact: "javascript:alert(1)"}
 	c := galleryCase(access.SponsorDeclined, "", access.Refile)
 	c.Names = map[access.PersonID]string{maya: evil, ana: evil}
-	c.Request.Reason, c.Request.SponsorLost, c.Request.Answers.Build = evil, evil, evil
+	c.Request.Votes[0].Reason, c.Request.SponsorLost, c.Request.Answers.Build = evil, evil, evil
 	c.Request.Answers.MakerName, c.Request.Answers.MakerLink, c.Request.Course.Code = evil, "javascript:alert(1)", evil
 	p := galleryCasePage(c)
 	p.Story[1].Quote, p.Story[1].Actor = evil, evil

@@ -28,13 +28,13 @@ func TestStatusOfARequest(t *testing.T) {
 	late := galleryCase(access.InReview, "")
 	late.Request.ReviewDue = days(-1)
 	held := galleryCase(access.InReview, "")
-	held.Request.ClaimedBy, held.Request.ClaimedAt = dana, days(-0.1)
+	claimed(&held.Request, dana, days(-0.1))
 	lost := galleryCase(access.AwaitingSponsor, "")
 	lost.Request.Sponsor, lost.Request.SponsorLost = "", "Ana Ruiz"
 	notCollected := galleryCase(access.Lapsed, "")
 	notCollected.Request.CollectBy = days(-1)
 	text := galleryCase(access.Denied, "")
-	text.Request.Alternative, text.Request.AltText = "other", "Use the CSV export in the gradebook."
+	text.Request.Votes[1].Alternative, text.Request.Votes[1].AltText = "other", "Use the CSV export in the gradebook."
 	answer := galleryCase(access.AwaitingSponsor, "", access.Endorse)
 	for name, c := range map[string]struct {
 		c         workflow.Case

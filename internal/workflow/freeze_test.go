@@ -336,7 +336,7 @@ func TestWhoMayFreezeAndThaw(t *testing.T) {
 		t.Errorf("a reviewer whom Canvas cannot confirm: %v", err)
 	}
 	withdraw()
-	if now := r.grant(g.ID); now.ThawedBy != "" || now.State != access.Frozen {
+	if now := r.grant(g.ID); now.FirstThaw().Said() || now.State != access.Frozen {
 		t.Errorf("a refused voice counts: %+v", now)
 	}
 	r.proven()
@@ -353,7 +353,7 @@ func TestThawAtOnce(t *testing.T) {
 			wg.Go(func() { _, _ = r.Thaw(r.t.Context(), dana, g.ID, r.termsOf(g.ID)) })
 		}
 		wg.Wait()
-		if now := r.grant(g.ID); now.State != access.Frozen || now.ThawedBy != dana.Person {
+		if now := r.grant(g.ID); now.State != access.Frozen || now.FirstThaw().Person != dana.Person {
 			r.t.Fatalf("one person thawed it alone: %s", now.State)
 		}
 		priya := r.as("priya", access.DoorAccount)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -137,9 +138,14 @@ func TestMergesSendRequestsBack(t *testing.T) {
 				}
 				// What the one person had is the other's.
 				stays := r.person(tt.pair[1]).ID
-				for _, p := range []*access.PersonID{&want.Requester, &want.Sponsor, &want.EndorsedBy, &want.DecidedBy, &want.ClaimedBy} {
+				for _, p := range []*access.PersonID{&want.Requester, &want.Sponsor} {
 					if *p == left.ID {
 						*p = stays
+					}
+				}
+				for i, v := range want.Votes {
+					if v.Person == left.ID && want.Requester != stays && !slices.ContainsFunc(want.Votes, func(o access.Vote) bool { return o.Round == v.Round && o.Person == stays }) {
+						want.Votes[i].Person = stays
 					}
 				}
 				if now := r.request(q.ID); now.State != tt.want || !reflect.DeepEqual(now, want) {
@@ -491,9 +497,9 @@ func TestMergesKnowEveryDecision(t *testing.T) {
 			q, now := old, r.clock.Now()
 			q.ID, q.Version, q.Requester, q.CreatedAt = store.NewID("req"), 1, other.Person, now
 			if i%2 == 0 { // Ana's, decided by somebody else; the others are Dana's decisions
-				q.DecidedBy = priya
+				q.Votes = access.Votes{q.Votes[0], approvedBy(priya, now)}
 			} else {
-				q.Sponsor, q.EndorsedBy = "", ""
+				q.Sponsor, q.Votes = "", access.Votes{q.Votes[1]}
 			}
 			var err error
 			if q.Number, err = tx.NextNumber(r.tenant); err != nil {

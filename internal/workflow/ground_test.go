@@ -533,12 +533,15 @@ func (r *rig) seedGrant(canvasUser string, sponsor access.PersonID) {
 		}
 		c := r.w.Course("bio201")
 		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: n, Version: 1, State: access.Fulfilled, PolicyVersion: 1, Requester: p.ID, Affiliation: policy.Student,
-			Course: access.Course{ID: c.ID.String(), Name: c.Name, Code: c.Code}, Sponsor: sponsor, EndorsedBy: sponsor, DecidedBy: "", Answers: r.answers(), CreatedAt: now, UpdatedAt: now}
+			Course: access.Course{ID: c.ID.String(), Name: c.Name, Code: c.Code}, Sponsor: sponsor, Answers: r.answers(), CreatedAt: now, UpdatedAt: now}
+		if sponsor != "" {
+			q.Votes = access.Votes{endorsedBy(sponsor, now)}
+		}
 		dana, err := r.personOf(tx, r.tenant, r.w.User("dana").ID.String(), "Dana Ortiz")
 		if err != nil {
 			return err
 		}
-		q.DecidedBy = dana.ID
+		q.Votes = append(q.Votes, approvedBy(dana.ID, now))
 		e := r.event(r.tenant, access.SystemID, audit.RequestCreate, q.ID)
 		e.To, e.Version = string(q.State), 1
 		if err := tx.CreateRequest(q, e, nil); err != nil {

@@ -64,11 +64,11 @@ log: system request.discard req1 draft>discarded v2
 requests req1: ai=none answers=none closed_at=now maker=none purpose=none search=typed state=discarded updated_at=now version=2`},
 		// A claim is for one whole business day between the day of the claim and its end.
 		"a claim of Monday": {func(r *rig) string { return r.claimed() }, 2*24*time.Hour - moment, `
-log: system request.release req1 awaiting_review>awaiting_review v5
+log: system request.release req1 in_review>in_review v5
 requests req1: claimed_at=none claimed_by=none updated_at=now version=5
 job: notice.reviewers notice.reviewers:school:2026-11-25 at +1m0s`},
 		"a claim of Friday": {func(r *rig) string { r.clock.Advance(4 * 24 * time.Hour); return r.claimed() }, 4*24*time.Hour - moment, `
-log: system request.release req1 awaiting_review>awaiting_review v5
+log: system request.release req1 in_review>in_review v5
 requests req1: claimed_at=none claimed_by=none updated_at=now version=5
 job: notice.reviewers notice.reviewers:school:2026-12-01 at +1m0s`},
 	}

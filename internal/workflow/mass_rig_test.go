@@ -92,7 +92,7 @@ func (r *rig) crowd(n int) []access.Grant {
 			}
 		}
 		left--
-		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: 10_000 + i, Version: 1, State: access.Fulfilled, PolicyVersion: 1, Requester: at.ID, DecidedBy: dana, DecidedAt: now,
+		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: 10_000 + i, Version: 1, State: access.Fulfilled, PolicyVersion: 1, Requester: at.ID, Votes: access.Votes{approvedBy(dana, now)},
 			Affiliation: policy.Faculty, CreatedAt: now, UpdatedAt: now, Answers: access.Answers{Build: fmt.Sprintf("Helper %d", i), AI: "no", MakerName: "Acme"}}
 		if person%2 == 0 {
 			q.Affiliation, q.Course, q.Answers.AI = policy.Student, access.Course{ID: "42", Code: "BIO 201", Name: "Biology"}, "yes"

@@ -109,7 +109,7 @@ func TestARequestKeepsItsPolicy(t *testing.T) {
 			t.Errorf("the review of version %d is due %v, want %v", q.PolicyVersion, q.ReviewDue, want)
 		}
 		c := r.act(r.as("dana", access.DoorAccount), old.Code(), access.Approve, access.Move{})
-		if got := c.Request.CollectBy.Sub(c.Request.DecidedAt); got != 14*oneDay || c.Policy.Version != 1 {
+		if got := c.Request.CollectBy.Sub(c.Request.Decision().At); got != 14*oneDay || c.Policy.Version != 1 {
 			t.Errorf("it may be collected for %v by version %d", got, c.Policy.Version)
 		}
 		// A new one is judged by the new version: an end that the old one allowed is too late.
@@ -245,8 +245,8 @@ func TestTimeGoesByTheVersion(t *testing.T) {
 			t.Helper()
 			r.clock.Advance(rigBegins.Add(d).Sub(r.clock.Now()))
 			r.timeActs()
-			got := fmt.Sprintf("%s %v | %s %v | %s", r.request(old.ID).State, r.request(oldClaim).ClaimedBy != "", r.request(fresh.ID).State,
-				r.request(freshClaim).ClaimedBy != "", r.request(draft.ID).State)
+			got := fmt.Sprintf("%s %v | %s %v | %s", r.request(old.ID).State, r.request(oldClaim).Claim().Person != "", r.request(fresh.ID).State,
+				r.request(freshClaim).Claim().Person != "", r.request(draft.ID).State)
 			if got != want {
 				t.Errorf("after %v: %s, want %s", d, got, want)
 			}
@@ -268,13 +268,13 @@ func TestWithoutAReadablePolicy(t *testing.T) {
 		maya := r.as("maya", access.DoorCourse)
 		now := r.clock.Now()
 		ana, dana := r.as("ana", access.DoorCourse).Person, r.as("dana", access.DoorAccount).Person
-		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: 900, Version: 1, State: access.Fulfilled, PolicyVersion: 9, Requester: maya.Person, Sponsor: ana, EndorsedBy: ana, DecidedBy: dana,
+		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: 900, Version: 1, State: access.Fulfilled, PolicyVersion: 9, Requester: maya.Person, Sponsor: ana, Votes: access.Votes{endorsedBy(ana, now), approvedBy(dana, now)},
 			Affiliation: policy.Student, Course: maya.Course, CreatedAt: now, UpdatedAt: now, Answers: r.answers(), End: now.Add(20 * oneDay), CollectBy: now.Add(oneDay)}
 		g := access.NewGrant(store.NewID("grt"), q, maya.CanvasUser, now.Add(20*oneDay), now)
 		tok, _ := r.w.SeedToken("maya", canvastest.TokenSpec{Purpose: g.Purpose(), ExpiresAt: g.Wanted})
 		g.State, g.CanvasID, g.Hint, g.Expires, g.ShownAt, g.ActivatedAt = access.Active, tok.ID.String(), tok.Hint, g.Wanted, now, now
 		waits := q
-		waits.ID, waits.Number, waits.State, waits.EndorsedBy, waits.DecidedBy, waits.SponsorDue = store.NewID("req"), 901, access.AwaitingSponsor, "", "", now.Add(oneDay)
+		waits.ID, waits.Number, waits.State, waits.Votes, waits.SponsorDue = store.NewID("req"), 901, access.AwaitingSponsor, nil, now.Add(oneDay)
 		ready := q
 		ready.ID, ready.Number, ready.State = store.NewID("req"), 902, access.Approved
 		r.must(r.Store.InTx(ctx, func(tx *store.Tx) error {

@@ -421,3 +421,12 @@ func (r *rig) proven() {
 }
 
 const createRoute = "/api/v1/users/:user_id/tokens"
+
+// endorsedBy is a sponsor's yes, and approvedBy a reviewer's.
+func endorsedBy(p access.PersonID, at time.Time) access.Vote {
+	return access.Vote{Part: access.AsSponsor, Person: p, Verdict: access.Yes, At: at}
+}
+
+func approvedBy(p access.PersonID, at time.Time) access.Vote {
+	return access.Vote{Stage: 1, Part: access.AsReviewer, Person: p, Verdict: access.Yes, At: at}
+}

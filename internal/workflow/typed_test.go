@@ -67,8 +67,8 @@ func TestNoVerbStoresAValue(t *testing.T) {
 		}
 		c, err := r.Act(ctx, ana, id, access.Decline, access.Move{Reason: text}, r.termsOf(id))
 		r.must(err)
-		if c.Request.State != access.SponsorDeclined || c.Request.Reason != "It is [removed], which I found in a chat of ours." {
-			t.Errorf("declined: %s %q", c.Request.State, c.Request.Reason)
+		if c.Request.State != access.SponsorDeclined || c.Request.Reason() != "It is [removed], which I found in a chat of ours." {
+			t.Errorf("declined: %s %q", c.Request.State, c.Request.Reason())
 		}
 
 		for name, end := range map[string]func(g access.Grant) (TokenPage, error){

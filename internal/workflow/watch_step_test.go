@@ -43,8 +43,8 @@ func TestTickOfRequests(t *testing.T) {
 			}
 			return d
 		}, func(q access.Request) time.Time { return q.UpdatedAt.Add(builtIn.Windows.Draft) }, access.Discard},
-		"a claim of Monday":                           {claimed(0), func(q access.Request) time.Time { return q.ClaimedAt.Add(48 * time.Hour) }, access.Release},
-		"a claim of Friday, over the days of no work": {claimed(4 * 24 * time.Hour), func(q access.Request) time.Time { return q.ClaimedAt.Add(96 * time.Hour) }, access.Release},
+		"a claim of Monday":                           {claimed(0), func(q access.Request) time.Time { return q.Claim().At.Add(48 * time.Hour) }, access.Release},
+		"a claim of Friday, over the days of no work": {claimed(4 * 24 * time.Hour), func(q access.Request) time.Time { return q.Claim().At.Add(96 * time.Hour) }, access.Release},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -28,9 +28,9 @@ func TestWindowsOfRequests(t *testing.T) {
 			ends time.Time // the last moment
 			over func(access.Request) bool
 		}{
-			{"a claim, from Monday to Wednesday", claimed.ID, claimed.ClaimedAt.Add(2*day - time.Second), func(q access.Request) bool { return q.ClaimedBy == "" }},
+			{"a claim, from Monday to Wednesday", claimed.ID, claimed.Claim().At.Add(2*day - time.Second), func(q access.Request) bool { return q.Claim().Person == "" }},
 			{"the sponsor's answer", waits.ID, waits.SubmittedAt.Add(14 * day), func(q access.Request) bool { return q.State == access.Lapsed }},
-			{"the collection", ready.ID, ready.DecidedAt.Add(14 * day), func(q access.Request) bool { return q.State == access.Lapsed }},
+			{"the collection", ready.ID, ready.Decision().At.Add(14 * day), func(q access.Request) bool { return q.State == access.Lapsed }},
 			{"a draft", draft.ID, draft.UpdatedAt.Add(30 * day), func(q access.Request) bool {
 				return q.State == access.Discarded && q.Answers.Build == ""
 			}},

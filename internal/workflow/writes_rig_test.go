@@ -30,7 +30,7 @@ type everything struct {
 
 // keyed are the columns that tell the rows of a table apart; "id" elsewhere.
 var keyed = map[string][]string{"kept": {"person", "object", "form"}, "notices": {"key", "way"}, "person_subs": {"sub"},
-	"jobs": {"kind", "key"}, "sessions": {"hash"}, "mass_items": {"mass", "grant_id"}, "lti_held": {"hash"}, "quotes": {"object", "kind"}, "platform_deployments": {"platform", "position"}, "goose_db_version": {"version_id"}, "schema_programs": {"version"},
+	"jobs": {"kind", "key"}, "sessions": {"hash"}, "mass_items": {"mass", "grant_id"}, "lti_held": {"hash"}, "quotes": {"object", "kind"}, "votes": {"object", "round", "stage", "person"}, "platform_deployments": {"platform", "position"}, "goose_db_version": {"version_id"}, "schema_programs": {"version"},
 	"account_reads": {"account"}, "account_roles": {"account", "canvas_user", "role"}}
 
 // apart are tables that everything reads in another way, or that follow from it;

@@ -97,21 +97,21 @@ requests req2: ai=none answers=none closed_at=now maker=none purpose=none search
 	r.must(err)
 	end := q.End.AddDate(0, 0, -3)
 	r.writes("endorse", `
-log: ana request.endorse req3 awaiting_sponsor>awaiting_review v3 end=+24d15h57m59s quote=For the project.
+log: ana request.endorse req3 awaiting_sponsor>in_review v3 end=+24d15h57m59s quote=For the project.
 gone: kept ana req3 decision
-requests req3: endorsed_at=now endorsed_by=ana ends_at=+24d15h57m59s review_due=+7d review_since=now sponsor_note=For the project. state=awaiting_review version=3
+requests req3: endorsed_at=now endorsed_by=ana ends_at=+24d15h57m59s review_due=+7d review_since=now sponsor_note=For the project. state=in_review version=3
 job: ground.owner ground.owner:school:req3:v3 {"owner":"maya"} at +1s
 job: notice.reviewers notice.reviewers:school:2026-11-23 at +1m0s
 job: tell maya sponsor_said_yes of req3, req3/v3`, func() { r.act(ana, q.Code(), access.Endorse, access.Move{Note: "For the project.", End: end}) })
 	r.writes("claim", `
-log: dana request.claim req3 awaiting_review>awaiting_review v4
+log: dana request.claim req3 in_review>in_review v4
 requests req3: claimed_at=now claimed_by=dana version=4`, func() { r.act(dana, q.Code(), access.Claim, access.Move{}) })
 	r.clock.Advance(time.Minute)
 	r.writes("release", `
-log: dana request.release req3 awaiting_review>awaiting_review v5
+log: dana request.release req3 in_review>in_review v5
 requests req3: claimed_at=none claimed_by=none updated_at=now version=5`, func() { r.act(dana, q.Code(), access.Release, access.Move{}) })
 	r.writes("approve", `
-log: dana request.approve req3 awaiting_review>approved v6 conditions=Own data only. end=+23d15h56m59s
+log: dana request.approve req3 in_review>approved v6 conditions=Own data only. end=+23d15h56m59s
 requests req3: claimed_at=now claimed_by=dana collect_by=+14d conditions=Own data only. decided_at=now decided_by=dana ends_at=+23d15h56m59s state=approved version=6
 job: ground.owner ground.owner:school:req3:v6 {"owner":"maya"} at +1s
 job: tell ana approved of req3, req3/v6
@@ -129,7 +129,7 @@ job: tell maya rescinded of req3, req3/v7`, func() { r.act(dana, q.Code(), acces
 	r.clock.Advance(24 * time.Hour)
 	ana, dana = r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 	r.writes("deny", `
-log: dana request.deny req4 awaiting_review>denied v4 alternative=other alternative_text=Ask the registrar. quote=Another way.
+log: dana request.deny req4 in_review>denied v4 alternative=other alternative_text=Ask the registrar. quote=Another way.
 requests req4: alt_text=Ask the registrar. alternative=other closed_at=now decided_at=now decided_by=dana reason=Another way. state=denied updated_at=now version=4
 job: tell ana denied of req4, req4/v4
 job: tell maya denied of req4, req4/v4`, func() {
@@ -144,8 +144,8 @@ job: tell ana withdrawn of req5, req5/v3`, func() { r.act(maya, q.Code(), access
 	a.SponsorKey = ""
 	r.writes("faculty submit", `
 log: ana request.create req6 >draft v1
-log: ana request.submit req6 draft>awaiting_review v2
-new requests req6: affiliation=faculty ai=no answers=typed asked=+26d15h56m59s course_code=BIO 201 course_id=7318824 course_name=Cell Biology created_at=now end_cause=role ends_at=+26d15h56m59s maker=self number=5 policy_version=1 purpose=coursework requester=ana review_due=+7d review_since=now rules_version=1 search=typed state=awaiting_review submitted_at=now updated_at=now version=2
+log: ana request.submit req6 draft>in_review v2
+new requests req6: affiliation=faculty ai=no answers=typed asked=+26d15h56m59s course_code=BIO 201 course_id=7318824 course_name=Cell Biology created_at=now end_cause=role ends_at=+26d15h56m59s maker=self number=5 policy_version=1 purpose=coursework requester=ana review_due=+7d review_since=now rules_version=1 search=typed state=in_review submitted_at=now updated_at=now version=2
 tenants school: last_number=5
 job: notice.reviewers notice.reviewers:school:2026-11-24 at +1m0s`, func() {
 		_, err = r.Submit(ctx, ana, "", a)
@@ -165,7 +165,7 @@ func TestWritesOfSendingBack(t *testing.T) {
 	r.w.SetEnrollmentState("ana", "bio201", canvastest.StateCompleted)
 	r.clock.Advance(time.Minute)
 	r.writes("approve without the sponsor", `
-log: system request.return req2 awaiting_review>awaiting_sponsor v5 lost=Ana Ruiz
+log: system request.return req2 in_review>awaiting_sponsor v5 lost=Ana Ruiz
 log: dana refused REQ-0002 action=approve why=sponsor_changed
 requests req2: claimed_at=none claimed_by=none endorsed_at=none endorsed_by=none sponsor=none sponsor_due=+14d sponsor_lost=Ana Ruiz state=awaiting_sponsor updated_at=now version=5
 job: tell maya sponsor_needed of req2, req2/v5`, func() {
@@ -190,9 +190,9 @@ job: tell maya sponsor_needed of req1, req1/v5`, func() {
 	maya = r.as("maya", access.DoorCourse)
 	r.w.AddAdmin("maya", "sciences", "account-admin")
 	r.writes("collect with an account role", `
-log: system request.return req3 approved>awaiting_review v5
+log: system request.return req3 approved>in_review v5
 log: maya refused REQ-0003 action=collect why=sponsor_changed
-requests req3: claimed_at=none claimed_by=none collect_by=none decided_at=none decided_by=none review_due=+7d review_since=now state=awaiting_review updated_at=now version=5
+requests req3: claimed_at=none claimed_by=none collect_by=none decided_at=none decided_by=none review_due=+7d review_since=now state=in_review updated_at=now version=5
 job: notice.reviewers notice.reviewers:school:2026-11-28 at +1m0s`, func() {
 		if _, err := r.Collect(ctx, maya, next.Code()); access.WhyOf(err) != access.WhySponsorChanged {
 			t.Errorf("collected: %v", err)
@@ -201,8 +201,8 @@ job: notice.reviewers notice.reviewers:school:2026-11-28 at +1m0s`, func() {
 	waits := r.submittedBy("luca")
 	ana := r.as("ana", access.DoorCourse)
 	r.writes("endorse on Friday evening", `
-log: ana request.endorse req4 awaiting_sponsor>awaiting_review v3
-requests req4: endorsed_at=now endorsed_by=ana review_due=+7d review_since=now state=awaiting_review version=3
+log: ana request.endorse req4 awaiting_sponsor>in_review v3
+requests req4: endorsed_at=now endorsed_by=ana review_due=+7d review_since=now state=in_review version=3
 job: ground.owner ground.owner:school:req4:v3 {"owner":"luca"} at +1s
 job: tell luca sponsor_said_yes of req4, req4/v3`, func() { r.act(ana, waits.Code(), access.Endorse, access.Move{}) })
 	a := r.answers()
