@@ -125,7 +125,7 @@ var requestLife = life[Request, RequestState, Move]{
 				undecided(r, who, m)
 				r.Sponsor, r.SponsorLost, r.SponsorDue = "", m.LostName, t0.Add(14*day)
 			}},
-		{do: Return, from: []RequestState{Approved}, as: []Part{AsSystem}, to: InReview, effect: TellReturned,
+		{do: Return, from: []RequestState{Approved, InReview}, as: []Part{AsSystem}, to: InReview, effect: TellReturned,
 			with: func(m *Move) { m.To = InReview },
 			then: func(r *Request, who PersonID, m Move) {
 				undecided(r, who, m)

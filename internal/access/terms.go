@@ -53,7 +53,7 @@ func RequestTerms(r Request, keeps *Found) Terms {
 	t.add(TermsSponsor, r.Sponsor, r.SponsorLost, r.Endorsement())
 	t.add(TermsEnd, r.Asked, r.End)
 	t.add(TermsConditions, r.Conditions())
-	t.add(TermsStage, r.State, r.Stage, r.Round)
+	t.add(TermsStage, r.State, r.Stage)
 	if said := r.Approvals(); len(said) > 0 {
 		all := make([]any, len(said))
 		for i, v := range said {
@@ -137,7 +137,7 @@ func (t *Terms) add(part TermsPart, values ...any) {
 		case time.Time:
 			values[i] = v.UTC().Format(time.RFC3339Nano)
 		case Vote:
-			v.At, v.End = v.At.UTC(), v.End.UTC()
+			v.Round, v.At, v.End = 0, v.At.UTC(), v.End.UTC() // the round is nothing that people read
 			values[i] = v
 		}
 	}

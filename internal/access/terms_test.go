@@ -84,7 +84,7 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 		{"request", &r, func() Terms { return RequestTerms(r, &f) }, map[string]any{
 			"ID": nil, "Tenant": nil, "Number": nil, "Version": nil, "State": TermsStage, "Requester": TermsAnswers, "Affiliation": TermsAnswers, "Course": TermsAnswers,
 			"Answers": TermsAnswers, "Sponsor": TermsSponsor, "SponsorLost": TermsSponsor, "PolicyVersion": TermsPolicy, "RulesVersion": TermsPolicy, "Asked": TermsEnd,
-			"End": TermsEnd, "EndCause": nil, "CreatedAt": nil, "UpdatedAt": nil, "SubmittedAt": nil, "SponsorDue": nil, "Stage": TermsStage, "Round": TermsStage,
+			"End": TermsEnd, "EndCause": nil, "CreatedAt": nil, "UpdatedAt": nil, "SubmittedAt": nil, "SponsorDue": nil, "Stage": TermsStage, "Round": nil,
 			"Votes": nil, "ReviewSince": nil, "ReviewDue": nil, "EndedBy": nil, "Remark": nil, "CollectBy": nil, "ClosedAt": nil, "RefiledFrom": nil, "Renews": TermsAnswers, "Since": nil,
 			"Adopts": TermsAnswers, "ReturnedWhy": nil}},
 		{"answers", &r.Answers, func() Terms { return RequestTerms(r, nil) }, map[string]any{
@@ -165,7 +165,7 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 	frozen, allowing := Grant{ID: "grt_A", State: Frozen, Round: 1}, Found{ID: "fnd_A", State: FoundAllowing}
 	voted("a yes to a thaw", func() Terms { return ThawTerms(frozen) }, &frozen.Votes, thawYes(1, dana), TermsAgreement)
 	voted("a yes to the thaw before", func() Terms { return ThawTerms(frozen) }, &frozen.Votes, thawYes(0, dana), "")
-	voted("a yes to an entry", func() Terms { return FoundTerms(allowing) }, &allowing.Votes, Vote{Stage: 1, Part: AsReviewer, Person: dana, Verdict: Yes, Reason: "export"}, TermsAgreement)
+	voted("a yes to an entry", func() Terms { return FoundTerms(allowing) }, &allowing.Votes, Vote{Stage: 1, Part: AsReviewer, Person: dana, Verdict: Yes, Reason: "export", End: now}, TermsAgreement)
 	read := RequestTerms(r, nil).Digest()
 	r.Answers.Data = append(slices.Clone(a.Data), "grades")
 	if e := RequestTerms(r, nil).Check(read); !errors.Is(e, ErrConflict) {

@@ -165,15 +165,15 @@ func (g Grant) FirstThaw() Vote {
 	return g.Votes.of(g.Round, func(v Vote) bool { return v.Verdict == Yes }).last()
 }
 
-// Allowing are the yes of the first and of the second of the two who put a found
-// token on the allow-list, or none.
+// Allowing are the yes of the first of the two who put a found token on the
+// allow-list, who says why and until when, and of the second; or none.
 func (f Found) Allowing() (one, two Vote) {
-	said := f.Votes.of(f.Round, func(v Vote) bool { return v.Verdict == Yes })
-	if len(said) > 0 {
-		one = said[0]
-	}
-	if len(said) > 1 {
-		two = said[1]
+	for _, v := range f.Votes.of(f.Round, func(v Vote) bool { return v.Verdict == Yes }) {
+		if one.Verdict == "" && !v.End.IsZero() {
+			one = v
+		} else {
+			two = v
+		}
 	}
 	return one, two
 }

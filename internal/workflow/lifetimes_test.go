@@ -37,12 +37,12 @@ func TestHowLongRequestsWait(t *testing.T) {
 	}{
 		"the sponsor's answer": {func(r *rig) string { return r.submitted().ID }, 14 * 24 * time.Hour, `
 log: system request.lapse req1 awaiting_sponsor>lapsed v3
-requests req1: closed_at=now state=lapsed updated_at=now version=3
+requests req1: closed_at=now open=0 state=lapsed updated_at=now version=3
 job: tell ana lapsed of req1, req1/v3
 job: tell maya lapsed of req1, req1/v3`},
 		"an approved request": {func(r *rig) string { return r.approved().ID }, 14 * 24 * time.Hour, `
 log: system request.lapse req1 approved>lapsed v5
-requests req1: closed_at=now state=lapsed updated_at=now version=5
+requests req1: closed_at=now open=0 state=lapsed updated_at=now version=5
 job: tell ana lapsed of req1, req1/v5
 job: tell maya lapsed of req1, req1/v5`},
 		"a draft": {func(r *rig) string {
@@ -65,11 +65,13 @@ requests req1: ai=none answers=none closed_at=now maker=none purpose=none search
 		// A claim is for one whole business day between the day of the claim and its end.
 		"a claim of Monday": {func(r *rig) string { return r.claimed() }, 2*24*time.Hour - moment, `
 log: system request.release req1 in_review>in_review v5
-requests req1: claimed_at=none claimed_by=none updated_at=now version=5
+gone: votes req1 0 1 dana
+requests req1: updated_at=now version=5
 job: notice.reviewers notice.reviewers:school:2026-11-25 at +1m0s`},
 		"a claim of Friday": {func(r *rig) string { r.clock.Advance(4 * 24 * time.Hour); return r.claimed() }, 4*24*time.Hour - moment, `
 log: system request.release req1 in_review>in_review v5
-requests req1: claimed_at=none claimed_by=none updated_at=now version=5
+gone: votes req1 0 1 dana
+requests req1: updated_at=now version=5
 job: notice.reviewers notice.reviewers:school:2026-12-01 at +1m0s`},
 	}
 	for name, tt := range tests {
@@ -294,7 +296,7 @@ log: system grant.doubt grt1 minting>recovering v2 of req1 trouble=mint.unclear
 log: system grant.stray_deleted grt1 of req1 canvas_token=token1
 log: system grant.give_up grt1 recovering>void v3 of req1 trouble=mint.nothing_made
 log: system request.mint_failed req1 collecting>approved v6
-grants grt1: lease_until=none state=void trouble=mint.nothing_made updated_at=now version=3
+grants grt1: lease_until=none open=0 state=void trouble=mint.nothing_made updated_at=now version=3
 requests req1: collect_by=+14d state=approved updated_at=now version=6
 job: grant.sweep grant.sweep:grt1:1:void:void {"grant":"grt1","attempt":1} at +10m0s`, func() { r.must(r.run(jobRecover, ":1:minting")) })
 	if n := r.cv.Count(http.MethodPost, createRoute); n != made || r.inCanvas("maya") != 0 {

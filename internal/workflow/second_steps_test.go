@@ -170,7 +170,7 @@ func TestAnAttemptIsSettledByTheList(t *testing.T) {
 log: system grant.stray_deleted grt1 of req1 canvas_token=token1
 log: system grant.give_up grt1 recovering>void v3 of req1 trouble=mint.nothing_made
 log: system request.mint_failed req1 collecting>approved v6
-grants grt1: lease_until=none state=void trouble=mint.nothing_made version=3
+grants grt1: lease_until=none open=0 state=void trouble=mint.nothing_made version=3
 requests req1: state=approved version=6
 job: grant.sweep grant.sweep:grt1:1:void:void {"grant":"grt1","attempt":1} at +10m0s`, func() {
 		if now, err := r.CheckMint(ctx, maya, q.Code()); err != nil || now.Stage != StageReady {
@@ -289,7 +289,7 @@ func TestWritesOfAMisplacedToken(t *testing.T) {
 log: maya request.collect req1 approved>collecting v5
 log: maya grant.create grt1 >minting v1 of req1
 log: system grant.doubt grt1 minting>recovering v2 of req1 trouble=mint.unclear
-new grants grt1: attempt=1 canvas_user=maya's id created_at=now lease_until=+1m30s owner=maya request_id=req1 since=now sponsor=ana state=recovering title=Attendance helper trouble=mint.unclear updated_at=now version=2 wanted=+27d15h59m59s
+new grants grt1: attempt=1 canvas_user=maya's id created_at=now lease_until=+1m30s open=1 owner=maya request_id=req1 since=now sponsor=ana state=recovering title=Attendance helper trouble=mint.unclear updated_at=now version=2 wanted=+27d15h59m59s
 requests req1: state=collecting version=5
 job: grant.recover grant.recover:grt1:1:minting {"grant":"grt1","attempt":1} at +1m31s
 job: grant.recover grant.recover:grt1:1:minting:doubt {"grant":"grt1","attempt":1} at +20s
@@ -364,7 +364,7 @@ log: maya grant.revoke grt1 recovering>revoking v3 of req1 cause=owner
 log: system grant.stray_deleted grt1 of req1 canvas_token=token1
 log: system grant.gone grt1 revoking>revoked v4 of req1 proof=Canvas lists no token of this grant
 log: system request.mint_failed req1 collecting>approved v6
-grants grt1: cause=owner ended_at=now ended_by=maya next_try=now revoking_at=now state=revoked trouble=none version=4
+grants grt1: cause=owner ended_at=now ended_by=maya next_try=now open=0 revoking_at=now state=revoked trouble=none version=4
 requests req1: state=approved version=6
 job: grant.end grant.end:grt1:1:revoking {"grant":"grt1","attempt":1} at +10s
 job: grant.sweep grant.sweep:grt1:1:revoked:gone {"grant":"grt1","attempt":1} at +3m0s

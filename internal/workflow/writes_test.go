@@ -56,7 +56,7 @@ requests req1: ai=none answers=typed maker=none purpose=none search=typed update
 	r.writes("submit it", `
 log: maya request.submit req1 draft>awaiting_sponsor v2
 gone: kept maya req1 request
-requests req1: affiliation=student ai=no answers=typed asked=+27d15h57m59s end_cause=course ends_at=+27d15h57m59s maker=self number=1 policy_version=1 purpose=coursework rules_version=1 search=typed sponsor=ana sponsor_due=+14d state=awaiting_sponsor submitted_at=now updated_at=now version=2
+requests req1: affiliation=student ai=no answers=typed asked=+27d15h57m59s end_cause=course ends_at=+27d15h57m59s maker=self number=1 open=1 policy_version=1 purpose=coursework rules_version=1 search=typed sponsor=ana sponsor_due=+14d state=awaiting_sponsor submitted_at=now updated_at=now version=2
 tenants school: last_number=1
 job: tell ana asked_to_sponsor of req1, req1/v2`, func() {
 		d, err = r.Submit(ctx, maya, d.ID, a)
@@ -76,7 +76,8 @@ job: tell helen asked_to_sponsor of req1, req1/v3`, func() {
 	})
 	r.writes("decline", `
 log: helen request.decline req1 awaiting_sponsor>sponsor_declined v4 quote=Not this term.
-requests req1: closed_at=now reason=Not this term. state=sponsor_declined version=4
+new votes req1 0 0 helen: at=now object=req1 owner=maya part=sponsor person=helen reason=Not this term. verdict=no
+requests req1: closed_at=now open=0 state=sponsor_declined version=4
 job: tell maya sponsor_said_no of req1, req1/v4`, func() { r.act(helen, d.Code(), access.Decline, access.Move{Reason: "Not this term."}) })
 	var anew access.Request
 	r.writes("refile", `
@@ -99,20 +100,24 @@ requests req2: ai=none answers=none closed_at=now maker=none purpose=none search
 	r.writes("endorse", `
 log: ana request.endorse req3 awaiting_sponsor>in_review v3 end=+24d15h57m59s quote=For the project.
 gone: kept ana req3 decision
-requests req3: endorsed_at=now endorsed_by=ana ends_at=+24d15h57m59s review_due=+7d review_since=now sponsor_note=For the project. state=in_review version=3
+new votes req3 0 0 ana: at=now ends_at=+24d15h57m59s object=req3 owner=maya part=sponsor person=ana reason=For the project. verdict=yes
+requests req3: ends_at=+24d15h57m59s review_due=+7d review_since=now stage=1 state=in_review version=3
 job: ground.owner ground.owner:school:req3:v3 {"owner":"maya"} at +1s
 job: notice.reviewers notice.reviewers:school:2026-11-23 at +1m0s
 job: tell maya sponsor_said_yes of req3, req3/v3`, func() { r.act(ana, q.Code(), access.Endorse, access.Move{Note: "For the project.", End: end}) })
 	r.writes("claim", `
 log: dana request.claim req3 in_review>in_review v4
-requests req3: claimed_at=now claimed_by=dana version=4`, func() { r.act(dana, q.Code(), access.Claim, access.Move{}) })
+new votes req3 0 1 dana: at=now object=req3 owner=maya part=reviewer person=dana stage=1 verdict=claim
+requests req3: version=4`, func() { r.act(dana, q.Code(), access.Claim, access.Move{}) })
 	r.clock.Advance(time.Minute)
 	r.writes("release", `
 log: dana request.release req3 in_review>in_review v5
-requests req3: claimed_at=none claimed_by=none updated_at=now version=5`, func() { r.act(dana, q.Code(), access.Release, access.Move{}) })
+gone: votes req3 0 1 dana
+requests req3: updated_at=now version=5`, func() { r.act(dana, q.Code(), access.Release, access.Move{}) })
 	r.writes("approve", `
 log: dana request.approve req3 in_review>approved v6 conditions=Own data only. end=+23d15h56m59s
-requests req3: claimed_at=now claimed_by=dana collect_by=+14d conditions=Own data only. decided_at=now decided_by=dana ends_at=+23d15h56m59s state=approved version=6
+new votes req3 0 1 dana: at=now conditions=Own data only. ends_at=+23d15h56m59s object=req3 owner=maya part=reviewer person=dana stage=1 verdict=yes
+requests req3: collect_by=+14d ends_at=+23d15h56m59s stage=0 state=approved version=6
 job: ground.owner ground.owner:school:req3:v6 {"owner":"maya"} at +1s
 job: tell ana approved of req3, req3/v6
 job: tell maya approved of req3, req3/v6`, func() {
@@ -120,7 +125,7 @@ job: tell maya approved of req3, req3/v6`, func() {
 	})
 	r.writes("rescind", `
 log: dana request.rescind req3 approved>rescinded v7 quote=She left the project.
-requests req3: closed_at=now reason=She left the project. state=rescinded version=7
+requests req3: closed_at=now ended_by=dana open=0 remark=She left the project. state=rescinded version=7
 job: tell ana rescinded of req3, req3/v7
 job: tell maya rescinded of req3, req3/v7`, func() { r.act(dana, q.Code(), access.Rescind, access.Move{Reason: "She left the project."}) })
 
@@ -130,7 +135,8 @@ job: tell maya rescinded of req3, req3/v7`, func() { r.act(dana, q.Code(), acces
 	ana, dana = r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 	r.writes("deny", `
 log: dana request.deny req4 in_review>denied v4 alternative=other alternative_text=Ask the registrar. quote=Another way.
-requests req4: alt_text=Ask the registrar. alternative=other closed_at=now decided_at=now decided_by=dana reason=Another way. state=denied updated_at=now version=4
+new votes req4 0 1 dana: alt_text=Ask the registrar. alternative=other at=now object=req4 owner=maya part=reviewer person=dana reason=Another way. stage=1 verdict=no
+requests req4: closed_at=now open=0 stage=0 state=denied updated_at=now version=4
 job: tell ana denied of req4, req4/v4
 job: tell maya denied of req4, req4/v4`, func() {
 		r.act(dana, q.Code(), access.Deny, access.Move{Reason: "Another way.", Alternative: "other", AltText: "Ask the registrar."})
@@ -138,14 +144,14 @@ job: tell maya denied of req4, req4/v4`, func() {
 	q = r.submitted()
 	r.writes("withdraw", `
 log: maya request.withdraw req5 awaiting_sponsor>withdrawn v3
-requests req5: closed_at=now state=withdrawn version=3
+requests req5: closed_at=now open=0 state=withdrawn version=3
 job: tell ana withdrawn of req5, req5/v3`, func() { r.act(maya, q.Code(), access.Withdraw, access.Move{}) })
 	a = r.answers()
 	a.SponsorKey = ""
 	r.writes("faculty submit", `
 log: ana request.create req6 >draft v1
 log: ana request.submit req6 draft>in_review v2
-new requests req6: affiliation=faculty ai=no answers=typed asked=+26d15h56m59s course_code=BIO 201 course_id=7318824 course_name=Cell Biology created_at=now end_cause=role ends_at=+26d15h56m59s maker=self number=5 policy_version=1 purpose=coursework requester=ana review_due=+7d review_since=now rules_version=1 search=typed state=in_review submitted_at=now updated_at=now version=2
+new requests req6: affiliation=faculty ai=no answers=typed asked=+26d15h56m59s course_code=BIO 201 course_id=7318824 course_name=Cell Biology created_at=now end_cause=role ends_at=+26d15h56m59s maker=self number=5 open=1 policy_version=1 purpose=coursework requester=ana review_due=+7d review_since=now rules_version=1 search=typed stage=1 state=in_review submitted_at=now updated_at=now version=2
 tenants school: last_number=5
 job: notice.reviewers notice.reviewers:school:2026-11-24 at +1m0s`, func() {
 		_, err = r.Submit(ctx, ana, "", a)
@@ -167,7 +173,8 @@ func TestWritesOfSendingBack(t *testing.T) {
 	r.writes("approve without the sponsor", `
 log: system request.return req2 in_review>awaiting_sponsor v5 lost=Ana Ruiz
 log: dana refused REQ-0002 action=approve why=sponsor_changed
-requests req2: claimed_at=none claimed_by=none endorsed_at=none endorsed_by=none sponsor=none sponsor_due=+14d sponsor_lost=Ana Ruiz state=awaiting_sponsor updated_at=now version=5
+gone: votes req2 0 1 dana
+requests req2: round=1 sponsor=none sponsor_due=+14d sponsor_lost=Ana Ruiz stage=0 state=awaiting_sponsor updated_at=now version=5
 job: tell maya sponsor_needed of req2, req2/v5`, func() {
 		if _, err := r.Act(ctx, dana, q.Code(), access.Approve, access.Move{}, r.termsOf(q.Code())); access.WhyOf(err) != access.WhySponsorChanged {
 			t.Errorf("approved: %v", err)
@@ -176,7 +183,7 @@ job: tell maya sponsor_needed of req2, req2/v5`, func() {
 	r.writes("collect without the sponsor", `
 log: system request.return req1 approved>awaiting_sponsor v5 lost=Ana Ruiz
 log: maya refused REQ-0001 action=collect why=sponsor_changed
-requests req1: claimed_at=none claimed_by=none collect_by=none decided_at=none decided_by=none endorsed_at=none endorsed_by=none sponsor=none sponsor_due=+14d sponsor_lost=Ana Ruiz state=awaiting_sponsor updated_at=now version=5
+requests req1: collect_by=none round=1 sponsor=none sponsor_due=+14d sponsor_lost=Ana Ruiz state=awaiting_sponsor updated_at=now version=5
 job: tell maya sponsor_needed of req1, req1/v5`, func() {
 		if _, err := r.Collect(ctx, maya, ready.Code()); access.WhyOf(err) != access.WhySponsorChanged {
 			t.Errorf("collected: %v", err)
@@ -192,7 +199,8 @@ job: tell maya sponsor_needed of req1, req1/v5`, func() {
 	r.writes("collect with an account role", `
 log: system request.return req3 approved>in_review v5
 log: maya refused REQ-0003 action=collect why=sponsor_changed
-requests req3: claimed_at=none claimed_by=none collect_by=none decided_at=none decided_by=none review_due=+7d review_since=now state=in_review updated_at=now version=5
+new votes req3 1 0 ana: at=-3d11h59m0s object=req3 owner=maya part=sponsor person=ana round=1 verdict=yes
+requests req3: collect_by=none review_due=+7d review_since=now round=1 stage=1 state=in_review updated_at=now version=5
 job: notice.reviewers notice.reviewers:school:2026-11-28 at +1m0s`, func() {
 		if _, err := r.Collect(ctx, maya, next.Code()); access.WhyOf(err) != access.WhySponsorChanged {
 			t.Errorf("collected: %v", err)
@@ -202,7 +210,8 @@ job: notice.reviewers notice.reviewers:school:2026-11-28 at +1m0s`, func() {
 	ana := r.as("ana", access.DoorCourse)
 	r.writes("endorse on Friday evening", `
 log: ana request.endorse req4 awaiting_sponsor>in_review v3
-requests req4: endorsed_at=now endorsed_by=ana review_due=+7d review_since=now state=in_review version=3
+new votes req4 0 0 ana: at=now object=req4 owner=luca part=sponsor person=ana verdict=yes
+requests req4: review_due=+7d review_since=now stage=1 state=in_review version=3
 job: ground.owner ground.owner:school:req4:v3 {"owner":"luca"} at +1s
 job: tell luca sponsor_said_yes of req4, req4/v3`, func() { r.act(ana, waits.Code(), access.Endorse, access.Move{}) })
 	a := r.answers()
@@ -243,8 +252,8 @@ log: maya request.collect req1 approved>collecting v5
 log: maya grant.create grt1 >minting v1 of req1
 log: system grant.shown grt1 minting>handed_over v2 of req1 canvas_token=token1 expires=+27d15h59m59s
 log: system request.hand_over req1 collecting>fulfilled v6
-new grants grt1: activate_by=+7d attempt=1 canvas_id=token1 canvas_user=maya's id change_seen=now checked_at=now created_at=now digest=set expires=+27d15h59m59s hint=set owner=maya request_id=req1 shown_at=now since=now sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+27d15h59m59s
-requests req1: closed_at=now state=fulfilled version=6
+new grants grt1: activate_by=+7d attempt=1 canvas_id=token1 canvas_user=maya's id change_seen=now checked_at=now created_at=now digest=set expires=+27d15h59m59s hint=set open=1 owner=maya request_id=req1 shown_at=now since=now sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+27d15h59m59s
+requests req1: closed_at=now open=0 state=fulfilled version=6
 job: grant.recover grant.recover:grt1:1:minting {"grant":"grt1","attempt":1} at +1m31s
 job: grant.sweep grant.sweep:grt1:1:handed_over:1 {"grant":"grt1","attempt":1} at +2m0s
 job: grant.sweep grant.sweep:grt1:1:handed_over:2 {"grant":"grt1","attempt":1} at +12m0s
@@ -317,7 +326,7 @@ job: ground.owner ground.owner:school:req1:v5 {"owner":"maya"} at +1s`, press(St
 log: maya request.collect req1 approved>collecting v7
 log: maya grant.create grt2 >minting v1 of req1
 log: system grant.doubt grt2 minting>recovering v2 of req1 trouble=mint.unclear
-new grants grt2: attempt=1 canvas_user=maya's id created_at=now lease_until=+1m30s owner=maya request_id=req1 since=now sponsor=ana state=recovering title=Attendance helper trouble=mint.unclear updated_at=now version=2 wanted=+27d15h59m59s
+new grants grt2: attempt=1 canvas_user=maya's id created_at=now lease_until=+1m30s open=1 owner=maya request_id=req1 since=now sponsor=ana state=recovering title=Attendance helper trouble=mint.unclear updated_at=now version=2 wanted=+27d15h59m59s
 requests req1: state=collecting version=7
 job: grant.recover grant.recover:grt2:1:minting {"grant":"grt2","attempt":1} at +1m31s
 job: grant.recover grant.recover:grt2:1:minting:doubt {"grant":"grt2","attempt":1} at +20s
@@ -329,7 +338,7 @@ job: ground.owner ground.owner:school:req1:v7 {"owner":"maya"} at +1s`, press(St
 log: system grant.stray_deleted grt2 of req1 canvas_token=token1
 log: system grant.give_up grt2 recovering>void v3 of req1 trouble=mint.nothing_made
 log: system request.mint_failed req1 collecting>approved v8
-grants grt2: lease_until=none state=void trouble=mint.nothing_made updated_at=now version=3
+grants grt2: lease_until=none open=0 state=void trouble=mint.nothing_made updated_at=now version=3
 requests req1: collect_by=+14d state=approved updated_at=now version=8
 job: grant.sweep grant.sweep:grt2:1:void:void {"grant":"grt2","attempt":1} at +10m0s`, func() { r.must(r.run(jobRecover, ":1:minting:doubt")) })
 	r.writes("recovered twice", ``, func() { r.must(r.run(jobRecover, page.Grant.ID+":1:minting")) })

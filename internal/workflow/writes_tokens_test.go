@@ -51,7 +51,7 @@ job: tell maya still_usable of req1 grt1, grt1/stuck`, func() {
 	up()
 	r.writes("proven", `
 log: system grant.gone grt1 revoking>revoked v4 of req1 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
-grants grt1: ended_at=now state=revoked trouble=none updated_at=now version=4
+grants grt1: ended_at=now open=0 state=revoked trouble=none updated_at=now version=4
 job: grant.sweep grant.sweep:grt1:1:revoked:gone {"grant":"grt1","attempt":1} at +3m0s
 job: tell ana revoked of req1 grt1, grt1/v4
 job: tell maya revoked of req1 grt1, grt1/v4`, func() { r.must(r.run(jobEnd, "")) })
@@ -59,7 +59,7 @@ job: tell maya revoked of req1 grt1, grt1/v4`, func() { r.must(r.run(jobEnd, "")
 	r.writes("misuse", `
 log: ana grant.revoke grt2 handed_over>revoking v3 of req2 cause=misuse quote=It posts in the forum.
 log: system grant.gone grt2 revoking>revoked v4 of req2 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
-grants grt2: cause=misuse ended_at=now ended_by=ana next_try=now revoking_at=now state=revoked updated_at=now version=4
+grants grt2: cause=misuse ended_at=now ended_by=ana next_try=now open=0 revoking_at=now state=revoked updated_at=now version=4
 new quotes grt2 end: kind=end object=grt2 words=It posts in the forum.
 job: grant.end grant.end:grt2:1:revoking {"grant":"grt2","attempt":1} at +10s
 job: grant.sweep grant.sweep:grt2:1:revoked:gone {"grant":"grt2","attempt":1} at +3m0s
@@ -72,7 +72,7 @@ job: tell maya revoked of req2 grt2, grt2/v4`, func() {
 	r.writes("by a reviewer", `
 log: dana grant.revoke grt3 handed_over>revoking v3 of req3 cause=reviewer quote=Over.
 log: system grant.gone grt3 revoking>revoked v4 of req3 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
-grants grt3: cause=reviewer ended_at=now ended_by=dana next_try=now revoking_at=now state=revoked version=4
+grants grt3: cause=reviewer ended_at=now ended_by=dana next_try=now open=0 revoking_at=now state=revoked version=4
 new quotes grt3 end: kind=end object=grt3 words=Over.
 job: grant.end grant.end:grt3:1:revoking {"grant":"grt3","attempt":1} at +10s
 job: grant.sweep grant.sweep:grt3:1:revoked:gone {"grant":"grt3","attempt":1} at +3m0s
@@ -85,7 +85,7 @@ job: tell maya revoked of req3 grt3, grt3/v4`, func() {
 	r.writes("by its owner", `
 log: maya grant.revoke grt4 handed_over>revoking v3 of req4 cause=owner
 log: system grant.gone grt4 revoking>revoked v4 of req4 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
-grants grt4: cause=owner ended_at=now ended_by=maya next_try=now revoking_at=now state=revoked version=4
+grants grt4: cause=owner ended_at=now ended_by=maya next_try=now open=0 revoking_at=now state=revoked version=4
 job: grant.end grant.end:grt4:1:revoking {"grant":"grt4","attempt":1} at +10s
 job: grant.sweep grant.sweep:grt4:1:revoked:gone {"grant":"grt4","attempt":1} at +3m0s
 job: tell ana revoked of req4 grt4, grt4/v4
@@ -106,7 +106,7 @@ func TestWritesOfLeaks(t *testing.T) {
 log: maya incident.open inc1 >open v1 of grt1 how=owner
 log: maya grant.report_leak grt1 handed_over>revoking v3 of req1 cause=leak how=owner
 log: system grant.gone grt1 revoking>revoked v4 of req1 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
-grants grt1: cause=leak ended_at=now ended_by=maya next_try=now revoking_at=now state=revoked version=4
+grants grt1: cause=leak ended_at=now ended_by=maya next_try=now open=0 revoking_at=now state=revoked version=4
 new incidents inc1: grant_id=grt1 how=owner opened_at=now owner=maya reported_by=maya version=1
 job: grant.end grant.end:grt1:1:revoking:leak {"grant":"grt1","attempt":1} at +10s
 job: grant.sweep grant.sweep:grt1:1:revoked:gone {"grant":"grt1","attempt":1} at +3m0s
@@ -171,7 +171,7 @@ log: dana leak.intake grt2 outcome=match
 log: dana incident.open inc3 >open v1 of grt2 how=intake
 log: dana grant.report_leak grt2 handed_over>revoking v3 of req2 cause=leak how=intake
 log: system grant.gone grt2 revoking>revoked v4 of req2 proof=Canvas does not find the token; its owner is found, the credential may see and delete tokens, and the owner's full list does not have it
-grants grt2: cause=leak ended_at=now ended_by=dana next_try=now revoking_at=now state=revoked version=4
+grants grt2: cause=leak ended_at=now ended_by=dana next_try=now open=0 revoking_at=now state=revoked version=4
 new incidents inc3: grant_id=grt2 how=intake opened_at=now owner=maya reported_by=dana version=1
 job: grant.end grant.end:grt2:1:revoking:leak {"grant":"grt2","attempt":1} at +10s
 job: grant.sweep grant.sweep:grt2:1:revoked:gone {"grant":"grt2","attempt":1} at +3m0s
@@ -203,14 +203,14 @@ func TestWritesOfAFreeze(t *testing.T) {
 	r.writes("not allowed by Canvas", `
 log: dana grant.freeze grt1 active>freezing v4 of req1 quote=Odd traffic: [removed]
 log: system grant.stay_on grt1 freezing>active v5 of req1 trouble=freeze.denied
-grants grt1: trouble=freeze.denied version=5
+grants grt1: round=1 trouble=freeze.denied version=5
 job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:02:00Z {"grant":"grt1","attempt":1} at +10s`, freeze)
 	up()
 	up = r.cv.Fail(canvastest.Fault{Route: oneTokenRoute, Method: http.MethodPut, Status: 500, Times: -1})
 	r.clock.Advance(time.Minute)
 	r.writes("not proven", `
 log: dana grant.freeze grt1 active>freezing v6 of req1 quote=Odd traffic: [removed]
-grants grt1: freeze_reason=Odd traffic: [removed] frozen_at=now frozen_by=dana state=freezing tries=1 trouble=mint.canvas_down updated_at=now version=6
+grants grt1: freeze_reason=Odd traffic: [removed] frozen_at=now frozen_by=dana round=2 state=freezing tries=1 trouble=mint.canvas_down updated_at=now version=6
 job: grant.freeze grant.freeze:grt1:1:freezing:2026-11-23T15:03:00Z {"grant":"grt1","attempt":1} at +10s`, freeze)
 	r.writes("pressed again", ``, freeze)
 	r.clock.Advance(time.Minute)
@@ -229,13 +229,15 @@ job: tell maya frozen of req1 grt1, grt1/v7`, func() { r.must(r.run(jobFreeze, r
 	r.clock.Advance(time.Minute)
 	r.writes("one agrees", `
 log: dana grant.thaw grt1 frozen>frozen v8 of req1
-grants grt1: thawed_by=dana updated_at=now version=8`, func() {
+grants grt1: updated_at=now version=8
+new votes grt1 2 1 dana: at=now object=grt1 owner=maya part=reviewer person=dana round=2 stage=1 verdict=yes`, func() {
 		_, err := r.Thaw(ctx, dana, g.ID, r.termsOf(g.ID))
 		r.must(err)
 	})
 	r.writes("another agrees", `
 log: priya grant.thaw grt1 frozen>replacing v9 of req1
-grants grt1: activate_by=+7d freeze_reason=none frozen_at=none frozen_by=none state=replacing thawed_by=none version=9
+grants grt1: activate_by=+7d freeze_reason=none frozen_at=none frozen_by=none state=replacing version=9
+new votes grt1 2 1 priya: at=now object=grt1 owner=maya part=reviewer person=priya round=2 stage=1 verdict=yes
 job: grant.clear grant.clear:grt1:1:replacing:thaw {"grant":"grt1","attempt":1} at +1m0s
 job: tell maya thawed of req1 grt1, grt1/v9`, func() {
 		_, err := r.Thaw(ctx, priya, g.ID, r.termsOf(g.ID))
@@ -314,8 +316,8 @@ log: maya request.collect req2 approved>collecting v5
 log: maya grant.create grt2 >minting v1 of req2
 log: system grant.shown grt2 minting>handed_over v2 of req2 canvas_token=token2 expires=+97d15h57m59s
 log: system request.hand_over req2 collecting>fulfilled v6
-new grants grt2: activate_by=+7d attempt=1 canvas_id=token2 canvas_user=maya's id change_seen=now checked_at=now created_at=now digest=set expires=+97d15h57m59s hint=set owner=maya renews=grt1 request_id=req2 shown_at=now since=-2m0s sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+97d15h57m59s
-requests req2: closed_at=now state=fulfilled version=6
+new grants grt2: activate_by=+7d attempt=1 canvas_id=token2 canvas_user=maya's id change_seen=now checked_at=now created_at=now digest=set expires=+97d15h57m59s hint=set open=1 owner=maya renews=grt1 request_id=req2 shown_at=now since=-2m0s sponsor=ana state=handed_over title=Attendance helper updated_at=now version=2 wanted=+97d15h57m59s
+requests req2: closed_at=now open=0 state=fulfilled version=6
 job: grant.recover grant.recover:grt2:1:minting {"grant":"grt2","attempt":1} at +1m31s
 job: grant.sweep grant.sweep:grt2:1:handed_over:1 {"grant":"grt2","attempt":1} at +2m0s
 job: grant.sweep grant.sweep:grt2:1:handed_over:2 {"grant":"grt2","attempt":1} at +12m0s
