@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/secret"
@@ -49,7 +50,7 @@ type App struct {
 
 	cfg      config.Config
 	now      func() time.Time
-	guard    *guard
+	guard    *egress.Guard
 	keys     *toolKeys
 	private  *privateHosts
 	clients  clients
@@ -101,9 +102,9 @@ func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 		}
 	}
 	a.private = &privateHosts{store: a.Store, now: a.now, log: a.Log}
-	a.guard = newGuard(a.private.has)
+	a.guard = egress.New(a.private.has)
 	a.keys = &toolKeys{store: a.Store, box: a.Box, now: a.now}
-	a.clients = clients{store: a.Store, box: a.Box, http: a.guard.client(), now: a.now, sleep: o.Sleep, log: a.Log}
+	a.clients = clients{store: a.Store, box: a.Box, http: a.guard.Client(), now: a.now, sleep: o.Sleep, log: a.Log}
 	if o.Sleep == nil {
 		a.clients.sleep = sleep
 	}
@@ -139,7 +140,7 @@ func (a *App) wire(ctx context.Context, o Options) error {
 	for i, p := range a.cfg.TrustedProxies {
 		proxies[i] = p.String()
 	}
-	keySets := &lti.KeySets{Client: a.guard.client(), Log: a.Log}
+	keySets := &lti.KeySets{Client: a.guard.Client(), Log: a.Log}
 	if o.Sleep != nil {
 		keySets.Now, keySets.Sleep = a.now, o.Sleep
 	}
@@ -228,8 +229,8 @@ func usable(err error) error {
 // newMail is the mail way. The operator names the mail server, which is usually
 // inside the school's network.
 func newMail(cfg config.Config, now func() time.Time) (notify.Way, error) {
-	anywhere := newGuard(func(string) bool { return true })
-	way, err := notify.NewSMTP(notify.SMTPConfig{URL: cfg.SMTP, From: cfg.MailFrom, Dial: anywhere.dial, Now: now})
+	anywhere := egress.New(func(string) bool { return true })
+	way, err := notify.NewSMTP(notify.SMTPConfig{URL: cfg.SMTP, From: cfg.MailFrom, Dial: anywhere.Dial, Now: now})
 	if err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
@@ -133,7 +134,7 @@ func (p *privateHosts) forget() {
 }
 
 func (p *privateHosts) read() (map[string]bool, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), egress.DialTimeout)
 	defer cancel()
 	hosts := map[string]bool{}
 	err := p.store.Read(ctx, func(tx *store.Tx) error {

@@ -150,7 +150,7 @@ func (d *doctor) platforms(ctx context.Context, a *App, name string) {
 func (d *doctor) keySet(ctx context.Context, a *App, p store.Platform) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	sets := &lti.KeySets{Client: a.guard.client(), Log: a.Log}
+	sets := &lti.KeySets{Client: a.guard.Client(), Log: a.Log}
 	_, err := sets.Key(ctx, p.Registration.KeySetURL, "tokendesk doctor")
 	if errors.Is(err, lti.ErrKeyUnknown) {
 		err = nil

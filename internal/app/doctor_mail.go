@@ -10,6 +10,7 @@ import (
 	"net/url"
 
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -28,7 +29,7 @@ func checkMail(ctx context.Context, cfg config.Config) error {
 	default:
 		port = "587"
 	}
-	conn, err := newGuard(func(string) bool { return true }).dial(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	conn, err := egress.New(func(string) bool { return true }).Dial(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/web"
 	"github.com/tokendesk/tokendesk/internal/workflow"
@@ -49,7 +50,7 @@ func (a *App) register(ctx context.Context, ask web.RegistrationAsk) (web.Regist
 	}
 	// Private addresses are never for a Canvas that registers itself, whatever
 	// other registrations were allowed (docs/decisions.md 12).
-	client := newGuard(func(string) bool { return false }).client()
+	client := egress.New(func(string) bool { return false }).Client()
 	defer client.CloseIdleConnections()
 	d := &lti.DynamicRegistration{Client: client, TrustHost: trusted.host}
 	cfg, err := d.Discover(ctx, ask.ConfigURL, ask.Token)

@@ -61,6 +61,7 @@ var Table = map[string]Rule{
 		TestsOnly: true, For: []string{"cmd/demo", "cmd/canvas-standin"},
 	},
 	"internal/config": {Own: []string{"internal/secret"}},
+	"internal/egress": {Own: []string{"internal/secret", "lti"}},
 	"internal/text":   {Third: []string{i18n, toml, xtext}},
 	"internal/notify": {
 		Own:   []string{"internal/canvas", "internal/secret", "internal/text", "templates/mail"},
@@ -93,8 +94,8 @@ var Table = map[string]Rule{
 	},
 	"internal/app": {
 		Own: []string{
-			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/jobs", "internal/notify",
-			"internal/secret", "internal/session", "internal/store", "internal/text", "internal/web", "internal/workflow",
+			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/egress", "internal/jobs",
+			"internal/notify", "internal/secret", "internal/session", "internal/store", "internal/text", "internal/web", "internal/workflow",
 			"lti",
 		},
 		Third: []string{xsync},

@@ -1,4 +1,4 @@
-package app
+package egress
 
 import (
 	"context"
@@ -63,7 +63,7 @@ func TestGuardAdmits(t *testing.T) {
 		"a name that is spelt like loopback and is not it": {"localhost.example.edu", []string{"10.0.0.1"}, false, false},
 		"no answer":                                        {"canvas.example.edu", []string{}, true, false},
 	} {
-		g := newGuard(func(string) bool { return tc.allowPrivate })
+		g := New(func(string) bool { return tc.allowPrivate })
 		g.lookup = addrs(tc.resolves...)
 		got, err := g.admit(t.Context(), tc.host)
 		if (err == nil) != tc.admitted {
@@ -76,7 +76,7 @@ func TestGuardAdmits(t *testing.T) {
 				}
 			}
 		}
-		if errors.Is(err, errPrivate) && strings.ContainsAny(err.Error(), "0123456789") {
+		if errors.Is(err, ErrPrivate) && strings.ContainsAny(err.Error(), "0123456789") {
 			t.Errorf("%s: the refusal tells an address: %v", name, err)
 		}
 	}
@@ -95,14 +95,14 @@ func TestGuardedClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGuard(func(string) bool { return true })
+	g := New(func(string) bool { return true })
 	g.lookup = addrs("127.0.0.1")
 	get := func(url string) (*http.Response, error) {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := g.client().Do(req)
+		res, err := g.Client().Do(req)
 		if err == nil {
 			_ = res.Body.Close()
 		}
@@ -111,7 +111,7 @@ func TestGuardedClient(t *testing.T) {
 	if _, err := get("http://far.localhost:" + port); err != nil || reached != 1 {
 		t.Errorf("a loopback name does not reach the server: %v", err)
 	}
-	if _, err := get("http://rebound.example:" + port); !errors.Is(err, errPrivate) || reached != 1 {
+	if _, err := get("http://rebound.example:" + port); !errors.Is(err, ErrPrivate) || reached != 1 {
 		t.Errorf("a foreign name reached the loopback server: %v", err)
 	}
 	res, err := get("http://127.0.0.1:" + port + "/away")

@@ -1,4 +1,7 @@
-package app
+// Package egress makes every connection of the program to somewhere else: one
+// guarded dialler, so that no address that others chose leads into the school's
+// own network.
+package egress
 
 import (
 	"context"
@@ -15,16 +18,17 @@ import (
 
 // Deadlines of every call to somewhere else.
 const (
-	dialTimeout   = 5 * time.Second
+	// DialTimeout is how long one address may take to connect.
+	DialTimeout   = 5 * time.Second
 	headerTimeout = 30 * time.Second
 	callTimeout   = 60 * time.Second
 )
 
-// errPrivate is why a connection was not made. It does not name the address: a
+// ErrPrivate is why a connection was not made. It does not name the address: a
 // name that somebody else chose must not tell them what it resolves to here.
-var errPrivate = errors.New("the address is not on the public internet; a registration made with -allow-private admits private ones")
+var ErrPrivate = errors.New("the address is not on the public internet; a registration made with -allow-private admits private ones")
 
-// guard makes every connection of the program to somewhere else, so that no
+// Guard makes every connection of the program to somewhere else, so that no
 // address that others chose (a registration, a redirect, a DNS answer) leads
 // into the school's own network (docs/decisions.md 12). It checks the address that is
 // dialled, after its name was resolved, so a name cannot change in between.
@@ -32,25 +36,28 @@ var errPrivate = errors.New("the address is not on the public internet; a regist
 // Loopback is reached by its own names only (localhost, names under it, 127/8,
 // ::1), which an operator wrote. Link-local addresses, where clouds keep their
 // credentials, are never reached.
-type guard struct {
+type Guard struct {
 	// private reports whether a host may have a private address.
 	private func(host string) bool
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)
 	dialer  net.Dialer
 }
 
-func newGuard(private func(host string) bool) *guard {
-	return &guard{
+// New makes a guard. private reports whether a host may have a private address; it
+// is asked at every connection that would reach one, by several at once.
+func New(private func(host string) bool) *Guard {
+	return &Guard{
 		private: private,
 		lookup: func(ctx context.Context, host string) ([]netip.Addr, error) {
 			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		},
-		dialer: net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second},
+		dialer: net.Dialer{Timeout: DialTimeout, KeepAlive: 30 * time.Second},
 	}
 }
 
-// dial connects to addr as net.Dialer does, if the guard admits it.
-func (g *guard) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+// Dial connects to addr as net.Dialer does, if the guard admits it. A refusal is a
+// *net.OpError of the operation "dial" around ErrPrivate.
+func (g *Guard) Dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err
@@ -72,7 +79,7 @@ func (g *guard) dial(ctx context.Context, network, addr string) (net.Conn, error
 
 // admit resolves a host and returns the addresses that may be dialled. One that
 // may not be dialled refuses the host: a name that is half private is a trick.
-func (g *guard) admit(ctx context.Context, host string) ([]netip.Addr, error) {
+func (g *Guard) admit(ctx context.Context, host string) ([]netip.Addr, error) {
 	literal, notLiteral := netip.ParseAddr(host)
 	switch {
 	case lti.Loopback(host) && notLiteral != nil:
@@ -96,10 +103,10 @@ func (g *guard) admit(ctx context.Context, host string) ([]netip.Addr, error) {
 		case public:
 		case private:
 			if !g.private(host) {
-				return nil, errPrivate
+				return nil, ErrPrivate
 			}
 		default:
-			return nil, errPrivate
+			return nil, ErrPrivate
 		}
 	}
 	return addrs, nil
@@ -150,15 +157,15 @@ func kindOf(a netip.Addr) addressKind {
 	return reserved
 }
 
-// client is an HTTP client that connects through the guard. It follows no
+// Client is an HTTP client that connects through the guard. It follows no
 // redirect: one could carry a credential to wherever it points. It uses no
 // proxy from the environment: that would dial in the guard's place.
-func (g *guard) client() *http.Client {
+func (g *Guard) Client() *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
-			DialContext:           g.dial,
+			DialContext:           g.Dial,
 			TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:   dialTimeout,
+			TLSHandshakeTimeout:   DialTimeout,
 			ResponseHeaderTimeout: headerTimeout,
 			ExpectContinueTimeout: time.Second,
 			IdleConnTimeout:       90 * time.Second,
