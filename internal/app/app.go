@@ -21,6 +21,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/toolkeys"
 	"github.com/tokendesk/tokendesk/internal/web"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
@@ -51,7 +52,7 @@ type App struct {
 	cfg      config.Config
 	now      func() time.Time
 	guard    *egress.Guard
-	keys     *toolKeys
+	keys     *toolkeys.Keys
 	private  *privateHosts
 	clients  clients
 	mail     notify.Way // nil without mail
@@ -103,7 +104,7 @@ func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 	}
 	a.private = &privateHosts{store: a.Store, now: a.now, log: a.Log}
 	a.guard = egress.New(a.private.has)
-	a.keys = &toolKeys{store: a.Store, box: a.Box, now: a.now}
+	a.keys = toolkeys.New(a.Store, a.Box, a.now, a.Log)
 	a.clients = clients{store: a.Store, box: a.Box, http: a.guard.Client(), now: a.now, sleep: o.Sleep, log: a.Log}
 	if o.Sleep == nil {
 		a.clients.sleep = sleep

@@ -2,16 +2,17 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/user"
 	"strings"
-	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/toolkeys"
 )
 
 // secretFileMax bounds what a wrong path makes us read.
@@ -77,28 +78,31 @@ func (a *App) Platforms(ctx context.Context) (all []store.Platform, err error) {
 // that say what to do.
 func (a *App) Usable(ctx context.Context) error { return usable(a.Store.Ready(ctx)) }
 
-// KeyState is one of the tool's own signing keys, without the key.
-type KeyState struct {
-	ID                              string
-	CreatedAt, SignsFrom, RetiredAt time.Time
-	Signs                           bool // it signs now
-}
+// KeyState is one of the tool's own signing keys, without the key. Rotation is
+// what a rotation came to.
+type (
+	KeyState = toolkeys.State
+	Rotation = toolkeys.Rotation
+)
 
 // Keys returns the tool's own signing keys, oldest first.
-func (a *App) Keys(ctx context.Context) ([]KeyState, error) {
-	rows, err := a.keys.read(ctx)
-	if err != nil || len(rows) == 0 {
-		return nil, err
+func (a *App) Keys(ctx context.Context) ([]KeyState, error) { return a.keys.States(ctx) }
+
+// RotateKeys makes a new signing key for the tool, without a gap (see
+// toolkeys.Keys.Rotate).
+func (a *App) RotateKeys(ctx context.Context, actor, reason string) (Rotation, error) {
+	return a.keys.Rotate(ctx, actor, reason)
+}
+
+// ReplaceLostKeys ends the tool's keys that this master key does not open, and
+// makes a new one (see toolkeys.Keys.ReplaceLost). It is an ErrUsage where the
+// newest key can be opened.
+func (a *App) ReplaceLostKeys(ctx context.Context, actor, reason string) (KeyState, error) {
+	k, err := a.keys.ReplaceLost(ctx, actor, reason)
+	if errors.Is(err, toolkeys.ErrNotLost) {
+		err = usage("%s", err)
 	}
-	current, err := a.keys.Current(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]KeyState, len(rows))
-	for i, r := range rows {
-		out[i] = KeyState{r.ID, r.CreatedAt, r.SignsFrom, r.RetiredAt, r.ID == current.ID}
-	}
-	return out, nil
+	return k, err
 }
 
 // onePlatform finds the platform an operator means: by name, or the only one.

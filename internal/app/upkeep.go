@@ -7,6 +7,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/toolkeys"
 )
 
 // jobUpkeep is what the installation as a whole asks for, whatever its schools
@@ -25,9 +26,9 @@ func (a *App) scheduleUpkeep() {
 
 func (a *App) upkeep(ctx context.Context, _ jobs.Job) error {
 	now := a.now()
-	rotated := a.rotateOld(ctx)
+	rotated := a.keys.RotateOld(ctx)
 	purged := a.Store.InTx(ctx, func(tx *store.Tx) error {
-		if _, err := tx.PurgeToolKeys(now.Add(-keyForget)); err != nil {
+		if err := toolkeys.Purge(tx, now); err != nil {
 			return err
 		}
 		_, err := tx.PurgeInvites(now.Add(-inviteForget))

@@ -75,6 +75,7 @@ var Table = map[string]Rule{
 		},
 		Third: []string{gorm, goose, pgx, sqlite, gosqlite, modernc},
 	},
+	"internal/toolkeys":   {Own: []string{"internal/access", "internal/audit", "internal/secret", "internal/store", "lti"}},
 	"internal/launchtest": {TestsOnly: true}, // tests and benchmarks only
 	"internal/store/storetest": {
 		Own: []string{"internal/access", "internal/audit", "internal/store", "migrations"}, Third: []string{pgx, sqlite}, TestsOnly: true,
@@ -95,8 +96,8 @@ var Table = map[string]Rule{
 	"internal/app": {
 		Own: []string{
 			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/egress", "internal/jobs",
-			"internal/notify", "internal/secret", "internal/session", "internal/store", "internal/text", "internal/web", "internal/workflow",
-			"lti",
+			"internal/notify", "internal/secret", "internal/session", "internal/store", "internal/text", "internal/toolkeys", "internal/web",
+			"internal/workflow", "lti",
 		},
 		Third: []string{xsync},
 	},

@@ -1,9 +1,13 @@
-package app
+// Package toolkeys keeps the tool's own LTI signing keys: sealed in the database,
+// published by every replica alike, and replaced without a moment in which
+// something that was signed is unknown.
+package toolkeys
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -18,12 +22,14 @@ import (
 // published by every replica before anybody signs with it.
 const keysAge = time.Minute
 
-// toolKeys are the tool's own LTI signing keys, sealed in the database. The
-// first replica that needs one makes it. It implements lti.SigningKeys.
-type toolKeys struct {
+// Keys are the tool's own LTI signing keys, sealed in the database. The first
+// replica that needs one makes it. They implement lti.SigningKeys. Several may
+// use them at once.
+type Keys struct {
 	store *store.Store
 	box   *secret.Box
 	now   func() time.Time
+	log   *slog.Logger
 
 	mu      sync.Mutex
 	readAt  time.Time
@@ -31,11 +37,16 @@ type toolKeys struct {
 	public  []lti.PublicKey
 }
 
-// toolKeyContext says what sealed bytes are, so that they open nowhere else.
-func toolKeyContext(id string) string { return "tool-key/" + id }
+// New returns the keys that st holds and box opens. It reads nothing yet.
+func New(st *store.Store, box *secret.Box, now func() time.Time, log *slog.Logger) *Keys {
+	return &Keys{store: st, box: box, now: now, log: log}
+}
+
+// sealContext says what sealed bytes are, so that they open nowhere else.
+func sealContext(id string) string { return "tool-key/" + id }
 
 // Current returns the key that signs now.
-func (k *toolKeys) Current(ctx context.Context) (lti.SigningKey, error) {
+func (k *Keys) Current(ctx context.Context) (lti.SigningKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.refresh(ctx); err != nil {
@@ -45,7 +56,7 @@ func (k *toolKeys) Current(ctx context.Context) (lti.SigningKey, error) {
 }
 
 // Published returns every key that is not retired.
-func (k *toolKeys) Published(ctx context.Context) ([]lti.PublicKey, error) {
+func (k *Keys) Published(ctx context.Context) ([]lti.PublicKey, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if err := k.refresh(ctx); err != nil {
@@ -54,7 +65,7 @@ func (k *toolKeys) Published(ctx context.Context) ([]lti.PublicKey, error) {
 	return k.public, nil
 }
 
-func (k *toolKeys) refresh(ctx context.Context) error {
+func (k *Keys) refresh(ctx context.Context) error {
 	now := k.now()
 	if age := now.Sub(k.readAt); !k.readAt.IsZero() && age >= 0 && age < keysAge {
 		return nil
@@ -75,7 +86,7 @@ func (k *toolKeys) refresh(ctx context.Context) error {
 		if !row.RetiredAt.IsZero() && !row.RetiredAt.After(now) {
 			continue
 		}
-		der, err := k.box.Open(row.Sealed, toolKeyContext(row.ID))
+		der, err := k.box.Open(row.Sealed, sealContext(row.ID))
 		if err != nil {
 			return fmt.Errorf("tool key %s: %w", row.ID, err)
 		}
@@ -110,7 +121,7 @@ func signsRather(a, b store.ToolKey, now time.Time) bool {
 	return a.SignsFrom.Before(b.SignsFrom)
 }
 
-func (k *toolKeys) read(ctx context.Context) (rows []store.ToolKey, err error) {
+func (k *Keys) read(ctx context.Context) (rows []store.ToolKey, err error) {
 	err = k.store.Read(ctx, func(tx *store.Tx) error {
 		rows, err = tx.ToolKeys()
 		return err
@@ -120,7 +131,7 @@ func (k *toolKeys) read(ctx context.Context) (rows []store.ToolKey, err error) {
 
 // make creates the first key. It signs at once: nobody has our key set yet. Of
 // several replicas that would make it one succeeds.
-func (k *toolKeys) make(ctx context.Context, now time.Time) error {
+func (k *Keys) make(ctx context.Context, now time.Time) error {
 	row, err := k.generate(now, now)
 	if err != nil {
 		return err

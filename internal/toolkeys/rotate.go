@@ -1,4 +1,4 @@
-package app
+package toolkeys
 
 import (
 	"context"
@@ -13,62 +13,62 @@ import (
 	"github.com/tokendesk/tokendesk/lti"
 )
 
-// The life of one of the tool's own keys. It is published, signs from keyWait
-// later until its successor does, and is published for keyKeep after that.
+// The life of one of the tool's own keys. It is published, signs from wait
+// later until its successor does, and is published for keep after that.
 const (
-	// keyWait is longer than everybody keeps a key set: ten minutes
+	// wait is longer than everybody keeps a key set: ten minutes
 	// (lti.KeySetHandler) after a replica that had read its keys just before
 	// (keysAge). Canvas itself keeps none.
-	keyWait = 30 * time.Minute
-	// keyKeep is longer than anything that was signed can be checked: an
+	wait = 30 * time.Minute
+	// keep is longer than anything that was signed can be checked: an
 	// assertion lives for five minutes, and a replica may sign with what it has
 	// read for keysAge.
-	keyKeep = 2 * time.Hour
-	// keyLife is how long a key signs before the schedule replaces it.
-	keyLife = 90 * 24 * time.Hour
-	// keyForget is how long a key that ended stays in the database.
-	keyForget = 30 * 24 * time.Hour
+	keep = 2 * time.Hour
+	// life is how long a key signs before the schedule replaces it.
+	life = 90 * 24 * time.Hour
+	// forgetAfter is how long a key that ended stays in the database.
+	forgetAfter = 30 * 24 * time.Hour
 )
 
 // Rotation is what a rotation came to.
 type Rotation struct {
-	New KeyState
+	New State
 	// Old is the key that New follows; it stays published until its RetiredAt.
 	// It is zero where the tool had no key yet.
-	Old KeyState
+	Old State
 	// Made is false where New was waiting to sign already, because somebody had
 	// rotated shortly before. Then nothing was changed.
 	Made bool
 }
 
-// RotateKeys publishes a new signing key for the tool, which signs after half
+// Rotate publishes a new signing key for the tool, which signs after half
 // an hour; by then everybody has it. The old key stays published until nothing
 // that it signed can still be checked. It is recorded in every school's log.
 // While a new key waits to sign, it is that key's rotation that is returned.
-func (a *App) RotateKeys(ctx context.Context, actor, reason string) (Rotation, error) {
-	r, err := a.keys.rotate(ctx, actor, reason)
+func (k *Keys) Rotate(ctx context.Context, actor, reason string) (Rotation, error) {
+	r, err := k.rotate(ctx, actor, reason)
 	if err == nil && r.Made {
-		a.Log.InfoContext(ctx, "the tool's signing key is rotated", "actor", actor, "key", r.New.ID, "signs_from", r.New.SignsFrom,
+		k.log.InfoContext(ctx, "the tool's signing key is rotated", "actor", actor, "key", r.New.ID, "signs_from", r.New.SignsFrom,
 			"old_key", r.Old.ID, "old_key_ends", r.Old.RetiredAt)
 	}
 	return r, err
 }
 
-// rotateOld rotates if the newest key has signed for keyLife.
-func (a *App) rotateOld(ctx context.Context) error {
-	rows, err := a.keys.read(ctx)
+// RotateOld rotates if the newest key has signed for 90 days. It makes no first key.
+func (k *Keys) RotateOld(ctx context.Context) error {
+	rows, err := k.read(ctx)
 	if err != nil {
 		return err
 	}
 	newest, ok := unended(rows)
-	if !ok || a.now().Sub(newest.SignsFrom) < keyLife {
+	if !ok || k.now().Sub(newest.SignsFrom) < life {
 		return nil // the first start makes the first key
 	}
-	_, err = a.RotateKeys(ctx, access.SystemID, "it had signed for "+fmt.Sprint(int(keyLife.Hours()/24))+" days")
+	_, err = k.Rotate(ctx, access.SystemID, "it had signed for "+fmt.Sprint(int(life.Hours()/24))+" days")
 	return err
 }
 
-func (k *toolKeys) rotate(ctx context.Context, actor, reason string) (Rotation, error) {
+func (k *Keys) rotate(ctx context.Context, actor, reason string) (Rotation, error) {
 	if _, err := k.Current(ctx); err != nil { // makes the first one
 		return Rotation{}, err
 	}
@@ -81,12 +81,12 @@ func (k *toolKeys) rotate(ctx context.Context, actor, reason string) (Rotation, 
 	if !ok || old.SignsFrom.After(now) {
 		return k.rotated(rows, false)
 	}
-	next, err := k.generate(now, now.Add(keyWait))
+	next, err := k.generate(now, now.Add(wait))
 	if err != nil {
 		return Rotation{}, err
 	}
 	err = k.store.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.ReplaceToolKey(old.ID, next.SignsFrom.Add(keyKeep), next); err != nil {
+		if err := tx.ReplaceToolKey(old.ID, next.SignsFrom.Add(keep), next); err != nil {
 			return err
 		}
 		told := audit.Event{At: now, Actor: actor, Action: audit.KeyRotate, Object: next.ID, Related: old.ID}
@@ -118,36 +118,46 @@ func tellAll(tx *store.Tx, told audit.Event, detail map[string]string) error {
 	return nil
 }
 
-// ReplaceLostKeys ends the tool's keys that this master key does not open,
-// because the one that sealed them is lost, and makes a new one that signs at
-// once. Until everybody has it, platforms refuse what it signs. It is an
-// ErrUsage where every key can be opened: RotateKeys then leaves no gap.
-func (a *App) ReplaceLostKeys(ctx context.Context, actor, reason string) (KeyState, error) {
-	next, err := a.keys.replaceLost(ctx, actor, reason)
+// Purge removes, within tx, the keys that ended more than 30 days before now.
+func Purge(tx *store.Tx, now time.Time) error {
+	_, err := tx.PurgeToolKeys(now.Add(-forgetAfter))
+	return err
+}
+
+// ErrNotLost refuses to replace keys as lost that can be opened.
+var ErrNotLost = errors.New("this master key opens the tool's newest key; keys rotate without -lost leaves no gap")
+
+// ReplaceLost ends the tool's keys that this master key does not open, because
+// the one that sealed them is lost, and makes a new one that signs at once. Until
+// everybody has it, platforms refuse what it signs. It is recorded in every
+// school's log. It is ErrNotLost where the newest key can be opened: Rotate then
+// leaves no gap.
+func (k *Keys) ReplaceLost(ctx context.Context, actor, reason string) (State, error) {
+	next, err := k.replaceLost(ctx, actor, reason)
 	if err == nil {
-		a.Log.WarnContext(ctx, "the tool's signing keys were lost; there is a new one", "actor", actor, "key", next.ID)
+		k.log.WarnContext(ctx, "the tool's signing keys were lost; there is a new one", "actor", actor, "key", next.ID)
 	}
 	return next, err
 }
 
-func (k *toolKeys) replaceLost(ctx context.Context, actor, reason string) (KeyState, error) {
+func (k *Keys) replaceLost(ctx context.Context, actor, reason string) (State, error) {
 	rows, err := k.read(ctx)
 	if err != nil {
-		return KeyState{}, err
+		return State{}, err
 	}
 	now := k.now()
 	lost := slices.DeleteFunc(rows, func(r store.ToolKey) bool {
-		der, err := k.box.Open(r.Sealed, toolKeyContext(r.ID))
+		der, err := k.box.Open(r.Sealed, sealContext(r.ID))
 		clear(der)
 		return err == nil || (!r.RetiredAt.IsZero() && !r.RetiredAt.After(now))
 	})
 	newest, ok := unended(lost)
 	if !ok {
-		return KeyState{}, usage("this master key opens the tool's newest key; keys rotate without -lost leaves no gap")
+		return State{}, ErrNotLost
 	}
 	next, err := k.generate(now, now)
 	if err != nil {
-		return KeyState{}, err
+		return State{}, err
 	}
 	err = k.store.InTx(ctx, func(tx *store.Tx) error {
 		if err := tx.ReplaceToolKey(newest.ID, now, next); err != nil {
@@ -166,22 +176,22 @@ func (k *toolKeys) replaceLost(ctx context.Context, actor, reason string) (KeySt
 		return tellAll(tx, told, map[string]string{"reason": reason, "lost": "the master key that sealed the old ones"})
 	})
 	if err != nil {
-		return KeyState{}, fmt.Errorf("replace the tool's keys: %w", err)
+		return State{}, fmt.Errorf("replace the tool's keys: %w", err)
 	}
 	k.forget()
-	return keyState(next), nil
+	return stateOf(next), nil
 }
 
 // rotated tells of the newest key and the one before it.
-func (k *toolKeys) rotated(rows []store.ToolKey, made bool) (Rotation, error) {
+func (k *Keys) rotated(rows []store.ToolKey, made bool) (Rotation, error) {
 	next, ok := unended(rows)
 	if !ok {
 		return Rotation{}, errors.New("rotate the tool's keys: no key is without an end")
 	}
-	r := Rotation{New: keyState(next), Made: made}
+	r := Rotation{New: stateOf(next), Made: made}
 	for _, row := range rows {
 		if row.ID != next.ID && row.RetiredAt.After(k.now()) && row.SignsFrom.After(r.Old.SignsFrom) {
-			r.Old = keyState(row)
+			r.Old = stateOf(row)
 		}
 	}
 	return r, nil
@@ -196,12 +206,8 @@ func unended(rows []store.ToolKey) (store.ToolKey, bool) {
 	return rows[i], true
 }
 
-func keyState(r store.ToolKey) KeyState {
-	return KeyState{ID: r.ID, CreatedAt: r.CreatedAt, SignsFrom: r.SignsFrom, RetiredAt: r.RetiredAt}
-}
-
 // generate makes a key that is published now and signs from then on.
-func (k *toolKeys) generate(now, signsFrom time.Time) (store.ToolKey, error) {
+func (k *Keys) generate(now, signsFrom time.Time) (store.ToolKey, error) {
 	key, err := lti.GenerateKey()
 	if err != nil {
 		return store.ToolKey{}, err
@@ -211,11 +217,11 @@ func (k *toolKeys) generate(now, signsFrom time.Time) (store.ToolKey, error) {
 		return store.ToolKey{}, err
 	}
 	defer clear(der)
-	return store.ToolKey{ID: key.ID, Sealed: k.box.Seal(der, toolKeyContext(key.ID)), CreatedAt: now, PublishedAt: now, SignsFrom: signsFrom}, nil
+	return store.ToolKey{ID: key.ID, Sealed: k.box.Seal(der, sealContext(key.ID)), CreatedAt: now, PublishedAt: now, SignsFrom: signsFrom}, nil
 }
 
 // forget makes the next question read the keys anew.
-func (k *toolKeys) forget() {
+func (k *Keys) forget() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.readAt = time.Time{}

@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
+	"github.com/tokendesk/tokendesk/internal/toolkeys"
 	"github.com/tokendesk/tokendesk/internal/web"
 )
 
@@ -39,7 +39,7 @@ func (c *handClock) advance(d time.Duration) {
 // replica is as much of a program as its keys and its upkeep need.
 func replica(st *store.Store, c *handClock) *App {
 	a := &App{Store: st, now: c.now, Log: slog.New(slog.DiscardHandler), runner: &jobs.Runner{Queue: st, Now: c.now, Handlers: map[string]jobs.Work{}}}
-	a.keys = &toolKeys{store: st, box: secret.NewBox([32]byte{1}), now: c.now}
+	a.keys = toolkeys.New(st, secret.NewBox([32]byte{1}), c.now, a.Log)
 	a.scheduleUpkeep()
 	return a
 }
@@ -84,143 +84,17 @@ func signs(t *testing.T, a *App) string {
 	return k.ID
 }
 
-// TestRotationLeavesNoGap lets two replicas sign every half minute while one of
-// them rotates, and a platform check with key sets of any age that it may have
-// kept: nothing that was signed is ever unknown, for as long as it can be checked.
-func TestRotationLeavesNoGap(t *testing.T) {
-	t.Parallel()
-	const (
-		step     = 30 * time.Second
-		keepSet  = 10 * time.Minute // what lti.KeySetHandler allows
-		lifetime = 5 * time.Minute  // of an assertion
-	)
-	storetest.Each(t, func(t *testing.T, st *store.Store) {
-		c := newHandClock()
-		replicas := []*App{replica(st, c), replica(st, c)}
-		type set struct {
-			at   time.Time
-			keys []string
-		}
-		type signed struct {
-			at  time.Time
-			key string
-		}
-		var sets []set
-		var made []signed
-		signers := map[string]bool{}
-		first := signs(t, replicas[0])
-		var r Rotation
-		for n := range 400 { // 200 minutes
-			if n == 20 {
-				var err error
-				if r, err = replicas[0].RotateKeys(t.Context(), "operator:kim", "every now and then"); err != nil || !r.Made || r.Old.ID != first {
-					t.Fatalf("rotation %+v, %v", r, err)
-				}
-			}
-			now := c.now()
-			for i, a := range replicas {
-				if (n+i)%3 == 0 { // they read their keys at different times
-					sets = append(sets, set{now, published(t, a)})
-				}
-				key := signs(t, a)
-				signers[key] = true
-				made = append(made, signed{now, key})
-			}
-			for _, m := range made {
-				if now.Sub(m.at) > lifetime {
-					continue
-				}
-				for _, s := range sets {
-					if now.Sub(s.at) <= keepSet && !slices.Contains(s.keys, m.key) {
-						t.Fatalf("minute %v: what was signed with %s at %s is unknown to a key set of %s", now.Sub(newHandClock().at).Minutes(), m.key, m.at, s.at)
-					}
-				}
-			}
-			made = slices.DeleteFunc(made, func(m signed) bool { return now.Sub(m.at) > lifetime })
-			sets = slices.DeleteFunc(sets, func(s set) bool { return now.Sub(s.at) > keepSet })
-			c.advance(step)
-		}
-		for _, a := range replicas {
-			if got := published(t, a); len(got) != 1 || got[0] != r.New.ID || signs(t, a) != r.New.ID {
-				t.Errorf("in the end %v is published and %s signs", got, signs(t, a))
-			}
-		}
-		if len(signers) != 2 {
-			t.Errorf("%d keys signed", len(signers))
-		}
+// keyRows are the tool's keys as the database has them.
+func keyRows(t *testing.T, st *store.Store) (rows []store.ToolKey) {
+	t.Helper()
+	err := st.Read(t.Context(), func(tx *store.Tx) (err error) {
+		rows, err = tx.ToolKeys()
+		return err
 	})
-}
-
-func TestRotatingReplicasMakeOneKey(t *testing.T) {
-	t.Parallel()
-	storetest.Each(t, func(t *testing.T, st *store.Store) {
-		tenants(t, st, "ten_a", "ten_b")
-		c := newHandClock()
-		replicas := make([]*App, 2)
-		for i := range replicas {
-			replicas[i] = replica(st, c)
-		}
-		// The first use of all at once.
-		all := func(do func(a *App)) {
-			var wait sync.WaitGroup
-			for _, a := range replicas {
-				wait.Go(func() { do(a) })
-			}
-			wait.Wait()
-		}
-		all(func(a *App) {
-			if err := a.keys.refresh(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
-		first := signs(t, replicas[0])
-		results := make(chan Rotation, len(replicas))
-		all(func(a *App) {
-			r, err := a.RotateKeys(t.Context(), "operator:kim", "drill")
-			if err != nil {
-				t.Error(err)
-			}
-			results <- r
-		})
-		close(results)
-		made := 0
-		var next string
-		for r := range results {
-			if r.Made {
-				made++
-			}
-			if next == "" {
-				next = r.New.ID
-			}
-			if r.New.ID != next || r.Old.ID != first || !r.New.SignsFrom.Equal(c.now().Add(keyWait)) || !r.Old.RetiredAt.Equal(c.now().Add(keyWait+keyKeep)) {
-				t.Errorf("rotation %+v", r)
-			}
-		}
-		if made != 1 {
-			t.Errorf("%d replicas made a key", made)
-		}
-		// Once more while the new one waits: nothing happens.
-		if r, err := replicas[1].RotateKeys(t.Context(), "operator:kim", "again"); err != nil || r.Made || r.New.ID != next || r.Old.ID != first {
-			t.Errorf("a second rotation: %+v, %v", r, err)
-		}
-		for _, tenant := range []access.TenantID{"ten_a", "ten_b"} {
-			err := st.Read(t.Context(), func(tx *store.Tx) error {
-				log, err := tx.AuditOf(tenant, next)
-				if len(log) != 1 {
-					t.Errorf("%d audit rows in %s", len(log), tenant)
-					return err
-				}
-				e := log[0]
-				if e.Event.Action != audit.KeyRotate || e.Event.Actor != "operator:kim" || e.Event.Related != first || e.Detail.Data["reason"] != "drill" {
-					t.Errorf("audit %+v %+v", e.Event, e.Detail)
-				}
-				return err
-			})
-			if err != nil {
-				t.Error(err)
-			}
-		}
-	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }
 
 // TestKeysRotateBySchedule runs the upkeep of two replicas for a year.
@@ -240,8 +114,8 @@ func TestKeysRotateBySchedule(t *testing.T) {
 			}
 		}
 		drain() // without a key there is nothing to rotate
-		if rows, err := replicas[0].keys.read(t.Context()); err != nil || len(rows) != 0 {
-			t.Fatalf("the upkeep made a key: %d, %v", len(rows), err)
+		if rows := keyRows(t, st); len(rows) != 0 {
+			t.Fatalf("the upkeep made a key: %d", len(rows))
 		}
 		for range 61 { // a year and a day
 			for _, a := range replicas {
@@ -253,27 +127,13 @@ func TestKeysRotateBySchedule(t *testing.T) {
 		if len(seen) != 4 { // the first, and one whenever 90 days are over
 			t.Errorf("%d keys signed in a year", len(seen))
 		}
-		rows, err := replicas[0].keys.read(t.Context())
-		if err != nil || len(rows) != 1 && len(rows) != 2 {
-			t.Errorf("%d keys are kept, %v", len(rows), err)
+		if rows := keyRows(t, st); len(rows) != 1 && len(rows) != 2 {
+			t.Errorf("%d keys are kept", len(rows))
 		}
 		if got := published(t, replicas[1]); len(got) != 1 {
 			t.Errorf("published: %v", got)
 		}
 	})
-}
-
-// A replica whose clock is behind that of the one who made the first key signs
-// with it all the same.
-func TestClockBehindTheFirstKey(t *testing.T) {
-	t.Parallel()
-	st := storetest.Open(t)
-	ahead, behind := newHandClock(), newHandClock()
-	ahead.advance(5 * time.Second)
-	first := signs(t, replica(st, ahead))
-	if got := signs(t, replica(st, behind)); got != first {
-		t.Errorf("%s signs, want %s", got, first)
-	}
 }
 
 // The life of one key to the microsecond: it signs for 90 days, and half an hour
@@ -294,11 +154,7 @@ func TestTheLifeOfAKey(t *testing.T) {
 			if err := a.upkeep(t.Context(), jobs.Job{}); err != nil {
 				t.Fatal(err)
 			}
-			all, err := a.keys.read(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			return len(all)
+			return len(keyRows(t, st))
 		}
 		first := signs(t, at(0))
 		if n := upkeep(at(90*day - time.Microsecond)); n != 1 {
@@ -307,11 +163,8 @@ func TestTheLifeOfAKey(t *testing.T) {
 		if n := upkeep(at(90 * day)); n != 2 {
 			t.Fatalf("%d keys after 90 days", n)
 		}
-		rows, err := at(90 * day).keys.read(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		next, _ := unended(rows)
+		rows := keyRows(t, st)
+		next := rows[slices.IndexFunc(rows, func(r store.ToolKey) bool { return r.RetiredAt.IsZero() })]
 		for _, want := range []struct {
 			after     time.Duration
 			signs     string
@@ -339,26 +192,6 @@ func TestTheLifeOfAKey(t *testing.T) {
 			t.Errorf("%d keys later than that", n)
 		}
 	})
-}
-
-// A replica goes on with what it has read for a minute, and no longer.
-func TestAReplicaReadsItsKeysEveryMinute(t *testing.T) {
-	t.Parallel()
-	st, c := storetest.Open(t), newHandClock()
-	one, other := replica(st, c), replica(st, c)
-	first := signs(t, one)
-	r, err := other.RotateKeys(t.Context(), "operator:kim", "drill")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.advance(time.Minute - time.Microsecond)
-	if got := published(t, one); !slices.Equal(got, []string{first}) {
-		t.Errorf("within a minute: %v", got)
-	}
-	c.advance(time.Microsecond)
-	if got := published(t, one); len(got) != 2 || !slices.Contains(got, r.New.ID) {
-		t.Errorf("after a minute: %v", got)
-	}
 }
 
 // An invite is made for a minute to fourteen days; when it has ended, its link
