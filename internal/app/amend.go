@@ -14,14 +14,14 @@ import (
 // there may be. It calls nobody; what the credential is worth, doctor tells.
 // platform may be empty where there is only one.
 func (a *App) SetCredential(ctx context.Context, platform string, c Credential, actor, reason string) (store.Platform, error) {
-	if err := c.check(); err != nil {
+	if err := checkCredential(c); err != nil {
 		return store.Platform{}, err
 	}
 	p, err := a.onePlatform(ctx, platform)
 	if err != nil {
 		return p, err
 	}
-	sealed, kind, err := c.seal(a.Box, p.ID)
+	sealed, kind, err := c.Seal(a.Box, p.ID)
 	if err != nil {
 		return p, err
 	}

@@ -13,7 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/credential"
 	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
@@ -53,8 +55,8 @@ type App struct {
 	now      func() time.Time
 	guard    *egress.Guard
 	keys     *toolkeys.Keys
-	private  *privateHosts
-	clients  clients
+	private  *credential.PrivateHosts
+	clients  *credential.Clients
 	mail     notify.Way // nil without mail
 	runner   *jobs.Runner
 	web      http.Handler
@@ -102,13 +104,10 @@ func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 			return nil, errors.Join(err, a.Store.Close())
 		}
 	}
-	a.private = &privateHosts{store: a.Store, now: a.now, log: a.Log}
-	a.guard = egress.New(a.private.has)
+	a.private = &credential.PrivateHosts{Store: a.Store, Now: a.now, Log: a.Log}
+	a.guard = egress.New(a.private.Has)
 	a.keys = toolkeys.New(a.Store, a.Box, a.now, a.Log)
-	a.clients = clients{store: a.Store, box: a.Box, http: a.guard.Client(), now: a.now, sleep: o.Sleep, log: a.Log}
-	if o.Sleep == nil {
-		a.clients.sleep = sleep
-	}
+	a.clients = &credential.Clients{Store: a.Store, Box: a.Box, HTTP: a.guard.Client(), Now: a.now, Sleep: o.Sleep, Clean: text.Line, Log: a.Log}
 	if !cfg.SMTP.IsZero() {
 		if a.mail, err = newMail(cfg, a.now); err != nil {
 			return nil, errors.Join(err, a.Store.Close())
@@ -130,12 +129,12 @@ func (a *App) wire(ctx context.Context, o Options) error {
 	}
 	a.runner = &jobs.Runner{Queue: a.Store, Now: a.now, Log: a.Log}
 	a.Work = &workflow.Service{
-		Store: a.Store, Box: a.Box, Canvas: a.clients.of, NamesRoles: a.namesRoles(), Composer: a.composer, Ways: a.ways, Now: a.now, Log: a.Log,
+		Store: a.Store, Box: a.Box, Canvas: a.clients.Of, NamesRoles: a.namesRoles(), Composer: a.composer, Ways: a.ways, Now: a.now, Log: a.Log,
 		Nudge: a.runner.Nudge, PublicURL: a.cfg.PublicURL, AtStep: o.AtStep,
 	}
 	a.runner.Handlers, a.runner.Schedules = a.Work.Handlers(), a.Work.Schedules()
 	a.scheduleUpkeep()
-	a.scheduleCredentials()
+	a.clients.Schedule(a.runner)
 
 	proxies := make([]string, len(a.cfg.TrustedProxies))
 	for i, p := range a.cfg.TrustedProxies {
@@ -181,7 +180,7 @@ func (a *App) Drain(ctx context.Context) (int, error) { return a.runner.Drain(ct
 // own store.
 func (a *App) AddPlatform(ctx context.Context, spec PlatformSpec) (store.Platform, error) {
 	p, err := AddPlatform(ctx, a.Store, a.Box, spec, a.now())
-	a.private.forget()
+	a.private.Forget()
 	return p, err
 }
 
@@ -236,4 +235,20 @@ func newMail(cfg config.Config, now func() time.Time) (notify.Way, error) {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
 	return way, nil
+}
+
+// ways are how a platform's people are told: the Canvas inbox, and mail where
+// the program has it.
+func (a *App) ways(_ store.Platform, client *canvas.Client) []notify.Way {
+	ways := []notify.Way{notify.Inbox{Client: client}}
+	if a.mail != nil {
+		ways = append(ways, a.mail)
+	}
+	return ways
+}
+
+// namesRoles reads courses' people by LTI, signed with the tool's own key. Its
+// access tokens are kept for all platforms until shortly before they end.
+func (a *App) namesRoles() *lti.NamesRoles {
+	return &lti.NamesRoles{Tokens: &lti.ServiceTokens{Keys: a.keys, Client: a.clients.HTTP, Now: a.now}, Client: a.clients.HTTP}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/credential"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -33,17 +34,17 @@ func (d *doctor) canvas(ctx context.Context, a *App, p store.Platform) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	what := p.Name + ": Canvas credential"
-	made, err := a.clients.made(p)
+	client, err := a.clients.Of(p)
 	if err != nil {
 		d.say(what, err, "")
 		return
 	}
-	client := made.client
-	if made.oauth != nil {
-		if err := made.oauth.renew(ctx); err != nil {
-			d.say(p.Name+": OAuth refresh", err, "")
-			return
-		}
+	oauth, err := a.clients.Renew(ctx, p)
+	if err != nil {
+		d.say(p.Name+": OAuth refresh", err, "")
+		return
+	}
+	if oauth {
 		d.say(p.Name+": OAuth refresh", nil, "Canvas gave an access token for the refresh token")
 	}
 	root, err := client.Account(ctx, "self")
@@ -55,7 +56,7 @@ func (d *doctor) canvas(ctx context.Context, a *App, p store.Platform) {
 		return
 	}
 	d.say(what, nil, fmt.Sprintf("%s, accepted by %s (account %s)", p.CanvasURLs[0], root.Name, root.ID))
-	if made.oauth == nil {
+	if !oauth {
 		d.credentialEnd(ctx, a, p, client)
 	}
 	d.era(ctx, a, p, client)
@@ -91,7 +92,7 @@ func (d *doctor) permissions(p store.Platform, root string, needed []string, hel
 // credentialEnd tells when an admin's token ends.
 func (d *doctor) credentialEnd(ctx context.Context, a *App, p store.Platform, client *canvas.Client) {
 	what := p.Name + ": end of the credential"
-	ends, err := credentialEnd(ctx, client)
+	ends, err := credential.End(ctx, client)
 	if err != nil {
 		d.say(what, err, "")
 		return

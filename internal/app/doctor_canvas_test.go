@@ -13,6 +13,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
+const exchange = "/login/oauth2/token"
+
 // checks are what doctor says of Northfield, by what was looked at.
 func checks(t *testing.T, cfg config.Config, now func() time.Time) map[string]app.Check {
 	t.Helper()

@@ -63,15 +63,10 @@ func (s InviteSpec) Check() error {
 			return usage("-canvas-url %s is given twice", c)
 		}
 	}
-	if s.Credential.given() {
-		return s.Credential.check()
+	if s.Credential.Given() {
+		return checkCredential(s.Credential)
 	}
 	return nil
-}
-
-// given reports whether there is anything of a credential.
-func (c Credential) given() bool {
-	return !c.Token.IsZero() || c.OAuthClientID != "" || !c.OAuthSecret.IsZero() || !c.RefreshToken.IsZero()
 }
 
 // Invite makes a one-time link for LTI dynamic registration. Only a digest of
@@ -88,9 +83,9 @@ func (a *App) Invite(ctx context.Context, spec InviteSpec) (Invited, error) {
 		ID: store.NewID("inv"), Hash: inviteHash(code), Platform: store.NewID("plt"), Name: spec.Name, CanvasURLs: spec.CanvasURLs,
 		Actor: spec.Actor, Reason: spec.Reason, CreatedAt: now, ExpiresAt: now.Add(spec.Valid),
 	}
-	if spec.Credential.given() {
+	if spec.Credential.Given() {
 		var err error
-		if i.Credential, i.CredentialKind, err = spec.Credential.seal(a.Box, i.Platform); err != nil {
+		if i.Credential, i.CredentialKind, err = spec.Credential.Seal(a.Box, i.Platform); err != nil {
 			return Invited{}, err
 		}
 	}

@@ -30,7 +30,7 @@ func (a *App) operatorWork() *workflow.Service {
 	if a.Work != nil {
 		return a.Work
 	}
-	return &workflow.Service{Store: a.Store, Box: a.Box, Canvas: a.clients.of, Now: a.now, Log: a.Log, PublicURL: a.cfg.PublicURL}
+	return &workflow.Service{Store: a.Store, Box: a.Box, Canvas: a.clients.Of, Now: a.now, Log: a.Log, PublicURL: a.cfg.PublicURL}
 }
 
 // ErrNothingMatches: a filter selects no token that could be revoked.

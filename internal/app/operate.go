@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/credential"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/toolkeys"
@@ -77,6 +78,20 @@ func (a *App) Platforms(ctx context.Context) (all []store.Platform, err error) {
 // Usable reports whether the database has the schema of this program, in words
 // that say what to do.
 func (a *App) Usable(ctx context.Context) error { return usable(a.Store.Ready(ctx)) }
+
+// Credential is how the program signs its calls to one Canvas.
+type Credential = credential.Credential
+
+// TokenCredential is an admin's token as a Credential.
+func TokenCredential(token string) Credential { return Credential{Token: secret.New(token)} }
+
+// checkCredential refuses a credential in words for operators.
+func checkCredential(c Credential) error {
+	if err := c.Check(); err != nil {
+		return usage("%s", err)
+	}
+	return nil
+}
 
 // KeyState is one of the tool's own signing keys, without the key. Rotation is
 // what a rotation came to.

@@ -67,7 +67,7 @@ func (p PlatformSpec) Check() error {
 			return usage("-canvas-url %s", err)
 		}
 	}
-	return p.Credential.check()
+	return checkCredential(p.Credential)
 }
 
 // checkOrigin refuses what is not https (or http on loopback), and, for
@@ -182,7 +182,7 @@ func (p PlatformSpec) platform(box *secret.Box, id string) (store.Platform, erro
 		return store.Platform{}, usage("%s", strings.TrimPrefix(err.Error(), "lti: "))
 	}
 	var err error
-	out.Credential, out.CredentialKind, err = p.Credential.seal(box, id)
+	out.Credential, out.CredentialKind, err = p.Credential.Seal(box, id)
 	return out, err
 }
 

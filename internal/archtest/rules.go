@@ -75,6 +75,12 @@ var Table = map[string]Rule{
 		},
 		Third: []string{gorm, goose, pgx, sqlite, gosqlite, modernc},
 	},
+	"internal/credential": {
+		Own: []string{
+			"internal/access", "internal/audit", "internal/canvas", "internal/egress", "internal/jobs", "internal/notify",
+			"internal/secret", "internal/store",
+		},
+	},
 	"internal/toolkeys":   {Own: []string{"internal/access", "internal/audit", "internal/secret", "internal/store", "lti"}},
 	"internal/launchtest": {TestsOnly: true}, // tests and benchmarks only
 	"internal/store/storetest": {
@@ -95,9 +101,9 @@ var Table = map[string]Rule{
 	},
 	"internal/app": {
 		Own: []string{
-			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/egress", "internal/jobs",
-			"internal/notify", "internal/secret", "internal/session", "internal/store", "internal/text", "internal/toolkeys", "internal/web",
-			"internal/workflow", "lti",
+			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/credential", "internal/egress",
+			"internal/jobs", "internal/notify", "internal/secret", "internal/session", "internal/store", "internal/text",
+			"internal/toolkeys", "internal/web", "internal/workflow", "lti",
 		},
 		Third: []string{xsync},
 	},

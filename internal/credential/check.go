@@ -1,4 +1,4 @@
-package app
+package credential
 
 import (
 	"context"
@@ -17,16 +17,21 @@ import (
 // works once a day, one that Canvas refused every hour.
 const jobCredentials = "credentials"
 
-// credentialEvery leaves room for a job that comes a little early.
-const credentialEvery = 24*time.Hour - 10*time.Minute
+// checkEvery leaves room for a job that comes a little early.
+const checkEvery = 24*time.Hour - 10*time.Minute
 
-func (a *App) scheduleCredentials() {
-	a.runner.Handlers[jobCredentials] = jobs.Work{Queue: jobs.Long, Do: a.checkCredentials}
-	a.runner.Schedules = append(a.runner.Schedules, jobs.Schedule{Kind: jobCredentials, Every: time.Hour})
+// Schedule adds the look at every credential to a runner's work.
+func (c *Clients) Schedule(r *jobs.Runner) {
+	r.Handlers[jobCredentials] = jobs.Work{Queue: jobs.Long, Do: c.checkAll}
+	r.Schedules = append(r.Schedules, jobs.Schedule{Kind: jobCredentials, Every: time.Hour})
 }
 
-func (a *App) checkCredentials(ctx context.Context, _ jobs.Job) error {
-	all, err := a.Platforms(ctx)
+func (c *Clients) checkAll(ctx context.Context, _ jobs.Job) error {
+	var all []store.Platform
+	err := c.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		all, err = tx.Platforms()
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -36,15 +41,15 @@ func (a *App) checkCredentials(ctx context.Context, _ jobs.Job) error {
 			continue
 		}
 		var state store.CredentialState
-		err := a.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		err := c.Store.Read(ctx, func(tx *store.Tx) (err error) {
 			state, err = tx.CredentialState(p)
 			return err
 		})
-		if age := a.now().Sub(state.CheckedAt); err == nil && state.RefusedAt.IsZero() && age >= 0 && age < credentialEvery {
+		if age := c.Now().Sub(state.CheckedAt); err == nil && state.RefusedAt.IsZero() && age >= 0 && age < checkEvery {
 			continue
 		}
 		if err == nil {
-			err = a.checkCredential(ctx, p, state)
+			err = c.check(ctx, p, state)
 		}
 		if err != nil {
 			failed = errors.Join(failed, fmt.Errorf("the credential of %s: %w", p.Name, err))
@@ -53,34 +58,34 @@ func (a *App) checkCredentials(ctx context.Context, _ jobs.Job) error {
 	return failed
 }
 
-// checkCredential asks Canvas how the credential of a platform stands, by calls
+// check asks Canvas how the credential of a platform stands, by calls
 // that change nothing, and notes it. An error means that nothing was learnt.
-func (a *App) checkCredential(ctx context.Context, p store.Platform, was store.CredentialState) error {
-	client, err := a.clients.of(p)
+func (c *Clients) check(ctx context.Context, p store.Platform, was store.CredentialState) error {
+	client, err := c.Of(p)
 	if err != nil {
 		return err
 	}
-	now := store.CredentialState{CheckedAt: a.now(), EndsAt: was.EndsAt}
+	now := store.CredentialState{CheckedAt: c.Now(), EndsAt: was.EndsAt}
 	_, err = client.Account(ctx, "self")
 	switch {
 	case canvas.KindOf(err) == canvas.Unauthenticated:
 		if now.RefusedAt = was.RefusedAt; now.RefusedAt.IsZero() {
-			now.RefusedAt = a.now()
+			now.RefusedAt = c.Now()
 		}
 	case err != nil:
 		return err
 	default:
-		if now.EndsAt, err = credentialEnd(ctx, client); err != nil {
+		if now.EndsAt, err = End(ctx, client); err != nil {
 			return err
 		}
 	}
-	return a.Store.InTx(ctx, func(tx *store.Tx) error { return tx.NoteCredential(p, now) })
+	return c.Store.InTx(ctx, func(tx *store.Tx) error { return tx.NoteCredential(p, now) })
 }
 
-// credentialEnd is when an admin's token ends, as Canvas tells; zero where it
+// End is when an admin's token ends, as Canvas tells; zero where it
 // does not end, or Canvas does not tell. Where several tokens can be the one,
 // the first end counts.
-func credentialEnd(ctx context.Context, client *canvas.Client) (ends time.Time, err error) {
+func End(ctx context.Context, client *canvas.Client) (ends time.Time, err error) {
 	own, err := client.OwnTokens(ctx)
 	switch canvas.KindOf(err) {
 	case canvas.NotFound, canvas.Denied:
@@ -97,7 +102,7 @@ func credentialEnd(ctx context.Context, client *canvas.Client) (ends time.Time, 
 // refusal notes, for everybody, that Canvas does not accept a credential: what
 // a page needs to tell the admins at once, and not a day later.
 type refusal struct {
-	app      *clients
+	of       *Clients
 	platform store.Platform
 	oauth    *oauthSource // nil for an admin's token
 
@@ -112,7 +117,7 @@ func (r *refusal) note(ctx context.Context, t secret.Text) {
 	if r.oauth != nil && !r.oauth.refused(ctx, t) {
 		return
 	}
-	now := r.app.now()
+	now := r.of.Now()
 	r.mu.Lock()
 	age := now.Sub(r.at)
 	again := r.at.IsZero() || age < 0 || age >= noteEvery
@@ -123,7 +128,7 @@ func (r *refusal) note(ctx context.Context, t secret.Text) {
 	if !again {
 		return
 	}
-	err := r.app.store.InTx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+	err := r.of.Store.InTx(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		state, err := tx.CredentialState(r.platform)
 		if err != nil || !state.RefusedAt.IsZero() {
 			return err
@@ -132,6 +137,6 @@ func (r *refusal) note(ctx context.Context, t secret.Text) {
 		return tx.NoteCredential(r.platform, state)
 	})
 	if err != nil {
-		r.app.log.WarnContext(ctx, "that Canvas refused the credential could not be noted", "platform", r.platform.ID, "err", err)
+		r.of.Log.WarnContext(ctx, "that Canvas refused the credential could not be noted", "platform", r.platform.ID, "err", err)
 	}
 }

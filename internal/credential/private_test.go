@@ -1,10 +1,13 @@
-package app
+package credential_test
 
 import (
 	"log/slog"
 	"testing"
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/credential"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 )
@@ -14,17 +17,17 @@ import (
 // minute, and at once where it changed them itself.
 func TestWhoseAddressesMayBePrivate(t *testing.T) {
 	t.Parallel()
-	st, c := storetest.Open(t), newHandClock()
+	st, c := storetest.Open(t), canvastest.NewFixedClock(time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC))
 	box := secret.NewBox([32]byte{1})
-	p := &privateHosts{store: st, now: c.now, log: slog.New(slog.DiscardHandler)}
+	p := &credential.PrivateHosts{Store: st, Now: c.Now, Log: slog.New(slog.DiscardHandler)}
 	add := func(name string, private bool) {
 		t.Helper()
 		host := "https://canvas." + name + ".test"
-		_, err := AddPlatform(t.Context(), st, box, PlatformSpec{
+		_, err := app.AddPlatform(t.Context(), st, box, app.PlatformSpec{
 			Name: name, Issuer: host, ClientID: "1", Deployments: []string{"1:a"}, AuthURL: host + "/auth", KeySetURL: "https://keys." + name + ".test/jwks",
 			TokenURL: "https://token." + name + ".test/token", CanvasURLs: []string{host, "https://more." + name + ".test"}, AllowPrivate: private,
-			Credential: TokenCredential("1~abcdefgh"), Actor: "operator:kim", Reason: "first term",
-		}, c.now())
+			Credential: app.TokenCredential("1~abcdefgh"), Actor: "operator:kim", Reason: "first term",
+		}, c.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +35,7 @@ func TestWhoseAddressesMayBePrivate(t *testing.T) {
 	want := func(when, name string, want bool) {
 		t.Helper()
 		for _, host := range []string{"canvas.", "more.", "keys.", "token.", "CANVAS."} {
-			if got := p.has(host + name + ".test"); got != want {
+			if got := p.Has(host + name + ".test"); got != want {
 				t.Errorf("%s: %s%s: %v, want %v", when, host, name, got, want)
 			}
 		}
@@ -44,20 +47,20 @@ func TestWhoseAddressesMayBePrivate(t *testing.T) {
 	want("as registered", "elsewhere", false)
 
 	add("late", true)
-	c.advance(time.Minute - time.Microsecond)
+	c.Advance(time.Minute - time.Microsecond)
 	want("within a minute", "late", false)
-	c.advance(time.Microsecond)
+	c.Advance(time.Microsecond)
 	want("after a minute", "late", true)
 
-	if err := DisablePlatform(t.Context(), st, "inside", "operator:kim", "closing", c.now()); err != nil {
+	if err := app.DisablePlatform(t.Context(), st, "inside", "operator:kim", "closing", c.Now()); err != nil {
 		t.Fatal(err)
 	}
 	want("before it is read", "inside", true)
-	p.forget()
+	p.Forget()
 	want("switched off", "inside", false)
 	want("beside it", "late", true)
 
-	c.advance(time.Minute)
+	c.Advance(time.Minute)
 	if err := st.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package app_test
+package credential_test
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package app
+package credential
 
 import (
 	"context"
@@ -223,6 +223,8 @@ func (o *oauthSource) unread(err error) (secret.Text, time.Time, error) {
 		Op: opRefresh, Kind: canvas.Unreachable, Detail: []string{"the access token that all replicas share could not be had: " + oneLine(err)},
 	}
 }
+
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 func notAccepted(status int) *canvas.Error {
 	return &canvas.Error{

@@ -1,4 +1,4 @@
-package app_test
+package credential_test
 
 import (
 	"bytes"
@@ -441,4 +441,59 @@ func TestAFreshAccessTokenThatCanvasRefusesIsKept(t *testing.T) {
 			r.t.Errorf("it is called refused still: %+v", got)
 		}
 	})
+}
+
+func TestOAuthCredential(t *testing.T) {
+	clock := canvastest.NewFixedClock(time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC))
+	cv := canvastest.Start(t, canvastest.Options{Clock: clock})
+	a := start(t, settings(t), app.Options{Now: clock.Now})
+	oauth := cv.World().AddOAuthClient("service", "Tokendesk")
+	s := spec(cv)
+	s.Credential = app.Credential{OAuthClientID: oauth.ClientID, OAuthSecret: secret.New(oauth.Secret), RefreshToken: secret.New(oauth.RefreshToken)}
+	p, err := a.AddPlatform(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{oauth.Secret, oauth.RefreshToken} {
+		if bytes.Contains(p.Credential, []byte(s)) {
+			t.Error("the credential is stored as it is")
+		}
+	}
+	call := func() error {
+		client, err := a.Work.Canvas(p)
+		if err != nil {
+			return err
+		}
+		_, err = client.Account(t.Context(), "self")
+		return err
+	}
+	for range 3 {
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exchanges := func() int { return cv.Count(http.MethodPost, "/login/oauth2/token") }
+	if n := exchanges(); n != 1 {
+		t.Errorf("%d exchanges for three calls", n)
+	}
+	clock.Advance(59 * time.Minute)
+	if err := call(); err != nil || exchanges() != 2 {
+		t.Errorf("near its end the access token is used on: %v, %d exchanges", err, exchanges())
+	}
+	undo := cv.Fail(canvastest.Fault{Route: "/login/oauth2/token", Status: http.StatusBadGateway, Times: -1})
+	clock.Advance(time.Hour)
+	if err := call(); canvas.KindOf(err) != canvas.Server {
+		t.Errorf("a failing Canvas: %v", err)
+	}
+	undo()
+	cv.World().RevokeOAuthClient(oauth.ClientID)
+	err = call()
+	if canvas.KindOf(err) != canvas.Unauthenticated {
+		t.Errorf("a revoked consent: %v", err)
+	}
+	for _, s := range []string{oauth.Secret, oauth.RefreshToken} {
+		if strings.Contains(fmt.Sprint(err), s) {
+			t.Error("the error tells the credential")
+		}
+	}
 }

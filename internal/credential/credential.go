@@ -1,4 +1,4 @@
-package app
+package credential
 
 import (
 	"encoding/json"
@@ -17,29 +17,33 @@ type Credential struct {
 	RefreshToken  secret.Text
 }
 
-// TokenCredential is an admin's token as a Credential.
-func TokenCredential(token string) Credential { return Credential{Token: secret.New(token)} }
-
 // The kinds of credentials, as stored.
 const (
 	kindToken = "token"
 	kindOAuth = "oauth"
 )
 
-func (c Credential) check() error {
+// Given reports whether there is anything of a credential.
+func (c Credential) Given() bool {
+	return !c.Token.IsZero() || c.OAuthClientID != "" || !c.OAuthSecret.IsZero() || !c.RefreshToken.IsZero()
+}
+
+// Check refuses a credential that is not exactly one of the two, in words for the
+// operator who gave it.
+func (c Credential) Check() error {
 	oauth := c.OAuthClientID != "" || !c.OAuthSecret.IsZero() || !c.RefreshToken.IsZero()
 	switch {
 	case c.Token.IsZero() && !oauth:
-		return usage("a credential for Canvas is needed: -canvas-token-file, or the three -canvas-oauth… and -canvas-refresh-token-file flags")
+		return errors.New("a credential for Canvas is needed: -canvas-token-file, or the three -canvas-oauth… and -canvas-refresh-token-file flags")
 	case !c.Token.IsZero() && oauth:
-		return usage("give either -canvas-token-file or the OAuth flags, not both")
+		return errors.New("give either -canvas-token-file or the OAuth flags, not both")
 	case oauth && (c.OAuthClientID == "" || c.OAuthSecret.IsZero() || c.RefreshToken.IsZero()):
-		return usage("the OAuth form needs -canvas-oauth-client-id, -canvas-oauth-secret-file and -canvas-refresh-token-file together")
+		return errors.New("the OAuth form needs -canvas-oauth-client-id, -canvas-oauth-secret-file and -canvas-refresh-token-file together")
 	}
 	return nil
 }
 
-// sealed is what is wrapped. It exists in memory only around seal and open.
+// sealed is what is wrapped. It exists in memory only around Seal and open.
 type sealed struct {
 	Token    string `json:"token,omitempty"`
 	ClientID string `json:"client_id,omitempty"`
@@ -47,11 +51,13 @@ type sealed struct {
 	Refresh  string `json:"refresh,omitempty"`
 }
 
-// credentialContext says what sealed bytes are, so that they open nowhere else.
-func credentialContext(platform string) string { return "platform/" + platform + "/credential" }
+// sealContext says what sealed bytes are, so that they open nowhere else.
+func sealContext(platform string) string { return "platform/" + platform + "/credential" }
 
-func (c Credential) seal(box *secret.Box, platform string) ([]byte, string, error) {
-	kind := kindToken
+// Seal wraps a credential so that box opens it for this platform only, and names
+// its kind.
+func (c Credential) Seal(box *secret.Box, platform string) (wrapped []byte, kind string, err error) {
+	kind = kindToken
 	if c.Token.IsZero() {
 		kind = kindOAuth
 	}
@@ -60,11 +66,11 @@ func (c Credential) seal(box *secret.Box, platform string) ([]byte, string, erro
 		return nil, "", errors.New("the credential cannot be stored")
 	}
 	defer clear(plain)
-	return box.Seal(plain, credentialContext(platform)), kind, nil
+	return box.Seal(plain, sealContext(platform)), kind, nil
 }
 
-func openCredential(box *secret.Box, platform string, wrapped []byte) (Credential, error) {
-	plain, err := box.Open(wrapped, credentialContext(platform))
+func open(box *secret.Box, platform string, wrapped []byte) (Credential, error) {
+	plain, err := box.Open(wrapped, sealContext(platform))
 	if err != nil {
 		return Credential{}, err
 	}
