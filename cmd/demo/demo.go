@@ -15,6 +15,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/operate"
 )
 
 // school is the name of the stand-in's institution.
@@ -247,17 +248,17 @@ func (d *demo) configuration(ctx context.Context) ([]byte, error) {
 // before: the folder holds the data of an earlier run. Then its addresses and
 // its credential are renewed, since the stand-in itself remembers nothing.
 func (d *demo) register(ctx context.Context, at canvastest.Deployment) (kept bool, err error) {
-	before, err := d.tool.Platforms(ctx)
+	before, err := d.tool.Operate.Platforms(ctx)
 	if err != nil {
 		return false, err
 	}
 	w := d.canvas.World()
-	spec := app.PlatformSpec{
+	spec := operate.PlatformSpec{
 		Name: school, Issuer: d.canvas.Issuer(), ClientID: at.ClientID, Deployments: []string{at.ID},
 		AuthURL:    d.canvas.SSOURL() + "/api/lti/authorize_redirect",
 		KeySetURL:  d.canvas.SSOURL() + "/api/lti/security/jwks",
 		TokenURL:   d.canvas.SSOURL() + "/login/oauth2/token",
-		CanvasURLs: []string{d.canvasURL}, Credential: app.TokenCredential(w.ServiceToken()),
+		CanvasURLs: []string{d.canvasURL}, Credential: operate.TokenCredential(w.ServiceToken()),
 		Actor: "operator:demo", Reason: "the demo's stand-in", Moved: true, // it may have another port this time
 	}
 	spec.School.Contact = "canvas-help@northfield.example"
@@ -273,7 +274,7 @@ func (d *demo) register(ctx context.Context, at canvastest.Deployment) (kept boo
 	}
 	spec.School.NonAcademicAccounts = []string{w.Account("sandbox").ID.String()}
 	spec.School.StaffList = []string{w.User("dana").ID.String(), w.User("priya").ID.String()}
-	_, err = d.tool.AddPlatform(ctx, spec)
+	_, err = d.tool.Operate.AddPlatform(ctx, spec)
 	return len(before) > 0, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/operate"
 )
 
 func auditExport(f *flag.FlagSet) func(context.Context, *call) error {
@@ -15,7 +16,7 @@ func auditExport(f *flag.FlagSet) func(context.Context, *call) error {
 	return func(ctx context.Context, c *call) error {
 		return withSchema(ctx, c, func(a *app.App) error {
 			if *out == "-" {
-				_, err := a.ExportAudit(ctx, *platform, c.stdout)
+				_, err := a.Operate.ExportAudit(ctx, *platform, c.stdout)
 				return err
 			}
 			// The log holds names and reasons: nobody else on this machine reads it.
@@ -23,7 +24,7 @@ func auditExport(f *flag.FlagSet) func(context.Context, *call) error {
 			if err != nil {
 				return err
 			}
-			n, err := a.ExportAudit(ctx, *platform, f)
+			n, err := a.Operate.ExportAudit(ctx, *platform, f)
 			if closeErr := f.Close(); err == nil {
 				err = closeErr
 			}
@@ -52,7 +53,7 @@ func auditVerify(*flag.FlagSet) func(context.Context, *call) error {
 			defer func() { _ = f.Close() }()
 			in = f
 		}
-		all, err := app.VerifyAudit(in)
+		all, err := operate.VerifyAudit(in)
 		if err != nil {
 			return err
 		}

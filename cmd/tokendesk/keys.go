@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/operate"
 )
 
 func keysList(*flag.FlagSet) func(context.Context, *call) error {
 	return func(ctx context.Context, c *call) error {
 		return withSchema(ctx, c, func(a *app.App) error {
-			keys, err := a.Keys(ctx)
+			keys, err := a.Operate.Keys(ctx)
 			if err != nil {
 				return err
 			}
@@ -30,7 +31,7 @@ func keysList(*flag.FlagSet) func(context.Context, *call) error {
 }
 
 // keyState says what a key does now.
-func keyState(k app.KeyState, now time.Time) string {
+func keyState(k operate.KeyState, now time.Time) string {
 	switch {
 	case !k.RetiredAt.IsZero() && !k.RetiredAt.After(now):
 		return "retired " + stampOf(k.RetiredAt)
@@ -53,13 +54,13 @@ func keysRotate(f *flag.FlagSet) func(context.Context, *call) error {
 		}
 		return withSchema(ctx, c, func(a *app.App) error {
 			if *lost {
-				k, err := a.ReplaceLostKeys(ctx, app.Operator(), *reason)
+				k, err := a.Operate.ReplaceLostKeys(ctx, operate.Operator(), *reason)
 				if err != nil {
 					return err
 				}
 				return say(c.stdout, "The new key %s signs now. The keys that could not be opened have ended.", k.ID)
 			}
-			r, err := a.RotateKeys(ctx, app.Operator(), *reason)
+			r, err := a.Operate.RotateKeys(ctx, operate.Operator(), *reason)
 			if err != nil {
 				return err
 			}

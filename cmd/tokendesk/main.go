@@ -15,6 +15,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/operate"
 )
 
 func main() {
@@ -96,13 +97,13 @@ func run(ctx context.Context, args, environ []string, stdin io.Reader, stdout, s
 		return exitFailure
 	}
 	line := strings.TrimPrefix(strings.Join(strings.Fields(err.Error()), " "), errWrong.Error()+": ")
-	line = strings.TrimPrefix(line, app.ErrUsage.Error()+": ")
+	line = strings.TrimPrefix(line, operate.ErrUsage.Error()+": ")
 	if errors.Is(err, errWrong) {
 		_, _ = fmt.Fprintf(stderr, "%s: %s (see %s -h)\n", name, line, name)
 		return exitUsage
 	}
 	_, _ = fmt.Fprintf(stderr, "%s: %s\n", name, line)
-	if errors.Is(err, app.ErrUsage) {
+	if errors.Is(err, operate.ErrUsage) {
 		return exitUsage
 	}
 	return exitFailure

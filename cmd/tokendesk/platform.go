@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/operate"
 )
 
 // many is a flag that may be repeated.
@@ -18,7 +19,7 @@ func (m *many) String() string     { return strings.Join(*m, " ") }
 func (m *many) Set(v string) error { *m = append(*m, v); return nil }
 
 func platformAdd(f *flag.FlagSet) func(context.Context, *call) error {
-	var spec app.PlatformSpec
+	var spec operate.PlatformSpec
 	var deployments, canvas many
 	var tokenFile, secretFile, refreshFile string
 	f.StringVar(&spec.Name, "name", "", "your `name` for this Canvas")
@@ -37,20 +38,20 @@ func platformAdd(f *flag.FlagSet) func(context.Context, *call) error {
 	f.StringVar(&spec.Reason, "reason", "", "`text` for the audit log; with it the registration of a name that is taken is replaced")
 	f.BoolVar(&spec.Moved, "moved", false, "with -reason: the school's own Canvas has another issuer or address now, and this is no other environment")
 	return func(ctx context.Context, c *call) error {
-		spec.Deployments, spec.CanvasURLs, spec.Actor = deployments, canvas, app.Operator()
+		spec.Deployments, spec.CanvasURLs, spec.Actor = deployments, canvas, operate.Operator()
 		var err error
 		if tokenFile != "" {
-			if spec.Credential.Token, err = app.ReadSecret(tokenFile); err != nil {
+			if spec.Credential.Token, err = operate.ReadSecret(tokenFile); err != nil {
 				return err
 			}
 		}
 		if secretFile != "" {
-			if spec.Credential.OAuthSecret, err = app.ReadSecret(secretFile); err != nil {
+			if spec.Credential.OAuthSecret, err = operate.ReadSecret(secretFile); err != nil {
 				return err
 			}
 		}
 		if refreshFile != "" {
-			if spec.Credential.RefreshToken, err = app.ReadSecret(refreshFile); err != nil {
+			if spec.Credential.RefreshToken, err = operate.ReadSecret(refreshFile); err != nil {
 				return err
 			}
 		}
@@ -58,7 +59,7 @@ func platformAdd(f *flag.FlagSet) func(context.Context, *call) error {
 			return err
 		}
 		return withSchema(ctx, c, func(a *app.App) error {
-			p, err := a.AddPlatform(ctx, spec)
+			p, err := a.Operate.AddPlatform(ctx, spec)
 			if err != nil {
 				return err
 			}
@@ -70,7 +71,7 @@ func platformAdd(f *flag.FlagSet) func(context.Context, *call) error {
 func platformList(*flag.FlagSet) func(context.Context, *call) error {
 	return func(ctx context.Context, c *call) error {
 		return withSchema(ctx, c, func(a *app.App) error {
-			all, err := a.Platforms(ctx)
+			all, err := a.Operate.Platforms(ctx)
 			if err != nil {
 				return err
 			}
@@ -105,7 +106,7 @@ func platformDisable(f *flag.FlagSet) func(context.Context, *call) error {
 			return wrong("-name and -reason are needed")
 		}
 		return withSchema(ctx, c, func(a *app.App) error {
-			if err := a.DisablePlatform(ctx, *name, *reason); err != nil {
+			if err := a.Operate.DisablePlatform(ctx, *name, *reason); err != nil {
 				return err
 			}
 			return say(c.stdout, "%s is switched off: no launch from it and no call to it. Its records stay.", *name)
@@ -129,7 +130,7 @@ func platformSettings(f *flag.FlagSet) func(context.Context, *call) error {
 			return err
 		}
 		return withSchema(ctx, c, func(a *app.App) error {
-			if err := a.SetSchool(ctx, *name, document, *reason); err != nil {
+			if err := a.Operate.SetSchool(ctx, *name, document, *reason); err != nil {
 				return err
 			}
 			return say(c.stdout, "The settings of %s are saved.", *name)

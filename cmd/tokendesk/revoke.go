@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/operate"
 )
 
 // revoke plans, rehearses and runs a mass revocation. It works with no server
@@ -28,7 +29,7 @@ func revoke(f *flag.FlagSet) func(context.Context, *call) error {
 			return wrong("-reason is needed")
 		}
 		return withSchema(ctx, c, func(a *app.App) error {
-			r, err := a.PlanRevocation(ctx, *platform, *filter, *dry)
+			r, err := a.Operate.PlanRevocation(ctx, *platform, *filter, *dry)
 			if err != nil {
 				return err
 			}
@@ -76,14 +77,14 @@ func firstLine(in io.Reader) (string, error) {
 	return strings.TrimSpace(line), nil
 }
 
-func printPlan(w io.Writer, r *app.Revocation) error {
+func printPlan(w io.Writer, r *operate.Revocation) error {
 	lines := []string{
 		fmt.Sprintf("Plan %s for %s: %s", r.ID, r.Platform, r.Filter),
 		fmt.Sprintf("%d tokens of %d people will stop. Deleting and proving them takes between %s and %s.", r.Tokens, r.People, r.Estimate, r.Longest()),
 	}
 	for _, g := range []struct {
 		title string
-		all   []app.Group
+		all   []operate.Group
 	}{{"role", r.Roles}, {"course", r.Courses}, {"company", r.Vendors}} {
 		var parts []string
 		for _, x := range g.all {
@@ -110,10 +111,10 @@ const progressEvery = 10 * time.Second
 
 // finish works on r until it is done and prints how far it has come, and what it
 // came to.
-func finish(ctx context.Context, c *call, r *app.Revocation) error {
+func finish(ctx context.Context, c *call, r *operate.Revocation) error {
 	var said time.Time
 	before := -1
-	err := r.Finish(ctx, func(p app.Progress, trouble error) {
+	err := r.Finish(ctx, func(p operate.Progress, trouble error) {
 		done := p.Counts.Gone + p.Counts.EndedBefore
 		if done == before && time.Since(said) < progressEvery {
 			return

@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/canvas"
@@ -19,6 +18,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/store"
@@ -47,9 +47,11 @@ type Options struct {
 // App is the program, ready to serve. Close it when it is no longer needed.
 type App struct {
 	Store *store.Store
-	Box   *secret.Box // opens what is sealed in the store
-	Work  *workflow.Service
-	Log   *slog.Logger
+	Box   *secret.Box       // opens what is sealed in the store
+	Work  *workflow.Service // nil where the program was opened and cannot serve
+	// Operate is what operators do by command.
+	Operate *operate.Commands
+	Log     *slog.Logger
 
 	cfg      config.Config
 	now      func() time.Time
@@ -61,7 +63,6 @@ type App struct {
 	runner   *jobs.Runner
 	web      http.Handler
 	composer *notify.Composer
-	complete sync.Map // ids of platforms whose registration was seen to be complete
 }
 
 // New wires the program. It fails on anything that would make it fail later: a
@@ -108,6 +109,10 @@ func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 	a.guard = egress.New(a.private.Has)
 	a.keys = toolkeys.New(a.Store, a.Box, a.now, a.Log)
 	a.clients = &credential.Clients{Store: a.Store, Box: a.Box, HTTP: a.guard.Client(), Now: a.now, Sleep: o.Sleep, Clean: text.Line, Log: a.Log}
+	a.Operate = &operate.Commands{
+		Store: a.Store, Box: a.Box, ToolKeys: a.keys, Canvas: a.clients.Of, Forget: a.private.Forget,
+		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies, Now: a.now, Log: a.Log,
+	}
 	if !cfg.SMTP.IsZero() {
 		if a.mail, err = newMail(cfg, a.now); err != nil {
 			return nil, errors.Join(err, a.Store.Close())
@@ -132,8 +137,9 @@ func (a *App) wire(ctx context.Context, o Options) error {
 		Store: a.Store, Box: a.Box, Canvas: a.clients.Of, NamesRoles: a.namesRoles(), Composer: a.composer, Ways: a.ways, Now: a.now, Log: a.Log,
 		Nudge: a.runner.Nudge, PublicURL: a.cfg.PublicURL, AtStep: o.AtStep,
 	}
+	a.Operate.Work = a.Work
 	a.runner.Handlers, a.runner.Schedules = a.Work.Handlers(), a.Work.Schedules()
-	a.scheduleUpkeep()
+	a.Operate.Schedule(a.runner)
 	a.clients.Schedule(a.runner)
 
 	proxies := make([]string, len(a.cfg.TrustedProxies))
@@ -149,8 +155,8 @@ func (a *App) wire(ctx context.Context, o Options) error {
 		LTI: &lti.Tool{
 			Registrations: a.Store, States: a.Store, StateKeys: a.StateKeys(), Now: a.now, Log: a.Log, KeySets: keySets,
 		},
-		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, NoteForward: a.noteForward, Ready: a.Ready, Now: a.now, Log: a.Log,
-		Register: a.register, Setup: a.setup,
+		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, NoteForward: a.Operate.NoteForward, Ready: a.Ready, Now: a.now, Log: a.Log,
+		Register: a.Operate.Register, Setup: a.Operate.Setup,
 	})
 	return err
 }
@@ -176,13 +182,12 @@ func (a *App) PublicURL() string { return a.cfg.PublicURL }
 // is for tests and the demo; production runs Work.
 func (a *App) Drain(ctx context.Context) (int, error) { return a.runner.Drain(ctx) }
 
-// AddPlatform registers a Canvas (see the function of that name) in the App's
-// own store.
-func (a *App) AddPlatform(ctx context.Context, spec PlatformSpec) (store.Platform, error) {
-	p, err := AddPlatform(ctx, a.Store, a.Box, spec, a.now())
-	a.private.Forget()
-	return p, err
-}
+// Migrate brings the database to this version of the program.
+func (a *App) Migrate(ctx context.Context) error { return a.Store.Migrate(ctx) }
+
+// Usable reports whether the database has the schema of this program, in words
+// that say what to do.
+func (a *App) Usable(ctx context.Context) error { return usable(a.Store.Ready(ctx)) }
 
 // Close closes the store.
 func (a *App) Close() error { return a.Store.Close() }

@@ -105,7 +105,7 @@ func (d *doctor) mail(ctx context.Context, a *App) {
 func (d *doctor) keys(ctx context.Context, a *App) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	all, err := a.Keys(ctx)
+	all, err := a.keys.States(ctx)
 	switch {
 	case err != nil:
 		d.say("signing keys", err, "")
@@ -117,11 +117,11 @@ func (d *doctor) keys(ctx context.Context, a *App) {
 }
 
 func (d *doctor) platforms(ctx context.Context, a *App, name string) {
-	all, err := a.Platforms(ctx)
+	all, err := a.Operate.Platforms(ctx)
 	everybody := all
 	if err == nil && name != "" {
 		var p store.Platform
-		p, err = a.onePlatform(ctx, name)
+		p, err = a.Operate.Platform(ctx, name)
 		all = []store.Platform{p}
 	}
 	switch {

@@ -9,6 +9,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -30,44 +31,44 @@ func checks(t *testing.T, cfg config.Config, now func() time.Time) map[string]ap
 func TestDoctorTellsOfCanvas(t *testing.T) {
 	day := 24 * time.Hour
 	for name, tc := range map[string]struct {
-		spoil func(cv *canvastest.Server, s *app.PlatformSpec)
+		spoil func(cv *canvastest.Server, s *operate.PlatformSpec)
 		what  string
 		want  app.Outcome
 		words string
 	}{
-		"E1": {func(cv *canvastest.Server, _ *app.PlatformSpec) { cv.World().SetEra(canvastest.Era1) }, "Canvas's age", app.Note, "E1: tokens cannot be listed, so none is made"},
-		"E1, accepted": {func(cv *canvastest.Server, s *app.PlatformSpec) {
+		"E1": {func(cv *canvastest.Server, _ *operate.PlatformSpec) { cv.World().SetEra(canvastest.Era1) }, "Canvas's age", app.Note, "E1: tokens cannot be listed, so none is made"},
+		"E1, accepted": {func(cv *canvastest.Server, s *operate.PlatformSpec) {
 			cv.World().SetEra(canvastest.Era1b)
 			s.School = store.School{AcceptNoListing: true}
 		}, "Canvas's age", app.Note, "accepted"},
-		"E2": {func(cv *canvastest.Server, _ *app.PlatformSpec) { cv.World().SetEra(canvastest.Era2) }, "Canvas's age", app.Good, "E2: tokens can be listed"},
+		"E2": {func(cv *canvastest.Server, _ *operate.PlatformSpec) { cv.World().SetEra(canvastest.Era2) }, "Canvas's age", app.Good, "E2: tokens can be listed"},
 		"E3": {nil, "Canvas's age", app.Good, "E3: tokens can be listed"},
-		"the age cannot be told": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+		"the age cannot be told": {func(cv *canvastest.Server, _ *operate.PlatformSpec) {
 			cv.Fail(canvastest.Fault{Route: "/api/v1/users/:user_id/user_generated_tokens", Status: 500, Times: -1})
 		}, "Canvas's age", app.Failed, "failed"},
-		"an address that is no Canvas": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+		"an address that is no Canvas": {func(cv *canvastest.Server, _ *operate.PlatformSpec) {
 			cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:id", Status: 404, Body: "<!doctype html><title>Moodle</title>", Times: -1})
 		}, "Canvas credential", app.Failed, "this address does not answer as Canvas: http://"},
 		"freezing is possible": {nil, "freezing tokens", app.Good, "possible"},
-		"freezing is not": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+		"freezing is not": {func(cv *canvastest.Server, _ *operate.PlatformSpec) {
 			cv.World().SetPermission("account-admin", canvastest.PermCreateTokens, false)
 		}, "freezing tokens", app.Note, "create_access_tokens"},
-		"permissions": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+		"permissions": {func(cv *canvastest.Server, _ *operate.PlatformSpec) {
 			cv.World().SetPermission("account-admin", canvastest.PermCreateTokens, false)
 		}, "permissions", app.Failed, "lacks create_access_tokens"},
-		"permissions of E1": {func(cv *canvastest.Server, _ *app.PlatformSpec) { cv.World().SetEra(canvastest.Era1) }, "permissions", app.Good, "create_access_tokens, delete_access_tokens"},
-		"permissions that E1 lacks": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+		"permissions of E1": {func(cv *canvastest.Server, _ *operate.PlatformSpec) { cv.World().SetEra(canvastest.Era1) }, "permissions", app.Good, "create_access_tokens, delete_access_tokens"},
+		"permissions that E1 lacks": {func(cv *canvastest.Server, _ *operate.PlatformSpec) {
 			cv.World().SetEra(canvastest.Era1)
 			cv.World().SetPermission("account-admin", canvastest.PermDeleteTokens, false)
 		}, "permissions", app.Failed, "lacks delete_access_tokens in"},
-		"permissions of E3": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+		"permissions of E3": {func(cv *canvastest.Server, _ *operate.PlatformSpec) {
 			cv.World().SetPermission("account-admin", canvastest.PermViewTokens, false)
 		}, "permissions", app.Failed, "lacks view_user_generated_access_tokens"},
 		"the report": {nil, "report of all tokens", app.Good, "possible"},
-		"no right to the report": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+		"no right to the report": {func(cv *canvastest.Server, _ *operate.PlatformSpec) {
 			cv.World().SetPermission("account-admin", canvastest.PermReadReports, false)
 		}, "report of all tokens", app.Note, "read_reports"},
-		"no such report": {func(cv *canvastest.Server, _ *app.PlatformSpec) {
+		"no such report": {func(cv *canvastest.Server, _ *operate.PlatformSpec) {
 			cv.Fail(canvastest.Fault{Route: "/api/v1/accounts/:account_id/reports", Status: 200, Body: `[]`})
 		}, "report of all tokens", app.Note, "does not offer it"},
 		"a credential without an end":    {nil, "end of the credential", app.Good, "none"},
@@ -86,7 +87,7 @@ func TestDoctorTellsOfCanvas(t *testing.T) {
 			if tc.spoil != nil {
 				tc.spoil(cv, &s)
 			}
-			if _, err := a.AddPlatform(t.Context(), s); err != nil {
+			if _, err := a.Operate.AddPlatform(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
 			before := len(cv.World().Tokens("maya"))
@@ -107,17 +108,17 @@ func TestDoctorTellsOfCanvas(t *testing.T) {
 }
 
 // ending gives the registration an admin's token that ends so much later.
-func ending(left time.Duration) func(*canvastest.Server, *app.PlatformSpec) {
-	return func(cv *canvastest.Server, s *app.PlatformSpec) {
+func ending(left time.Duration) func(*canvastest.Server, *operate.PlatformSpec) {
+	return func(cv *canvastest.Server, s *operate.PlatformSpec) {
 		_, value := cv.World().SeedToken("service", canvastest.TokenSpec{Purpose: "Tokendesk", ExpiresAt: cv.World().Clock.Now().Add(left)})
-		s.Credential = app.TokenCredential(value)
+		s.Credential = operate.TokenCredential(value)
 	}
 }
 
-func oauth(revoked bool) func(*canvastest.Server, *app.PlatformSpec) {
-	return func(cv *canvastest.Server, s *app.PlatformSpec) {
+func oauth(revoked bool) func(*canvastest.Server, *operate.PlatformSpec) {
+	return func(cv *canvastest.Server, s *operate.PlatformSpec) {
 		c := cv.World().AddOAuthClient("service", "Tokendesk")
-		s.Credential = app.Credential{OAuthClientID: c.ClientID, OAuthSecret: secret.New(c.Secret), RefreshToken: secret.New(c.RefreshToken)}
+		s.Credential = operate.Credential{OAuthClientID: c.ClientID, OAuthSecret: secret.New(c.Secret), RefreshToken: secret.New(c.RefreshToken)}
 		if revoked {
 			cv.World().RevokeOAuthClient(c.ClientID)
 		}

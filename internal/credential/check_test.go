@@ -7,6 +7,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -22,8 +23,8 @@ func TestCredentialsAreLookedAfter(t *testing.T) {
 	s := spec(cv)
 	ends := clock.Now().AddDate(0, 0, 20)
 	made, value := cv.World().SeedToken("service", canvastest.TokenSpec{Purpose: "Tokendesk", ExpiresAt: ends})
-	s.Credential = app.TokenCredential(value)
-	p, err := replicas[0].AddPlatform(t.Context(), s)
+	s.Credential = operate.TokenCredential(value)
+	p, err := replicas[0].Operate.AddPlatform(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
@@ -72,9 +73,9 @@ func (r *oauthRig) register(reason string) {
 	r.t.Helper()
 	s := spec(r.cv)
 	s.Reason = reason
-	s.Credential = app.Credential{OAuthClientID: r.oauth.ClientID, OAuthSecret: secret.New(r.oauth.Secret), RefreshToken: secret.New(r.oauth.RefreshToken)}
+	s.Credential = operate.Credential{OAuthClientID: r.oauth.ClientID, OAuthSecret: secret.New(r.oauth.Secret), RefreshToken: secret.New(r.oauth.RefreshToken)}
 	var err error
-	if r.platform, err = r.replicas[0].AddPlatform(r.t.Context(), s); err != nil {
+	if r.platform, err = r.replicas[0].Operate.AddPlatform(r.t.Context(), s); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -449,8 +450,8 @@ func TestOAuthCredential(t *testing.T) {
 	a := start(t, settings(t), app.Options{Now: clock.Now})
 	oauth := cv.World().AddOAuthClient("service", "Tokendesk")
 	s := spec(cv)
-	s.Credential = app.Credential{OAuthClientID: oauth.ClientID, OAuthSecret: secret.New(oauth.Secret), RefreshToken: secret.New(oauth.RefreshToken)}
-	p, err := a.AddPlatform(t.Context(), s)
+	s.Credential = operate.Credential{OAuthClientID: oauth.ClientID, OAuthSecret: secret.New(oauth.Secret), RefreshToken: secret.New(oauth.RefreshToken)}
+	p, err := a.Operate.AddPlatform(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

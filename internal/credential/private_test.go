@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/credential"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 )
@@ -18,16 +18,16 @@ import (
 func TestWhoseAddressesMayBePrivate(t *testing.T) {
 	t.Parallel()
 	st, c := storetest.Open(t), canvastest.NewFixedClock(time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC))
-	box := secret.NewBox([32]byte{1})
+	by := &operate.Commands{Store: st, Box: secret.NewBox([32]byte{1}), Now: c.Now, Log: slog.New(slog.DiscardHandler)}
 	p := &credential.PrivateHosts{Store: st, Now: c.Now, Log: slog.New(slog.DiscardHandler)}
 	add := func(name string, private bool) {
 		t.Helper()
 		host := "https://canvas." + name + ".test"
-		_, err := app.AddPlatform(t.Context(), st, box, app.PlatformSpec{
+		_, err := by.AddPlatform(t.Context(), operate.PlatformSpec{
 			Name: name, Issuer: host, ClientID: "1", Deployments: []string{"1:a"}, AuthURL: host + "/auth", KeySetURL: "https://keys." + name + ".test/jwks",
 			TokenURL: "https://token." + name + ".test/token", CanvasURLs: []string{host, "https://more." + name + ".test"}, AllowPrivate: private,
-			Credential: app.TokenCredential("1~abcdefgh"), Actor: "operator:kim", Reason: "first term",
-		}, c.Now())
+			Credential: operate.TokenCredential("1~abcdefgh"), Actor: "operator:kim", Reason: "first term",
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -52,7 +52,7 @@ func TestWhoseAddressesMayBePrivate(t *testing.T) {
 	c.Advance(time.Microsecond)
 	want("after a minute", "late", true)
 
-	if err := app.DisablePlatform(t.Context(), st, "inside", "operator:kim", "closing", c.Now()); err != nil {
+	if err := by.DisablePlatform(t.Context(), "inside", "closing"); err != nil {
 		t.Fatal(err)
 	}
 	want("before it is read", "inside", true)

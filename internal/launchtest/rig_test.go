@@ -28,6 +28,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
@@ -284,21 +285,21 @@ func (s *school) registerTwice(name string, deployments ...canvastest.Deployment
 	return p
 }
 
-func (s *school) add(spec app.PlatformSpec) store.Platform {
+func (s *school) add(spec operate.PlatformSpec) store.Platform {
 	s.t.Helper()
-	p, err := s.apps[0].AddPlatform(s.t.Context(), spec)
+	p, err := s.apps[0].Operate.AddPlatform(s.t.Context(), spec)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return p
 }
 
-func (s *school) spec(name string, deployments ...canvastest.Deployment) app.PlatformSpec {
-	spec := app.PlatformSpec{
+func (s *school) spec(name string, deployments ...canvastest.Deployment) operate.PlatformSpec {
+	spec := operate.PlatformSpec{
 		Name: name, Issuer: s.cv.Issuer(), ClientID: deployments[0].ClientID,
 		AuthURL: s.cv.SSOURL() + "/api/lti/authorize_redirect", KeySetURL: s.cv.SSOURL() + keySetRoute,
 		TokenURL: s.cv.SSOURL() + "/login/oauth2/token", CanvasURLs: []string{s.cv.InstitutionURL()},
-		Credential: app.Credential{Token: secret.New(s.w.ServiceToken())}, Actor: "operator:test",
+		Credential: operate.Credential{Token: secret.New(s.w.ServiceToken())}, Actor: "operator:test",
 	}
 	for _, d := range deployments {
 		spec.Deployments = append(spec.Deployments, d.ID)

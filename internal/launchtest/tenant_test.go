@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/workflow"
@@ -197,7 +196,7 @@ func TestSwitchedOffPlatform(t *testing.T) {
 		d := two.deliver().proof()
 		b.noCookies = false
 		three := b.begin(s.course("bio201"))
-		if err := app.DisablePlatform(s.t.Context(), s.apps[0].Store, "Northfield", "operator:test", "closing", s.clock.Now()); err != nil {
+		if err := s.apps[0].Operate.DisablePlatform(s.t.Context(), "Northfield", "closing"); err != nil {
 			s.t.Fatal(err)
 		}
 		m := b.mark("maya")

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"net/netip"
+	"slices"
 	"time"
 
 	"gorm.io/gorm/clause"
@@ -12,6 +14,18 @@ type Forward struct {
 	Peer   string // the address that connected
 	Header string // the header's name
 	SeenAt time.Time
+}
+
+// forwardKeep is how long a header that was not believed is told of after it was
+// last seen. The server notes one once an hour while they come.
+const forwardKeep = 24 * time.Hour
+
+// Stands reports whether a noted forward is still to be told of: the address is
+// not among those that are believed by now, and was seen within a day.
+func (f Forward) Stands(trusted []netip.Prefix, now time.Time) bool {
+	at, err := netip.ParseAddr(f.Peer)
+	named := err == nil && slices.ContainsFunc(trusted, func(p netip.Prefix) bool { return p.Contains(at) })
+	return !named && now.Sub(f.SeenAt) < forwardKeep
 }
 
 type forwardRow struct {

@@ -1,20 +1,24 @@
 package web
 
+import (
+	"github.com/tokendesk/tokendesk/internal/operate"
+)
+
 // registerExhibits are the pages of a registration: done with everything still
 // to do, refused in every way, and waiting for its credential.
 func registerExhibits() []exhibit {
-	var all []Todo
-	for _, k := range todoKinds {
+	var all []operate.Todo
+	for _, k := range operate.TodoKinds {
 		value := "Northfield"
-		if k == TodoPlacements {
+		if k == operate.TodoPlacements {
 			value = "account_navigation, user_navigation"
 		}
-		all = append(all, Todo{Kind: k, Value: value})
+		all = append(all, operate.Todo{Kind: k, Value: value})
 	}
 	out := []exhibit{
 		{name: "register-done", page: PageRegister, noSession: true, want: []string{"Tokendesk is registered", "Northfield", "Still to do", "required_permissions",
 			"create_access_tokens", "account_navigation, user_navigation", "platform credential", "platform deployment", "Continue in Canvas"},
-			view: func(s Shell) any { return NewRegisteredPage(s, Registered{Name: "Northfield", Todo: all}) }},
+			view: func(s Shell) any { return NewRegisteredPage(s, operate.Registered{Name: "Northfield", Todo: all}) }},
 		{name: "register-waits", page: PageRegister, noSession: true, want: []string{"Tokendesk is not ready yet"}, never: []string{"Continue in Canvas"},
 			view: func(s Shell) any { return NewWaitingPage(s) }},
 	}

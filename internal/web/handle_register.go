@@ -8,103 +8,19 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
 const routeRegister = "/lti/register"
 
-// RegistrationAsk is a visit to the registration link: LTI dynamic registration
-// begins with it. Nothing in it was checked.
-type RegistrationAsk struct {
-	Invite    string // the code in the link
-	ConfigURL string // openid_configuration, from Canvas
-	Token     string // registration_token, from Canvas; a secret
-	Profile   lti.Profile
-}
-
-// Registered is a registration that succeeded.
-type Registered struct {
-	Name   string   // the operator's, for the school's Canvas
-	Frames []string // origins that may frame the page
-	Todo   []Todo   // what is still to do, in the order of doing it
-}
-
-// Todo is one thing that is still to do after a registration.
-type Todo struct {
-	Kind  TodoKind
-	Value string // what it speaks of: the platform's name, or the placements
-}
-
-// TodoKind names a Todo.
-type TodoKind string
-
-// The things to do.
-const (
-	TodoEnable      TodoKind = "enable"      // review the app in Canvas and switch it on
-	TodoPlacements  TodoKind = "placements"  // Value: the placements that Canvas did not take
-	TodoScope       TodoKind = "scope"       // names and roles were not granted
-	TodoPermissions TodoKind = "permissions" // required_permissions cannot be registered
-	TodoInstall     TodoKind = "install"     // Canvas named no deployment; Value: the platform's name
-	TodoRoot        TodoKind = "root"        // the first launch from the root account confirms the deployment
-	TodoCredential  TodoKind = "credential"  // no admin credential is stored; Value: the platform's name
-)
-
-var todoKinds = []TodoKind{TodoEnable, TodoPlacements, TodoScope, TodoPermissions, TodoInstall, TodoRoot, TodoCredential}
-
-// RegistrationRefusal is why nothing was registered, or why it is not known.
-type RegistrationRefusal struct {
-	Why    RegistrationWhy
-	Frames []string // origins that may frame the page, of the invite; nil if there is none
-	Cause  error    // for the log; no secret
-}
-
-func (e *RegistrationRefusal) Error() string {
-	if e.Cause == nil {
-		return "registration: " + string(e.Why)
-	}
-	return "registration: " + string(e.Why) + ": " + e.Cause.Error()
-}
-
-// Unwrap returns the cause.
-func (e *RegistrationRefusal) Unwrap() error { return e.Cause }
-
-// RegistrationWhy is the reason of a RegistrationRefusal.
-type RegistrationWhy string
-
-// The closed list of reasons. With those before RegistrationUnclear the invite
-// still works; with it and those after, it does not.
-const (
-	RegistrationDirect        RegistrationWhy = "direct"        // opened without Canvas
-	RegistrationForeign       RegistrationWhy = "foreign"       // the configuration is another Canvas's than the invite names
-	RegistrationNotCanvas     RegistrationWhy = "not_canvas"    // the platform says that it is no Canvas
-	RegistrationConfiguration RegistrationWhy = "configuration" // it could not be read, or cannot be used
-	RegistrationName          RegistrationWhy = "name"          // a platform of that name exists
-	RegistrationKnown         RegistrationWhy = "known"         // this Canvas is registered by another name
-	RegistrationRefused       RegistrationWhy = "refused"       // Canvas said no; nothing was registered
-	RegistrationUnclear       RegistrationWhy = "unclear"       // Canvas may have registered the tool
-	RegistrationUnsaved       RegistrationWhy = "unsaved"       // Canvas registered the tool, and it could not be stored here
-	RegistrationNoInvite      RegistrationWhy = "no_invite"     // none, or one that does not exist
-	RegistrationUsed          RegistrationWhy = "used"
-	RegistrationExpired       RegistrationWhy = "expired"
-)
-
 // registrationStatus is the status of each reason.
-var registrationStatus = map[RegistrationWhy]int{
-	RegistrationDirect: http.StatusBadRequest, RegistrationForeign: http.StatusForbidden,
-	RegistrationNotCanvas: http.StatusForbidden, RegistrationConfiguration: http.StatusBadGateway,
-	RegistrationName: http.StatusConflict, RegistrationKnown: http.StatusConflict, RegistrationRefused: http.StatusBadGateway, RegistrationUnclear: http.StatusBadGateway,
-	RegistrationUnsaved: http.StatusInternalServerError, RegistrationNoInvite: http.StatusNotFound,
-	RegistrationUsed: http.StatusGone, RegistrationExpired: http.StatusGone,
-}
-
-// Setup is how far a platform's registration has come when somebody launches.
-type Setup struct {
-	// Root: the launch's deployment is the root account's.
-	Root bool
-	// Waits: the platform has no credential for Canvas's API, so that nobody can
-	// be admitted.
-	Waits  bool
-	Frames []string // origins that may frame the page which says so
+var registrationStatus = map[operate.RegistrationWhy]int{
+	operate.RegistrationDirect: http.StatusBadRequest, operate.RegistrationForeign: http.StatusForbidden,
+	operate.RegistrationNotCanvas: http.StatusForbidden, operate.RegistrationConfiguration: http.StatusBadGateway,
+	operate.RegistrationName: http.StatusConflict, operate.RegistrationKnown: http.StatusConflict, operate.RegistrationRefused: http.StatusBadGateway, operate.RegistrationUnclear: http.StatusBadGateway,
+	operate.RegistrationUnsaved: http.StatusInternalServerError, operate.RegistrationNoInvite: http.StatusNotFound,
+	operate.RegistrationUsed: http.StatusGone, operate.RegistrationExpired: http.StatusGone,
 }
 
 // register answers the registration link. Canvas shows it in a frame of an
@@ -112,12 +28,12 @@ type Setup struct {
 func (s *Server) register(c *gin.Context) {
 	v := s.visitor(c.Writer, c.Request)
 	ask, err := registrationAsk(c.Request.URL.RawQuery)
-	var done Registered
+	var done operate.Registered
 	if err == nil {
 		ask.Profile = s.profile()
 		done, err = s.registerTool(v.ctx(), ask)
 	}
-	var refusal *RegistrationRefusal
+	var refusal *operate.RegistrationRefusal
 	switch {
 	case err == nil:
 		err = v.registration(http.StatusOK, done.Frames, func(sh Shell) any { return NewRegisteredPage(sh, done) })
@@ -137,11 +53,11 @@ func (s *Server) register(c *gin.Context) {
 
 // registrationAsk reads the link's query. A name that comes twice could be read
 // two ways.
-func registrationAsk(raw string) (RegistrationAsk, error) {
-	var ask RegistrationAsk
+func registrationAsk(raw string) (operate.RegistrationAsk, error) {
+	var ask operate.RegistrationAsk
 	q, err := url.ParseQuery(raw)
 	if err != nil {
-		return ask, &RegistrationRefusal{Why: RegistrationDirect, Cause: errors.New("the query cannot be read")}
+		return ask, &operate.RegistrationRefusal{Why: operate.RegistrationDirect, Cause: errors.New("the query cannot be read")}
 	}
 	for name, to := range map[string]*string{"invite": &ask.Invite, "openid_configuration": &ask.ConfigURL, "registration_token": &ask.Token} {
 		switch len(q[name]) {
@@ -149,7 +65,7 @@ func registrationAsk(raw string) (RegistrationAsk, error) {
 		case 1:
 			*to = q.Get(name)
 		default:
-			return RegistrationAsk{}, &RegistrationRefusal{Why: RegistrationDirect, Cause: errors.New(name + " comes twice")}
+			return operate.RegistrationAsk{}, &operate.RegistrationRefusal{Why: operate.RegistrationDirect, Cause: errors.New(name + " comes twice")}
 		}
 	}
 	return ask, nil
@@ -190,9 +106,9 @@ func (v *visit) settle(l *lti.Launch) (bool, error) {
 }
 
 // RegisterFunc registers the tool with the Canvas that an invite names. What it
-// refuses is a *RegistrationRefusal.
-type RegisterFunc func(ctx context.Context, ask RegistrationAsk) (Registered, error)
+// refuses is a *operate.RegistrationRefusal.
+type RegisterFunc func(ctx context.Context, ask operate.RegistrationAsk) (operate.Registered, error)
 
 // SetupFunc tells how far the platform of a verified launch is set up, after
 // taking the step that this launch is.
-type SetupFunc func(ctx context.Context, l lti.Launch) (Setup, error)
+type SetupFunc func(ctx context.Context, l lti.Launch) (operate.Setup, error)

@@ -23,6 +23,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/store"
@@ -122,11 +123,11 @@ func (r *rig) install() {
 	if r.tool, err = r.cv.InstallTool(tool); err != nil {
 		r.t.Fatal(err)
 	}
-	_, err = r.app.AddPlatform(r.t.Context(), app.PlatformSpec{
+	_, err = r.app.Operate.AddPlatform(r.t.Context(), operate.PlatformSpec{
 		Name: "Northfield", Issuer: r.cv.Issuer(), ClientID: r.tool.ClientID, Deployments: []string{r.tool.ID},
 		AuthURL: r.cv.SSOURL() + "/api/lti/authorize_redirect", KeySetURL: r.cv.SSOURL() + "/api/lti/security/jwks",
 		TokenURL: r.cv.SSOURL() + "/login/oauth2/token", CanvasURLs: []string{r.cv.InstitutionURL()},
-		Credential: app.Credential{Token: secret.New(r.cv.World().ServiceToken())}, Actor: "operator:test",
+		Credential: operate.Credential{Token: secret.New(r.cv.World().ServiceToken())}, Actor: "operator:test",
 	})
 	if err != nil {
 		r.t.Fatal(err)

@@ -2,6 +2,8 @@ package web
 
 import (
 	"html/template"
+
+	"github.com/tokendesk/tokendesk/internal/operate"
 )
 
 // PageRegister is the page of a registration: done, refused, or not complete.
@@ -18,7 +20,7 @@ type RegisterPage struct {
 }
 
 // NewRegisteredPage says that the tool is registered, and what is still to do.
-func NewRegisteredPage(s Shell, r Registered) RegisterPage {
+func NewRegisteredPage(s Shell, r operate.Registered) RegisterPage {
 	p := RegisterPage{frame: newFrame(s, "", s.T("register.h1"), ""), Lead: s.T("register.todo"), Close: s.T("register.close")}
 	p.Lines = append(p.Lines, s.H("register.done", "Name", r.Name))
 	for _, t := range r.Todo {
@@ -27,26 +29,26 @@ func NewRegisteredPage(s Shell, r Registered) RegisterPage {
 	return p
 }
 
-func (s Shell) todo(t Todo) template.HTML {
+func (s Shell) todo(t operate.Todo) template.HTML {
 	args := []any{}
 	switch t.Kind {
-	case TodoPlacements:
+	case operate.TodoPlacements:
 		args = []any{"Placements", code(t.Value)}
-	case TodoPermissions:
+	case operate.TodoPermissions:
 		args = []any{"Setting", code("required_permissions"), "Permission", code("create_access_tokens")}
-	case TodoInstall:
+	case operate.TodoInstall:
 		args = []any{"Command", code("tokendesk platform deployment -platform \"" + t.Value + "\" -deployment-id ID -root -reason TEXT")}
-	case TodoCredential:
+	case operate.TodoCredential:
 		args = []any{"Command", code("tokendesk platform credential -platform \"" + t.Value + "\" -canvas-token-file FILE -reason TEXT")}
 	}
 	return s.H(todoKey(t.Kind), args...)
 }
 
-func todoKey(k TodoKind) string { return "register.todo_" + string(k) }
+func todoKey(k operate.TodoKind) string { return "register.todo_" + string(k) }
 
 // NewNotRegisteredPage says why the tool was not registered, or why that is not
 // known, and what to do.
-func NewNotRegisteredPage(s Shell, why RegistrationWhy, reference string) RegisterPage {
+func NewNotRegisteredPage(s Shell, why operate.RegistrationWhy, reference string) RegisterPage {
 	key := registrationKey(why)
 	p := RegisterPage{frame: newFrame(s, "", s.T("register.refused_h1"), ""), Close: s.T("register.close")}
 	p.Lines = []template.HTML{s.H(key + ".cause"), s.H(key+".step", "Choice", code("LTI Registration"),
@@ -57,9 +59,9 @@ func NewNotRegisteredPage(s Shell, why RegistrationWhy, reference string) Regist
 	return p
 }
 
-func registrationKey(why RegistrationWhy) string {
+func registrationKey(why operate.RegistrationWhy) string {
 	if _, ok := registrationStatus[why]; !ok {
-		why = RegistrationUnclear
+		why = operate.RegistrationUnclear
 	}
 	return "register." + string(why)
 }
@@ -74,7 +76,7 @@ func NewWaitingPage(s Shell) RegisterPage {
 // registrationMessages are the messages whose ids are made from closed lists.
 func registrationMessages() []string {
 	var out []string
-	for _, k := range todoKinds {
+	for _, k := range operate.TodoKinds {
 		out = append(out, todoKey(k))
 	}
 	for why := range registrationStatus {

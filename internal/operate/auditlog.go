@@ -1,4 +1,4 @@
-package app
+package operate
 
 import (
 	"bufio"
@@ -30,8 +30,8 @@ const (
 // ExportAudit writes the audit log of one platform's school as JSON Lines,
 // oldest first, and returns how many entries it wrote. platform may be empty
 // where there is only one.
-func (a *App) ExportAudit(ctx context.Context, platform string, w io.Writer) (int, error) {
-	p, err := a.onePlatform(ctx, platform)
+func (c *Commands) ExportAudit(ctx context.Context, platform string, w io.Writer) (int, error) {
+	p, err := c.Platform(ctx, platform)
 	if err != nil {
 		return 0, err
 	}
@@ -40,7 +40,7 @@ func (a *App) ExportAudit(ctx context.Context, platform string, w io.Writer) (in
 	n, last := 0, int64(0)
 	for {
 		var page []store.AuditEntry
-		err := a.Store.Read(ctx, func(tx *store.Tx) error {
+		err := c.Store.Read(ctx, func(tx *store.Tx) error {
 			page, err = tx.AuditAfter(p.Tenant, last, auditPage)
 			return err
 		})

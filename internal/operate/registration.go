@@ -1,4 +1,4 @@
-package app
+package operate
 
 import (
 	"context"
@@ -15,7 +15,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/internal/store"
-	"github.com/tokendesk/tokendesk/internal/web"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -24,29 +23,29 @@ import (
 // the admin's browser still waits.
 const registrationTime = 30 * time.Second
 
-// register is web.RegisterFunc: LTI dynamic registration with the Canvas that an
-// invite names.
+// Register is LTI dynamic registration with the Canvas that an invite names. What
+// it refuses is a *RegistrationRefusal.
 //
 // The invite is taken before the one call that may register something, and
 // goes back only if Canvas says no, or was never reached: so of several visits
 // one registers. If the answer is lost, nobody can know, and it stays taken.
-func (a *App) register(ctx context.Context, ask web.RegistrationAsk) (web.Registered, error) {
-	i, err := a.invited(ctx, ask.Invite)
+func (c *Commands) Register(ctx context.Context, ask RegistrationAsk) (Registered, error) {
+	i, err := c.invited(ctx, ask.Invite)
 	if err != nil {
-		return web.Registered{}, err
+		return Registered{}, err
 	}
-	refuse := func(why web.RegistrationWhy, cause error) (web.Registered, error) {
-		return web.Registered{}, &web.RegistrationRefusal{Why: why, Frames: i.CanvasURLs, Cause: cause}
+	refuse := func(why RegistrationWhy, cause error) (Registered, error) {
+		return Registered{}, &RegistrationRefusal{Why: why, Frames: i.CanvasURLs, Cause: cause}
 	}
 	trusted, err := trustOf(i.CanvasURLs)
 	if err != nil {
-		return web.Registered{}, err
+		return Registered{}, err
 	}
 	switch {
 	case ask.ConfigURL == "" || ask.Token == "":
-		return refuse(web.RegistrationDirect, nil)
+		return refuse(RegistrationDirect, nil)
 	case !trusted.isOwn(ask.ConfigURL):
-		return refuse(web.RegistrationForeign, errors.New("the configuration is not at the invite's Canvas"))
+		return refuse(RegistrationForeign, errors.New("the configuration is not at the invite's Canvas"))
 	}
 	// Private addresses are never for a Canvas that registers itself, whatever
 	// other registrations were allowed (docs/decisions.md 12).
@@ -55,21 +54,21 @@ func (a *App) register(ctx context.Context, ask web.RegistrationAsk) (web.Regist
 	d := &lti.DynamicRegistration{Client: client, TrustHost: trusted.host}
 	cfg, err := d.Discover(ctx, ask.ConfigURL, ask.Token)
 	if err != nil {
-		return refuse(web.RegistrationConfiguration, err)
+		return refuse(RegistrationConfiguration, err)
 	}
 	if !cfg.IsCanvas() {
-		return refuse(web.RegistrationNotCanvas, fmt.Errorf("the platform is %q and not Canvas", cfg.ProductFamily))
+		return refuse(RegistrationNotCanvas, fmt.Errorf("the platform is %q and not Canvas", cfg.ProductFamily))
 	}
 	if err := trusted.check(cfg); err != nil {
-		return refuse(web.RegistrationForeign, err)
+		return refuse(RegistrationForeign, err)
 	}
 	if _, err := ask.Profile.Registration(cfg); err != nil {
-		return web.Registered{}, err
+		return Registered{}, err
 	}
 
-	if why, err := a.takeInvite(ctx, i, cfg.Issuer); why != "" || err != nil {
+	if why, err := c.takeInvite(ctx, i, cfg.Issuer); why != "" || err != nil {
 		if why == "" {
-			return web.Registered{}, err
+			return Registered{}, err
 		}
 		return refuse(why, err)
 	}
@@ -79,51 +78,51 @@ func (a *App) register(ctx context.Context, ask web.RegistrationAsk) (web.Regist
 	if err != nil {
 		why := nothingRegistered(err)
 		if why == "" {
-			return refuse(web.RegistrationUnclear, err)
+			return refuse(RegistrationUnclear, err)
 		}
-		if backErr := a.Store.InTx(ctx, func(tx *store.Tx) error { return tx.ReturnInvite(i.Hash) }); backErr != nil {
-			a.Log.ErrorContext(ctx, "an invite could not be given back", "invite", i.ID, "err", backErr)
+		if backErr := c.Store.InTx(ctx, func(tx *store.Tx) error { return tx.ReturnInvite(i.Hash) }); backErr != nil {
+			c.Log.ErrorContext(ctx, "an invite could not be given back", "invite", i.ID, "err", backErr)
 		}
 		return refuse(why, err)
 	}
-	p, err := a.saveRegistered(ctx, i, cfg, got)
+	p, err := c.saveRegistered(ctx, i, cfg, got)
 	if err != nil {
-		a.Log.ErrorContext(ctx, "Canvas registered the tool, but it could not be stored", "invite", i.ID, "client_id", got.ClientID,
+		c.Log.ErrorContext(ctx, "Canvas registered the tool, but it could not be stored", "invite", i.ID, "client_id", got.ClientID,
 			"deployment_id", got.DeploymentID, "err", err)
-		return refuse(web.RegistrationUnsaved, err)
+		return refuse(RegistrationUnsaved, err)
 	}
-	a.Log.InfoContext(ctx, "a Canvas has registered the tool", "platform", p.Name, "client_id", got.ClientID)
-	return web.Registered{Name: p.Name, Frames: i.CanvasURLs, Todo: todo(ask.Profile, p, got)}, nil
+	c.Log.InfoContext(ctx, "a Canvas has registered the tool", "platform", p.Name, "client_id", got.ClientID)
+	return Registered{Name: p.Name, Frames: i.CanvasURLs, Todo: todo(ask.Profile, p, got)}, nil
 }
 
 // invited finds the invite of a code, if it still works.
-func (a *App) invited(ctx context.Context, code string) (store.Invite, error) {
+func (c *Commands) invited(ctx context.Context, code string) (store.Invite, error) {
 	var i store.Invite
 	if !codeForm.MatchString(code) {
-		return i, &web.RegistrationRefusal{Why: web.RegistrationNoInvite}
+		return i, &RegistrationRefusal{Why: RegistrationNoInvite}
 	}
-	err := a.Store.Read(ctx, func(tx *store.Tx) (err error) {
+	err := c.Store.Read(ctx, func(tx *store.Tx) (err error) {
 		i, err = tx.InviteByHash(inviteHash(code))
 		return err
 	})
 	switch {
 	case errors.Is(err, access.ErrNotFound):
-		return i, &web.RegistrationRefusal{Why: web.RegistrationNoInvite}
+		return i, &RegistrationRefusal{Why: RegistrationNoInvite}
 	case err != nil:
 		return i, err
 	case i.State != store.InviteOpen:
-		return i, &web.RegistrationRefusal{Why: web.RegistrationUsed, Frames: i.CanvasURLs}
-	case !i.ExpiresAt.After(a.now()):
-		return i, &web.RegistrationRefusal{Why: web.RegistrationExpired, Frames: i.CanvasURLs}
+		return i, &RegistrationRefusal{Why: RegistrationUsed, Frames: i.CanvasURLs}
+	case !i.ExpiresAt.After(c.Now()):
+		return i, &RegistrationRefusal{Why: RegistrationExpired, Frames: i.CanvasURLs}
 	}
 	return i, nil
 }
 
 // takeInvite takes an invite, unless somebody else took it, its platform's name
 // was given away meanwhile, or its Canvas is registered by another name.
-func (a *App) takeInvite(ctx context.Context, i store.Invite, issuer string) (web.RegistrationWhy, error) {
-	err := a.Store.InTx(ctx, func(tx *store.Tx) error {
-		if err := tx.TakeInvite(i.Hash, a.now()); err != nil {
+func (c *Commands) takeInvite(ctx context.Context, i store.Invite, issuer string) (RegistrationWhy, error) {
+	err := c.Store.InTx(ctx, func(tx *store.Tx) error {
+		if err := tx.TakeInvite(i.Hash, c.Now()); err != nil {
 			return err
 		}
 		switch _, err := tx.PlatformNamed(i.Name); {
@@ -142,11 +141,11 @@ func (a *App) takeInvite(ctx context.Context, i store.Invite, issuer string) (we
 	})
 	switch {
 	case errors.Is(err, errNameTaken):
-		return web.RegistrationName, err
+		return RegistrationName, err
 	case errors.Is(err, errKnownCanvas):
-		return web.RegistrationKnown, err
+		return RegistrationKnown, err
 	case errors.Is(err, access.ErrConflict):
-		return web.RegistrationUsed, err
+		return RegistrationUsed, err
 	}
 	return "", err
 }
@@ -158,16 +157,16 @@ var (
 
 // nothingRegistered says why a failed registration certainly left nothing in
 // Canvas: Canvas refused it, or no connection was made. Else it is "".
-func nothingRegistered(err error) web.RegistrationWhy {
+func nothingRegistered(err error) RegistrationWhy {
 	var refused *lti.RegistrationError
 	var failed *net.OpError
 	switch {
 	case errors.As(err, &refused):
 		if s := refused.Status; s >= http.StatusBadRequest && s < http.StatusInternalServerError && s != http.StatusRequestTimeout {
-			return web.RegistrationRefused
+			return RegistrationRefused
 		}
 	case errors.As(err, &failed) && failed.Op == "dial":
-		return web.RegistrationConfiguration
+		return RegistrationConfiguration
 	}
 	return ""
 }
@@ -175,12 +174,12 @@ func nothingRegistered(err error) web.RegistrationWhy {
 // saveRegistered stores what Canvas registered, a tenant of its own for it, and
 // the end of the invite. No deployment is the root account's yet: the first
 // launch from there confirms it.
-func (a *App) saveRegistered(ctx context.Context, i store.Invite, cfg lti.PlatformConfiguration, got lti.Registered) (store.Platform, error) {
-	school, err := withDefaults(store.School{}, a.now())
+func (c *Commands) saveRegistered(ctx context.Context, i store.Invite, cfg lti.PlatformConfiguration, got lti.Registered) (store.Platform, error) {
+	school, err := withDefaults(store.School{}, c.Now())
 	if err != nil {
 		return store.Platform{}, err
 	}
-	now := a.now()
+	now := c.Now()
 	reg, err := cfg.Registration(i.Platform, got)
 	if err != nil {
 		return store.Platform{}, err
@@ -196,7 +195,7 @@ func (a *App) saveRegistered(ctx context.Context, i store.Invite, cfg lti.Platfo
 		"credential": p.CredentialKind, "allow_private": "false", "reason": i.Reason, "how": "dynamic registration", "invite": i.ID,
 		"account": cfg.AccountName, "scopes": strings.Join(got.Scopes, " "),
 	})
-	return p, a.Store.InTx(ctx, func(tx *store.Tx) error {
+	return p, c.Store.InTx(ctx, func(tx *store.Tx) error {
 		err := tx.CreateTenant(store.Tenant{ID: p.Tenant, Name: p.Name, PlatformGUID: cfg.AccountGUID, School: school, Version: 1, CreatedAt: now})
 		if err != nil {
 			return err
@@ -224,8 +223,8 @@ func hostsOf(origins []string) []string {
 
 // todo lists what a registration leaves to do. What Canvas answers is what it
 // took before the admin's review; what it does not repeat is not known.
-func todo(asked lti.Profile, p store.Platform, got lti.Registered) []web.Todo {
-	out := []web.Todo{{Kind: web.TodoEnable}}
+func todo(asked lti.Profile, p store.Platform, got lti.Registered) []Todo {
+	out := []Todo{{Kind: TodoEnable}}
 	var lacking []string
 	for _, pl := range asked.Placements {
 		if got.Placements != nil && !slices.Contains(got.Placements, pl.Name) {
@@ -233,53 +232,54 @@ func todo(asked lti.Profile, p store.Platform, got lti.Registered) []web.Todo {
 		}
 	}
 	if len(lacking) > 0 {
-		out = append(out, web.Todo{Kind: web.TodoPlacements, Value: strings.Join(lacking, ", ")})
+		out = append(out, Todo{Kind: TodoPlacements, Value: strings.Join(lacking, ", ")})
 	}
 	if !slices.Contains(got.Scopes, lti.ScopeNamesRoles) {
-		out = append(out, web.Todo{Kind: web.TodoScope})
+		out = append(out, Todo{Kind: TodoScope})
 	}
-	out = append(out, web.Todo{Kind: web.TodoPermissions})
+	out = append(out, Todo{Kind: TodoPermissions})
 	if len(p.Registration.Deployments) == 0 {
-		out = append(out, web.Todo{Kind: web.TodoInstall, Value: p.Name})
+		out = append(out, Todo{Kind: TodoInstall, Value: p.Name})
 	} else {
-		out = append(out, web.Todo{Kind: web.TodoRoot})
+		out = append(out, Todo{Kind: TodoRoot})
 	}
 	if len(p.Credential) == 0 {
-		out = append(out, web.Todo{Kind: web.TodoCredential, Value: p.Name})
+		out = append(out, Todo{Kind: TodoCredential, Value: p.Name})
 	}
 	return out
 }
 
-// setup is web.SetupFunc. The first launch from the root account by one of its
+// Setup tells how far the platform of a verified launch is set up, after taking the
+// step that this launch is: the first launch from the root account by one of its
 // admins confirms the deployment that the registration made there: its id ends
 // in the account's own id, which no other place's launch can have.
-func (a *App) setup(ctx context.Context, l lti.Launch) (web.Setup, error) {
+func (c *Commands) Setup(ctx context.Context, l lti.Launch) (Setup, error) {
 	// Almost every launch. One that began before the root deployment was
 	// confirmed reads it anew.
-	if _, done := a.complete.Load(l.Registration); done && l.RootDeployment {
-		return web.Setup{Root: true}, nil
+	if _, done := c.complete.Load(l.Registration); done && l.RootDeployment {
+		return Setup{Root: true}, nil
 	}
-	p, err := a.platform(ctx, l.Registration)
+	p, err := c.platform(ctx, l.Registration)
 	if err != nil {
-		return web.Setup{}, err
+		return Setup{}, err
 	}
 	if !hasRoot(p) && workflow.FromRootAdmin(l) {
-		if err := a.confirmRoot(ctx, p, l); err != nil {
-			return web.Setup{}, err
+		if err := c.confirmRoot(ctx, p, l); err != nil {
+			return Setup{}, err
 		}
-		if p, err = a.platform(ctx, l.Registration); err != nil {
-			return web.Setup{}, err
+		if p, err = c.platform(ctx, l.Registration); err != nil {
+			return Setup{}, err
 		}
 	}
 	if hasRoot(p) && len(p.Credential) > 0 {
-		a.complete.Store(p.ID, true)
+		c.complete.Store(p.ID, true)
 	}
 	d, _ := p.Registration.Deployment(l.DeploymentID)
-	return web.Setup{Root: d.Root, Waits: len(p.Credential) == 0, Frames: p.CanvasURLs}, nil
+	return Setup{Root: d.Root, Waits: len(p.Credential) == 0, Frames: p.CanvasURLs}, nil
 }
 
-func (a *App) platform(ctx context.Context, id string) (p store.Platform, err error) {
-	err = a.Store.Read(ctx, func(tx *store.Tx) error {
+func (c *Commands) platform(ctx context.Context, id string) (p store.Platform, err error) {
+	err = c.Store.Read(ctx, func(tx *store.Tx) error {
 		p, err = tx.Platform(id)
 		return err
 	})
@@ -290,18 +290,18 @@ func hasRoot(p store.Platform) bool {
 	return slices.ContainsFunc(p.Registration.Deployments, func(d lti.Deployment) bool { return d.Root })
 }
 
-func (a *App) confirmRoot(ctx context.Context, p store.Platform, l lti.Launch) error {
-	told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: a.now(), Actor: access.SystemID, Action: audit.PlatformChange, Object: p.ID}
+func (c *Commands) confirmRoot(ctx context.Context, p store.Platform, l lti.Launch) error {
+	told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: c.Now(), Actor: access.SystemID, Action: audit.PlatformChange, Object: p.ID}
 	detail := audit.NewDetail(map[string]string{
 		"root_deployment": l.DeploymentID, "confirmed_by": "launch of " + l.Subject, "account": l.Context.ID,
 	})
-	err := a.Store.InTx(ctx, func(tx *store.Tx) error { return tx.ConfirmRoot(p.ID, l.DeploymentID, told, detail) })
+	err := c.Store.InTx(ctx, func(tx *store.Tx) error { return tx.ConfirmRoot(p.ID, l.DeploymentID, told, detail) })
 	switch {
 	case errors.Is(err, access.ErrConflict):
 		return nil // another launch was quicker
 	case err != nil:
 		return fmt.Errorf("confirm the root deployment of %s: %w", p.Name, err)
 	}
-	a.Log.InfoContext(ctx, "the root deployment is confirmed", "platform", p.Name, "deployment_id", l.DeploymentID)
+	c.Log.InfoContext(ctx, "the root deployment is confirmed", "platform", p.Name, "deployment_id", l.DeploymentID)
 	return nil
 }

@@ -1,20 +1,60 @@
-package app
+// Package operate is what operators do by command, and what an installation asks
+// for whatever its schools do: registrations of Canvases (by hand, and by an invite
+// that Canvas answers), their settings, the audit log's export, a mass revocation
+// from the machine, and the program's own upkeep.
+package operate
 
 import (
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/netip"
 	"os"
 	"os/user"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/credential"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/toolkeys"
+	"github.com/tokendesk/tokendesk/internal/workflow"
 )
+
+// Commands are what operators do, each as one method, and the steps of a
+// registration that pages call. All fields are needed but Work, Forget and
+// TrustedProxies; only Invite needs PublicURL. They need no server beside them.
+type Commands struct {
+	Store *store.Store
+	Box   *secret.Box
+	// ToolKeys are the tool's own.
+	ToolKeys *toolkeys.Keys
+	// Canvas returns the client of a platform's REST API.
+	Canvas func(p store.Platform) (*canvas.Client, error)
+	// Work is the server's; nil where none runs in this process.
+	Work *workflow.Service
+	// Forget is told that a registration was written, so that what this process has
+	// read of them is read anew; nil where nothing is kept.
+	Forget         func()
+	PublicURL      string         // the tool's origin as browsers see it; invites lead there
+	TrustedProxies []netip.Prefix // whose forwarded headers are believed
+	Now            func() time.Time
+	Log            *slog.Logger
+
+	complete sync.Map // ids of platforms whose registration was seen to be complete
+}
+
+// ErrUsage is an error in what an operator asked for, in words for them.
+var ErrUsage = errors.New("cannot do that")
+
+func usage(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrUsage, fmt.Sprintf(format, args...))
+}
 
 // secretFileMax bounds what a wrong path makes us read.
 const secretFileMax = 64 << 10
@@ -53,31 +93,14 @@ func account() string {
 	return fmt.Sprintf("uid %d", os.Getuid())
 }
 
-// Migrate brings the database to this version of the program.
-func (a *App) Migrate(ctx context.Context) error { return a.Store.Migrate(ctx) }
-
-// DisablePlatform switches a Canvas off (see the function of that name).
-func (a *App) DisablePlatform(ctx context.Context, name, reason string) error {
-	return DisablePlatform(ctx, a.Store, name, Operator(), reason, a.now())
-}
-
-// SetSchool writes the school's words and lists (see the function of that name).
-func (a *App) SetSchool(ctx context.Context, name string, document []byte, reason string) error {
-	return SetSchool(ctx, a.Store, name, document, Operator(), reason, a.now())
-}
-
 // Platforms returns every registration, oldest first.
-func (a *App) Platforms(ctx context.Context) (all []store.Platform, err error) {
-	err = a.Store.Read(ctx, func(tx *store.Tx) error {
+func (c *Commands) Platforms(ctx context.Context) (all []store.Platform, err error) {
+	err = c.Store.Read(ctx, func(tx *store.Tx) error {
 		all, err = tx.Platforms()
 		return err
 	})
 	return all, err
 }
-
-// Usable reports whether the database has the schema of this program, in words
-// that say what to do.
-func (a *App) Usable(ctx context.Context) error { return usable(a.Store.Ready(ctx)) }
 
 // Credential is how the program signs its calls to one Canvas.
 type Credential = credential.Credential
@@ -101,28 +124,29 @@ type (
 )
 
 // Keys returns the tool's own signing keys, oldest first.
-func (a *App) Keys(ctx context.Context) ([]KeyState, error) { return a.keys.States(ctx) }
+func (c *Commands) Keys(ctx context.Context) ([]KeyState, error) { return c.ToolKeys.States(ctx) }
 
 // RotateKeys makes a new signing key for the tool, without a gap (see
 // toolkeys.Keys.Rotate).
-func (a *App) RotateKeys(ctx context.Context, actor, reason string) (Rotation, error) {
-	return a.keys.Rotate(ctx, actor, reason)
+func (c *Commands) RotateKeys(ctx context.Context, actor, reason string) (Rotation, error) {
+	return c.ToolKeys.Rotate(ctx, actor, reason)
 }
 
 // ReplaceLostKeys ends the tool's keys that this master key does not open, and
 // makes a new one (see toolkeys.Keys.ReplaceLost). It is an ErrUsage where the
 // newest key can be opened.
-func (a *App) ReplaceLostKeys(ctx context.Context, actor, reason string) (KeyState, error) {
-	k, err := a.keys.ReplaceLost(ctx, actor, reason)
+func (c *Commands) ReplaceLostKeys(ctx context.Context, actor, reason string) (KeyState, error) {
+	k, err := c.ToolKeys.ReplaceLost(ctx, actor, reason)
 	if errors.Is(err, toolkeys.ErrNotLost) {
 		err = usage("%s", err)
 	}
 	return k, err
 }
 
-// onePlatform finds the platform an operator means: by name, or the only one.
-func (a *App) onePlatform(ctx context.Context, name string) (p store.Platform, err error) {
-	err = a.Store.Read(ctx, func(tx *store.Tx) error {
+// Platform finds the platform an operator means: by name, or the only one. An
+// ErrUsage names what there is.
+func (c *Commands) Platform(ctx context.Context, name string) (p store.Platform, err error) {
+	err = c.Store.Read(ctx, func(tx *store.Tx) error {
 		if name != "" {
 			p, err = platformNamed(tx, name)
 			return err

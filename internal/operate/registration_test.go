@@ -1,4 +1,4 @@
-package app_test
+package operate_test
 
 import (
 	"io"
@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
@@ -155,7 +155,7 @@ func TestManualInstallation(t *testing.T) {
 		}
 		add := spec(s.cv)
 		add.ClientID, add.Deployments = at.ClientID, []string{at.ID}
-		if _, err := s.replicas[0].AddPlatform(s.t.Context(), add); err != nil {
+		if _, err := s.replicas[0].Operate.AddPlatform(s.t.Context(), add); err != nil {
 			s.t.Fatal(err)
 		}
 		s.works(at)
@@ -166,7 +166,7 @@ func TestManualInstallation(t *testing.T) {
 			s.t.Errorf("Canvas answers %d to a student at the account's page", status)
 		}
 		// The same services after the tool's key was rotated.
-		if _, err := s.replicas[0].RotateKeys(s.t.Context(), "operator:kim", "drill"); err != nil {
+		if _, err := s.replicas[0].Operate.RotateKeys(s.t.Context(), "operator:kim", "drill"); err != nil {
 			s.t.Fatal(err)
 		}
 		s.cv.ClearRequests()
@@ -209,7 +209,7 @@ func TestStrippedRegistration(t *testing.T) {
 // yet the root deployment may be confirmed.
 func TestRegistrationWithoutCredential(t *testing.T) {
 	schools(t, 1, func(s *school) {
-		open, id := s.begin(s.invite(func(i *app.InviteSpec) { i.Credential = app.Credential{} }))
+		open, id := s.begin(s.invite(func(i *operate.InviteSpec) { i.Credential = operate.Credential{} }))
 		s.want(s.get(open), http.StatusOK, "Tokendesk is registered", `tokendesk platform credential -platform "Northfield"`)
 		if err := s.cv.EnableRegistration(id, nil); err != nil {
 			s.t.Fatal(err)
@@ -225,7 +225,7 @@ func TestRegistrationWithoutCredential(t *testing.T) {
 				s.t.Error("the root deployment is not confirmed")
 			}
 		}
-		_, err := s.replicas[0].SetCredential(s.t.Context(), "", app.Credential{Token: secret.New(s.cv.World().ServiceToken())}, "operator:kim", "now it is there")
+		_, err := s.replicas[0].Operate.SetCredential(s.t.Context(), "", operate.Credential{Token: secret.New(s.cv.World().ServiceToken())}, "operator:kim", "now it is there")
 		if err != nil {
 			s.t.Fatal(err)
 		}
@@ -256,8 +256,8 @@ func TestRegistrationWithoutDeployment(t *testing.T) {
 		}
 		at, _ := s.cv.Registration(id)
 		s.want(s.as("dana").login(s.account("root", at)), http.StatusForbidden, "Canvas could not open Tokendesk", "not set up for Tokendesk")
-		change := app.DeploymentChange{Deployment: at.ID, Root: true, Actor: "operator:kim", Reason: "read in Canvas"}
-		if _, err := s.replicas[0].ChangeDeployment(s.t.Context(), change); err != nil {
+		change := operate.DeploymentChange{Deployment: at.ID, Root: true, Actor: "operator:kim", Reason: "read in Canvas"}
+		if _, err := s.replicas[0].Operate.ChangeDeployment(s.t.Context(), change); err != nil {
 			s.t.Fatal(err)
 		}
 		s.works(at)

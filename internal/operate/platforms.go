@@ -1,4 +1,4 @@
-package app
+package operate
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
@@ -38,13 +37,6 @@ type PlatformSpec struct {
 
 	Actor  string // who registers, for the audit log: "operator:<os user>"
 	Reason string
-}
-
-// ErrUsage is an error in what an operator asked for, in words for them.
-var ErrUsage = errors.New("cannot do that")
-
-func usage(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrUsage, fmt.Sprintf(format, args...))
 }
 
 var nameForm = regexp.MustCompile(`^[\p{L}\p{N}][\p{L}\p{N} ._'&()-]{0,79}$`)
@@ -98,7 +90,16 @@ func checkOrigin(raw string, bare bool) error {
 // and nothing joins by itself. One issuer and first address are one Canvas;
 // another of either is another environment, such as beta, with a tenant of its
 // own. An ErrUsage says what to correct.
-func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec PlatformSpec, now time.Time) (store.Platform, error) {
+func (c *Commands) AddPlatform(ctx context.Context, spec PlatformSpec) (store.Platform, error) {
+	p, err := c.addPlatform(ctx, spec)
+	if c.Forget != nil {
+		c.Forget()
+	}
+	return p, err
+}
+
+func (c *Commands) addPlatform(ctx context.Context, spec PlatformSpec) (store.Platform, error) {
+	now := c.Now()
 	if err := spec.Check(); err != nil {
 		return store.Platform{}, err
 	}
@@ -107,7 +108,7 @@ func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec Pla
 		return store.Platform{}, err
 	}
 	var p store.Platform
-	err = st.InTx(ctx, func(tx *store.Tx) error {
+	err = c.Store.InTx(ctx, func(tx *store.Tx) error {
 		have, err := tx.PlatformNamed(spec.Name)
 		told := audit.Event{ID: store.NewID("aud"), At: now, Actor: spec.Actor, Action: audit.PlatformAdd}
 		switch {
@@ -127,7 +128,7 @@ func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec Pla
 		default:
 			told.Action = audit.PlatformChange
 		}
-		if p, err = spec.platform(box, have.ID); err != nil {
+		if p, err = spec.platform(c.Box, have.ID); err != nil {
 			return err
 		}
 		p.Tenant, p.CreatedAt = have.Tenant, have.CreatedAt
@@ -138,7 +139,7 @@ func AddPlatform(ctx context.Context, st *store.Store, box *secret.Box, spec Pla
 		return tx.SavePlatform(p, told, spec.detail(p))
 	})
 	if errors.Is(err, access.ErrConflict) {
-		if other, err := platformOfCanvas(ctx, st, spec.Issuer, spec.CanvasURLs[0]); err != nil {
+		if other, err := platformOfCanvas(ctx, c.Store, spec.Issuer, spec.CanvasURLs[0]); err != nil {
 			return store.Platform{}, err
 		} else if other != "" && other != spec.Name {
 			return store.Platform{}, usage("this Canvas is registered already as %q, with its people and records; to give that registration this client id, "+
@@ -198,14 +199,14 @@ func (p PlatformSpec) detail(row store.Platform) *audit.Detail {
 
 // DisablePlatform switches a Canvas off: no launch and no call to it from then
 // on. Its records stay. Disabling twice changes nothing.
-func DisablePlatform(ctx context.Context, st *store.Store, name, actor, reason string, now time.Time) error {
-	return st.InTx(ctx, func(tx *store.Tx) error {
+func (c *Commands) DisablePlatform(ctx context.Context, name, reason string) error {
+	return c.Store.InTx(ctx, func(tx *store.Tx) error {
 		p, err := platformNamed(tx, name)
 		if err != nil || p.Disabled {
 			return err
 		}
 		p.Disabled = true
-		told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: now, Actor: actor, Action: audit.PlatformChange, Object: p.ID}
+		told := audit.Event{ID: store.NewID("aud"), Tenant: string(p.Tenant), At: c.Now(), Actor: Operator(), Action: audit.PlatformChange, Object: p.ID}
 		return tx.SavePlatform(p, told, audit.NewDetail(map[string]string{"disabled": "true", "reason": reason}))
 	})
 }
@@ -213,8 +214,8 @@ func DisablePlatform(ctx context.Context, st *store.Store, name, actor, reason s
 // SetSchool writes the school's words and lists. The document is a JSON object
 // with the fields of store.School; a field that it leaves out stays as it is,
 // and one that does not exist is refused.
-func SetSchool(ctx context.Context, st *store.Store, name string, document []byte, actor, reason string, now time.Time) error {
-	return st.InTx(ctx, func(tx *store.Tx) error {
+func (c *Commands) SetSchool(ctx context.Context, name string, document []byte, reason string) error {
+	return c.Store.InTx(ctx, func(tx *store.Tx) error {
 		p, err := platformNamed(tx, name)
 		if err != nil {
 			return err
@@ -235,7 +236,7 @@ func SetSchool(ctx context.Context, st *store.Store, name string, document []byt
 			return err
 		}
 		t.Version++
-		told := audit.Event{ID: store.NewID("aud"), Tenant: string(t.ID), At: now, Actor: actor, Action: audit.PlatformChange, Object: string(t.ID)}
+		told := audit.Event{ID: store.NewID("aud"), Tenant: string(t.ID), At: c.Now(), Actor: Operator(), Action: audit.PlatformChange, Object: string(t.ID)}
 		return tx.SaveTenant(t, told, audit.NewDetail(map[string]string{"before": string(before), "after": string(after), "reason": reason}))
 	})
 }

@@ -1,4 +1,4 @@
-package app
+package operate
 
 import (
 	"errors"
@@ -15,7 +15,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/toolkeys"
-	"github.com/tokendesk/tokendesk/internal/web"
 )
 
 // handClock is a clock that only the test moves.
@@ -37,11 +36,19 @@ func (c *handClock) advance(d time.Duration) {
 }
 
 // replica is as much of a program as its keys and its upkeep need.
-func replica(st *store.Store, c *handClock) *App {
-	a := &App{Store: st, now: c.now, Log: slog.New(slog.DiscardHandler), runner: &jobs.Runner{Queue: st, Now: c.now, Handlers: map[string]jobs.Work{}}}
-	a.keys = toolkeys.New(st, secret.NewBox([32]byte{1}), c.now, a.Log)
-	a.scheduleUpkeep()
-	return a
+type replica struct {
+	*Commands
+	runner *jobs.Runner
+}
+
+func newReplica(st *store.Store, c *handClock) *replica {
+	box, log := secret.NewBox([32]byte{1}), slog.New(slog.DiscardHandler)
+	r := &replica{
+		Commands: &Commands{Store: st, Box: box, ToolKeys: toolkeys.New(st, box, c.now, log), Now: c.now, Log: log},
+		runner:   &jobs.Runner{Queue: st, Now: c.now, Handlers: map[string]jobs.Work{}},
+	}
+	r.Schedule(r.runner)
+	return r
 }
 
 func newHandClock() *handClock {
@@ -63,9 +70,9 @@ func tenants(t *testing.T, st *store.Store, ids ...access.TenantID) {
 	}
 }
 
-func published(t *testing.T, a *App) (ids []string) {
+func published(t *testing.T, a *replica) (ids []string) {
 	t.Helper()
-	all, err := a.keys.Published(t.Context())
+	all, err := a.ToolKeys.Published(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,9 +82,9 @@ func published(t *testing.T, a *App) (ids []string) {
 	return ids
 }
 
-func signs(t *testing.T, a *App) string {
+func signs(t *testing.T, a *replica) string {
 	t.Helper()
-	k, err := a.keys.Current(t.Context())
+	k, err := a.ToolKeys.Current(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +110,7 @@ func TestKeysRotateBySchedule(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, st *store.Store) {
 		tenants(t, st, "ten_a")
 		c := newHandClock()
-		replicas := []*App{replica(st, c), replica(st, c)}
+		replicas := []*replica{newReplica(st, c), newReplica(st, c)}
 		seen := map[string]bool{}
 		drain := func() {
 			t.Helper()
@@ -145,11 +152,11 @@ func TestTheLifeOfAKey(t *testing.T) {
 		const day = 24 * time.Hour
 		c := newHandClock()
 		born := c.now()
-		at := func(after time.Duration) *App { // a replica that starts then, so that it has read nothing before
+		at := func(after time.Duration) *replica { // a replica that starts then, so that it has read nothing before
 			c.advance(born.Add(after).Sub(c.now()))
-			return replica(st, c)
+			return newReplica(st, c)
 		}
-		upkeep := func(a *App) (rows int) {
+		upkeep := func(a *replica) (rows int) {
 			t.Helper()
 			if err := a.upkeep(t.Context(), jobs.Job{}); err != nil {
 				t.Fatal(err)
@@ -200,8 +207,8 @@ func TestTheLifeOfAnInvite(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
 	st, c := storetest.Open(t), newHandClock()
-	a := replica(st, c)
-	a.cfg.PublicURL = "http://localhost:1"
+	a := newReplica(st, c)
+	a.PublicURL = "http://localhost:1"
 	spec := InviteSpec{Name: "Northfield", CanvasURLs: []string{"https://canvas.northfield.test"}, Actor: "operator:kim", Reason: "first term"}
 	for valid, fine := range map[time.Duration]bool{
 		0: false, time.Minute - 1: false, time.Minute: true, InviteLife: true, 14 * day: true, 14*day + 1: false,
@@ -225,17 +232,17 @@ func TestTheLifeOfAnInvite(t *testing.T) {
 	}
 	for _, step := range []struct {
 		after time.Duration
-		want  web.RegistrationWhy
+		want  RegistrationWhy
 	}{
-		{time.Minute - time.Microsecond, ""}, {time.Microsecond, web.RegistrationExpired},
-		{7 * day, web.RegistrationExpired}, {time.Microsecond, web.RegistrationNoInvite},
+		{time.Minute - time.Microsecond, ""}, {time.Microsecond, RegistrationExpired},
+		{7 * day, RegistrationExpired}, {time.Microsecond, RegistrationNoInvite},
 	} {
 		c.advance(step.after)
 		if err := a.upkeep(t.Context(), jobs.Job{}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := a.invited(t.Context(), link.Query().Get("invite"))
-		var refused *web.RegistrationRefusal
+		var refused *RegistrationRefusal
 		errors.As(err, &refused)
 		if (err == nil) != (step.want == "") || refused != nil && refused.Why != step.want {
 			t.Errorf("%v later: %v, want %q", step.after, err, step.want)

@@ -1,4 +1,4 @@
-package app_test
+package operate_test
 
 import (
 	"bytes"
@@ -22,6 +22,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
@@ -131,21 +132,21 @@ func (s *school) startCanvas() {
 	})
 }
 
-func (s *school) spec() app.InviteSpec {
-	return app.InviteSpec{
-		Name: "Northfield", CanvasURLs: []string{s.cv.InstitutionURL()}, Credential: app.Credential{Token: secret.New(s.cv.World().ServiceToken())},
-		Valid: app.InviteLife, Actor: "operator:kim", Reason: "first term",
+func (s *school) spec() operate.InviteSpec {
+	return operate.InviteSpec{
+		Name: "Northfield", CanvasURLs: []string{s.cv.InstitutionURL()}, Credential: operate.Credential{Token: secret.New(s.cv.World().ServiceToken())},
+		Valid: operate.InviteLife, Actor: "operator:kim", Reason: "first term",
 	}
 }
 
 // invite is a link made by an operator.
-func (s *school) invite(change ...func(*app.InviteSpec)) string {
+func (s *school) invite(change ...func(*operate.InviteSpec)) string {
 	s.t.Helper()
 	spec := s.spec()
 	for _, c := range change {
 		c(&spec)
 	}
-	got, err := s.replicas[0].Invite(s.t.Context(), spec)
+	got, err := s.replicas[0].Operate.Invite(s.t.Context(), spec)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -226,7 +227,7 @@ func (s *school) want(p page, status int, h1 string, words ...string) page {
 }
 
 // registered registers the tool, as the admin leaves it in Canvas.
-func (s *school) registered(change func(*canvastest.Tool), invite ...func(*app.InviteSpec)) canvastest.Deployment {
+func (s *school) registered(change func(*canvastest.Tool), invite ...func(*operate.InviteSpec)) canvastest.Deployment {
 	s.t.Helper()
 	open, id := s.begin(s.invite(invite...))
 	s.want(s.get(open), http.StatusOK, "Tokendesk is registered")
@@ -411,7 +412,7 @@ func (s *school) works(at canvastest.Deployment) {
 // platforms is every platform in the database.
 func (s *school) platforms() []store.Platform {
 	s.t.Helper()
-	all, err := s.replicas[0].Platforms(s.t.Context())
+	all, err := s.replicas[0].Operate.Platforms(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package app
+package operate
 
 import (
 	"context"
@@ -24,13 +24,13 @@ type Revocation struct {
 	by   access.Caller
 }
 
-// operatorWork is the workflow as far as commands need it: it calls Canvas and
+// work is the workflow as far as commands need it: it calls Canvas and
 // stores what follows. Notices are stored as jobs; a server sends them.
-func (a *App) operatorWork() *workflow.Service {
-	if a.Work != nil {
-		return a.Work
+func (c *Commands) work() *workflow.Service {
+	if c.Work != nil {
+		return c.Work
 	}
-	return &workflow.Service{Store: a.Store, Box: a.Box, Canvas: a.clients.Of, Now: a.now, Log: a.Log, PublicURL: a.cfg.PublicURL}
+	return &workflow.Service{Store: c.Store, Box: c.Box, Canvas: c.Canvas, Now: c.Now, Log: c.Log, PublicURL: c.PublicURL}
 }
 
 // ErrNothingMatches: a filter selects no token that could be revoked.
@@ -39,16 +39,16 @@ var ErrNothingMatches = errors.New("no token that can be revoked matches the fil
 // PlanRevocation finds the mass revocation of this filter that is not finished,
 // or makes a plan of one; anew makes a plan in any case. platform may be empty
 // where there is only one. It ends nothing.
-func (a *App) PlanRevocation(ctx context.Context, platform, filter string, anew bool) (*Revocation, error) {
+func (c *Commands) PlanRevocation(ctx context.Context, platform, filter string, anew bool) (*Revocation, error) {
 	f, err := access.ParseMassFilter(filter)
 	if err != nil {
 		return nil, usage("%s", err)
 	}
-	p, err := a.onePlatform(ctx, platform)
+	p, err := c.Platform(ctx, platform)
 	if err != nil {
 		return nil, err
 	}
-	r := &Revocation{Platform: p.Name, work: a.operatorWork(), by: access.OperatorCaller(p.Tenant, account())}
+	r := &Revocation{Platform: p.Name, work: c.work(), by: access.OperatorCaller(p.Tenant, account())}
 	if !anew {
 		if r.MassPage, r.Running, err = r.work.UnfinishedMass(ctx, r.by, f); err != nil || r.Running {
 			return r, err

@@ -1,4 +1,4 @@
-package app
+package operate
 
 import (
 	"context"
@@ -18,21 +18,21 @@ const jobUpkeep = "upkeep"
 // still say what became of it.
 const inviteForget = 7 * 24 * time.Hour
 
-// scheduleUpkeep adds the program's own recurring work to the runner.
-func (a *App) scheduleUpkeep() {
-	a.runner.Handlers[jobUpkeep] = jobs.Work{Queue: jobs.Watching, Do: a.upkeep}
-	a.runner.Schedules = append(a.runner.Schedules, jobs.Schedule{Kind: jobUpkeep, Every: time.Hour})
+// Schedule adds the program's own recurring work to a runner's.
+func (c *Commands) Schedule(r *jobs.Runner) {
+	r.Handlers[jobUpkeep] = jobs.Work{Queue: jobs.Watching, Do: c.upkeep}
+	r.Schedules = append(r.Schedules, jobs.Schedule{Kind: jobUpkeep, Every: time.Hour})
 }
 
-func (a *App) upkeep(ctx context.Context, _ jobs.Job) error {
-	now := a.now()
-	rotated := a.keys.RotateOld(ctx)
-	purged := a.Store.InTx(ctx, func(tx *store.Tx) error {
+func (c *Commands) upkeep(ctx context.Context, _ jobs.Job) error {
+	now := c.Now()
+	rotated := c.ToolKeys.RotateOld(ctx)
+	purged := c.Store.InTx(ctx, func(tx *store.Tx) error {
 		if err := toolkeys.Purge(tx, now); err != nil {
 			return err
 		}
 		_, err := tx.PurgeInvites(now.Add(-inviteForget))
 		return err
 	})
-	return errors.Join(rotated, purged, a.forgetForward(ctx))
+	return errors.Join(rotated, purged, c.forgetForward(ctx))
 }

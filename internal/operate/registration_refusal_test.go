@@ -1,4 +1,4 @@
-package app_test
+package operate_test
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
 )
 
@@ -90,8 +90,8 @@ func (b *bad) visit(link string) string {
 }
 
 // to makes an invite for other addresses than the stand-in's.
-func to(name string, urls ...string) func(*app.InviteSpec) {
-	return func(i *app.InviteSpec) { i.Name, i.CanvasURLs = name, urls }
+func to(name string, urls ...string) func(*operate.InviteSpec) {
+	return func(i *operate.InviteSpec) { i.Name, i.CanvasURLs = name, urls }
 }
 
 // TestLinksThatDoNotWork are refused before anybody is asked anything.
@@ -102,7 +102,7 @@ func TestLinksThatDoNotWork(t *testing.T) {
 		code := query(s.t, link, "invite")
 		base := s.urls[0] + "/lti/register"
 		rest := strings.TrimPrefix(open, link)
-		expired := s.invite(to("Short", s.cv.InstitutionURL()), func(i *app.InviteSpec) { i.Valid = time.Minute })
+		expired := s.invite(to("Short", s.cv.InstitutionURL()), func(i *operate.InviteSpec) { i.Valid = time.Minute })
 		expiredOpen, _ := s.begin(expired)
 		s.clock.Advance(time.Minute)
 		elsewhere, _ := url.Parse(s.cv.InstitutionURL())
@@ -255,7 +255,7 @@ func TestPrivateAddresses(t *testing.T) {
 	for i, address := range []string{"https://10.1.2.3", "https://192.168.1.1", "https://169.254.169.254", "https://[fd00::1]", "https://0.0.0.0", "https://[::ffff:10.1.2.3]"} {
 		by := spec(s.cv)
 		by.Name, by.AllowPrivate, by.CanvasURLs, by.ClientID = fmt.Sprint("Private ", i), true, []string{address}, fmt.Sprint(i)
-		if _, err := s.replicas[0].AddPlatform(t.Context(), by); err != nil {
+		if _, err := s.replicas[0].Operate.AddPlatform(t.Context(), by); err != nil {
 			t.Fatal(err)
 		}
 		p := s.get(visit(s.invite(to(fmt.Sprint("North ", i), address)), address+"/config", "x"))
@@ -329,7 +329,7 @@ func TestRegistrationsThatEndOtherwise(t *testing.T) {
 			b := newBad(t)
 			by := spec(s.cv)
 			by.Issuer = "https://canvas.instructure.com"
-			if _, err := s.replicas[0].AddPlatform(t.Context(), by); err != nil {
+			if _, err := s.replicas[0].Operate.AddPlatform(t.Context(), by); err != nil {
 				t.Fatal(err)
 			}
 			link := s.invite(to("Bad", b.URL))
@@ -379,8 +379,8 @@ func TestNameTakenMeanwhile(t *testing.T) {
 	schools(t, 1, func(s *school) {
 		open, id := s.begin(s.invite())
 		by := spec(s.cv)
-		by.Credential = app.Credential{Token: secret.New("x")}
-		if _, err := s.replicas[0].AddPlatform(s.t.Context(), by); err != nil {
+		by.Credential = operate.Credential{Token: secret.New("x")}
+		if _, err := s.replicas[0].Operate.AddPlatform(s.t.Context(), by); err != nil {
 			s.t.Fatal(err)
 		}
 		s.want(s.get(open), http.StatusConflict, notRegistered, saysName)

@@ -1,4 +1,4 @@
-package app
+package operate
 
 import (
 	"context"
@@ -71,25 +71,25 @@ func (s InviteSpec) Check() error {
 
 // Invite makes a one-time link for LTI dynamic registration. Only a digest of
 // the code in it is stored. An ErrUsage says what to correct.
-func (a *App) Invite(ctx context.Context, spec InviteSpec) (Invited, error) {
+func (c *Commands) Invite(ctx context.Context, spec InviteSpec) (Invited, error) {
 	if err := spec.Check(); err != nil {
 		return Invited{}, err
 	}
-	if a.cfg.PublicURL == "" {
+	if c.PublicURL == "" {
 		return Invited{}, usage("TOKENDESK_PUBLIC_URL is not set: the link leads there")
 	}
-	now, code := a.now(), rand.Text()
+	now, code := c.Now(), rand.Text()
 	i := store.Invite{
 		ID: store.NewID("inv"), Hash: inviteHash(code), Platform: store.NewID("plt"), Name: spec.Name, CanvasURLs: spec.CanvasURLs,
 		Actor: spec.Actor, Reason: spec.Reason, CreatedAt: now, ExpiresAt: now.Add(spec.Valid),
 	}
 	if spec.Credential.Given() {
 		var err error
-		if i.Credential, i.CredentialKind, err = spec.Credential.Seal(a.Box, i.Platform); err != nil {
+		if i.Credential, i.CredentialKind, err = spec.Credential.Seal(c.Box, i.Platform); err != nil {
 			return Invited{}, err
 		}
 	}
-	err := a.Store.InTx(ctx, func(tx *store.Tx) error {
+	err := c.Store.InTx(ctx, func(tx *store.Tx) error {
 		switch _, err := tx.PlatformNamed(spec.Name); {
 		case err == nil:
 			return usage("there is a platform named %q already; platform list shows all", spec.Name)
@@ -101,7 +101,7 @@ func (a *App) Invite(ctx context.Context, spec InviteSpec) (Invited, error) {
 	if err != nil {
 		return Invited{}, err
 	}
-	return Invited{Link: a.cfg.PublicURL + "/lti/register?" + url.Values{"invite": {code}}.Encode(), ExpiresAt: i.ExpiresAt}, nil
+	return Invited{Link: c.PublicURL + "/lti/register?" + url.Values{"invite": {code}}.Encode(), ExpiresAt: i.ExpiresAt}, nil
 }
 
 // codeForm is what rand.Text makes.
