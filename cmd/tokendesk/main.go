@@ -13,8 +13,8 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/doctor"
 	"github.com/tokendesk/tokendesk/internal/operate"
 )
 
@@ -61,7 +61,7 @@ var commands = []command{
 	{"invite", "print a one-time link for LTI Dynamic Registration", invite},
 	{"audit export", "write the audit log as JSON Lines", auditExport},
 	{"audit verify", "verify an exported audit log, with no database", auditVerify},
-	{"doctor", "check configuration, database, Canvas and mail", doctor},
+	{"doctor", "check configuration, database, Canvas and mail", checkUp},
 	{"revoke", "plan, rehearse and run a mass revocation", revoke},
 	{"keys list", "list the tool's own signing keys", keysList},
 	{"keys rotate", "make a new signing key, without a gap", keysRotate},
@@ -169,7 +169,7 @@ func (cmd *command) run(ctx context.Context, args, environ []string, c *call) er
 		var err error
 		if c.cfg, err = config.Load(environ); err != nil {
 			if cmd.words == "doctor" {
-				_, _ = fmt.Fprintf(c.stdout, "%-5s %s: %s\n", app.Failed, "configuration", err)
+				_, _ = fmt.Fprintf(c.stdout, "%-5s %s: %s\n", doctor.Failed, "configuration", err)
 				return errSaid
 			}
 			return err

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 
 	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/doctor"
 )
 
 func serve(f *flag.FlagSet) func(context.Context, *call) error {
@@ -63,10 +64,10 @@ func migrate(*flag.FlagSet) func(context.Context, *call) error {
 	}
 }
 
-func doctor(f *flag.FlagSet) func(context.Context, *call) error {
+func checkUp(f *flag.FlagSet) func(context.Context, *call) error {
 	platform := f.String("platform", "", "`name` of the only platform to check")
 	return func(ctx context.Context, c *call) error {
-		fine := app.Doctor(ctx, c.cfg, app.Options{Log: quiet()}, *platform, func(k app.Check) {
+		fine := app.Doctor(ctx, c.cfg, app.Options{Log: quiet()}, *platform, func(k doctor.Check) {
 			_, _ = fmt.Fprintf(c.stdout, "%-5s %s: %s\n", k.Outcome, k.What, k.Found)
 		})
 		if !fine {

@@ -15,6 +15,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/config"
 	"github.com/tokendesk/tokendesk/internal/credential"
+	"github.com/tokendesk/tokendesk/internal/doctor"
 	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
@@ -256,4 +257,19 @@ func (a *App) ways(_ store.Platform, client *canvas.Client) []notify.Way {
 // access tokens are kept for all platforms until shortly before they end.
 func (a *App) namesRoles() *lti.NamesRoles {
 	return &lti.NamesRoles{Tokens: &lti.ServiceTokens{Keys: a.keys, Client: a.clients.HTTP, Now: a.now}, Client: a.clients.HTTP}
+}
+
+// Doctor checks what a configuration makes (see doctor.Run).
+func Doctor(ctx context.Context, cfg config.Config, o Options, platform string, tell func(doctor.Check)) bool {
+	open := func(ctx context.Context) (*doctor.Program, error) {
+		a, err := Open(ctx, cfg, o)
+		if err != nil {
+			return nil, err
+		}
+		return &doctor.Program{
+			Store: a.Store, Keys: a.keys, Canvas: a.clients, HTTP: a.guard.Client(), Usable: a.Usable, Platform: a.Operate.Platform,
+			Now: a.now, Log: a.Log, Close: a.Close,
+		}, nil
+	}
+	return doctor.Run(ctx, cfg, open, platform, tell)
 }

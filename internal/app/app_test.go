@@ -14,9 +14,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/app"
-	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/config"
-	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
 )
 
@@ -41,16 +39,6 @@ func start(t *testing.T, cfg config.Config, o app.Options) *app.App {
 	}
 	t.Cleanup(func() { _ = a.Close() })
 	return a
-}
-
-// spec is a good registration of a stand-in.
-func spec(cv *canvastest.Server) operate.PlatformSpec {
-	return operate.PlatformSpec{
-		Name: "Northfield", Issuer: cv.Issuer(), ClientID: "10000000000002", Deployments: []string{"7788:abc", "9:def"},
-		AuthURL: cv.SSOURL() + "/api/lti/authorize_redirect", KeySetURL: cv.SSOURL() + "/api/lti/security/jwks",
-		TokenURL: cv.SSOURL() + "/login/oauth2/token", CanvasURLs: []string{cv.InstitutionURL()},
-		Credential: operate.Credential{Token: secret.New(cv.World().ServiceToken())}, Actor: "operator:test", Reason: "first term",
-	}
 }
 
 func TestNewRefusesADatabaseThatIsBehind(t *testing.T) {

@@ -81,6 +81,13 @@ var Table = map[string]Rule{
 			"internal/secret", "internal/store",
 		},
 	},
+	"internal/doctor": {
+		Own: []string{
+			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/credential", "internal/egress",
+			"internal/jobs", "internal/notify", "internal/policy", "internal/secret", "internal/store", "internal/text",
+			"internal/toolkeys", "internal/workflow", "lti",
+		},
+	},
 	"internal/operate": {
 		Own: []string{
 			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/credential", "internal/egress",
@@ -108,9 +115,9 @@ var Table = map[string]Rule{
 	},
 	"internal/app": {
 		Own: []string{
-			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/credential", "internal/egress",
-			"internal/jobs", "internal/notify", "internal/operate", "internal/secret", "internal/session", "internal/store",
-			"internal/text", "internal/toolkeys", "internal/web", "internal/workflow", "lti",
+			"internal/canvas", "internal/config", "internal/credential", "internal/doctor", "internal/egress", "internal/jobs",
+			"internal/notify", "internal/operate", "internal/secret", "internal/session", "internal/store", "internal/text",
+			"internal/toolkeys", "internal/web", "internal/workflow", "lti",
 		},
 		Third: []string{xsync},
 	},
@@ -120,9 +127,9 @@ var Table = map[string]Rule{
 	"templates/mail": {},
 	"migrations":     {},
 
-	"cmd/tokendesk":      {Own: []string{"internal/app", "internal/config", "internal/operate"}},
-	"cmd/demo":           {Own: []string{"internal/app", "internal/config", "internal/operate", "internal/canvas/canvastest"}},
-	"cmd/canvas-standin": {Own: []string{"internal/app", "internal/config", "internal/operate", "internal/canvas/canvastest"}},
+	"cmd/tokendesk":      {Own: []string{"internal/app", "internal/config", "internal/doctor", "internal/operate"}},
+	"cmd/demo":           {Own: []string{"internal/app", "internal/config", "internal/doctor", "internal/operate", "internal/canvas/canvastest"}},
+	"cmd/canvas-standin": {Own: []string{"internal/app", "internal/config", "internal/doctor", "internal/operate", "internal/canvas/canvastest"}},
 }
 
 // NotLinked is what no production program may contain, directly or through

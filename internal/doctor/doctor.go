@@ -1,14 +1,20 @@
-package app
+// Package doctor is the checks that an operator runs: does this configuration, with
+// this database, these keys, this mail server and these Canvases, do what it must?
+package doctor
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/credential"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/toolkeys"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -32,35 +38,54 @@ type Check struct {
 // checkTime bounds one check.
 const checkTime = 20 * time.Second
 
-// Doctor checks configuration, database, keys, mail and proxies, and for each
+// Program is what doctor looks at: parts of the program, as a server has them.
+// All of it is needed.
+type Program struct {
+	Store  *store.Store
+	Keys   *toolkeys.Keys
+	Canvas *credential.Clients
+	HTTP   *http.Client // through the guarded dialler
+	// Usable reports whether the database has this program's schema, in words that
+	// say what to do.
+	Usable func(ctx context.Context) error
+	// Platform finds the platform an operator named, or says what there is.
+	Platform func(ctx context.Context, name string) (store.Platform, error)
+	Now      func() time.Time
+	Log      *slog.Logger
+	Close    func() error
+}
+
+// Run checks configuration, database, keys, mail and proxies, and for each
 // platform that is not switched off (or only the one named) its key set and the
-// credential for its API, by calls that change nothing. What it found is handed
-// to tell, line by line, as it finds it. It reports whether nothing failed.
-func Doctor(ctx context.Context, cfg config.Config, o Options, platform string, tell func(Check)) bool {
-	d := &doctor{tell: tell, fine: true}
+// credential for its API, by calls that change nothing. open makes the program of
+// that configuration; Run closes it. What it found is handed to tell, line by line,
+// as it finds it. It reports whether nothing failed.
+func Run(ctx context.Context, cfg config.Config, open func(ctx context.Context) (*Program, error), platform string, tell func(Check)) bool {
+	d := &doctor{cfg: cfg, tell: tell, fine: true}
 	if err := cfg.CheckServe(); err != nil {
 		d.say("configuration", err, "")
 	} else {
 		d.say("configuration", nil, cfg.PublicURL)
 	}
-	a, err := Open(ctx, cfg, o)
+	p, err := open(ctx)
 	if err != nil {
 		d.say("database", err, "")
 		return d.fine
 	}
-	defer func() { _ = a.Close() }()
-	d.database(ctx, a)
-	d.mail(ctx, a)
+	defer func() { _ = p.Close() }()
+	d.database(ctx, p)
+	d.mail(ctx)
 	if !d.schema {
 		return d.fine
 	}
-	d.keys(ctx, a)
-	d.forwards(ctx, a)
-	d.platforms(ctx, a, platform)
+	d.keys(ctx, p)
+	d.forwards(ctx, p)
+	d.platforms(ctx, p, platform)
 	return d.fine
 }
 
 type doctor struct {
+	cfg    config.Config
 	tell   func(Check)
 	fine   bool
 	schema bool // the database can be read
@@ -80,32 +105,32 @@ func (d *doctor) note(what, found string) { d.tell(Check{what, Note, found}) }
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-func (d *doctor) database(ctx context.Context, a *App) {
+func (d *doctor) database(ctx context.Context, in *Program) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	kind := "PostgreSQL"
-	if a.cfg.IsSQLite() {
+	if d.cfg.IsSQLite() {
 		kind = "SQLite"
 	}
-	err := a.Usable(ctx)
+	err := in.Usable(ctx)
 	d.schema = err == nil
 	d.say("database", err, kind+", schema of this version")
 }
 
-func (d *doctor) mail(ctx context.Context, a *App) {
-	if a.mail == nil {
+func (d *doctor) mail(ctx context.Context) {
+	if d.cfg.SMTP.IsZero() {
 		d.note("mail", "off: TOKENDESK_SMTP_URL is not set, so people are told in the Canvas inbox only")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	d.say("mail", checkMail(ctx, a.cfg), "the server answers and accepts the sign-in; nothing was sent")
+	d.say("mail", checkMail(ctx, d.cfg), "the server answers and accepts the sign-in; nothing was sent")
 }
 
-func (d *doctor) keys(ctx context.Context, a *App) {
+func (d *doctor) keys(ctx context.Context, in *Program) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	all, err := a.keys.States(ctx)
+	all, err := in.Keys.States(ctx)
 	switch {
 	case err != nil:
 		d.say("signing keys", err, "")
@@ -116,12 +141,12 @@ func (d *doctor) keys(ctx context.Context, a *App) {
 	}
 }
 
-func (d *doctor) platforms(ctx context.Context, a *App, name string) {
-	all, err := a.Operate.Platforms(ctx)
+func (d *doctor) platforms(ctx context.Context, in *Program, name string) {
+	all, err := in.platforms(ctx)
 	everybody := all
 	if err == nil && name != "" {
 		var p store.Platform
-		p, err = a.Operate.Platform(ctx, name)
+		p, err = in.Platform(ctx, name)
 		all = []store.Platform{p}
 	}
 	switch {
@@ -140,20 +165,29 @@ func (d *doctor) platforms(ctx context.Context, a *App, name string) {
 		}
 		d.setup(p)
 		d.environments(p, everybody)
-		d.keySet(ctx, a, p)
-		d.canvas(ctx, a, p)
+		d.keySet(ctx, in, p)
+		d.canvas(ctx, in, p)
 	}
 }
 
 // keySet asks for a key that cannot exist: the answer tells whether the set can
 // be had.
-func (d *doctor) keySet(ctx context.Context, a *App, p store.Platform) {
+func (d *doctor) keySet(ctx context.Context, in *Program, p store.Platform) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
-	sets := &lti.KeySets{Client: a.guard.Client(), Log: a.Log}
+	sets := &lti.KeySets{Client: in.HTTP, Log: in.Log}
 	_, err := sets.Key(ctx, p.Registration.KeySetURL, "tokendesk doctor")
 	if errors.Is(err, lti.ErrKeyUnknown) {
 		err = nil
 	}
 	d.say(p.Name+": key set", err, p.Registration.KeySetURL)
+}
+
+// platforms are all registrations, oldest first.
+func (p *Program) platforms(ctx context.Context) (all []store.Platform, err error) {
+	err = p.Store.Read(ctx, func(tx *store.Tx) error {
+		all, err = tx.Platforms()
+		return err
+	})
+	return all, err
 }

@@ -1,4 +1,4 @@
-package app_test
+package doctor_test
 
 import (
 	"strings"
@@ -8,6 +8,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/doctor"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -28,9 +29,9 @@ func TestDoctorTellsOfTheSameCanvas(t *testing.T) {
 		}
 		remember(t, a, row, cv.World().Account("root").GUID)
 	}
-	look := func() map[string]app.Check { return checks(t, cfg, time.Now) }
+	look := func() map[string]doctor.Check { return checks(t, cfg, time.Now) }
 	got := look()
-	if c := got["other environments"]; c.Outcome != app.Note || !strings.Contains(c.Found, `"Beta"`) || !strings.Contains(c.Found, "tenant of its own") || strings.Contains(c.Found, "Other") {
+	if c := got["other environments"]; c.Outcome != doctor.Note || !strings.Contains(c.Found, `"Beta"`) || !strings.Contains(c.Found, "tenant of its own") || strings.Contains(c.Found, "Other") {
 		t.Errorf("environments: %+v", c)
 	}
 	if c, told := got["one Canvas, one registration"]; told {
@@ -42,7 +43,7 @@ func TestDoctorTellsOfTheSameCanvas(t *testing.T) {
 		t.Fatal(err)
 	}
 	double(t, a, all, "Other", cv.InstitutionURL())
-	if c := look()["one Canvas, one registration"]; c.Outcome != app.Failed || !strings.Contains(c.Found, `"Other"`) || !strings.Contains(c.Found, "platform disable") {
+	if c := look()["one Canvas, one registration"]; c.Outcome != doctor.Failed || !strings.Contains(c.Found, `"Other"`) || !strings.Contains(c.Found, "platform disable") {
 		t.Errorf("two registrations: %+v", c)
 	}
 	if err := a.Operate.DisablePlatform(t.Context(), "Other", "double"); err != nil {

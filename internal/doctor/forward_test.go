@@ -1,4 +1,4 @@
-package app_test
+package doctor_test
 
 import (
 	"crypto/rand"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/doctor"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 )
@@ -47,8 +48,8 @@ func TestAProxyThatNobodyNamedIsTold(t *testing.T) {
 			}
 			a.Handler().ServeHTTP(httptest.NewRecorder(), q)
 		}
-		doctor := func(cfg config.Config) (found string, outcome app.Outcome) {
-			app.Doctor(t.Context(), cfg, app.Options{Now: clock, Log: slog.New(slog.DiscardHandler)}, "", func(c app.Check) {
+		examine := func(cfg config.Config) (found string, outcome doctor.Outcome) {
+			app.Doctor(t.Context(), cfg, app.Options{Now: clock, Log: slog.New(slog.DiscardHandler)}, "", func(c doctor.Check) {
 				if c.What == "trusted proxies" {
 					found, outcome = c.Found, c.Outcome
 				}
@@ -57,7 +58,7 @@ func TestAProxyThatNobodyNamedIsTold(t *testing.T) {
 		}
 		quiet := func(when string) {
 			t.Helper()
-			if found, outcome := doctor(cfg); outcome != app.Good {
+			if found, outcome := examine(cfg); outcome != doctor.Good {
 				t.Errorf("%s: doctor says %s %q", when, outcome, found)
 			}
 		}
@@ -80,16 +81,16 @@ func TestAProxyThatNobodyNamedIsTold(t *testing.T) {
 		if n := warnings(); n != 1 || !strings.Contains(logs.String(), "peer=10.1.2.3") || !strings.Contains(logs.String(), "setting=TOKENDESK_TRUSTED_PROXIES") {
 			t.Errorf("%d warnings: %s", n, logs.String())
 		}
-		found, outcome := doctor(cfg)
+		found, outcome := examine(cfg)
 		for _, want := range []string{"10.1.2.3", "X-Forwarded-For", "TOKENDESK_TRUSTED_PROXIES", "2026-11-23T16:00:00Z"} {
-			if outcome != app.Note || !strings.Contains(found, want) {
+			if outcome != doctor.Note || !strings.Contains(found, want) {
 				t.Errorf("doctor says %s %q, and not %q", outcome, found, want)
 			}
 		}
 		// Once it is named, it is no longer true.
 		named := cfg
 		named.TrustedProxies = append(named.TrustedProxies, netip.MustParsePrefix("10.1.2.0/24"))
-		if found, outcome := doctor(named); outcome != app.Good {
+		if found, outcome := examine(named); outcome != doctor.Good {
 			t.Errorf("doctor says %s %q of a proxy that is named", outcome, found)
 		}
 		drain := func() {
@@ -103,7 +104,7 @@ func TestAProxyThatNobodyNamedIsTold(t *testing.T) {
 		ask("10.1.2.3:5", "X-Forwarded-For")
 		now = now.Add(23 * time.Hour)
 		drain()
-		if _, outcome := doctor(cfg); outcome != app.Note {
+		if _, outcome := examine(cfg); outcome != doctor.Note {
 			t.Error("doctor has forgotten it")
 		}
 		now = now.Add(2 * time.Hour)

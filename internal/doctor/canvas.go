@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"context"
@@ -30,16 +30,16 @@ const (
 	credentialFail = 3 * 24 * time.Hour
 )
 
-func (d *doctor) canvas(ctx context.Context, a *App, p store.Platform) {
+func (d *doctor) canvas(ctx context.Context, in *Program, p store.Platform) {
 	ctx, cancel := context.WithTimeout(ctx, checkTime)
 	defer cancel()
 	what := p.Name + ": Canvas credential"
-	client, err := a.clients.Of(p)
+	client, err := in.Canvas.Of(p)
 	if err != nil {
 		d.say(what, err, "")
 		return
 	}
-	oauth, err := a.clients.Renew(ctx, p)
+	oauth, err := in.Canvas.Renew(ctx, p)
 	if err != nil {
 		d.say(p.Name+": OAuth refresh", err, "")
 		return
@@ -57,9 +57,9 @@ func (d *doctor) canvas(ctx context.Context, a *App, p store.Platform) {
 	}
 	d.say(what, nil, fmt.Sprintf("%s, accepted by %s (account %s)", p.CanvasURLs[0], root.Name, root.ID))
 	if !oauth {
-		d.credentialEnd(ctx, a, p, client)
+		d.credentialEnd(ctx, in, p, client)
 	}
-	d.era(ctx, a, p, client)
+	d.era(ctx, in, p, client)
 	found, _ := client.Era(ctx) // its trouble was told just now; then all are asked for
 	need := needed(found)
 	held, err := client.Permissions(ctx, root.ID, need...)
@@ -90,14 +90,14 @@ func (d *doctor) permissions(p store.Platform, root string, needed []string, hel
 }
 
 // credentialEnd tells when an admin's token ends.
-func (d *doctor) credentialEnd(ctx context.Context, a *App, p store.Platform, client *canvas.Client) {
+func (d *doctor) credentialEnd(ctx context.Context, in *Program, p store.Platform, client *canvas.Client) {
 	what := p.Name + ": end of the credential"
 	ends, err := credential.End(ctx, client)
 	if err != nil {
 		d.say(what, err, "")
 		return
 	}
-	left := ends.Sub(a.now())
+	left := ends.Sub(in.Now())
 	on := ends.UTC().Format("2006-01-02 15:04 MST")
 	const renew = "make a new token in Canvas and store it with platform credential"
 	switch {
@@ -113,7 +113,7 @@ func (d *doctor) credentialEnd(ctx context.Context, a *App, p store.Platform, cl
 }
 
 // era tells of which age this Canvas is, and what that means for the school.
-func (d *doctor) era(ctx context.Context, a *App, p store.Platform, client *canvas.Client) {
+func (d *doctor) era(ctx context.Context, in *Program, p store.Platform, client *canvas.Client) {
 	what := p.Name + ": Canvas's age"
 	found, err := client.Era(ctx)
 	if err != nil {
@@ -131,7 +131,7 @@ func (d *doctor) era(ctx context.Context, a *App, p store.Platform, client *canv
 		d.say(what, nil, string(found.Era)+": tokens can be listed, so a lost answer is cleared up and an end is proven"+denials)
 		return
 	}
-	accepted, err := d.acceptsNoListing(ctx, a, p)
+	accepted, err := d.acceptsNoListing(ctx, in, p)
 	switch {
 	case err != nil:
 		d.say(what, err, "")
@@ -143,8 +143,8 @@ func (d *doctor) era(ctx context.Context, a *App, p store.Platform, client *canv
 	}
 }
 
-func (d *doctor) acceptsNoListing(ctx context.Context, a *App, p store.Platform) (yes bool, err error) {
-	err = a.Store.Read(ctx, func(tx *store.Tx) error {
+func (d *doctor) acceptsNoListing(ctx context.Context, in *Program, p store.Platform) (yes bool, err error) {
+	err = in.Store.Read(ctx, func(tx *store.Tx) error {
 		t, err := tx.Tenant(p.Tenant)
 		yes = t.School.AcceptNoListing
 		return err
