@@ -35,6 +35,57 @@ func TestImportsFollowTheTable(t *testing.T) {
 	}
 }
 
+func TestNothingOutgrowsItsRoom(t *testing.T) {
+	for _, wrong := range archtest.CheckSize(load(t), archtest.Sizes) {
+		t.Error(wrong)
+	}
+}
+
+// Every bound is seen to catch what it is for, at its first line too many.
+func TestPlantedGrowthIsCaught(t *testing.T) {
+	lines := func(pkg string, n int) string { return "package " + pkg + "\n" + strings.Repeat("\n", n-1) }
+	methods := func(pkg, on string, n int) string {
+		return "package " + pkg + "\ntype T[E any] struct{}\n" + strings.Repeat("func ("+on+") M() {}\n", n)
+	}
+	size := archtest.Size{
+		Lines: 20, Methods: 3, Packages: map[string]int{"rows": 30}, Apart: []string{"fake", "rows.T"},
+		Shrinking: map[string]int{"old": 25, "old.T": 5},
+	}
+	sound := map[string]string{
+		"core/core.go": lines("core", 10), "core/b.go": lines("core", 10), "core/c_test.go": lines("core", 100),
+		"rows/rows.go": methods("rows", "t *T[E]", 10), "rows/b.go": lines("rows", 18),
+		"fake/fake.go": methods("fake", "T[E]", 40), "old/old.go": methods("old", "T[E]", 5), "old/b.go": lines("old", 18),
+		"serve/a.go": methods("serve", "t *T[E]", 2), "serve/b.go": methods("serve", "T[_]", 1), "serve/c_test.go": methods("serve", "T[E]", 9),
+	}
+	for name, c := range map[string]struct {
+		file, src string
+		want      []string
+	}{
+		"nothing": {"core/b.go", lines("core", 10), nil},
+		"a package that grew, in several files": {"core/b.go", lines("core", 11),
+			[]string{"core has 21 lines outside tests, the most is 20: split it by subject"}},
+		"one with a bound of its own": {"rows/b.go", lines("rows", 19),
+			[]string{"rows has 31 lines outside tests, the most is 30: split it by subject"}},
+		"one that may only shrink": {"old/b.go", lines("old", 19),
+			[]string{"old has 26 lines outside tests, the most is 25: split it by subject"}},
+		"one that has shrunk":            {"old/b.go", lines("old", 15), nil},
+		"one that has shrunk enough":     {"old/b.go", lines("old", 13), []string{"old is within the bound for all, or gone: it needs no exception"}},
+		"a type that grew, in two files": {"serve/b.go", methods("serve", "T[_]", 2), []string{"serve.T has 4 methods, the most is 3: give each subject a type of its own"}},
+		"a type that may only shrink":    {"old/old.go", methods("old", "*T[E]", 6), []string{"old has 26 lines outside tests, the most is 25: split it by subject", "old.T has 6 methods, the most is 5: give each subject a type of its own"}},
+		"a type that has shrunk enough":  {"old/old.go", methods("old", "T[E]", 3) + "\n\n", []string{"old.T is within the bound for all, or gone: it needs no exception"}},
+	} {
+		files := maps.Clone(sound)
+		files[c.file] = c.src
+		pkgs, err := planted(files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := archtest.CheckSize(pkgs, size); !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
 func TestReservedNames(t *testing.T) {
 	pkgs := load(t)
 	for _, wrong := range archtest.CheckReserved(pkgs, archtest.Reserved) {

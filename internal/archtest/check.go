@@ -136,3 +136,46 @@ func CheckReserved(pkgs map[string]*Package, reserved map[string][]string) []str
 	}
 	return said
 }
+
+// CheckSize returns one sentence for every package and every type that is larger
+// than size allows, and for every exception that nothing needs, in a stable order.
+func CheckSize(pkgs map[string]*Package, size Size) []string {
+	var said []string
+	needed := map[string]bool{}
+	measure := func(name string, n, bound int, of, do string) {
+		most := bound
+		if exception, ok := size.Shrinking[name]; ok && n > bound {
+			most, needed[name] = exception, true
+		}
+		if n > most {
+			said = append(said, fmt.Sprintf("%s has %d %s, the most is %d: %s", name, n, of, most, do))
+		}
+	}
+	for _, dir := range slices.Sorted(maps.Keys(pkgs)) {
+		if slices.Contains(size.Apart, dir) {
+			continue
+		}
+		lines := 0
+		for file, n := range pkgs[dir].Lines {
+			if !strings.HasSuffix(file, "_test.go") {
+				lines += n
+			}
+		}
+		bound := size.Lines
+		if own, ok := size.Packages[dir]; ok {
+			bound = own
+		}
+		measure(dir, lines, bound, "lines outside tests", "split it by subject")
+		for _, of := range slices.Sorted(maps.Keys(pkgs[dir].Methods)) {
+			if name := dir + "." + of; !slices.Contains(size.Apart, name) {
+				measure(name, pkgs[dir].Methods[of], size.Methods, "methods", "give each subject a type of its own")
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(size.Shrinking)) {
+		if !needed[name] {
+			said = append(said, fmt.Sprintf("%s is within the bound for all, or gone: it needs no exception", name))
+		}
+	}
+	return said
+}

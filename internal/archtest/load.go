@@ -22,6 +22,7 @@ type Package struct {
 	Uses    map[string][]string // exported name of this module ("internal/policy.BuiltIn") → files that use it; test files are left out
 	Details map[string][]string // file → places that read a field named Detail
 	Lines   map[string]int      // file → length, test files included
+	Methods map[string]int      // type → how many methods it declares; test files are left out
 	Code    bool                // has a file that is not a test
 }
 
@@ -48,7 +49,7 @@ func Load(fsys fs.FS) (map[string]*Package, error) {
 		dir := path.Dir(p)
 		pkg := found[dir]
 		if pkg == nil {
-			pkg = &Package{Path: dir, Imports: map[string][]string{}, Uses: map[string][]string{}, Details: map[string][]string{}, Lines: map[string]int{}}
+			pkg = &Package{Path: dir, Imports: map[string][]string{}, Uses: map[string][]string{}, Details: map[string][]string{}, Lines: map[string]int{}, Methods: map[string]int{}}
 			found[dir] = pkg
 		}
 		return pkg.add(fsys, p)
@@ -79,6 +80,11 @@ func (p *Package) add(fsys fs.FS, file string) error {
 		p.Imports[name] = append(p.Imports[name], file)
 	}
 	p.addUses(file, parsed)
+	for _, decl := range parsed.Decls {
+		if f, ok := decl.(*ast.FuncDecl); ok && f.Recv != nil {
+			p.Methods[receiver(f.Recv.List[0].Type)]++
+		}
+	}
 	ast.Inspect(parsed, func(n ast.Node) bool {
 		sel, ok := n.(*ast.SelectorExpr)
 		if !ok {
@@ -93,6 +99,23 @@ func (p *Package) add(fsys fs.FS, file string) error {
 		return true
 	})
 	return nil
+}
+
+// receiver is the name of the type that a method belongs to.
+func receiver(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.StarExpr:
+		return receiver(e.X)
+	case *ast.ParenExpr:
+		return receiver(e.X)
+	case *ast.IndexExpr:
+		return receiver(e.X)
+	case *ast.IndexListExpr:
+		return receiver(e.X)
+	case *ast.Ident:
+		return e.Name
+	}
+	return ""
 }
 
 var clocks = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTicker", "NewTimer"}
