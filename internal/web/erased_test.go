@@ -39,7 +39,7 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 		view   any
 		quotes int
 	}{
-		"declined":  {PageCase, NewCasePage(s, request(access.SponsorDeclined), PanelInput{}), 3},
+		"declined":  {PageCase, NewCasePage(s, request(access.SponsorDeclined), PanelInput{}), 2},
 		"denied":    {PageCase, NewCasePage(s, request(access.Denied), PanelInput{}), 3},
 		"rescinded": {PageCase, NewCasePage(s, request(access.Rescinded), PanelInput{}), 3},
 		"frozen":    {PageToken, NewTokenPage(s, workflow.TokenPage{Case: frozen, Story: story}), 2},
@@ -54,7 +54,7 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 			t.Errorf("%s: %d quotes read removed, want %d\n%s", name, n, tt.quotes, b.String())
 		}
 	}
-	f := workflow.FoundCase{Found: access.Found{State: access.FoundAllowing, Votes: access.Votes{{Stage: 1, Verdict: access.Yes, Reason: gone}}}}
+	f := workflow.FoundCase{Found: access.Found{State: access.FoundAllowing, Votes: access.Votes{{Stage: 1, Verdict: access.Yes, Reason: gone, End: days(1)}}}}
 	for name, text := range map[string]string{"pick": s.pickNote(f), "found": fmt.Sprint(s.foundStatus(f).Now),
 		"mass": fmt.Sprint(NewMassView(s, MassInput{Mass: workflow.MassPage{Mass: access.Mass{State: access.MassDone, Reason: gone}}}))} {
 		if !strings.Contains(text, "[removed]") || strings.Contains(text, gone) {

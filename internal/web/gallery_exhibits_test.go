@@ -187,6 +187,12 @@ func caseExhibits() []exhibit {
 	claimed(&other.Request, ana, days(-0.1))
 	self := seenBy(galleryCase(access.InReview, ""), asReviewer)
 	self.Why = access.WhySelf
+	said := seenBy(galleryCase(access.InReview, ""), asReviewer)
+	said.Policy.Stages = []policy.Stage{{Name: "Canvas team", By: policy.Reviewers, Votes: 1}, {Name: "Security <office>", By: policy.Reviewers, Votes: 2}, {Name: "Registrar", By: policy.Reviewers, Votes: 1}}
+	said.Why, said.Request.Stage = access.WhySecondPerson, 2
+	for stage, by := range []access.PersonID{dana, layla} {
+		said.Request.Votes = append(said.Request.Votes, access.Vote{Stage: stage + 1, Part: access.AsReviewer, Person: by, Verdict: access.Yes, At: days(-1), Conditions: "Only for this term."})
+	}
 	deny := PanelInput{Do: access.Deny, Conditions: "Only for this term.", Alternative: "other", Errors: &access.FormError{Fields: []access.FieldError{
 		{Field: "reason", Code: "reason.deny"}, {Field: "alternative_text", Code: "alternative.text"}, {Field: "end", Code: "end.only_shorter", Args: map[string]any{"End": days(21)}}}}}
 	decline := PanelInput{Do: access.Decline, End: "2026-12-01", Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.decline"}}}}
@@ -211,6 +217,10 @@ func caseExhibits() []exhibit {
 		one("sponsor-after", seenBy(galleryCase(access.Approved, "", access.EndSponsor), asSponsor), PanelInput{}, asAna, "End sponsorship"),
 		one("review-free", free, PanelInput{}, asDana, "Claim", "Approve", "Deny", "Check before you decide", "What can they do instead?"),
 		one("review-mine", mine, PanelInput{}, asDana, "Release", "Approve"),
+		one("review-said", said, PanelInput{}, func(s *Shell) {
+			asDana(s)
+			s.Banner = ResultBanner(*s, access.Approve, said)
+		}, "You said yes already. This takes somebody else.", "Security <office>, step 2 of 3. 1 of 2 said yes.", "Said yes", "Registrar decides", "Only for this term.", "Your yes is recorded."),
 		one("review-late", late, PanelInput{}, asDana, "Overdue by 1 day"),
 		one("review-errors", mine, deny, asDana, "Tell the requester why, in a sentence."),
 		one("review-other", other, PanelInput{}, asDana, "has claimed it and is on it"),

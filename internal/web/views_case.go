@@ -261,13 +261,13 @@ func (s Shell) people(c workflow.CasePage) []fact {
 		for _, yes := range r.Approvals() {
 			add("fact.said_yes", yes.Person)
 		}
-		out = append(out, s.stage(c.Case)...)
+		out = append(out, stageFacts(s, c.Case)...)
 	}
 	return out
 }
 
-// stage says where a review stands that takes more than one person's yes.
-func (s Shell) stage(c workflow.Case) []fact {
+// stageFacts say where a review stands that takes more than one person's yes.
+func stageFacts(s Shell, c workflow.Case) []fact {
 	r, of := c.Request, c.Policy.Stages
 	stage, ok := c.Policy.Stage(r.Stage)
 	if !ok || len(of) == 1 && stage.Votes == 1 {

@@ -261,7 +261,7 @@ job: grant.watch grant.watch:grt1:1:handed_over {"grant":"grt1","attempt":1} at 
 job: ground.owner ground.owner:school:req1:v5 {"owner":"maya"} at +1s
 job: tell maya activate_reminder of req1 grt1, grt1/v2`, collect, StageSecret)
 	r.AtStep = nil
-	if want := "new intent: attempt=1 canvas_user=maya's id created_at=now lease_until=+1m30s owner=maya request_id=req1 since=now sponsor=ana state=minting title=Attendance helper updated_at=now version=1 wanted=+27d15h59m59s"; at["intent committed"] != want {
+	if want := "new intent: attempt=1 canvas_user=maya's id created_at=now lease_until=+1m30s open=1 owner=maya request_id=req1 since=now sponsor=ana state=minting title=Attendance helper updated_at=now version=1 wanted=+27d15h59m59s"; at["intent committed"] != want {
 		t.Errorf("before Canvas is asked:\n%s", at["intent committed"])
 	}
 	r.clock.Advance(time.Minute)
