@@ -5,7 +5,9 @@
 // Every file inserts one row into schema_programs: its own number, and the
 // oldest store.ProgramVersion that may still run on the schema it leaves. Files
 // first expand (old programs go on running), and contract only after the last
-// program that needs the old shape is gone.
+// program that needs the old shape is gone; where one cannot wait for that, it
+// names this program as the oldest, and store.Migrate refuses to run it under an
+// older one. What needs the audit chain is a migration in Go (store/inreview.go).
 package migrations
 
 import "embed"

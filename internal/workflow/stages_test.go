@@ -23,7 +23,7 @@ func TestAReviewOfTwoStages(t *testing.T) {
 		before := r.submitted()
 		r.publish(twoOffices)
 		q := r.submittedBy("luca")
-		ana, dana, priya := r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount), r.as("priya", access.DoorAccount)
+		ana, dana := r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 		r.act(ana, before.Code(), access.Endorse, access.Move{})
 		if c := r.act(dana, before.Code(), access.Approve, access.Move{}); c.Request.State != access.Approved {
 			t.Errorf("what was sent before the second stage was published is %s", c.Request.State)
@@ -33,7 +33,8 @@ func TestAReviewOfTwoStages(t *testing.T) {
 		r.act(dana, q.Code(), access.Claim, access.Move{})
 		end := q.End.AddDate(0, 0, -2)
 		r.clock.Advance(time.Minute)
-		dana, priya = r.as("dana", access.DoorAccount), r.as("priya", access.DoorAccount)
+		dana = r.as("dana", access.DoorAccount)
+		priya := r.as("priya", access.DoorAccount)
 		letters := r.happened(audit.RequestApprove)
 		c := r.act(dana, q.Code(), access.Approve, access.Move{Conditions: "This course.", End: end})
 		if c.Request.State != access.InReview || c.Request.Stage != 2 || c.Request.Claim().Said() || c.Why != access.WhySecondPerson ||
