@@ -108,7 +108,7 @@ func TestOnlyALaunchGivesAccess(t *testing.T) {
 		for _, row := range grantLifecycle {
 			for _, g := range []Grant{{Owner: dana}, {Owner: maya, Sponsor: dana}, {Owner: maya, SponsorAsked: dana}, {Owner: maya, Sponsor: ana}} {
 				g.Tenant, g.State, g.ShownAt, g.GapUntil = "ten_a", row.From, now, now.AddDate(0, 0, 1)
-				_, err := ApplyGrant(g, row.Do, who, GrantMove{Policy: policy.BuiltIn(), Reason: "x", Sponsor: "per_other", Cause: ByReviewer}, now)
+				_, _, err := ApplyGrant(g, row.Do, who, GrantMove{Policy: policy.BuiltIn(), Reason: "x", Sponsor: "per_other", Cause: ByReviewer}, now)
 				note(row.Do, err)
 			}
 		}

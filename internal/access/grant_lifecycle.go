@@ -41,146 +41,148 @@ type grantRule struct {
 	As    Part
 	To    GrantState
 	Fresh bool
+	// Effect is who is told and which job follows.
+	Effect Effect
 }
 
 // grantLifecycle is the whole life of a grant. What is not here is forbidden.
 // Gone leads to the final word that the cause decides.
 var grantLifecycle = []grantRule{
-	{Minting, Shown, AsSystem, HandedOver, false},
-	{Minting, Doubt, AsSystem, Recovering, false},
-	{Minting, GiveUp, AsSystem, Void, false},
-	{Minting, StepBack, AsSystem, Replacing, false},
-	{Recovering, Mint, AsRequester, Minting, true},
-	{Recovering, GiveUp, AsSystem, Void, false},
-	{Recovering, StepBack, AsSystem, Replacing, false},
+	{Minting, Shown, AsSystem, HandedOver, false, FollowToken},
+	{Minting, Doubt, AsSystem, Recovering, false, RecoverSoon},
+	{Minting, GiveUp, AsSystem, Void, false, SweepAttempt},
+	{Minting, StepBack, AsSystem, Replacing, false, NoEffect},
+	{Recovering, Mint, AsRequester, Minting, true, RecoverAttempt},
+	{Recovering, GiveUp, AsSystem, Void, false, SweepAttempt},
+	{Recovering, StepBack, AsSystem, Replacing, false, NoEffect},
 
-	{HandedOver, SeenActive, AsSystem, Active, false},
-	{HandedOver, Replace, AsRequester, Replacing, true},
-	{Active, Replace, AsRequester, Replacing, true},
-	{Replacing, Mint, AsRequester, Minting, true},
+	{HandedOver, SeenActive, AsSystem, Active, false, NoEffect},
+	{HandedOver, Replace, AsRequester, Replacing, true, ClearLost},
+	{Active, Replace, AsRequester, Replacing, true, ClearLost},
+	{Replacing, Mint, AsRequester, Minting, true, RecoverAttempt},
 
-	{Active, Freeze, AsReviewer, Freezing, false},
-	{Freezing, Froze, AsSystem, Frozen, false},
-	{Freezing, StayOn, AsSystem, Active, false},
-	{Frozen, Thaw, AsReviewer, Frozen, true},
-	{Frozen, Thaw, AsReviewer, Replacing, true},
+	{Active, Freeze, AsReviewer, Freezing, false, StopInCanvas},
+	{Freezing, Froze, AsSystem, Frozen, false, TellFrozen},
+	{Freezing, StayOn, AsSystem, Active, false, NoEffect},
+	{Frozen, Thaw, AsReviewer, Frozen, true, NoEffect},
+	{Frozen, Thaw, AsReviewer, Replacing, true, ClearThawed},
 
-	{Active, Retire, AsSystem, Active, false},
+	{Active, Retire, AsSystem, Active, false, TellRetiring},
 
-	{HandedOver, Drifted, AsSystem, HandedOver, false},
-	{Active, Drifted, AsSystem, Active, false},
-	{Freezing, Drifted, AsSystem, Freezing, false},
-	{Frozen, Drifted, AsSystem, Frozen, false},
+	{HandedOver, Drifted, AsSystem, HandedOver, false, TellDrifted},
+	{Active, Drifted, AsSystem, Active, false, TellDrifted},
+	{Freezing, Drifted, AsSystem, Freezing, false, TellDrifted},
+	{Frozen, Drifted, AsSystem, Frozen, false, TellDrifted},
 
-	{HandedOver, MoveEnd, AsSystem, HandedOver, false},
-	{Active, MoveEnd, AsSystem, Active, false},
-	{Freezing, MoveEnd, AsSystem, Freezing, false},
-	{Frozen, MoveEnd, AsSystem, Frozen, false},
-	{Replacing, MoveEnd, AsSystem, Replacing, false},
+	{HandedOver, MoveEnd, AsSystem, HandedOver, false, TellEndMoved},
+	{Active, MoveEnd, AsSystem, Active, false, TellEndMoved},
+	{Freezing, MoveEnd, AsSystem, Freezing, false, TellEndMoved},
+	{Frozen, MoveEnd, AsSystem, Frozen, false, TellEndMoved},
+	{Replacing, MoveEnd, AsSystem, Replacing, false, TellEndMoved},
 
-	{Recovering, Follow, AsSystem, Recovering, false},
-	{HandedOver, Follow, AsSystem, HandedOver, false},
-	{Active, Follow, AsSystem, Active, false},
-	{Freezing, Follow, AsSystem, Freezing, false},
-	{Frozen, Follow, AsSystem, Frozen, false},
-	{Replacing, Follow, AsSystem, Replacing, false},
-	{Revoking, Follow, AsSystem, Revoking, false},
+	{Recovering, Follow, AsSystem, Recovering, false, NoEffect},
+	{HandedOver, Follow, AsSystem, HandedOver, false, NoEffect},
+	{Active, Follow, AsSystem, Active, false, NoEffect},
+	{Freezing, Follow, AsSystem, Freezing, false, NoEffect},
+	{Frozen, Follow, AsSystem, Frozen, false, NoEffect},
+	{Replacing, Follow, AsSystem, Replacing, false, NoEffect},
+	{Revoking, Follow, AsSystem, Revoking, false, NoEffect},
 
-	{HandedOver, LoseSponsor, AsSystem, HandedOver, false},
-	{Active, LoseSponsor, AsSystem, Active, false},
-	{Freezing, LoseSponsor, AsSystem, Freezing, false},
-	{Frozen, LoseSponsor, AsSystem, Frozen, false},
-	{Replacing, LoseSponsor, AsSystem, Replacing, false},
+	{HandedOver, LoseSponsor, AsSystem, HandedOver, false, TellGap},
+	{Active, LoseSponsor, AsSystem, Active, false, TellGap},
+	{Freezing, LoseSponsor, AsSystem, Freezing, false, TellGap},
+	{Frozen, LoseSponsor, AsSystem, Frozen, false, TellGap},
+	{Replacing, LoseSponsor, AsSystem, Replacing, false, TellGap},
 
-	{HandedOver, EndSponsor, AsSponsor, HandedOver, false},
-	{Active, EndSponsor, AsSponsor, Active, false},
-	{Freezing, EndSponsor, AsSponsor, Freezing, false},
-	{Frozen, EndSponsor, AsSponsor, Frozen, false},
-	{Replacing, EndSponsor, AsSponsor, Replacing, false},
+	{HandedOver, EndSponsor, AsSponsor, HandedOver, false, TellGap},
+	{Active, EndSponsor, AsSponsor, Active, false, TellGap},
+	{Freezing, EndSponsor, AsSponsor, Freezing, false, TellGap},
+	{Frozen, EndSponsor, AsSponsor, Frozen, false, TellGap},
+	{Replacing, EndSponsor, AsSponsor, Replacing, false, TellGap},
 
-	{HandedOver, NameNext, AsRequester, HandedOver, false},
-	{Active, NameNext, AsRequester, Active, false},
-	{Freezing, NameNext, AsRequester, Freezing, false},
-	{Frozen, NameNext, AsRequester, Frozen, false},
-	{Replacing, NameNext, AsRequester, Replacing, false},
+	{HandedOver, NameNext, AsRequester, HandedOver, false, TellAsked},
+	{Active, NameNext, AsRequester, Active, false, TellAsked},
+	{Freezing, NameNext, AsRequester, Freezing, false, TellAsked},
+	{Frozen, NameNext, AsRequester, Frozen, false, TellAsked},
+	{Replacing, NameNext, AsRequester, Replacing, false, TellAsked},
 
-	{HandedOver, TakeOver, AsAsked, HandedOver, true},
-	{Active, TakeOver, AsAsked, Active, true},
-	{Freezing, TakeOver, AsAsked, Freezing, true},
-	{Frozen, TakeOver, AsAsked, Frozen, true},
-	{Replacing, TakeOver, AsAsked, Replacing, true},
+	{HandedOver, TakeOver, AsAsked, HandedOver, true, TellTookOver},
+	{Active, TakeOver, AsAsked, Active, true, TellTookOver},
+	{Freezing, TakeOver, AsAsked, Freezing, true, TellTookOver},
+	{Frozen, TakeOver, AsAsked, Frozen, true, TellTookOver},
+	{Replacing, TakeOver, AsAsked, Replacing, true, TellTookOver},
 
-	{HandedOver, TurnDown, AsAsked, HandedOver, false},
-	{Active, TurnDown, AsAsked, Active, false},
-	{Freezing, TurnDown, AsAsked, Freezing, false},
-	{Frozen, TurnDown, AsAsked, Frozen, false},
-	{Replacing, TurnDown, AsAsked, Replacing, false},
+	{HandedOver, TurnDown, AsAsked, HandedOver, false, TellTurnedDown},
+	{Active, TurnDown, AsAsked, Active, false, TellTurnedDown},
+	{Freezing, TurnDown, AsAsked, Freezing, false, TellTurnedDown},
+	{Frozen, TurnDown, AsAsked, Frozen, false, TellTurnedDown},
+	{Replacing, TurnDown, AsAsked, Replacing, false, TellTurnedDown},
 
-	{Minting, Revoke, AsRequester, Revoking, false},
-	{Minting, Revoke, AsSponsor, Revoking, false},
-	{Minting, Revoke, AsReviewer, Revoking, false},
-	{Minting, Revoke, AsSystem, Revoking, false},
-	{Recovering, Revoke, AsRequester, Revoking, false},
-	{Recovering, Revoke, AsSponsor, Revoking, false},
-	{Recovering, Revoke, AsReviewer, Revoking, false},
-	{Recovering, Revoke, AsSystem, Revoking, false},
-	{HandedOver, Revoke, AsRequester, Revoking, false},
-	{HandedOver, Revoke, AsSponsor, Revoking, false},
-	{HandedOver, Revoke, AsReviewer, Revoking, false},
-	{HandedOver, Revoke, AsSystem, Revoking, false},
-	{Active, Revoke, AsRequester, Revoking, false},
-	{Active, Revoke, AsSponsor, Revoking, false},
-	{Active, Revoke, AsReviewer, Revoking, false},
-	{Active, Revoke, AsSystem, Revoking, false},
-	{Freezing, Revoke, AsRequester, Revoking, false},
-	{Freezing, Revoke, AsSponsor, Revoking, false},
-	{Freezing, Revoke, AsReviewer, Revoking, false},
-	{Freezing, Revoke, AsSystem, Revoking, false},
-	{Frozen, Revoke, AsRequester, Revoking, false},
-	{Frozen, Revoke, AsSponsor, Revoking, false},
-	{Frozen, Revoke, AsReviewer, Revoking, false},
-	{Frozen, Revoke, AsSystem, Revoking, false},
-	{Replacing, Revoke, AsRequester, Revoking, false},
-	{Replacing, Revoke, AsSponsor, Revoking, false},
-	{Replacing, Revoke, AsReviewer, Revoking, false},
-	{Replacing, Revoke, AsSystem, Revoking, false},
+	{Minting, Revoke, AsRequester, Revoking, false, EndInCanvas},
+	{Minting, Revoke, AsSponsor, Revoking, false, EndInCanvas},
+	{Minting, Revoke, AsReviewer, Revoking, false, EndInCanvas},
+	{Minting, Revoke, AsSystem, Revoking, false, EndInCanvas},
+	{Recovering, Revoke, AsRequester, Revoking, false, EndInCanvas},
+	{Recovering, Revoke, AsSponsor, Revoking, false, EndInCanvas},
+	{Recovering, Revoke, AsReviewer, Revoking, false, EndInCanvas},
+	{Recovering, Revoke, AsSystem, Revoking, false, EndInCanvas},
+	{HandedOver, Revoke, AsRequester, Revoking, false, EndInCanvas},
+	{HandedOver, Revoke, AsSponsor, Revoking, false, EndInCanvas},
+	{HandedOver, Revoke, AsReviewer, Revoking, false, EndInCanvas},
+	{HandedOver, Revoke, AsSystem, Revoking, false, EndInCanvas},
+	{Active, Revoke, AsRequester, Revoking, false, EndInCanvas},
+	{Active, Revoke, AsSponsor, Revoking, false, EndInCanvas},
+	{Active, Revoke, AsReviewer, Revoking, false, EndInCanvas},
+	{Active, Revoke, AsSystem, Revoking, false, EndInCanvas},
+	{Freezing, Revoke, AsRequester, Revoking, false, EndInCanvas},
+	{Freezing, Revoke, AsSponsor, Revoking, false, EndInCanvas},
+	{Freezing, Revoke, AsReviewer, Revoking, false, EndInCanvas},
+	{Freezing, Revoke, AsSystem, Revoking, false, EndInCanvas},
+	{Frozen, Revoke, AsRequester, Revoking, false, EndInCanvas},
+	{Frozen, Revoke, AsSponsor, Revoking, false, EndInCanvas},
+	{Frozen, Revoke, AsReviewer, Revoking, false, EndInCanvas},
+	{Frozen, Revoke, AsSystem, Revoking, false, EndInCanvas},
+	{Replacing, Revoke, AsRequester, Revoking, false, EndInCanvas},
+	{Replacing, Revoke, AsSponsor, Revoking, false, EndInCanvas},
+	{Replacing, Revoke, AsReviewer, Revoking, false, EndInCanvas},
+	{Replacing, Revoke, AsSystem, Revoking, false, EndInCanvas},
 
-	{Minting, ReportLeak, AsRequester, Revoking, false},
-	{Minting, ReportLeak, AsSponsor, Revoking, false},
-	{Minting, ReportLeak, AsReviewer, Revoking, false},
-	{Minting, ReportLeak, AsSystem, Revoking, false},
-	{Recovering, ReportLeak, AsRequester, Revoking, false},
-	{Recovering, ReportLeak, AsSponsor, Revoking, false},
-	{Recovering, ReportLeak, AsReviewer, Revoking, false},
-	{Recovering, ReportLeak, AsSystem, Revoking, false},
-	{HandedOver, ReportLeak, AsRequester, Revoking, false},
-	{HandedOver, ReportLeak, AsSponsor, Revoking, false},
-	{HandedOver, ReportLeak, AsReviewer, Revoking, false},
-	{HandedOver, ReportLeak, AsSystem, Revoking, false},
-	{Active, ReportLeak, AsRequester, Revoking, false},
-	{Active, ReportLeak, AsSponsor, Revoking, false},
-	{Active, ReportLeak, AsReviewer, Revoking, false},
-	{Active, ReportLeak, AsSystem, Revoking, false},
-	{Freezing, ReportLeak, AsRequester, Revoking, false},
-	{Freezing, ReportLeak, AsSponsor, Revoking, false},
-	{Freezing, ReportLeak, AsReviewer, Revoking, false},
-	{Freezing, ReportLeak, AsSystem, Revoking, false},
-	{Frozen, ReportLeak, AsRequester, Revoking, false},
-	{Frozen, ReportLeak, AsSponsor, Revoking, false},
-	{Frozen, ReportLeak, AsReviewer, Revoking, false},
-	{Frozen, ReportLeak, AsSystem, Revoking, false},
-	{Replacing, ReportLeak, AsRequester, Revoking, false},
-	{Replacing, ReportLeak, AsSponsor, Revoking, false},
-	{Replacing, ReportLeak, AsReviewer, Revoking, false},
-	{Replacing, ReportLeak, AsSystem, Revoking, false},
-	{Revoking, ReportLeak, AsRequester, Revoking, false},
-	{Revoking, ReportLeak, AsSponsor, Revoking, false},
-	{Revoking, ReportLeak, AsReviewer, Revoking, false},
-	{Revoking, ReportLeak, AsSystem, Revoking, false},
+	{Minting, ReportLeak, AsRequester, Revoking, false, EndLeaked},
+	{Minting, ReportLeak, AsSponsor, Revoking, false, EndLeaked},
+	{Minting, ReportLeak, AsReviewer, Revoking, false, EndLeaked},
+	{Minting, ReportLeak, AsSystem, Revoking, false, EndLeaked},
+	{Recovering, ReportLeak, AsRequester, Revoking, false, EndLeaked},
+	{Recovering, ReportLeak, AsSponsor, Revoking, false, EndLeaked},
+	{Recovering, ReportLeak, AsReviewer, Revoking, false, EndLeaked},
+	{Recovering, ReportLeak, AsSystem, Revoking, false, EndLeaked},
+	{HandedOver, ReportLeak, AsRequester, Revoking, false, EndLeaked},
+	{HandedOver, ReportLeak, AsSponsor, Revoking, false, EndLeaked},
+	{HandedOver, ReportLeak, AsReviewer, Revoking, false, EndLeaked},
+	{HandedOver, ReportLeak, AsSystem, Revoking, false, EndLeaked},
+	{Active, ReportLeak, AsRequester, Revoking, false, EndLeaked},
+	{Active, ReportLeak, AsSponsor, Revoking, false, EndLeaked},
+	{Active, ReportLeak, AsReviewer, Revoking, false, EndLeaked},
+	{Active, ReportLeak, AsSystem, Revoking, false, EndLeaked},
+	{Freezing, ReportLeak, AsRequester, Revoking, false, EndLeaked},
+	{Freezing, ReportLeak, AsSponsor, Revoking, false, EndLeaked},
+	{Freezing, ReportLeak, AsReviewer, Revoking, false, EndLeaked},
+	{Freezing, ReportLeak, AsSystem, Revoking, false, EndLeaked},
+	{Frozen, ReportLeak, AsRequester, Revoking, false, EndLeaked},
+	{Frozen, ReportLeak, AsSponsor, Revoking, false, EndLeaked},
+	{Frozen, ReportLeak, AsReviewer, Revoking, false, EndLeaked},
+	{Frozen, ReportLeak, AsSystem, Revoking, false, EndLeaked},
+	{Replacing, ReportLeak, AsRequester, Revoking, false, EndLeaked},
+	{Replacing, ReportLeak, AsSponsor, Revoking, false, EndLeaked},
+	{Replacing, ReportLeak, AsReviewer, Revoking, false, EndLeaked},
+	{Replacing, ReportLeak, AsSystem, Revoking, false, EndLeaked},
+	{Revoking, ReportLeak, AsRequester, Revoking, false, EndLeaked},
+	{Revoking, ReportLeak, AsSponsor, Revoking, false, EndLeaked},
+	{Revoking, ReportLeak, AsReviewer, Revoking, false, EndLeaked},
+	{Revoking, ReportLeak, AsSystem, Revoking, false, EndLeaked},
 
-	{Revoking, Gone, AsSystem, Revoked, false},
-	{Revoking, Gone, AsSystem, Expired, false},
-	{Revoking, Gone, AsSystem, Unclaimed, false},
+	{Revoking, Gone, AsSystem, Revoked, false, TellEnded},
+	{Revoking, Gone, AsSystem, Expired, false, TellEnded},
+	{Revoking, Gone, AsSystem, Unclaimed, false, TellEnded},
 }
 
 // GrantNeedsPolicy reports whether a move of a grant goes by the windows of its
@@ -318,12 +320,12 @@ func checkGrantMove(g Grant, row grantRule, who Actor, m GrantMove, now time.Tim
 	return nil
 }
 
-// ApplyGrant moves g. It refuses as Apply does. Mint is refused while another
+// ApplyGrant moves g and reports what must follow. It refuses as Apply does. Mint is refused while another
 // attempt is leased, and after MaxAttempts; Thaw (WhySecondPerson) to the person
 // who thawed first, to the owner and to the sponsor.
-func ApplyGrant(g Grant, do Action, who Actor, m GrantMove, now time.Time) (Grant, error) {
+func ApplyGrant(g Grant, do Action, who Actor, m GrantMove, now time.Time) (Grant, Effect, error) {
 	if err := who.writes(do); err != nil {
-		return Grant{}, err
+		return Grant{}, NoEffect, err
 	}
 	var to GrantState
 	switch {
@@ -336,20 +338,20 @@ func ApplyGrant(g Grant, do Action, who Actor, m GrantMove, now time.Time) (Gran
 	}
 	row, err := findGrant(g, do, who, to)
 	if err != nil {
-		return Grant{}, err
+		return Grant{}, NoEffect, err
 	}
 	if row.Fresh && !who.Fresh(now) {
-		return Grant{}, Refuse(WhyStale)
+		return Grant{}, NoEffect, Refuse(WhyStale)
 	}
 	if GrantNeedsPolicy(do) && m.Policy.Version == 0 {
-		return Grant{}, errNoPolicy
+		return Grant{}, NoEffect, errNoPolicy
 	}
 	if err := checkGrantMove(g, row, who, m, now); err != nil {
-		return Grant{}, err
+		return Grant{}, NoEffect, err
 	}
 	g = changeGrant(g, row, who, m, now)
 	g.State, g.Version, g.UpdatedAt = row.To, g.Version+1, now
-	return g, nil
+	return g, row.Effect, nil
 }
 
 func later(a, b time.Time) time.Time {

@@ -151,7 +151,7 @@ func TestRevokeIsAlwaysOpen(t *testing.T) {
 			continue
 		}
 		for name, who := range map[string]Actor{"owner": old(person(maya)), "sponsor": old(person(ana)), "reviewer": old(reviewer(dana)), "system": SystemActor} {
-			if _, err := ApplyGrant(grantAt(s), Revoke, who, GrantMove{Cause: ByOwner}, t0); err != nil {
+			if _, _, err := ApplyGrant(grantAt(s), Revoke, who, GrantMove{Cause: ByOwner}, t0); err != nil {
 				t.Errorf("the %s cannot end a grant that is %s: %v", name, s, err)
 			}
 		}
@@ -201,7 +201,7 @@ func TestGrantWalk(t *testing.T) {
 				who.LaunchedAt = now
 			}
 			do := actions[rng.IntN(len(actions))]
-			after, err := ApplyGrant(g, do, who, GrantMove{Policy: policy.BuiltIn(), Cause: ByOwner, CanvasID: "99", Wanted: g.Wanted, Expires: g.Wanted, Sponsor: evan,
+			after, _, err := ApplyGrant(g, do, who, GrantMove{Policy: policy.BuiltIn(), Cause: ByOwner, CanvasID: "99", Wanted: g.Wanted, Expires: g.Wanted, Sponsor: evan,
 				Successor: "grt_next", RetireAt: now.Add(3 * day)}, now)
 			if err != nil {
 				continue

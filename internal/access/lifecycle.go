@@ -32,11 +32,11 @@ const (
 	Refile Action = "refile"
 )
 
-// Effect names what must follow a move; the workflow turns it into jobs in the
-// same transaction.
+// Effect names what must follow a move, who is told and which job; the workflow
+// turns it into jobs in the same transaction.
 type Effect string
 
-// The effects of both tables.
+// The effects of a request's moves.
 const (
 	NoEffect        Effect = ""
 	TellSponsor     Effect = "tell_sponsor"
@@ -51,6 +51,28 @@ const (
 	TellLapsed      Effect = "tell_lapsed"
 	TellReturned    Effect = "tell_returned"
 	TellSponsorLeft Effect = "tell_sponsor_left"
+)
+
+// The effects of a grant's moves: jobs that settle it in Canvas, and who is told.
+const (
+	RecoverAttempt Effect = "recover_attempt" // a job for when its process dies
+	RecoverSoon    Effect = "recover_soon"
+	FollowToken    Effect = "follow_token"  // watch it, look for strays; owner: activate it
+	SweepAttempt   Effect = "sweep_attempt" // look for strays
+	ClearLost      Effect = "clear_lost"    // delete what was lost; owner
+	ClearThawed    Effect = "clear_thawed"  // delete what was frozen; owner
+	StopInCanvas   Effect = "stop_in_canvas"
+	EndInCanvas    Effect = "end_in_canvas"
+	EndLeaked      Effect = "end_leaked"
+	TellFrozen     Effect = "tell_frozen"
+	TellDrifted    Effect = "tell_drifted" // owner, and reviewers where a limit was moved
+	TellEndMoved   Effect = "tell_end_moved"
+	TellGap        Effect = "tell_gap" // owner: nobody stands for it
+	TellAsked      Effect = "tell_asked"
+	TellTookOver   Effect = "tell_took_over"
+	TellTurnedDown Effect = "tell_turned_down"
+	TellRetiring   Effect = "tell_retiring"
+	TellEnded      Effect = "tell_ended" // owner and sponsor, as its cause wants it; look for strays
 )
 
 // rule is one row of the request's lifecycle.

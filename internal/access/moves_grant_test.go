@@ -37,39 +37,38 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 	},
 	apply: func(g Grant, do Action, who Actor, m GrantMove) (Grant, Effect, error) {
 		m.Policy = policy.BuiltIn()
-		g, err := ApplyGrant(g, do, who, m, t0)
-		return g, NoEffect, err
+		return ApplyGrant(g, do, who, m, t0)
 	},
 	can:    func(g Grant, do Action, who Actor) bool { return CanGrant(policy.BuiltIn(), g, do, who, t0) },
 	actors: everybody(),
 	moves: []grantMove{
-		{do: Mint, from: []GrantState{Recovering, Replacing}, as: []Part{AsRequester}, to: Minting, fresh: true,
+		{do: Mint, effect: RecoverAttempt, from: []GrantState{Recovering, Replacing}, as: []Part{AsRequester}, to: Minting, fresh: true,
 			then: func(g *Grant, _ PersonID, m GrantMove) {
 				g.Attempt, g.LeaseUntil, g.Wanted, g.Trouble = g.Attempt+1, t0.Add(90*time.Second), m.Wanted, ""
 				g.CanvasID, g.Hint, g.Digest, g.Expires = "", "", nil, time.Time{}
 			}},
-		{do: Doubt, from: []GrantState{Minting}, as: []Part{AsSystem}, to: Recovering,
+		{do: Doubt, effect: RecoverSoon, from: []GrantState{Minting}, as: []Part{AsSystem}, to: Recovering,
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.Trouble = m.Reason }},
-		{do: Shown, from: []GrantState{Minting}, as: []Part{AsSystem}, to: HandedOver,
+		{do: Shown, effect: FollowToken, from: []GrantState{Minting}, as: []Part{AsSystem}, to: HandedOver,
 			then: func(g *Grant, _ PersonID, m GrantMove) {
 				g.CanvasID, g.Hint, g.Digest, g.Expires = m.CanvasID, m.Hint, m.Digest, m.Expires
 				g.ShownAt, g.ActivateBy, g.CheckedAt = t0, t0.Add(7*day), t0
 				g.ActivatedAt, g.LeaseUntil, g.Trouble, g.ChangeSeen = time.Time{}, time.Time{}, "", m.Changed
 			}},
-		{do: GiveUp, from: []GrantState{Minting, Recovering}, as: []Part{AsSystem}, to: Void, then: gaveUp},
+		{do: GiveUp, effect: SweepAttempt, from: []GrantState{Minting, Recovering}, as: []Part{AsSystem}, to: Void, then: gaveUp},
 		{do: StepBack, from: []GrantState{Minting, Recovering}, as: []Part{AsSystem}, to: Replacing, then: gaveUp},
 		{do: SeenActive, from: []GrantState{HandedOver}, as: []Part{AsSystem}, to: Active,
 			then: func(g *Grant, _ PersonID, _ GrantMove) { g.ActivatedAt = t0 }},
-		{do: Replace, from: []GrantState{HandedOver, Active}, as: []Part{AsRequester}, to: Replacing, fresh: true,
+		{do: Replace, effect: ClearLost, from: []GrantState{HandedOver, Active}, as: []Part{AsRequester}, to: Replacing, fresh: true,
 			given: func(g *Grant) { g.Replaced, g.ShownAt, g.FoundID = 0, t0.Add(-day), "" },
 			then: func(g *Grant, _ PersonID, _ GrantMove) {
 				g.Replaced, g.LeaseUntil, g.ActivateBy = 1, time.Time{}, t0.Add(7*day)
 			}},
-		{do: Freeze, from: []GrantState{Active}, as: []Part{AsReviewer}, to: Freezing,
+		{do: Freeze, effect: StopInCanvas, from: []GrantState{Active}, as: []Part{AsReviewer}, to: Freezing,
 			then: func(g *Grant, who PersonID, m GrantMove) {
 				g.FrozenBy, g.FrozenAt, g.FreezeReason, g.Round, g.Votes, g.Tries, g.Trouble = who, t0, m.Reason, g.Round+1, nil, 0, ""
 			}},
-		{do: Froze, from: []GrantState{Freezing}, as: []Part{AsSystem}, to: Frozen,
+		{do: Froze, effect: TellFrozen, from: []GrantState{Freezing}, as: []Part{AsSystem}, to: Frozen,
 			then: func(g *Grant, _ PersonID, m GrantMove) {
 				g.Hint, g.FrozenAt, g.Trouble, g.ChangeSeen = m.Hint, t0, "", m.Changed
 			}},
@@ -82,59 +81,59 @@ var grantLife = life[Grant, GrantState, GrantMove]{
 			then: func(g *Grant, who PersonID, _ GrantMove) {
 				g.Votes = append(slices.Clone(g.Votes), thawYes(g.Round, who))
 			}},
-		{do: Thaw, from: []GrantState{Frozen}, as: []Part{AsReviewer}, to: Replacing, fresh: true,
+		{do: Thaw, from: []GrantState{Frozen}, as: []Part{AsReviewer}, to: Replacing, fresh: true, effect: ClearThawed,
 			given: func(g *Grant) { g.FoundID = "" },
 			then: func(g *Grant, who PersonID, _ GrantMove) {
 				g.Votes = append(slices.Clone(g.Votes), thawYes(g.Round, who))
 				g.FrozenAt, g.FrozenBy, g.FreezeReason, g.LeaseUntil, g.ActivateBy = time.Time{}, "", "", time.Time{}, t0.Add(7*day)
 			}},
-		{do: Retire, from: []GrantState{Active}, as: []Part{AsSystem},
+		{do: Retire, effect: TellRetiring, from: []GrantState{Active}, as: []Part{AsSystem},
 			given: func(g *Grant) { g.RetireAt = time.Time{} },
 			then:  func(g *Grant, _ PersonID, m GrantMove) { g.Successor, g.RetireAt = m.Successor, m.RetireAt }},
-		{do: Retire, from: []GrantState{Active}, as: []Part{AsSystem}, // sooner than it would
+		{do: Retire, effect: TellRetiring, from: []GrantState{Active}, as: []Part{AsSystem}, // sooner than it would
 			given: func(g *Grant) { g.RetireAt = t0.Add(4 * day) },
 			then:  func(g *Grant, _ PersonID, m GrantMove) { g.Successor, g.RetireAt = m.Successor, m.RetireAt }},
-		{do: Retire, from: []GrantState{Active}, as: []Part{AsSystem}, // never later
+		{do: Retire, effect: TellRetiring, from: []GrantState{Active}, as: []Part{AsSystem}, // never later
 			given: func(g *Grant) { g.RetireAt = t0.Add(2 * day) },
 			then:  func(g *Grant, _ PersonID, m GrantMove) { g.Successor = m.Successor }},
-		{do: Drifted, from: made[:4], as: []Part{AsSystem},
+		{do: Drifted, effect: TellDrifted, from: made[:4], as: []Part{AsSystem},
 			then: func(g *Grant, _ PersonID, m GrantMove) {
 				g.Drift, g.DriftAt, g.Expires, g.ChangeSeen = m.Drift, t0, m.Expires, m.Changed
 			}},
-		{do: Drifted, from: made[:4], as: []Part{AsSystem}, // its end was set back
+		{do: Drifted, effect: TellDrifted, from: made[:4], as: []Part{AsSystem}, // its end was set back
 			with: func(m *GrantMove) { m.Expires, m.Changed = time.Time{}, time.Time{} },
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.Drift, g.DriftAt = m.Drift, t0 }},
-		{do: MoveEnd, from: made, as: []Part{AsSystem},
+		{do: MoveEnd, effect: TellEndMoved, from: made, as: []Part{AsSystem},
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.EndsBy, g.EndsWhy = m.EndsBy, m.Cause }},
-		{do: MoveEnd, from: made, as: []Part{AsSystem}, // nothing ends it sooner any more
+		{do: MoveEnd, effect: TellEndMoved, from: made, as: []Part{AsSystem}, // nothing ends it sooner any more
 			with: func(m *GrantMove) { m.EndsBy = time.Time{} },
 			then: func(g *Grant, _ PersonID, _ GrantMove) { g.EndsBy, g.EndsWhy = time.Time{}, "" }},
 		{do: Follow, from: append([]GrantState{Recovering, Revoking}, made...), as: []Part{AsSystem},
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.CanvasUser = m.CanvasUser }},
-		{do: LoseSponsor, from: made, as: []Part{AsSystem}, then: unsponsored(GapLost)},
-		{do: EndSponsor, from: made, as: []Part{AsSponsor}, then: unsponsored(GapEnded)},
-		{do: NameNext, from: made, as: []Part{AsRequester},
+		{do: LoseSponsor, effect: TellGap, from: made, as: []Part{AsSystem}, then: unsponsored(GapLost)},
+		{do: EndSponsor, effect: TellGap, from: made, as: []Part{AsSponsor}, then: unsponsored(GapEnded)},
+		{do: NameNext, effect: TellAsked, from: made, as: []Part{AsRequester},
 			then: func(g *Grant, _ PersonID, m GrantMove) { g.SponsorAsked = m.Sponsor }},
-		{do: TakeOver, from: made, as: []Part{AsAsked}, fresh: true,
+		{do: TakeOver, effect: TellTookOver, from: made, as: []Part{AsAsked}, fresh: true,
 			then: func(g *Grant, who PersonID, _ GrantMove) {
 				g.Sponsor, g.SponsorAsked, g.GapUntil = who, "", time.Time{}
 				g.SponsorWas, g.GapWhy, g.TurnedDown = "", "", ""
 			}},
-		{do: TurnDown, from: made, as: []Part{AsAsked},
+		{do: TurnDown, effect: TellTurnedDown, from: made, as: []Part{AsAsked},
 			then: func(g *Grant, who PersonID, _ GrantMove) { g.SponsorAsked, g.TurnedDown = "", who }},
-		{do: Revoke, from: lives, as: all, to: Revoking,
+		{do: Revoke, effect: EndInCanvas, from: lives, as: all, to: Revoking,
 			then: func(g *Grant, who PersonID, m GrantMove) {
 				g.Cause, g.EndedBy, g.RevokingAt, g.NextTry, g.Tries, g.Trouble = m.Cause, who, t0, t0, 0, ""
 			}},
-		{do: ReportLeak, from: lives, as: all, to: Revoking,
+		{do: ReportLeak, effect: EndLeaked, from: lives, as: all, to: Revoking,
 			then: func(g *Grant, who PersonID, _ GrantMove) {
 				g.Cause, g.EndedBy, g.RevokingAt, g.NextTry, g.Tries, g.Trouble = ByLeak, who, t0, t0, 0, ""
 			}},
-		{do: ReportLeak, from: []GrantState{Revoking}, as: all,
+		{do: ReportLeak, effect: EndLeaked, from: []GrantState{Revoking}, as: all,
 			then: func(g *Grant, _ PersonID, _ GrantMove) { g.Cause, g.NextTry = ByLeak, t0 }},
-		{do: Gone, from: []GrantState{Revoking}, as: []Part{AsSystem}, to: Revoked, then: gone},
-		{do: Gone, from: []GrantState{Revoking}, as: []Part{AsSystem}, to: Expired, given: func(g *Grant) { g.Cause = ByEnd }, then: gone},
-		{do: Gone, from: []GrantState{Revoking}, as: []Part{AsSystem}, to: Unclaimed, given: func(g *Grant) { g.Cause = ByUnclaimed }, then: gone},
+		{do: Gone, effect: TellEnded, from: []GrantState{Revoking}, as: []Part{AsSystem}, to: Revoked, then: gone},
+		{do: Gone, effect: TellEnded, from: []GrantState{Revoking}, as: []Part{AsSystem}, to: Expired, given: func(g *Grant) { g.Cause = ByEnd }, then: gone},
+		{do: Gone, effect: TellEnded, from: []GrantState{Revoking}, as: []Part{AsSystem}, to: Unclaimed, given: func(g *Grant) { g.Cause = ByUnclaimed }, then: gone},
 	},
 }
 

@@ -280,7 +280,7 @@ func TestMovesAreComplete(t *testing.T) {
 		say(&rows, string(r.From), string(r.Do), string(r.As), string(r.To), r.Fresh, r.Effect)
 	}
 	for _, r := range grantLifecycle {
-		say(&rows, string(r.From), string(r.Do), string(r.As), string(r.To), r.Fresh, NoEffect)
+		say(&rows, string(r.From), string(r.Do), string(r.As), string(r.To), r.Fresh, r.Effect)
 	}
 	for _, r := range foundLifecycle {
 		say(&rows, string(r.From), string(r.Do), string(r.As), string(r.To), r.Fresh, NoEffect)

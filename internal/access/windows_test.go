@@ -197,7 +197,7 @@ func TestWindowsAreThePolicys(t *testing.T) {
 			if change != nil {
 				change(&x)
 			}
-			out, err := ApplyGrant(x, do, who, GrantMove{Policy: tt.p}, t0)
+			out, _, err := ApplyGrant(x, do, who, GrantMove{Policy: tt.p}, t0)
 			if err != nil {
 				t.Fatalf("%s: %s what is %s: %v", name, do, from, err)
 			}
@@ -277,7 +277,7 @@ func TestMovesWithoutAPolicy(t *testing.T) {
 				if l.with != nil {
 					l.with(&m)
 				}
-				_, err := ApplyGrant(g, l.do, grantLife.actors[as], m, t0)
+				_, _, err := ApplyGrant(g, l.do, grantLife.actors[as], m, t0)
 				if needs := GrantNeedsPolicy(l.do); needs != errors.Is(err, errNoPolicy) || !needs && err != nil {
 					t.Errorf("%s what is %s: %v", l.do, from, err)
 				}

@@ -351,10 +351,12 @@ func (s *Service) remint(ctx context.Context, f far, caller access.Caller, g acc
 		if err := noLeak(tx, g.Tenant, g.Owner); err != nil {
 			return err
 		}
-		if out, err = access.ApplyGrant(before, access.Mint, caller.Actor(), access.GrantMove{Wanted: end}, s.Now()); err != nil {
+		step, err := s.stepGrant(before, access.Mint, caller.Actor(), access.GrantMove{Wanted: end})
+		if err != nil {
 			return err
 		}
-		return tx.MoveGrant(out, s.tellGrant(caller.Actor(), before, out, access.Mint), nil, recoverJob(out))
+		out = step.after
+		return s.moveGrant(tx, caller.Actor(), step, nil)
 	})
 	return out, err
 }
@@ -391,12 +393,12 @@ func (s *Service) replace(ctx context.Context, caller access.Caller, id string) 
 		if err != nil {
 			return err
 		}
-		if g, err = access.ApplyGrant(before, access.Replace, caller.Actor(), access.GrantMove{Policy: pol}, s.Now()); err != nil {
+		step, err := s.stepGrant(before, access.Replace, caller.Actor(), access.GrantMove{Policy: pol})
+		if err != nil {
 			return err
 		}
-		return tx.MoveGrant(g, s.tellGrant(caller.Actor(), before, g, access.Replace), nil,
-			enqueue(g.Tenant, jobClear, occasion(jobClear, g), jobData(g), s.Now().Add(time.Minute)),
-			s.noticeJob(noticeSharedAgain, c.Request, &g, c.Request.Requester, ""))
+		g = step.after
+		return s.moveGrant(tx, caller.Actor(), step, nil)
 	})
 	if err != nil {
 		return Collection{}, err

@@ -12,7 +12,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/jobs"
-	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -207,12 +206,13 @@ func (s *Service) noteSeen(ctx context.Context, g access.Grant, t canvas.Token) 
 		if before.Version != g.Version {
 			return access.ErrConflict
 		}
-		after = before
+		step := grantStep{before: before, after: before}
 		if before.State == access.HandedOver && t.State == canvas.StateActive {
-			if after, err = access.ApplyGrant(before, access.SeenActive, access.SystemActor, access.GrantMove{}, now); err != nil {
+			if step, err = s.stepGrant(before, access.SeenActive, access.SystemActor, access.GrantMove{}); err != nil {
 				return err
 			}
 		}
+		after = step.after
 		if before.ChangeSeen.IsZero() || after.State != before.State {
 			after.ChangeSeen = t.UpdatedAt // its activation, or what was before anybody kept it
 		}
@@ -221,7 +221,8 @@ func (s *Service) noteSeen(ctx context.Context, g access.Grant, t canvas.Token) 
 			after.MarkedAt = now
 		}
 		if after.Version != before.Version {
-			err = tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.SeenActive), nil)
+			step.after = after
+			err = s.moveGrant(tx, access.SystemActor, step, nil)
 		} else {
 			err = tx.NoteGrant(after)
 		}
@@ -244,24 +245,13 @@ func (s *Service) drifted(ctx context.Context, g access.Grant, m access.GrantMov
 		if before.Version != g.Version {
 			return access.ErrConflict
 		}
-		after, err := access.ApplyGrant(before, access.Drifted, access.SystemActor, m, s.Now())
+		step, err := s.stepGrant(before, access.Drifted, access.SystemActor, m)
 		if err != nil {
 			return err
-		}
-		r, err := tx.Request(g.Tenant, g.RequestID)
-		if err != nil {
-			return err
-		}
-		var todo []jobs.Insert
-		if m.Drift != access.DriftMaybe { // a page may say *perhaps*; a message would only frighten
-			todo = append(todo, s.noticeJob(notify.Drifted, r, &after, after.Owner, ""))
-		}
-		if m.Drift == access.DriftExtended || m.Drift == access.DriftStuck {
-			todo = append(todo, s.noticeJob(notify.Drifted, r, &after, toReviewers, ""))
 		}
 		d := audit.NewDetail(map[string]string{"drift": string(m.Drift), "approved": approved.UTC().Format(time.RFC3339),
-			"ends": after.EndsAt().UTC().Format(time.RFC3339)})
-		return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.Drifted), d, todo...)
+			"ends": step.after.EndsAt().UTC().Format(time.RFC3339)})
+		return s.moveGrant(tx, access.SystemActor, step, d)
 	})
 }
 

@@ -54,7 +54,7 @@ func (r *rig) moveGrant(g access.Grant, do access.Action, who access.Actor, m ac
 	r.t.Helper()
 	before := r.grant(g.ID)
 	m.Policy = builtIn
-	after, err := access.ApplyGrant(before, do, who, m, r.clock.Now())
+	after, _, err := access.ApplyGrant(before, do, who, m, r.clock.Now())
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/jobs"
-	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -56,12 +55,12 @@ func (s *Service) freeze(ctx context.Context, caller access.Caller, grantID, rea
 		if err != nil {
 			return err
 		}
-		if g, err = access.ApplyGrant(before, access.Freeze, who, access.GrantMove{Reason: reason}, s.Now()); err != nil {
+		step, err := s.stepGrant(before, access.Freeze, who, access.GrantMove{Reason: reason})
+		if err != nil {
 			return err
 		}
-		// Another freeze of this attempt had a job of its own: the time tells them apart.
-		return tx.MoveGrant(g, s.tellGrant(who, before, g, access.Freeze), audit.NewDetail(map[string]string{"quote": reason}),
-			enqueue(g.Tenant, jobFreeze, occasion(jobFreeze, g)+":"+s.Now().UTC().Format(time.RFC3339Nano), jobData(g), s.Now().Add(revokeTime+2*time.Second)))
+		g = step.after
+		return s.moveGrant(tx, who, step, audit.NewDetail(map[string]string{"quote": reason}))
 	})
 	if err != nil {
 		return TokenPage{}, err
@@ -145,26 +144,15 @@ func (s *Service) settleFreeze(ctx context.Context, g access.Grant, do access.Ac
 		if err != nil || before.State != access.Freezing {
 			return err
 		}
-		after, err := access.ApplyGrant(before, do, access.SystemActor, m, s.Now())
+		step, err := s.stepGrant(before, do, access.SystemActor, m)
 		if err != nil {
 			return err
-		}
-		r, err := tx.Request(g.Tenant, g.RequestID)
-		if err != nil {
-			return err
-		}
-		var todo []jobs.Insert
-		if do == access.Froze {
-			todo = append(todo, s.noticeJob(notify.Frozen, r, &after, after.Owner, ""))
-			if after.Sponsor != "" {
-				todo = append(todo, s.noticeJob(notify.Frozen, r, &after, after.Sponsor, ""))
-			}
 		}
 		d := map[string]string{}
 		if m.Reason != "" {
 			d["trouble"] = m.Reason
 		}
-		return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, do), audit.NewDetail(d), todo...)
+		return s.moveGrant(tx, access.SystemActor, step, audit.NewDetail(d))
 	})
 }
 
@@ -273,7 +261,7 @@ func (s *Service) thaw(ctx context.Context, caller access.Caller, grantID, read 
 		return TokenPage{}, err
 	}
 	// The core first: what it refuses is answered without asking Canvas.
-	if _, err := access.ApplyGrant(*c.Grant, access.Thaw, who, access.GrantMove{Policy: c.Policy}, s.Now()); err != nil {
+	if _, _, err := access.ApplyGrant(*c.Grant, access.Thaw, who, access.GrantMove{Policy: c.Policy}, s.Now()); err != nil {
 		return TokenPage{}, err
 	}
 	if err := access.ThawTerms(*c.Grant).Check(read); err != nil {
@@ -305,18 +293,15 @@ func (s *Service) thaw(ctx context.Context, caller access.Caller, grantID, read 
 		if err != nil {
 			return err
 		}
-		if g, err = access.ApplyGrant(before, access.Thaw, who, access.GrantMove{Policy: pol}, s.Now()); err != nil {
+		step, err := s.stepGrant(before, access.Thaw, who, access.GrantMove{Policy: pol})
+		if err != nil {
 			return err
 		}
+		g = step.after
 		if err := access.ThawTerms(before).Check(read); err != nil {
 			return err
 		}
-		var todo []jobs.Insert
-		if g.State == access.Replacing {
-			todo = append(todo, enqueue(g.Tenant, jobClear, occasion(jobClear, g)+":thaw", jobData(g), s.Now().Add(time.Minute)),
-				s.noticeJob(notify.Thawed, r, &g, g.Owner, ""))
-		}
-		return tx.MoveGrant(g, s.tellGrant(who, before, g, access.Thaw), nil, todo...)
+		return s.moveGrant(tx, who, step, nil)
 	})
 	if err != nil {
 		return TokenPage{}, err

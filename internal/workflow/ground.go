@@ -378,10 +378,11 @@ func (s *Service) moveEnd(ctx context.Context, g access.Grant, over bool, since 
 		if by = m.EndsBy; by.Equal(before.EndsBy) {
 			return nil
 		}
-		after, err := access.ApplyGrant(before, access.MoveEnd, access.SystemActor, m, now)
+		step, err := s.stepGrant(before, access.MoveEnd, access.SystemActor, m)
 		if err != nil {
 			return err
 		}
+		after := step.after
 		d := map[string]string{"ends": after.EndsAt().UTC().Format(time.RFC3339)}
 		var todo []jobs.Insert
 		if over {
@@ -393,12 +394,7 @@ func (s *Service) moveEnd(ctx context.Context, g access.Grant, over bool, since 
 			seen := []finding{{Object: g.ID, What: string(access.ByCourse)}}
 			todo = append(todo, groundJob(g.Tenant, jobOwner, g.ID+"="+at.UTC().Format(time.RFC3339), groundRef{Owner: g.Owner, Seen: seen}, at))
 		}
-		if after.EndsAt().Before(before.EndsAt().Add(-24 * time.Hour)) { // else they know about that day
-			for _, to := range compactIDs(g.Owner, before.Sponsor) {
-				todo = append(todo, s.noticeJob(notify.CourseOver, r, &after, to, ""))
-			}
-		}
-		return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.MoveEnd), audit.NewDetail(d), todo...)
+		return s.moveGrant(tx, access.SystemActor, step, audit.NewDetail(d), todo...)
 	})
 	return by, err
 }

@@ -314,7 +314,7 @@ func TestTheSecondLook(t *testing.T) {
 			}
 			want := g
 			if tt.acts {
-				if want, err = access.ApplyGrant(g, access.Revoke, access.SystemActor, access.GrantMove{Cause: access.ByOwnerLeft}, r.clock.Now()); err != nil {
+				if want, _, err = access.ApplyGrant(g, access.Revoke, access.SystemActor, access.GrantMove{Cause: access.ByOwnerLeft}, r.clock.Now()); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -119,7 +119,7 @@ func (s *Service) settleAttempts(ctx context.Context, f far, p store.Person, int
 			if g.LeaseUntil.After(s.Now()) {
 				return errBusy
 			}
-			if err := s.settle(ctx, g, access.Doubt, troubleUnclear, nil); err != nil {
+			if err := s.settle(ctx, g, access.Doubt, troubleUnclear); err != nil {
 				return err
 			}
 		}
@@ -141,12 +141,12 @@ func (s *Service) follow1(tx *store.Tx, g access.Grant, into string, moved bool)
 	if err != nil || before.CanvasID != g.CanvasID || before.State.Final() {
 		return err
 	}
-	after, err := access.ApplyGrant(before, access.Follow, access.SystemActor, access.GrantMove{CanvasUser: into}, s.Now())
+	step, err := s.stepGrant(before, access.Follow, access.SystemActor, access.GrantMove{CanvasUser: into})
 	if err != nil {
 		return err
 	}
 	d := audit.NewDetail(map[string]string{"from": before.CanvasUser, "canvas_user": into})
-	return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.Follow), d)
+	return s.moveGrant(tx, access.SystemActor, step, d)
 }
 
 // errBusy: something of theirs is being made this minute.
@@ -198,11 +198,11 @@ func (s *Service) separate(tx *store.Tx, tenant access.TenantID, a, b access.Per
 				return err
 			}
 		case same(g.Owner, g.SponsorAsked), approves(r, g.SponsorAsked):
-			after, err := access.ApplyGrant(g, access.TurnDown, access.Actor{Person: g.SponsorAsked}, access.GrantMove{}, s.Now())
+			after, _, err := access.ApplyGrant(g, access.TurnDown, access.Actor{Person: g.SponsorAsked}, access.GrantMove{}, s.Now())
 			if err != nil {
 				return err
 			}
-			after.TurnedDown = g.TurnedDown // the question is over; nobody said no
+			after.TurnedDown = g.TurnedDown // the question is over; nobody said no, and nobody is told so
 			if err := tx.MoveGrant(after, s.tellGrant(access.SystemActor, g, after, access.TurnDown), nil); err != nil {
 				return err
 			}

@@ -218,7 +218,7 @@ func TestMergeLeavesAToken(t *testing.T) {
 		if err := r.followed(person, "noor"); err != nil {
 			r.t.Fatal(err)
 		}
-		want, err := access.ApplyGrant(moved, access.Follow, access.SystemActor, access.GrantMove{CanvasUser: noor}, r.clock.Now())
+		want, _, err := access.ApplyGrant(moved, access.Follow, access.SystemActor, access.GrantMove{CanvasUser: noor}, r.clock.Now())
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -367,7 +367,7 @@ func TestMergeOfWhoWasAsked(t *testing.T) {
 			t.Parallel()
 			r := newRig(t, sqlite(t))
 			g, helen := r.asked()
-			want, err := access.ApplyGrant(g, access.TurnDown, access.Actor{Person: helen.Person}, access.GrantMove{}, r.clock.Now())
+			want, _, err := access.ApplyGrant(g, access.TurnDown, access.Actor{Person: helen.Person}, access.GrantMove{}, r.clock.Now())
 			want.TurnedDown = "" // the question is over; nobody said no
 			if err != nil {
 				t.Fatal(err)

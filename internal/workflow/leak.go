@@ -82,7 +82,6 @@ func (s *Service) endLeaked(ctx context.Context, f far, who access.Actor, g acce
 // is open, and the end, unless it has begun for this cause. It returns the grant
 // as it stands then.
 func (s *Service) beginLeak(ctx context.Context, who access.Actor, g access.Grant, how access.LeakReport) (access.Grant, error) {
-	now := s.Now()
 	var out access.Grant
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		before, err := tx.Grant(g.Tenant, g.ID)
@@ -103,11 +102,12 @@ func (s *Service) beginLeak(ctx context.Context, who access.Actor, g access.Gran
 		if before.State.Final() || (before.State == access.Revoking && before.Cause == access.ByLeak) {
 			return nil
 		}
-		if out, err = access.ApplyGrant(before, access.ReportLeak, who, access.GrantMove{}, now); err != nil {
+		step, err := s.stepGrant(before, access.ReportLeak, who, access.GrantMove{})
+		if err != nil {
 			return err
 		}
-		return tx.MoveGrant(out, s.tellGrant(who, before, out, access.ReportLeak), audit.NewDetail(map[string]string{"cause": string(access.ByLeak), "how": string(how)}),
-			enqueue(g.Tenant, jobEnd, occasion(jobEnd, out)+":leak", jobData(out), now.Add(revokeTime+leakPause)))
+		out = step.after
+		return s.moveGrant(tx, who, step, audit.NewDetail(map[string]string{"cause": string(access.ByLeak), "how": string(how)}))
 	})
 	return out, err
 }

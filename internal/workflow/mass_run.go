@@ -254,13 +254,19 @@ func (w *massWork) begin(ctx context.Context) (did bool, err error) {
 }
 
 func (w *massWork) beginOne(tx *store.Tx, who access.Actor, before access.Grant, nth int) error {
-	after, err := access.ApplyGrant(before, access.Revoke, who, access.GrantMove{Cause: access.ByMass, Reason: w.m.Reason}, w.Now())
+	step, err := w.stepGrant(before, access.Revoke, who, access.GrantMove{Cause: access.ByMass, Reason: w.m.Reason})
 	if err != nil {
 		return err
 	}
+	todo, err := w.followGrant(tx, step)
+	if err != nil {
+		return err
+	}
+	for i := range todo { // the run itself ends it; its job is the net below
+		todo[i].RunAt = w.Now().Add(massNet + time.Duration(nth)*massNetSpread)
+	}
 	d := audit.NewDetail(map[string]string{"cause": string(access.ByMass), "quote": w.m.Reason, "mass": w.m.ID})
-	return tx.MoveGrant(after, w.tellGrant(who, before, after, access.Revoke), d, enqueue(after.Tenant, jobEnd, occasion(jobEnd, after), jobData(after),
-		w.Now().Add(massNet+time.Duration(nth)*massNetSpread)))
+	return tx.MoveGrant(step.after, w.tellGrant(who, before, step.after, access.Revoke), d, todo...)
 }
 
 // end deletes and proves what is due, owner by owner. It reports whether there
@@ -464,21 +470,19 @@ func (w *massWork) store(ctx context.Context, all []store.MassWork, found map[st
 // goneOne stores the final word of a grant. Where its owner's list was not read,
 // or its token was never known, strays are looked for once more later.
 func (w *massWork) goneOne(tx *store.Tx, before access.Grant, proof string, sweep bool) error {
-	after, err := access.ApplyGrant(before, access.Gone, access.SystemActor, access.GrantMove{}, w.Now())
+	step, err := w.stepGrant(before, access.Gone, access.SystemActor, access.GrantMove{})
 	if err != nil {
 		return err
 	}
-	var todo []jobs.Insert
-	if before.Cause != access.ByMass { // somebody ended it alone: it is told as that
-		r, err := tx.Request(after.Tenant, after.RequestID)
-		if err != nil {
-			return err
-		}
-		todo = w.endNotices(r, &after)
+	after := step.after
+	todo, err := w.followGrant(tx, step)
+	if err != nil {
+		return err
 	}
-	if sweep {
-		todo = append(todo, enqueue(after.Tenant, jobSweep, occasion(jobSweep, after)+":gone", jobData(after), w.Now().Add(3*time.Minute)))
-	}
+	todo = slices.DeleteFunc(todo, func(j jobs.Insert) bool {
+		// What the run ended is told by the run; what somebody ended alone, as that.
+		return j.Kind == jobNotice && before.Cause == access.ByMass || j.Kind == jobSweep && !sweep
+	})
 	d := audit.NewDetail(map[string]string{"proof": proof, "mass": w.m.ID})
 	if err := tx.MoveGrant(after, w.tellGrant(access.SystemActor, before, after, access.Gone), d, todo...); err != nil {
 		return err

@@ -95,7 +95,7 @@ func TestMassBegins(t *testing.T) {
 		if w.begun != 10 {
 			t.Errorf("%d have begun", w.begun)
 		}
-		want, err := access.ApplyGrant(gs[2], access.Revoke, access.Actor{Person: dana.Person, Reviewer: true},
+		want, _, err := access.ApplyGrant(gs[2], access.Revoke, access.Actor{Person: dana.Person, Reviewer: true},
 			access.GrantMove{Cause: access.ByMass, Reason: "breach"}, began)
 		if err != nil {
 			t.Fatal(err)
@@ -182,7 +182,7 @@ func TestMassStoresWhatCanvasSaid(t *testing.T) {
 		if did, err := w.end(t.Context(), now.Add(time.Minute)); !did || err != nil {
 			t.Fatalf("%v, %v", did, err)
 		}
-		want, err := access.ApplyGrant(goes, access.Gone, access.SystemActor, access.GrantMove{}, now)
+		want, _, err := access.ApplyGrant(goes, access.Gone, access.SystemActor, access.GrantMove{}, now)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas"
-	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -106,7 +105,6 @@ func (s *Service) asWanted(g access.Grant, t canvas.Token) error {
 // handOver stores that g's token exists and goes to its owner's page, with the
 // jobs that watch it.
 func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) (access.Grant, error) {
-	now := s.Now()
 	var out access.Grant
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
 		before, err := tx.Grant(g.Tenant, g.ID)
@@ -126,9 +124,11 @@ func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) 
 		}
 		m := access.GrantMove{Policy: pol, CanvasID: t.ID, Hint: t.Hint, Expires: t.ExpiresAt,
 			Digest: s.digest(t.Value), Changed: t.UpdatedAt}
-		if out, err = access.ApplyGrant(before, access.Shown, access.SystemActor, m, now); err != nil {
+		step, err := s.stepGrant(before, access.Shown, access.SystemActor, m)
+		if err != nil {
 			return err
 		}
+		out = step.after
 		// A leak may have been reported while Canvas was asked.
 		if err := tx.LockPerson(g.Tenant, g.Owner); err != nil {
 			return err
@@ -136,14 +136,8 @@ func (s *Service) handOver(ctx context.Context, g access.Grant, t canvas.Token) 
 		if err := noLeak(tx, g.Tenant, g.Owner); err != nil {
 			return err
 		}
-		todo := []jobs.Insert{
-			watchJob(out, now.Add(watchSoon)),
-			enqueue(g.Tenant, jobSweep, occasion(jobSweep, out)+":1", jobData(out), now.Add(2*time.Minute)),
-			enqueue(g.Tenant, jobSweep, occasion(jobSweep, out)+":2", jobData(out), now.Add(12*time.Minute)),
-			s.noticeJob(noticeActivate, r, &out, out.Owner, ""),
-		}
 		d := audit.NewDetail(map[string]string{"canvas_token": t.ID, "expires": t.ExpiresAt.UTC().Format(time.RFC3339)})
-		if err := tx.MoveGrant(out, s.tellGrant(access.SystemActor, before, out, access.Shown), d, todo...); err != nil {
+		if err := s.moveGrant(tx, access.SystemActor, step, d); err != nil {
 			return err
 		}
 		if r.State == access.Collecting {
@@ -189,17 +183,16 @@ func (s *Service) ended(ctx context.Context, g access.Grant, sure bool, trouble 
 	if sure && g.Attempt == 1 {
 		err = s.giveUp(ctx, g, trouble, 0)
 	} else if sure { // only what is being replaced comes to a second attempt
-		err = s.settle(ctx, g, access.StepBack, trouble, nil)
+		err = s.settle(ctx, g, access.StepBack, trouble)
 	} else {
-		err = s.settle(ctx, g, access.Doubt, trouble, []jobs.Insert{
-			enqueue(g.Tenant, jobRecover, occasion(jobRecover, g)+":doubt", jobData(g), s.Now().Add(20*time.Second))})
+		err = s.settle(ctx, g, access.Doubt, trouble)
 	}
 	s.nudge()
 	return secret.Text{}, errors.Join(errNotHandedOver, cause, err)
 }
 
 // settle moves g by the system from exactly the version given.
-func (s *Service) settle(ctx context.Context, g access.Grant, do access.Action, trouble string, todo []jobs.Insert) error {
+func (s *Service) settle(ctx context.Context, g access.Grant, do access.Action, trouble string) error {
 	return s.Store.InTx(ctx, func(tx *store.Tx) error {
 		before, err := tx.Grant(g.Tenant, g.ID)
 		if err != nil {
@@ -208,11 +201,11 @@ func (s *Service) settle(ctx context.Context, g access.Grant, do access.Action, 
 		if before.Version != g.Version {
 			return access.ErrConflict
 		}
-		after, err := access.ApplyGrant(before, do, access.SystemActor, access.GrantMove{Reason: trouble}, s.Now())
+		step, err := s.stepGrant(before, do, access.SystemActor, access.GrantMove{Reason: trouble})
 		if err != nil {
 			return err
 		}
-		return tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, do), audit.NewDetail(map[string]string{"trouble": trouble}), todo...)
+		return s.moveGrant(tx, access.SystemActor, step, audit.NewDetail(map[string]string{"trouble": trouble}))
 	})
 }
 
@@ -227,12 +220,11 @@ func (s *Service) giveUp(ctx context.Context, g access.Grant, trouble string, ou
 		if before.Version != g.Version {
 			return access.ErrConflict
 		}
-		after, err := access.ApplyGrant(before, access.GiveUp, access.SystemActor, access.GrantMove{Reason: trouble}, s.Now())
+		step, err := s.stepGrant(before, access.GiveUp, access.SystemActor, access.GrantMove{Reason: trouble})
 		if err != nil {
 			return err
 		}
-		if err := tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.GiveUp), audit.NewDetail(map[string]string{"trouble": trouble}),
-			enqueue(g.Tenant, jobSweep, occasion(jobSweep, after)+":void", jobData(after), s.Now().Add(10*time.Minute))); err != nil {
+		if err := s.moveGrant(tx, access.SystemActor, step, audit.NewDetail(map[string]string{"trouble": trouble})); err != nil {
 			return err
 		}
 		r, err := tx.Request(g.Tenant, g.RequestID)
@@ -259,7 +251,7 @@ func (s *Service) recover(ctx context.Context, f far, g access.Grant) error {
 		if g.LeaseUntil.After(s.Now()) {
 			return access.ErrConflict
 		}
-		if err := s.settle(ctx, g, access.Doubt, troubleUnclear, nil); err != nil {
+		if err := s.settle(ctx, g, access.Doubt, troubleUnclear); err != nil {
 			return err
 		}
 		g.Version, g.State = g.Version+1, access.Recovering
@@ -272,7 +264,7 @@ func (s *Service) recover(ctx context.Context, f far, g access.Grant) error {
 	}
 	s.step("recovered")
 	if g.Attempt > 1 { // only what is being replaced, or was thawed, comes to a second attempt
-		return s.settle(ctx, g, access.StepBack, troubleNothing, nil)
+		return s.settle(ctx, g, access.StepBack, troubleNothing)
 	}
 	return s.giveUp(ctx, g, troubleNothing, s.Now().Sub(g.CreatedAt))
 }

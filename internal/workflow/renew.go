@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/jobs"
-	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -272,15 +270,11 @@ func (s *Service) rotate(tx *store.Tx, next access.Grant) error {
 	if old.State != access.Active || (!old.RetireAt.IsZero() && !at.Before(old.RetireAt)) {
 		return nil
 	}
-	after, err := access.ApplyGrant(old, access.Retire, access.SystemActor, access.GrantMove{Successor: next.ID, RetireAt: at}, now)
+	step, err := s.stepGrant(old, access.Retire, access.SystemActor, access.GrantMove{Successor: next.ID, RetireAt: at})
 	if err != nil {
 		return err
 	}
-	var told []jobs.Insert
-	if old.RetireAt.IsZero() && at.After(now) {
-		told = append(told, s.noticeJob(notify.Retiring, r, &after, after.Owner, ""))
-	}
-	return tx.MoveGrant(after, s.tellGrant(access.SystemActor, old, after, access.Retire), nil, told...)
+	return s.moveGrant(tx, access.SystemActor, step, nil)
 }
 
 // grantID keeps what was typed into an address from reaching the database.

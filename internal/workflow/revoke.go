@@ -93,8 +93,8 @@ func (s *Service) beginEndFrom(ctx context.Context, g access.Grant, m access.Gra
 }
 
 func (s *Service) startEnd(tx *store.Tx, who access.Actor, before access.Grant, m access.GrantMove, d map[string]string) (access.Grant, error) {
-	now := s.Now()
-	out, err := access.ApplyGrant(before, access.Revoke, who, m, now)
+	step, err := s.stepGrant(before, access.Revoke, who, m)
+	out := step.after
 	if err != nil {
 		return out, err
 	}
@@ -110,8 +110,7 @@ func (s *Service) startEnd(tx *store.Tx, who access.Actor, before access.Grant, 
 			return out, err
 		}
 	}
-	return out, tx.MoveGrant(out, s.tellGrant(who, before, out, access.Revoke), audit.NewDetail(d),
-		enqueue(out.Tenant, jobEnd, occasion(jobEnd, out), jobData(out), now.Add(revokeTime+2*time.Second)))
+	return out, s.moveGrant(tx, who, step, audit.NewDetail(d))
 }
 
 // finishEnd deletes a grant's token in Canvas, reads it back, and only when it
@@ -130,18 +129,15 @@ func (s *Service) finishEnd(ctx context.Context, f far, g access.Grant) error {
 		if before.State != access.Revoking {
 			return nil // another worker proved it first
 		}
-		after, err := access.ApplyGrant(before, access.Gone, access.SystemActor, access.GrantMove{}, s.Now())
+		step, err := s.stepGrant(before, access.Gone, access.SystemActor, access.GrantMove{})
 		if err != nil {
+			return err
+		}
+		if err := s.moveGrant(tx, access.SystemActor, step, audit.NewDetail(map[string]string{"proof": proof})); err != nil {
 			return err
 		}
 		r, err := tx.Request(g.Tenant, g.RequestID)
 		if err != nil {
-			return err
-		}
-		todo := s.endNotices(r, &after)
-		todo = append(todo, enqueue(g.Tenant, jobSweep, occasion(jobSweep, after)+":gone", jobData(after), s.Now().Add(3*time.Minute)))
-		if err := tx.MoveGrant(after, s.tellGrant(access.SystemActor, before, after, access.Gone),
-			audit.NewDetail(map[string]string{"proof": proof}), todo...); err != nil {
 			return err
 		}
 		if r.State == access.Collecting {

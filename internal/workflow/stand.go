@@ -7,7 +7,6 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
-	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -184,7 +183,7 @@ func (s *Service) stood(ctx context.Context, caller access.Caller, grantID strin
 	if do == access.NameNext {
 		trial.Sponsor = "per_anybody"
 	}
-	if _, err := access.ApplyGrant(*c.Grant, do, actor, trial, s.Now()); err != nil {
+	if _, _, err := access.ApplyGrant(*c.Grant, do, actor, trial, s.Now()); err != nil {
 		return TokenPage{}, err
 	}
 	if do == access.TakeOver && c.Request.Decided(caller.Person) {
@@ -250,26 +249,19 @@ func (s *Service) movedSponsor(tx *store.Tx, by access.Actor, before access.Gran
 			return err
 		}
 	}
-	after, err := access.ApplyGrant(before, do, by, m, s.Now())
+	step, err := s.stepGrant(before, do, by, m)
 	if err != nil {
 		return err
 	}
+	after := step.after
 	d := map[string]string{}
 	maps.Copy(d, also)
 	if m.Reason != "" {
 		d["quote"] = m.Reason
 	}
-	tell := func(kind notify.Kind, to access.PersonID) jobs.Insert { return s.noticeJob(kind, r, &after, to, "") }
-	var todo []jobs.Insert
-	switch do {
-	case access.EndSponsor, access.LoseSponsor:
-		todo = append(todo, tell(notify.SponsorGone, after.Owner))
-	case access.NameNext:
-		todo = append(todo, tell(notify.AskedToTakeOver, after.SponsorAsked))
-	case access.TakeOver:
-		todo = append(todo, tell(notify.TookOver, after.Owner))
-	case access.TurnDown:
-		todo = append(todo, tell(notify.TurnedDown, after.Owner))
+	todo, err := s.followGrant(tx, step)
+	if err != nil {
+		return err
 	}
 	if todo, err = s.calm(tx, by.Person, todo); err != nil {
 		return err
