@@ -298,6 +298,7 @@ log: system grant.give_up grt1 recovering>void v3 of req1 trouble=mint.nothing_m
 log: system request.mint_failed req1 collecting>approved v6
 grants grt1: lease_until=none open=0 state=void trouble=mint.nothing_made updated_at=now version=3
 requests req1: collect_by=+14d state=approved updated_at=now version=6
+job: grant.recover grant.recover:grt1:1:minting:doubt {"grant":"grt1","attempt":1} at +20s
 job: grant.sweep grant.sweep:grt1:1:void:void {"grant":"grt1","attempt":1} at +10m0s`, func() { r.must(r.run(jobRecover, ":1:minting")) })
 	if n := r.cv.Count(http.MethodPost, createRoute); n != made || r.inCanvas("maya") != 0 {
 		t.Errorf("%d tokens made, %d in Canvas", n, r.inCanvas("maya"))
