@@ -111,8 +111,8 @@ func TestNoStage(t *testing.T) {
 		r := at(InReview)
 		r.Stage = tt.stage
 		after, _, err := Apply(r, Approve, reviewer(dana), Move{Policy: tt.p}, t0)
-		if err == nil && after.State != InReview {
-			t.Errorf("%s: %s", name, after.State)
+		if err == nil && (after.State != InReview || after.Stage != tt.stage) {
+			t.Errorf("%s: %s in stage %d", name, after.State, after.Stage)
 		}
 		if denied, _, err := Apply(r, Deny, reviewer(dana), because, t0); err != nil || denied.State != Denied {
 			t.Errorf("%s: a no does not end it: %v, %v", name, denied.State, err)
