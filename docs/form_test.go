@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/text"
 )
 
@@ -16,22 +17,23 @@ func TestFormPage(t *testing.T) {
 	}
 	p := catalogue.For("en", "UTC")
 	var b strings.Builder
-	for _, q := range []struct {
-		label, name string
-		keys        []string
-	}{
-		{"form.purpose", "purpose", access.Purposes},
-		{"form.maker", "maker", access.Makers},
-		{"form.ai", "ai", access.AIUses},
-		{"form.data", "data", access.DataKind},
-		{"form.storage", "storage", access.Storages},
-		{"review.alternative", "alternative", access.Alternatives},
-	} {
-		fmt.Fprintf(&b, "## %s\n\n| stored as | words |\n|---|---|\n", p.T(q.label))
-		for _, k := range q.keys {
-			fmt.Fprintf(&b, "| `%s` | %s |\n", k, p.T("choice."+q.name+"_"+k))
+	list := func(label, name string, keys []string) {
+		fmt.Fprintf(&b, "## %s\n\n| stored as | words |\n|---|---|\n", p.T(label))
+		for _, k := range keys {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", k, p.T("choice."+name+"_"+k))
 		}
 		b.WriteString("\n")
 	}
+	for _, q := range policy.BuiltIn().Questions {
+		if !q.Kind.Chosen() {
+			continue
+		}
+		keys := make([]string, len(q.Options))
+		for i, o := range q.Options {
+			keys[i] = o.Key
+		}
+		list("form."+q.Key, q.Key, keys)
+	}
+	list("review.alternative", "alternative", access.Alternatives)
 	generated(t, "form.md", "choices", b.String())
 }

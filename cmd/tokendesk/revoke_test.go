@@ -44,7 +44,7 @@ func school(t *testing.T, n int) (*desk, *canvastest.Server) {
 		}
 		for i := range n {
 			r := access.Request{ID: store.NewID("req"), Tenant: tenant, Number: i + 1, Version: 1, State: access.Fulfilled, PolicyVersion: 1, Requester: "per_maya", Affiliation: policy.Student,
-				Votes: access.Votes{{Stage: 1, Part: access.AsReviewer, Person: "per_dana", Verdict: access.Yes, At: now}}, CreatedAt: now, UpdatedAt: now, Answers: access.Answers{Build: fmt.Sprint("Helper ", i)}}
+				Votes: access.Votes{{Stage: 1, Part: access.AsReviewer, Person: "per_dana", Verdict: access.Yes, At: now}}, CreatedAt: now, UpdatedAt: now, Answers: access.Answers{"build": {fmt.Sprint("Helper ", i)}}}
 			g := access.NewGrant(store.NewID("grt"), r, maya.ID.String(), now.AddDate(0, 1, 0), now)
 			tok, _ := cv.World().SeedToken("maya", canvastest.TokenSpec{Purpose: g.Purpose(), ExpiresAt: g.Wanted})
 			g.State, g.CanvasID, g.ShownAt = access.Active, tok.ID.String(), now

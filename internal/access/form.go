@@ -25,94 +25,131 @@ type DraftForm struct {
 	Location    *time.Location
 	Latest      time.Time // LatestEnd for this person now
 	LatestCause policy.EndCause
-	// SponsorOK: the sponsor named by Answers.SponsorKey teaches the requester
+	// SponsorOK: the sponsor named by the answers teaches the requester
 	// now (or is a listed supervisor), established by Canvas's API.
 	SponsorOK      bool
 	SponsorSelf    bool
 	SponsorUnknown bool // Canvas could not be asked
 }
 
+// FormCodes are the corrections that CheckForm asks for: of a built-in question
+// those that name it, of any other one those of every answer.
+var FormCodes = []string{
+	"purpose.missing", "build.short", "build.long", "maker.missing", "maker_name.missing", "maker_link.https", "ai.missing",
+	"ai_service.missing", "ai_data.missing", "data.missing", "storage.missing", "storage.repository", "storage.chat", "storage.document",
+	"end.missing", "end.unreadable", "end.none_left", "end.past", "end.too_late",
+	"sponsor.missing", "sponsor.self", "sponsor.unknown", "sponsor.not_teaching", "accepted.missing",
+	"answer.missing", "answer.short", "answer.unknown", "answer.refused", "answer.https", "too_long",
+}
+
+// code is the correction of a fault in the answer to q.
+func code(q policy.Question, fault, otherwise string) string {
+	if own := q.Key + "." + fault; slices.Contains(FormCodes, own) {
+		return own
+	}
+	return otherwise
+}
+
 // CheckForm judges a form under p and returns the moment its token would end. A
-// *FormError names each field to correct, in the form's order.
+// *FormError names each field to correct, in the form's order. Answers that p does
+// not ask for are not looked at (Answers.Asked takes them away).
 func CheckForm(p policy.Policy, d DraftForm) (time.Time, error) {
 	var f FormError
-	a := d.Answers
-	choice(&f, "purpose", a.Purpose, Purposes)
-	switch n := utf8.RuneCountInString(a.Build); {
-	case n < p.Limits.BuildLeast:
-		f.Add("build", "build.short", map[string]any{"Min": p.Limits.BuildLeast})
-	case n > p.Limits.BuildMost:
-		f.Add("build", "build.long", map[string]any{"Max": p.Limits.BuildMost})
-	}
-	choice(&f, "maker", a.Maker, Makers)
-	if a.Maker == "company" {
-		if a.MakerName == "" {
-			f.Add("maker_name", "maker_name.missing", nil)
-		}
-		if a.MakerLink != "" && !httpsLink(a.MakerLink) {
-			f.Add("maker_link", "maker_link.https", nil)
-		}
-	}
-	tooLong(&f, "maker_name", a.MakerName, p.Limits.Short)
-	tooLong(&f, "maker_link", a.MakerLink, p.Limits.Link)
-	choice(&f, "ai", a.AI, AIUses)
-	if a.AI == "yes" {
-		if a.AIService == "" {
-			f.Add("ai_service", "ai_service.missing", nil)
-		}
-		if a.AIData == "" {
-			f.Add("ai_data", "ai_data.missing", nil)
-		}
-	}
-	tooLong(&f, "ai_service", a.AIService, p.Limits.Short)
-	tooLong(&f, "ai_data", a.AIData, p.Limits.Note)
-	switch {
-	case len(a.Data) == 0:
-		f.Add("data", "data.missing", nil)
-	default:
-		for _, k := range a.Data {
-			if !contains(DataKind, k) {
-				f.Add("data", "data.missing", nil)
-				break
+	var end time.Time
+	bounded := false
+	for _, q := range p.Questions {
+		switch values := d.Answers.All(q.Key); {
+		case !d.Answers.asks(q):
+		case q.Kind == policy.End:
+			end, bounded = checkEnd(&f, d), true
+		case q.Kind == policy.Sponsor:
+			if p.For(d.Affiliation).Rule == policy.RuleSponsor {
+				checkSponsor(&f, d)
 			}
+		case q.Kind == policy.Rules:
+			if d.Answers.Text(q.Key) != Accepted {
+				f.Add(q.Key, "accepted.missing", nil)
+			}
+		case q.Kind.Chosen():
+			checkChosen(&f, q, values)
+		default:
+			checkTyped(&f, q, values)
 		}
 	}
-	switch {
-	case !contains(Storages, a.Storage):
-		f.Add("storage", "storage.missing", nil)
-	case contains(BadStorages, a.Storage):
-		f.Add("storage", "storage."+a.Storage, nil)
-	}
-	end := checkEnd(&f, d)
-	if p.For(d.Affiliation).Rule == policy.RuleSponsor {
-		switch {
-		case a.SponsorKey == "":
-			f.Add("sponsor", "sponsor.missing", nil)
-		case d.SponsorSelf:
-			f.Add("sponsor", "sponsor.self", nil)
-		case d.SponsorUnknown:
-			f.Add("sponsor", "sponsor.unknown", nil)
-		case !d.SponsorOK:
-			f.Add("sponsor", "sponsor.not_teaching", nil)
-		}
-	}
-	if !a.Accepted {
-		f.Add("accepted", "accepted.missing", nil)
+	if !bounded { // no form is without it
+		f.Add(policy.KeyEnd, "end.missing", nil)
 	}
 	return end, f.Err()
 }
 
-func checkEnd(f *FormError, d DraftForm) time.Time {
-	a := d.Answers
-	if a.EndDate == "" {
-		if a.EndTyped != "" {
-			f.Add("end", "end.unreadable", nil)
-		} else {
-			f.Add("end", "end.missing", nil)
+func checkChosen(f *FormError, q policy.Question, values []string) {
+	if len(values) == 0 {
+		if q.Required {
+			f.Add(q.Key, code(q, "missing", "answer.missing"), nil)
 		}
+		return
+	}
+	if len(values) > len(q.Options) || (q.Kind == policy.Choice && len(values) > 1) {
+		f.Add(q.Key, code(q, "missing", "answer.unknown"), nil)
+		return
+	}
+	for _, v := range values {
+		o, ok := q.Option(v)
+		switch {
+		case !ok:
+			f.Add(q.Key, code(q, "missing", "answer.unknown"), nil)
+			return
+		case o.Refused:
+			f.Add(q.Key, code(q, v, "answer.refused"), nil)
+			return
+		}
+	}
+}
+
+func checkTyped(f *FormError, q policy.Question, values []string) {
+	v := strings.Join(values, "\n")
+	n := utf8.RuneCountInString(v)
+	switch {
+	case len(values) > 1:
+		f.Add(q.Key, "answer.unknown", nil)
+	case v == "" && !q.Required:
+	case v == "" && q.Least == 0:
+		f.Add(q.Key, code(q, "missing", "answer.missing"), nil)
+	case n < q.Least:
+		f.Add(q.Key, code(q, "short", "answer.short"), map[string]any{"Min": q.Least})
+	case q.Kind == policy.Link && !httpsLink(v):
+		f.Add(q.Key, code(q, "https", "answer.https"), nil)
+	}
+	if n <= q.Most {
+		return
+	}
+	if own := code(q, "long", ""); own != "" {
+		f.Add(q.Key, own, map[string]any{"Max": q.Most})
+		return
+	}
+	f.Add(q.Key, "too_long", map[string]any{"Max": strconv.Itoa(q.Most)})
+}
+
+func checkSponsor(f *FormError, d DraftForm) {
+	switch {
+	case d.Answers.Text(policy.KeySponsor) == "":
+		f.Add("sponsor", "sponsor.missing", nil)
+	case d.SponsorSelf:
+		f.Add("sponsor", "sponsor.self", nil)
+	case d.SponsorUnknown:
+		f.Add("sponsor", "sponsor.unknown", nil)
+	case !d.SponsorOK:
+		f.Add("sponsor", "sponsor.not_teaching", nil)
+	}
+}
+
+func checkEnd(f *FormError, d DraftForm) time.Time {
+	typed := d.Answers.Text(policy.KeyEnd)
+	if typed == "" {
+		f.Add("end", "end.missing", nil)
 		return time.Time{}
 	}
-	date, err := time.ParseInLocation("2006-01-02", a.EndDate, d.Location)
+	date, err := time.ParseInLocation(time.DateOnly, typed, d.Location)
 	if err != nil {
 		f.Add("end", "end.unreadable", nil)
 		return time.Time{}
@@ -131,18 +168,6 @@ func checkEnd(f *FormError, d DraftForm) time.Time {
 	return time.Time{}
 }
 
-func choice(f *FormError, field, v string, of []string) {
-	if !contains(of, v) {
-		f.Add(field, field+".missing", nil)
-	}
-}
-
-func tooLong(f *FormError, field, v string, most int) {
-	if utf8.RuneCountInString(v) > most {
-		f.Add(field, "too_long", map[string]any{"Max": strconv.Itoa(most)})
-	}
-}
-
 // CheckAnybody is what CheckForm corrects whoever sends the form: all but its
 // sponsor, and an end that is too late for its author. It needs nothing of
 // Canvas.
@@ -152,8 +177,6 @@ func CheckAnybody(p policy.Policy, d DraftForm) error {
 	_, err := CheckForm(p, d)
 	return err
 }
-
-func contains(of []string, v string) bool { return slices.Contains(of, v) }
 
 func httpsLink(s string) bool {
 	u, err := url.Parse(s)

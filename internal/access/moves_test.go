@@ -7,6 +7,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // full is a T in which every field holds something, and each another thing:
@@ -32,6 +34,8 @@ func fill(v reflect.Value, n *int) {
 	case v.Kind() == reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0), n)
+	case v.Type() == reflect.TypeFor[Answers]():
+		v.Set(reflect.ValueOf(Answers{policy.KeyBuild: {fmt.Sprint("text ", *n)}, policy.KeyData: {fmt.Sprint("text ", *n)}}))
 	case v.CanInt():
 		v.SetInt(int64(*n))
 	case v.CanUint():

@@ -119,7 +119,7 @@ func (r Request) Code() string {
 
 // Title is a short name for the request: the beginning of what its author said
 // they would build, cut at a word.
-func (r Request) Title() string { return TitleOf(r.Answers.Build) }
+func (r Request) Title() string { return TitleOf(r.Answers.Text(policy.KeyBuild)) }
 
 // TitleOf shortens a description to its first sentence or line, at most 60 runes.
 func TitleOf(s string) string {
@@ -160,38 +160,6 @@ type Course struct {
 	Code string
 }
 
-// Answers is what the form asked. Choices hold keys of the choice lists below.
-type Answers struct {
-	Purpose    string   `json:"purpose"`
-	Build      string   `json:"build"`
-	Maker      string   `json:"maker"`
-	MakerName  string   `json:"maker_name,omitempty"`
-	MakerLink  string   `json:"maker_link,omitempty"`
-	AI         string   `json:"ai"`
-	AIService  string   `json:"ai_service,omitempty"`
-	AIData     string   `json:"ai_data,omitempty"`
-	Data       []string `json:"data"`
-	Storage    string   `json:"storage"`
-	EndDate    string   `json:"end_date"`  // as chosen, YYYY-MM-DD
-	EndTyped   string   `json:"end_typed"` // as typed, when it was not a date
-	SponsorKey string   `json:"sponsor"`   // Canvas user id of the sponsor chosen
-	Accepted   bool     `json:"accepted"`  // the rules box
-}
-
-// The choice lists of the form. Their English words are published in
-// docs/form.md; the keys are stored.
-var (
-	Purposes = []string{"coursework", "teaching", "own_data", "research", "administration", "other"}
-	Makers   = []string{"self", "school", "company"}
-	AIUses   = []string{"no", "yes"}
-	DataKind = []string{"own", "content", "people", "grades", "messages"}
-	Storages = []string{"password_manager", "encrypted_config", "school_server", "repository", "chat", "document"}
-	// BadStorages are offered so that people see why they are refused.
-	BadStorages  = []string{"repository", "chat", "document"}
-	Alternatives = []string{"export", "lti", "sandbox", "consultation", "other"}
-)
-
-// Others reports whether the answers name data of other people.
-func (a Answers) Others() bool {
-	return slices.ContainsFunc(a.Data, func(k string) bool { return k == "people" || k == "grades" || k == "messages" })
-}
+// Alternatives are what a denial can offer instead: keys, whose English words are
+// published in docs/form.md.
+var Alternatives = []string{"export", "lti", "sandbox", "consultation", "other"}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // Terms are what a person reads before they decide, agree or confirm, in parts.
@@ -124,8 +126,7 @@ func MassTerms(m Mass) Terms {
 
 // wishOf are the answers without those that columns of their own took over.
 func wishOf(a Answers) Answers {
-	a.EndDate, a.EndTyped, a.SponsorKey, a.Accepted = "", "", "", false
-	return a
+	return a.Without(policy.KeyEnd, policy.KeySponsor, policy.KeyAccepted)
 }
 
 func termsOf(object string) Terms { return Terms{object: object} }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/policy"
 )
 
 // changeField gives the i-th field of v another value.
@@ -24,7 +26,7 @@ func changeField(t *testing.T, v reflect.Value, i int) {
 		x.ID += "x"
 		return
 	case *Answers:
-		x.Build += "x"
+		x.Set(policy.KeyBuild, x.Text(policy.KeyBuild)+"x")
 		return
 	case *MassFilter:
 		x.Vendor += "x"
@@ -63,16 +65,15 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 		f Found
 		i Incident
 		m Mass
-		a Answers
 	)
 	for _, v := range []any{&r, &g, &f, &i, &m} {
 		whole(v)
 	}
-	r.Answers = Answers{Purpose: "coursework", Build: "A helper.", Maker: "company", MakerName: "Acme", MakerLink: "https://acme.test", AI: "yes", AIService: "S",
-		AIData: "D", Data: []string{"own"}, Storage: "password_manager", EndDate: "2026-12-20", EndTyped: "x", SponsorKey: "7", Accepted: true}
+	r.Answers = Answers{"purpose": {"coursework"}, "build": {"A helper."}, "maker": {"company"}, "maker_name": {"Acme"}, "maker_link": {"https://acme.test"}, "ai": {"yes"}, "ai_service": {"S"},
+		"ai_data": {"D"}, "data": {"own"}, "storage": {"password_manager"}, "end": {"2026-12-20"}, "sponsor": {"7"}, "accepted": {Accepted}}
 	i.ClearedAt = time.Time{}
 	g.EndsBy = g.Expires.Add(24 * time.Hour)
-	a = r.Answers
+	a := r.Answers
 	course := g
 	course.EndsBy = g.Expires.Add(-24 * time.Hour)
 	for _, tt := range []struct {
@@ -87,9 +88,6 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 			"End": TermsEnd, "EndCause": nil, "CreatedAt": nil, "UpdatedAt": nil, "SubmittedAt": nil, "SponsorDue": nil, "Stage": TermsStage, "Round": nil,
 			"Votes": nil, "ReviewSince": nil, "ReviewDue": nil, "EndedBy": nil, "Remark": nil, "CollectBy": nil, "ClosedAt": nil, "RefiledFrom": nil, "Renews": TermsAnswers, "Since": nil,
 			"Adopts": TermsAnswers, "ReturnedWhy": nil}},
-		{"answers", &r.Answers, func() Terms { return RequestTerms(r, nil) }, map[string]any{
-			"Purpose": TermsAnswers, "Build": TermsAnswers, "Maker": TermsAnswers, "MakerName": TermsAnswers, "MakerLink": TermsAnswers, "AI": TermsAnswers,
-			"AIService": TermsAnswers, "AIData": TermsAnswers, "Data": TermsAnswers, "Storage": TermsAnswers, "EndDate": nil, "EndTyped": nil, "SponsorKey": nil, "Accepted": nil}},
 		{"kept token", &f, func() Terms { return RequestTerms(r, &f) }, map[string]any{
 			"ID": TermsToken, "CanvasUser": TermsToken, "CanvasID": TermsToken, "Purpose": TermsToken, "Expires": TermsToken, "State": TermsToken}},
 		{"thaw", &g, func() Terms { return ThawTerms(g) }, map[string]any{
@@ -109,7 +107,7 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 			"Version": TermsSelection, "Filter": TermsSelection, "Tokens": TermsSelection, "People": TermsSelection}},
 	} {
 		v := reflect.ValueOf(tt.of).Elem()
-		whole := tt.name == "request" || tt.name == "answers" // every field is listed
+		whole := tt.name == "request" // every field is listed
 		for n := range v.NumField() {
 			name := v.Type().Field(n).Name
 			part, listed := tt.parts[name]
@@ -117,7 +115,7 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 				t.Errorf("%s: is %s a term, or not? Say it here", tt.name, name)
 				continue
 			}
-			if name == "ID" || name == "Data" || name == "Votes" {
+			if name == "ID" || name == "Votes" {
 				continue // below
 			}
 			read := tt.terms().Digest()
@@ -167,9 +165,20 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 	voted("a yes to the thaw before", func() Terms { return ThawTerms(frozen) }, &frozen.Votes, thawYes(0, dana), "")
 	voted("a yes to an entry", func() Terms { return FoundTerms(allowing) }, &allowing.Votes, Vote{Stage: 1, Part: AsReviewer, Person: dana, Verdict: Yes, Reason: "export", End: now}, TermsAgreement)
 	read := RequestTerms(r, nil).Digest()
-	r.Answers.Data = append(slices.Clone(a.Data), "grades")
-	if e := RequestTerms(r, nil).Check(read); !errors.Is(e, ErrConflict) {
-		t.Errorf("other data is the same terms: %v", e)
+	// Every answer is a term, whatever the question, but those that columns took over.
+	for _, q := range append(policy.BuiltIn().Questions, policy.Question{Key: "added_by_a_school"}) {
+		for change, values := range map[string][]string{"another": {"x"}, "one more": append(slices.Clone(a.All(q.Key)), "x"), "none": nil} {
+			r.Answers = a
+			r.Answers.Set(q.Key, values...)
+			want := !q.Kind.Own() && !r.Answers.Equal(a)
+			if e := RequestTerms(r, nil).Check(read); errors.Is(e, ErrConflict) != want {
+				t.Errorf("%s: %s: a term: %v, want %v", q.Key, change, e, want)
+			}
+			if e := TakeOverTerms(r, g).Check(TakeOverTerms(Request{ID: r.ID, Requester: r.Requester, Affiliation: r.Affiliation, Course: r.Course, Answers: a,
+				Round: r.Round, Votes: r.Votes}, g).Digest()); errors.Is(e, ErrConflict) != want {
+				t.Errorf("%s: %s: a term of who takes over: %v, want %v", q.Key, change, e, want)
+			}
+		}
 	}
 	r.Answers = a
 	if e := LeakTerms(i, []string{"aud_1"}, Revoked).Check(LeakTerms(i, nil, Revoked).Digest()); e == nil {
@@ -188,7 +197,7 @@ func TestTermsHoldWhatIsReadAndNothingElse(t *testing.T) {
 // TestTermsOfNobody: a digest that is missing, cut, of other parts or of another
 // object vouches for nothing.
 func TestTermsOfNobody(t *testing.T) {
-	r := Request{ID: "req_A", State: InReview, Answers: Answers{Build: "A helper."}}
+	r := Request{ID: "req_A", State: InReview, Answers: Answers{"build": {"A helper."}}}
 	terms, other := RequestTerms(r, nil), r
 	other.ID = "req_B"
 	read := terms.Digest()

@@ -164,6 +164,9 @@ func (w *writer) page(l letter, key string) page {
 		p.Rows = w.rows()
 	}
 	for _, d := range l.details {
+		if d == detailData && w.facts.DataUntold {
+			continue
+		}
 		p.Details = append(p.Details, w.detail(d))
 	}
 	p.Quotes = w.quotes(l)
@@ -324,7 +327,7 @@ func (w *writer) detail(d detail) labelled {
 	case detailRequest:
 		out.Value = w.say("mail.value.request").String()
 	case detailData:
-		out.Value = w.chosen("data_", f.DataKinds)
+		out.Value = w.chosen("data_", f.DataKinds, f.DataWords)
 	case detailEnd:
 		if !f.EndsAt.IsZero() {
 			out.Value = w.Date(f.EndsAt)
@@ -379,11 +382,13 @@ func (w *writer) quotes(l letter) []quote {
 
 // chosen writes choices of the request form in the form's own words. A choice
 // that the catalogue does not know is left out.
-func (w *writer) chosen(prefix string, keys []string) string {
+func (w *writer) chosen(prefix string, keys []string, added map[string]Words) string {
 	var words []string
 	for _, k := range keys {
 		if id := "choice." + prefix + k; w.Has(id) {
 			words = append(words, w.T(id))
+		} else if own := added[k].in(w.Lang()); own != "" {
+			words = append(words, own)
 		}
 	}
 	return strings.Join(words, "; ")
@@ -395,7 +400,7 @@ func (w *writer) instead() string {
 	if f.AlternativeKind == "" || f.AlternativeKind == "other" {
 		return f.Alternative
 	}
-	choice := w.chosen("alternative_", []string{f.AlternativeKind})
+	choice := w.chosen("alternative_", []string{f.AlternativeKind}, nil)
 	if f.Alternative == "" {
 		return choice
 	}

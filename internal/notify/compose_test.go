@@ -320,6 +320,25 @@ func TestComposeRefuses(t *testing.T) {
 			t.Errorf("%s: a message beside an error", name)
 		}
 	}
+	// What a school added is said in its own words, and nothing is said of what
+	// nobody had to answer.
+	for name, tt := range map[string]struct {
+		change func(f *Facts)
+		says   string
+		not    string
+	}{
+		"an added kind": {func(f *Facts) {
+			f.DataKinds, f.DataWords = []string{"own", "health", "gone"}, map[string]Words{"health": {"en": "Health records", "es": "Salud"}}
+		}, "; Health records", "gone"},
+		"nothing to tell": {func(f *Facts) { f.DataKinds, f.DataUntold = nil, true }, "Plot lake", "Data"},
+	} {
+		f := full()
+		tt.change(&f)
+		m, err := c.Compose(AskedToSponsor, f, person(AsSponsor))
+		if err != nil || !strings.Contains(m.Text, tt.says) || strings.Contains(m.Text, tt.not) {
+			t.Errorf("%s: %v\n%s", name, err, m.Text)
+		}
+	}
 	f := full()
 	f.Link = "http://tool.localhost:8080/go/REQ-0142"
 	if _, err := c.Compose(Approved, f, person(AsRequester)); err != nil {

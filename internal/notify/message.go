@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -87,6 +88,20 @@ type Recipient struct {
 	As           Audience
 }
 
+// Words are a text by the tag of its language. English is always there.
+type Words map[string]string
+
+// in is the text in a language, in its first subtag, or in English.
+func (w Words) in(lang string) string {
+	first, _, _ := strings.Cut(lang, "-")
+	for _, tag := range []string{lang, first} {
+		if s, ok := w[tag]; ok {
+			return s
+		}
+	}
+	return w["en"]
+}
+
 // Facts is the plain data of one message. Which of it a message needs depends
 // on its kind; Compose refuses when something is lacking.
 type Facts struct {
@@ -102,6 +117,10 @@ type Facts struct {
 	ByOwner     bool     // the owner of the token acted
 	Course      string   // BIO 201; "" for a sponsor who is a listed supervisor
 	DataKinds   []string // which data the token will touch: choices of the form
+	// DataWords are the words of those choices that a school added.
+	DataWords map[string]Words
+	// DataUntold: nobody had to say which data, and nobody did.
+	DataUntold bool
 
 	Reason      string // written by a person, quoted
 	Alternative string // what to do instead, written by a person, quoted

@@ -68,12 +68,6 @@ func (q *Quotas) numbers() []number {
 	return []number{{"open_requests", &q.Open, 1, MostOpen}, {"live_tokens", &q.Live, 1, 50}}
 }
 
-// numbers are bounded so that all that is typed together fits what is kept of it.
-func (l *Limits) numbers() []number {
-	return []number{{"build_least", &l.BuildLeast, 1, 1000}, {"build_most", &l.BuildMost, 1, 4000}, {"short", &l.Short, 10, 500}, {"link", &l.Link, 50, 1000},
-		{"note", &l.Note, 10, 2000}}
-}
-
 func (r *Role) spans() []span {
 	return []span{{"longest_life", &r.MaxLife, day, 5 * year}, {"longest_total", &r.MaxTotal, day, 10 * year}}
 }
@@ -104,13 +98,10 @@ func (p Policy) Validate() error {
 		}
 	}
 	for _, err := range []error{spans("windows", p.Windows.spans()), numbers("windows", p.Windows.numbers()), numbers("quotas", p.Quotas.numbers()),
-		numbers("limits", p.Limits.numbers())} {
+		checkQuestions(p.Questions)} {
 		if err != nil {
 			return err
 		}
-	}
-	if p.Limits.BuildMost < p.Limits.BuildLeast {
-		return wrong("limits.build_most", "is below limits.build_least")
 	}
 	if err := validStages(p.Stages); err != nil {
 		return err
@@ -190,7 +181,7 @@ func Decode(version int, document []byte) (Policy, error) {
 		return Policy{}, wrong("", "is longer than %d bytes", MaxDocument)
 	}
 	p := Policy{Version: version, Roles: map[Affiliation]Role{}}
-	top, err := object("", document, []string{"roles", "windows", "quotas", "limits", "stages", "calendar"})
+	top, err := object("", document, []string{"roles", "windows", "quotas", "questions", "stages", "calendar"})
 	if err != nil {
 		return Policy{}, err
 	}
@@ -202,11 +193,14 @@ func Decode(version int, document []byte) (Policy, error) {
 		spans   []span
 		numbers []number
 	}{
-		{"windows", p.Windows.spans(), p.Windows.numbers()}, {"quotas", nil, p.Quotas.numbers()}, {"limits", nil, p.Limits.numbers()},
+		{"windows", p.Windows.spans(), p.Windows.numbers()}, {"quotas", nil, p.Quotas.numbers()},
 	} {
 		if err := read(part.name, top[part.name], part.spans, part.numbers); err != nil {
 			return Policy{}, err
 		}
+	}
+	if p.Questions, err = readQuestions(top["questions"]); err != nil {
+		return Policy{}, err
 	}
 	if err := p.readStages(top["stages"]); err != nil {
 		return Policy{}, err
@@ -326,34 +320,43 @@ func (c *Calendar) read(raw json.RawMessage) error {
 	return value("calendar.holidays", all["holidays"], &c.Holidays)
 }
 
-// object reads a JSON object that has exactly the named members.
-func object(field string, raw []byte, names []string) (map[string]json.RawMessage, error) {
-	under := func(name string) string {
-		if field == "" {
-			return name
-		}
-		return field + "." + name
+// object reads a JSON object that has exactly the named members, and perhaps
+// some of those in may.
+func object(field string, raw []byte, names []string, may ...string) (map[string]json.RawMessage, error) {
+	all, err := members(field, raw, func(name string) bool { return slices.Contains(names, name) || slices.Contains(may, name) })
+	if err != nil {
+		return nil, err
 	}
+	for _, name := range names {
+		if _, ok := all[name]; !ok {
+			return nil, wrong(under(field, name), "is missing")
+		}
+	}
+	return all, nil
+}
+
+// members reads a JSON object in which each member is known and stands once.
+func members(field string, raw []byte, known func(name string) bool) (map[string]json.RawMessage, error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, wrong(field, "is no JSON object")
 	}
-	all := make(map[string]json.RawMessage, len(names))
+	all := map[string]json.RawMessage{}
 	for d.More() {
 		t, err := d.Token()
 		name, ok := t.(string)
 		if err != nil || !ok {
 			return nil, wrong(field, "is no JSON object")
 		}
-		if !slices.Contains(names, name) {
-			return nil, wrong(under(name), "is not known")
+		if !known(name) {
+			return nil, wrong(under(field, name), "is not known")
 		}
 		if _, twice := all[name]; twice {
-			return nil, wrong(under(name), "stands there twice")
+			return nil, wrong(under(field, name), "stands there twice")
 		}
 		var v json.RawMessage
 		if err := d.Decode(&v); err != nil {
-			return nil, wrong(under(name), "is no JSON")
+			return nil, wrong(under(field, name), "is no JSON")
 		}
 		all[name] = v
 	}
@@ -363,16 +366,25 @@ func object(field string, raw []byte, names []string) (map[string]json.RawMessag
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, wrong(field, "has something behind its end")
 	}
-	for _, name := range names {
-		if _, ok := all[name]; !ok {
-			return nil, wrong(under(name), "is missing")
-		}
-	}
 	return all, nil
+}
+
+// anyName knows every member.
+func anyName(string) bool { return true }
+
+// under is the path of a member.
+func under(field, name string) string {
+	if field == "" {
+		return name
+	}
+	return field + "." + name
 }
 
 // value reads what is neither null nor of another kind.
 func value(field string, raw json.RawMessage, into any) error {
+	if raw == nil {
+		return wrong(field, "is missing")
+	}
 	if bytes.Equal(raw, []byte("null")) || json.Unmarshal(raw, into) != nil {
 		return wrong(field, "is of another kind")
 	}
@@ -393,16 +405,16 @@ func Encode(p Policy) ([]byte, error) {
 		}
 		roles[string(a)] = one
 	}
-	windows, quotas, limits := map[string]any{}, map[string]any{}, map[string]any{}
+	windows, quotas := map[string]any{}, map[string]any{}
 	put(windows, p.Windows.spans(), p.Windows.numbers())
 	put(quotas, nil, p.Quotas.numbers())
-	put(limits, nil, p.Limits.numbers())
 	days := make([]string, 0, len(p.Calendar.WorkDays))
 	for _, d := range p.Calendar.WorkDays {
 		days = append(days, strings.ToLower(d.String()))
 	}
 	calendar := map[string]any{"work_days": days, "holidays": append([]Date{}, p.Calendar.Holidays...)}
-	out, err := json.Marshal(map[string]any{"roles": roles, "windows": windows, "quotas": quotas, "limits": limits, "stages": writeStages(p.Stages), "calendar": calendar})
+	out, err := json.Marshal(map[string]any{"roles": roles, "windows": windows, "quotas": quotas, "questions": writeQuestions(p.Questions), "stages": writeStages(p.Stages),
+		"calendar": calendar})
 	if err == nil && len(out) > MaxDocument {
 		err = wrong("", "is longer than %d bytes", MaxDocument)
 	}

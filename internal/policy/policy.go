@@ -43,13 +43,13 @@ type Role struct {
 // Policy allows nothing. It is shared once it was read: nobody changes its map
 // or lists.
 type Policy struct {
-	Version  int
-	Roles    map[Affiliation]Role
-	Windows  Windows
-	Quotas   Quotas
-	Limits   Limits
-	Stages   []Stage // of the review, in their order
-	Calendar Calendar
+	Version   int
+	Roles     map[Affiliation]Role
+	Windows   Windows
+	Quotas    Quotas
+	Questions []Question // of the request form, in its order
+	Stages    []Stage    // of the review, in their order
+	Calendar  Calendar
 }
 
 // Windows are the times that people have. All are whole hours.
@@ -76,14 +76,6 @@ type Quotas struct {
 	Live int // live tokens
 }
 
-// Limits are how long the answers of the request form may be, in characters.
-type Limits struct {
-	BuildLeast, BuildMost int // what will be built
-	Short                 int // names
-	Link                  int
-	Note                  int // what is told about data
-}
-
 // MostOpen bounds Quotas.Open in every policy.
 const MostOpen = 50
 
@@ -106,10 +98,10 @@ func BuiltIn() Policy {
 			Draft: 30 * day, SponsorAnswer: 14 * day, ReviewDays: 5, Claim: day, Collect: 14 * day, Activation: 7 * day, Replacement: day,
 			SponsorGap: 14 * day, Renewal: 30 * day, Overlap: 3 * day, Grace: 14 * day, CampaignAnswer: 30 * day, AllowList: 365 * day,
 		},
-		Quotas:   Quotas{Open: 3, Live: 2},
-		Limits:   Limits{BuildLeast: 30, BuildMost: 2000, Short: 200, Link: 500, Note: 1000},
-		Stages:   []Stage{{By: Reviewers, Votes: 1}},
-		Calendar: Calendar{WorkDays: []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}},
+		Quotas:    Quotas{Open: 3, Live: 2},
+		Questions: firstQuestions(),
+		Stages:    []Stage{{By: Reviewers, Votes: 1}},
+		Calendar:  Calendar{WorkDays: []time.Weekday{time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday}},
 	}
 }
 
@@ -161,7 +153,7 @@ func (p Policy) LatestEnd(a Affiliation, courseEnd time.Time, learnedDays int, s
 
 // Stricter is the policy by which a token is made for a request that was sent
 // under own, while the school's newest is today: the procedure of own (who needs
-// a sponsor, who decides, windows, what may be typed, calendar), and of each limit (who may
+// a sponsor, who decides, windows, questions, calendar), and of each limit (who may
 // hold a token, its life, the total with renewals, the grace after a course, the
 // quotas) the stricter one. Its version is own's.
 func Stricter(own, today Policy) Policy {
@@ -186,7 +178,7 @@ func (p Policy) Equal(q Policy) bool {
 			return false
 		}
 	}
-	return p.Windows == q.Windows && p.Quotas == q.Quotas && p.Limits == q.Limits && slices.Equal(p.Stages, q.Stages) &&
-		slices.Equal(p.Calendar.WorkDays, q.Calendar.WorkDays) &&
+	return p.Windows == q.Windows && p.Quotas == q.Quotas && slices.EqualFunc(p.Questions, q.Questions, Question.equal) &&
+		slices.Equal(p.Stages, q.Stages) && slices.Equal(p.Calendar.WorkDays, q.Calendar.WorkDays) &&
 		slices.Equal(p.Calendar.Holidays, q.Calendar.Holidays)
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 	_ "time/tzdata" // also on machines that have no zone files
@@ -67,8 +68,8 @@ func random(r *rand.Rand, version int) Policy {
 		p.Roles[a] = x
 	}
 	pick(r, p.Windows.spans(), p.Windows.numbers())
-	pick(r, nil, append(p.Quotas.numbers(), p.Limits.numbers()...))
-	p.Limits.BuildMost = max(p.Limits.BuildMost, p.Limits.BuildLeast)
+	pick(r, nil, p.Quotas.numbers())
+	p.Questions = randomQuestions(r)
 	for i := range 1 + r.IntN(mostStages) {
 		p.Stages = append(p.Stages, Stage{Name: fmt.Sprint("Office ", i+1), By: Reviewers, Votes: 1 + r.IntN(mostVotes)})
 	}
@@ -134,7 +135,7 @@ func TestStricter(t *testing.T) {
 		}
 		w := own.Windows
 		w.Grace = s.Windows.Grace
-		if s.Version != own.Version || s.Windows != w || s.Limits != own.Limits {
+		if s.Version != own.Version || s.Windows != w || !slices.EqualFunc(s.Questions, own.Questions, Question.equal) {
 			t.Fatalf("the procedure is not the request's own: %+v", s)
 		}
 		if !Stricter(own, own).Equal(own) {

@@ -188,10 +188,12 @@ func seedLists(t *testing.T, s *store.Store) (rs []access.Request, gs []access.G
 		if i%4 == 3 {
 			r.ReviewDue = time.Time{}
 		}
-		r.Answers.Build = "A bot for 50% of the ROBOTICS club_" + string(rune('a'+i))
-		r.Answers.Purpose, r.Answers.Maker, r.Answers.AI = "research", "self", "no"
+		r.Answers.Set("build", "A bot for 50% of the ROBOTICS club_"+string(rune('a'+i)))
+		r.Answers.Set("purpose", "research")
+		r.Answers.Set("maker", "self")
+		r.Answers.Set("ai", "no")
 		if i == 5 {
-			r.Answers = access.Answers{Purpose: "teaching", Maker: "company", MakerName: "Émile & Co", AI: "yes", Build: "calendar"}
+			r.Answers = access.Answers{"purpose": {"teaching"}, "maker": {"company"}, "maker_name": {"Émile & Co"}, "ai": {"yes"}, "build": {"calendar"}}
 			r.Course = access.Course{ID: "42", Name: "Linear Algebra", Code: "MATH 2"}
 			r.Affiliation, r.Requester, r.Sponsor = policy.Faculty, ben, cleo
 		}

@@ -71,11 +71,13 @@ func TestMassFilterSelects(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		seed(t, s)
 		massGrant(t, s, 1, func(r *access.Request, _ *access.Grant) {
-			r.Affiliation, r.Course, r.Answers.AI = policy.Student, access.Course{ID: "42", Code: "BIO 201", Name: "Biology"}, "yes"
-			r.Answers.MakerName = "ACME École & 100% Sons"
+			r.Affiliation, r.Course = policy.Student, access.Course{ID: "42", Code: "BIO 201", Name: "Biology"}
+			r.Answers.Set("ai", "yes")
+			r.Answers.Set("maker_name", "ACME École & 100% Sons")
 		})
 		massGrant(t, s, 2, func(r *access.Request, g *access.Grant) {
-			r.Affiliation, r.Answers.AI, r.Requester, g.CanvasUser = policy.Faculty, "no", ben, "101"
+			r.Affiliation, r.Requester, g.CanvasUser = policy.Faculty, ben, "101"
+			r.Answers.Set("ai", "no")
 			g.ShownAt = at(2).AddDate(0, 0, -50)
 		})
 		massGrant(t, s, 3, func(_ *access.Request, g *access.Grant) {
@@ -169,7 +171,8 @@ func TestMassPlanComesBackAsItWent(t *testing.T) {
 				if n == 2 {
 					r.Requester, g.CanvasUser = ben, "101"
 				}
-				r.Affiliation, r.Answers.MakerName, r.Course.Code = []policy.Affiliation{policy.Student, policy.Faculty, policy.Student}[n], []string{"Acme", "", "ACME"}[n], "BIO 201"
+				r.Affiliation, r.Course.Code = []policy.Affiliation{policy.Student, policy.Faculty, policy.Student}[n], "BIO 201"
+				r.Answers.Set("maker_name", []string{"Acme", "", "ACME"}[n])
 			})
 		}
 		m, e := massPlan("mas_a")

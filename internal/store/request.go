@@ -73,14 +73,14 @@ func rowOfRequest(r access.Request) (requestRow, error) {
 		Open: r.State.Open(), Stage: r.Stage, Round: r.Round,
 		Requester: string(r.Requester), Affiliation: string(r.Affiliation),
 		CourseID: r.Course.ID, CourseName: r.Course.Name, CourseCode: r.Course.Code,
-		Answers: string(answers), Purpose: r.Answers.Purpose, Maker: r.Answers.Maker, AI: r.Answers.AI, Search: searchText(r),
+		Answers: string(answers), Purpose: r.Answers.Text(policy.KeyPurpose), Maker: r.Answers.Text(policy.KeyMaker), AI: r.Answers.Text(policy.KeyAI), Search: searchText(r),
 		Sponsor: ref(r.Sponsor), SponsorLost: r.SponsorLost, PolicyVersion: r.PolicyVersion, RulesVersion: r.RulesVersion,
 		Asked: stamp(r.Asked), EndsAt: stamp(r.End), EndCause: string(r.EndCause),
 		CreatedAt: stamp(r.CreatedAt), UpdatedAt: stamp(r.UpdatedAt), SubmittedAt: stamp(r.SubmittedAt), SponsorDue: stamp(r.SponsorDue),
 		ReviewSince: stamp(r.ReviewSince), ReviewDue: stamp(r.ReviewDue), EndedBy: ref(r.EndedBy), Remark: r.Remark,
 		CollectBy: stamp(r.CollectBy), ClosedAt: stamp(r.ClosedAt), RefiledFrom: ref(r.RefiledFrom),
 		Renews: ref(r.Renews), Since: stamp(r.Since), Adopts: ref(r.Adopts), ReturnedWhy: r.ReturnedWhy,
-		Vendor: strings.ToLower(r.Answers.MakerName),
+		Vendor: strings.ToLower(r.Answers.Text(policy.KeyMakerName)),
 	}, nil
 }
 
@@ -145,7 +145,7 @@ func (tx *Tx) requests(rows []requestRow) ([]access.Request, error) {
 // searchText is what RequestQuery.Search looks through, besides people's names.
 func searchText(r access.Request) string {
 	a := r.Answers
-	return strings.ToLower(strings.Join([]string{r.Code(), a.Build, a.MakerName, a.AIService, r.Course.Name, r.Course.Code}, "\n"))
+	return strings.ToLower(strings.Join([]string{r.Code(), a.Text(policy.KeyBuild), a.Text(policy.KeyMakerName), a.Text(policy.KeyAIService), r.Course.Name, r.Course.Code}, "\n"))
 }
 
 // CreateRequest adds a request at version 1, its event, which comes from no

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -37,6 +38,8 @@ func fill(v reflect.Value, n *int) {
 	case v.Type() == reflect.TypeFor[access.Votes]():
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		fill(v.Index(0), n)
+	case v.Type() == reflect.TypeFor[access.Answers]():
+		v.Set(reflect.ValueOf(access.Answers{"build": {fmt.Sprintf("text %d \"Åß\" <&> \n", *n)}, "added": {"one", "two \x00"}}))
 	default:
 		panic("fill: " + v.Type().String())
 	}
@@ -310,14 +313,16 @@ func TestDraft(t *testing.T) {
 		save := func(r access.Request) error {
 			return s.InTx(t.Context(), func(tx *store.Tx) error { return tx.SaveDraft(r) })
 		}
-		r.Answers.Build, r.Answers.Purpose, r.UpdatedAt = "A calendar", "coursework", at(10)
+		r.UpdatedAt = at(10)
+		r.Answers.Set("build", "A calendar")
+		r.Answers.Set("purpose", "coursework")
 		r.Course = access.Course{ID: "7", Name: "Databases", Code: "CS 7"}
 		if err := save(r); err != nil {
 			t.Fatal(err)
 		}
 		in(t, s, func(tx *store.Tx) error {
 			got, err := tx.Request(north, r.ID)
-			if got.Answers.Build != "A calendar" || got.Version != 1 || got.Course != r.Course || !got.UpdatedAt.Equal(kept(at(10))) {
+			if got.Answers.Text("build") != "A calendar" || got.Version != 1 || got.Course != r.Course || !got.UpdatedAt.Equal(kept(at(10))) {
 				t.Errorf("the draft is %+v", got)
 			}
 			return err

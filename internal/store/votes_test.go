@@ -43,7 +43,7 @@ func newOld(t *testing.T, url string, o ...store.Options) old {
 	hash := audit.Genesis("ten_a")
 	exec(t, s, `INSERT INTO tenants (id, name, platform_guid, canvas_account, school, learned_cap_days, last_number, version, created_at, policy_version)
 		VALUES ('ten_a', 'A', '', '', '{}', 0, 0, 1, `+d.now+`, 1)`)
-	exec(t, s, `INSERT INTO policies (tenant, version, document, published_at, published_by, reason) VALUES ('ten_a', 1, '{"quotas":{"live_tokens":2,"open_requests":3},"windows":{}}', `+d.now+`, 'system', '')`)
+	exec(t, s, `INSERT INTO policies (tenant, version, document, published_at, published_by, reason) VALUES ('ten_a', 1, '{"limits":{"build_least":30,"build_most":2000,"link":500,"note":1000,"short":200},"quotas":{"live_tokens":2,"open_requests":3},"windows":{}}', `+d.now+`, 'system', '')`)
 	literal := fmt.Sprintf("x'%x'", hash)
 	if s.Postgres() {
 		literal = fmt.Sprintf(`'\x%x'`, hash)

@@ -9,13 +9,23 @@ import (
 	"slices"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
-// listFields may come more than once: the boxes of one question.
-var listFields = []string{"data", "grant", "pick"}
+// listFields may come more than once: the boxes of one list.
+var listFields = []string{"grant", "pick"}
+
+// mayRepeat reports whether a field of a form may come more than once. Of the
+// request form that is for the school's questions to say (visit.answers).
+func mayRepeat(path, name string) bool {
+	if path == "/requests" || path == "/requests/keep" {
+		return !policy.IsReserved(name)
+	}
+	return slices.Contains(listFields, name)
+}
 
 // readForm reads the body of a post. Only the form encoding is ours. A field
 // that comes twice is refused: two readers of one form could take different
@@ -38,7 +48,7 @@ func readForm(r *http.Request) (pasted map[string]bool, err error) {
 		return nil, errors.Join(errForm, err)
 	}
 	for name, values := range r.PostForm {
-		if len(values) > 1 && name != session.Field && !slices.Contains(listFields, name) {
+		if len(values) > 1 && name != session.Field && !mayRepeat(r.URL.Path, name) {
 			return nil, errForm
 		}
 		if name == session.Field || name == suspectField {
@@ -64,36 +74,56 @@ const (
 	maxID     = 64
 )
 
-// answers reads the request form. What is too long, or is no date, stays as it
-// was typed: the core says what to correct, and the page shows it again.
-func (v *visit) answers() (access.Answers, typedDate) {
+// answers reads the answers to these questions from the request form. What is too
+// long, or is no date, stays as it was typed: the core says what to correct, and
+// the page shows it again. Two answers to a question that has one are refused.
+func (v *visit) answers(qs []policy.Question) (access.Answers, typedDate, error) {
+	var a access.Answers
 	f := v.r.PostForm
-	line := func(name string) string { return text.Line(f.Get(name)) }
-	lines := func(name string) string { return text.Lines(f.Get(name)) }
-	end := v.readDate("end")
-	a := access.Answers{
-		Purpose:    line("purpose"),
-		Build:      lines("build"),
-		Maker:      line("maker"),
-		MakerName:  line("maker_name"),
-		MakerLink:  line("maker_link"),
-		AI:         line("ai"),
-		AIService:  line("ai_service"),
-		AIData:     lines("ai_data"),
-		Storage:    line("storage"),
-		EndDate:    end.iso(),
-		SponsorKey: line("sponsor"),
-		Accepted:   f.Get("accepted") != "",
-	}
-	if a.EndDate == "" {
-		a.EndTyped = end.Typed
-	}
-	for _, k := range f["data"] {
-		if k, err := text.Clean(k, maxID); err == nil && k != "" && !slices.Contains(a.Data, k) {
-			a.Data = append(a.Data, k)
+	end := v.readDate(policy.KeyEnd)
+	for _, q := range qs {
+		if len(f[q.Key]) > 1 && q.Kind != policy.Choices {
+			return nil, end, errForm
+		}
+		switch q.Kind {
+		case policy.Choices:
+			var chosen []string
+			for _, k := range f[q.Key] {
+				if len(chosen) > len(q.Options) {
+					break // more than there are is refused, however many more
+				}
+				if k, err := text.Clean(k, maxID); err == nil && !slices.Contains(chosen, k) {
+					chosen = append(chosen, k)
+				}
+			}
+			a.Set(q.Key, chosen...)
+		case policy.End:
+			a.Set(q.Key, end.iso())
+			if end.iso() == "" {
+				a.Set(q.Key, end.Typed)
+			}
+		case policy.Rules:
+			if f.Get(q.Key) != "" {
+				a.Set(q.Key, access.Accepted)
+			}
+		case policy.Paragraph:
+			a.Set(q.Key, text.Lines(f.Get(q.Key)))
+		default:
+			a.Set(q.Key, text.Line(f.Get(q.Key)))
 		}
 	}
-	return a, end
+	return a, end, nil
+}
+
+// typedKeys are the fields of a request form that hold what its author wrote, in
+// its order.
+func typedKeys(qs []policy.Question) (out []string) {
+	for _, q := range qs {
+		if q.Kind.Typed() || q.Kind == policy.End {
+			out = append(out, q.Key)
+		}
+	}
+	return out
 }
 
 // readDate reads the date in a field of the post.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -23,7 +24,7 @@ func launchWith(deployment, back string) lti.Launch {
 // posted is a visit whose form has these fields.
 func posted(t testing.TB, fields url.Values) *visit {
 	t.Helper()
-	r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(fields.Encode()))
+	r := httptest.NewRequest(http.MethodPost, "/requests", strings.NewReader(fields.Encode()))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if _, err := readForm(r); err != nil {
 		t.Fatal(err)
@@ -36,7 +37,7 @@ func TestReadFormRefuses(t *testing.T) {
 		kind, body string
 		want       error
 	}{
-		"a good form":              {"application/x-www-form-urlencoded", "a=1&data=x&data=y&tool_session=A&tool_session=A", nil},
+		"a good form":              {"application/x-www-form-urlencoded", "a=1&pick=x&pick=y&tool_session=A&tool_session=A", nil},
 		"a form with its charset":  {"application/x-www-form-urlencoded; charset=utf-8", "a=1", nil},
 		"a field that comes twice": {"application/x-www-form-urlencoded", "end=2026-12-12&end=2027-12-12", errForm},
 		"JSON":                     {"application/json", `{"a":1}`, errForm},
@@ -54,28 +55,64 @@ func TestReadFormRefuses(t *testing.T) {
 }
 
 func TestAnswers(t *testing.T) {
-	long := strings.Repeat("é", policy.BuiltIn().Limits.BuildMost+1)
+	long := strings.Repeat("é", 2001)
 	v := posted(t, url.Values{
 		"purpose": {"coursework"}, "build": {"  first\r\nsecond\x00 "}, "maker": {"company"}, "maker_name": {"Acme\u202e Inc"},
 		"maker_link": {"https://acme.example"}, "ai": {"yes"}, "ai_service": {"X"}, "ai_data": {long}, "data": {"own", "grades", "own", ""},
 		"storage": {"chat"}, "end": {"12 Dec 2026"}, "sponsor": {"77"}, "accepted": {"1"},
 	})
-	got, _ := v.answers()
+	qs := policy.BuiltIn().Questions
+	got, _, err := v.answers(qs)
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := access.Answers{
-		Purpose: "coursework", Build: "first\nsecond", Maker: "company", MakerName: "Acme Inc", MakerLink: "https://acme.example",
-		AI: "yes", AIService: "X", AIData: long, Data: []string{"own", "grades"}, Storage: "chat", EndDate: "2026-12-12",
-		SponsorKey: "77", Accepted: true,
+		"purpose": {"coursework"}, "build": {"first\nsecond"}, "maker": {"company"}, "maker_name": {"Acme Inc"}, "maker_link": {"https://acme.example"},
+		"ai": {"yes"}, "ai_service": {"X"}, "ai_data": {long}, "data": {"own", "grades"}, "storage": {"chat"}, "end": {"2026-12-12"},
+		"sponsor": {"77"}, "accepted": {access.Accepted},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("answers:\n got %+v\nwant %+v", got, want)
 	}
 	v = posted(t, url.Values{"end": {"some day"}})
-	if got, _ := v.answers(); got.EndDate != "" || got.EndTyped != "some day" || got.Accepted {
+	if got, _, err := v.answers(qs); err != nil || got.Text("end") != "some day" || got.Has("accepted", access.Accepted) {
 		t.Errorf("what is no date is lost: %+v", got)
 	}
 	v = posted(t, url.Values{"end": {"3/4/2027"}})
-	if got, end := v.answers(); got.EndDate != "" || got.EndTyped != "3/4/2027" || end.Other.IsZero() {
+	if got, end, err := v.answers(qs); err != nil || got.Text("end") != "3/4/2027" || end.Other.IsZero() {
 		t.Errorf("a date with two readings was taken for one: %+v", got)
+	}
+}
+
+// Of the request form a field may come twice where its question takes several
+// answers, and nowhere else.
+func TestAnswersThatComeTwice(t *testing.T) {
+	qs := policy.BuiltIn().Questions
+	for name, want := range map[string]error{"data": nil, "purpose": errForm, "build": errForm, "maker_link": errForm, "end": errForm, "sponsor": errForm, "accepted": errForm} {
+		if _, _, err := posted(t, url.Values{name: {"own", "content"}}).answers(qs); !errors.Is(err, want) {
+			t.Errorf("%s twice: %v, want %v", name, err, want)
+		}
+	}
+	for _, path := range []string{"/requests", "/requests/keep"} {
+		for _, name := range policy.Reserved {
+			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(url.Values{name: {"x", "y"}}.Encode()))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			if _, err := readForm(r); (err != nil) == (name == session.Field) {
+				t.Errorf("%s twice at %s: %v", name, path, err)
+			}
+		}
+	}
+	var many []string
+	for i := range 1000 {
+		many = append(many, strings.Repeat("x", i%60+1)+string(rune('a'+i%26)))
+	}
+	if a, _, err := posted(t, url.Values{"data": many}).answers(qs); err != nil || len(a.All("data")) != 6 {
+		t.Errorf("%d answers to a question with five options, %v", len(a.All("data")), err)
+	}
+	// What nobody asks is not read, and never a question's answer.
+	a, _, err := posted(t, url.Values{"how_much": {"x", "y"}, "build": {"z"}}).answers(qs)
+	if err != nil || !a.Equal(access.Answers{"build": {"z"}}) {
+		t.Errorf("%v, %v", a, err)
 	}
 }
 
@@ -136,7 +173,7 @@ func TestRetryFieldsLeaveTheHandleOut(t *testing.T) {
 		t.Errorf("fields %v, want %v", got, want)
 	}
 	many := url.Values{}
-	for i := range 100 {
+	for i := range 2 * retryMax {
 		many.Add("data", strings.Repeat("x", i))
 	}
 	if n := len(retryFields(many)); n != retryMax {
@@ -156,19 +193,21 @@ func TestLanguageBeforeALaunch(t *testing.T) {
 }
 
 func FuzzReadForm(f *testing.F) {
-	for _, s := range []string{"a=1", "data=x&data=y", "%", "a=%00&b=%ff", "tool_session=A;x=1", strings.Repeat("data=a&", 500)} {
+	for _, s := range []string{"a=1", "data=x&data=y", "%", "a=%00&b=%ff", "tool_session=A;x=1", strings.Repeat("data=a&", 500), "build=a&build=b&data=own", "data=a&data=b&data=c&data=d&data=e&data=f&data=g&purpose=x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
+		r := httptest.NewRequest(http.MethodPost, "/requests", strings.NewReader(body))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		if _, err := readForm(r); err != nil {
 			return
 		}
 		v := &visit{r: r, words: printer(t, "en", ""), sess: Session{}}
-		a, _ := v.answers()
-		if strings.ContainsAny(a.Build+a.MakerName+a.Purpose, "\x00\x1b\u202e") {
-			t.Fatalf("%q came through uncleaned: %+v", body, a)
+		a, _, _ := v.answers(policy.BuiltIn().Questions)
+		for _, values := range a {
+			if strings.ContainsAny(strings.Join(values, ""), "\x00\x1b\u202e") {
+				t.Fatalf("%q came through uncleaned: %+v", body, a)
+			}
 		}
 		_, _, _ = v.panel(access.Deny)
 	})

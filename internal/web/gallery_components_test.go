@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/templates"
 )
 
@@ -98,16 +99,17 @@ func newComponents(s Shell) componentsPage {
 	p.Empties = []empty{{Icon: "key", Title: s.T("home.empty_title"), Text: s.T("home.empty_text"), Actions: []action{s.goTo(primary, "home.ask", "/requests/new")}},
 		*s.nothingMatches("/queue"), {Icon: "tray", Title: s.T("queue.empty")}, {Icon: "hands", Title: s.T("sponsorships.empty")}}
 	wrong := map[string]string{"build": s.T("error.purpose.missing"), "maker": s.T("error.maker.missing"), "data": s.T("error.data.missing")}
-	area := s.formField("build", galleryBuild, wrong)
+	question := func(key string) policy.Question { q, _ := policy.BuiltIn().Question(key); return q }
+	area := s.formField(question("build"), galleryBuild, wrong)
 	area.Rows, area.Required = 3, true
-	date := s.formField("end", "2026-12-12", nil)
+	date := s.formField(question("end"), "2026-12-12", nil)
+	date.Required = false
 	date.Type, date.Set, date.SetLabel, date.After = "date", "2026-12-12", s.T("form.end_use_latest"), s.T("form.end_echo", "Date", "12", "Zone", s.zoneName())
-	p.Fields = []field{area, date, s.text("ai_service", "", access.MaxShort, true, nil)}
-	maker := s.formChoice("maker", access.Makers, []string{"company"}, wrong)
-	s.under(&maker, "company", s.text("maker_name", "Inkwell Labs", access.MaxShort, true, nil))
-	data := s.formChoice("data", access.DataKind, []string{"own", "grades"}, wrong)
-	data.Multi = true
-	p.Choices = []choice{maker, data, s.formChoice("purpose", access.Purposes, nil, nil)}
+	p.Fields = []field{area, date, s.text(question("ai_service"), "", nil)}
+	maker := s.formChoice(question("maker"), []string{"company"}, wrong)
+	s.under(&maker, "company", s.text(question("maker_name"), "Inkwell Labs", nil))
+	data := s.formChoice(question("data"), []string{"own", "grades"}, wrong)
+	p.Choices = []choice{maker, data, s.formChoice(question("purpose"), nil, nil)}
 	late := seenBy(galleryCase(access.InReview, ""), asReviewer)
 	late.Request.ReviewDue = days(-2.5)
 	list := NewQueuePage(s, galleryQueue(late), galleryQueueFilter)

@@ -98,12 +98,13 @@ func formExhibits() []exhibit {
 	kept := filled
 	kept.KeptAt = days(-0.1)
 	wrong := galleryForm()
-	wrong.Answers.EndTyped, wrong.Answers.Build = "next friday", "helper"
+	wrong.Answers.Set("end", "next friday")
+	wrong.Answers.Set("build", "helper")
 	var errs *access.FormError
 	_, err := access.CheckForm(policy.BuiltIn(), access.DraftForm{Answers: wrong.Answers, Affiliation: policy.Student, Now: galleryNow, Latest: wrong.Latest, Location: galleryNow.Location()})
 	errors.As(err, &errs)
 	many := galleryForm()
-	many.Answers.SponsorKey = "12"
+	many.Answers.Set("sponsor", "12")
 	many.Teachers = nil
 	for i := range 41 {
 		many.Teachers = append(many.Teachers, workflow.Teacher{CanvasUser: fmt.Sprint(i), Name: "Kim Teacher"})
@@ -117,7 +118,7 @@ func formExhibits() []exhibit {
 	capped := staff
 	capped.Cause, capped.Reach = policy.CauseCanvas, nil
 	late := filled
-	late.Answers.EndDate = "2027-02-01"
+	late.Answers.Set("end", "2027-02-01")
 	return []exhibit{
 		formOf("new", FormInput{Form: galleryForm()}, asMaya, labels...),
 		formOf("filled", FormInput{Form: filled}, asMaya, "Which service?", "Ends 12 Dec 2026, 23:59 Denver time"),
@@ -181,7 +182,8 @@ func caseExhibits() []exhibit {
 	mine := seenBy(galleryCase(access.InReview, "", access.Release, access.Approve, access.Deny), asReviewer)
 	claimed(&mine.Request, dana, days(-0.1))
 	late := free
-	late.Request.ReviewDue, late.Request.Answers.Data = days(-2.5), []string{"grades"}
+	late.Request.ReviewDue = days(-2.5)
+	late.Request.Answers.Set("data", "grades")
 	other := seenBy(galleryCase(access.InReview, ""), asReviewer)
 	other.Why = access.WhyOtherPerson
 	claimed(&other.Request, ana, days(-0.1))

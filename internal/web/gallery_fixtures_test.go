@@ -68,9 +68,9 @@ func asMaya(s *Shell) { s.Nav = workflow.Nav{Affiliation: policy.Student} }
 
 func galleryAnswers() access.Answers {
 	return access.Answers{
-		Purpose: "coursework", Build: galleryBuild, Maker: "company", MakerName: "Inkwell Labs", MakerLink: "https://inkwell.example/",
-		AI: "yes", AIService: "BrightMind", AIData: "Titles of my assignments", Data: []string{"own", "content"}, Storage: "password_manager",
-		EndDate: "2026-12-12", SponsorKey: "21", Accepted: true,
+		"purpose": {"coursework"}, "build": {galleryBuild}, "maker": {"company"}, "maker_name": {"Inkwell Labs"}, "maker_link": {"https://inkwell.example/"},
+		"ai": {"yes"}, "ai_service": {"BrightMind"}, "ai_data": {"Titles of my assignments"}, "data": {"own", "content"}, "storage": {"password_manager"},
+		"end": {"2026-12-12"}, "sponsor": {"21"}, "accepted": {access.Accepted},
 	}
 }
 
@@ -151,7 +151,7 @@ func seenBy(c workflow.Case, v viewer) workflow.Case {
 func numbered(c workflow.Case, n int, build string) workflow.Case {
 	c.Request.ID, c.Request.Number = "req_"+strings.Repeat("i", n), n
 	if build != "" {
-		c.Request.Answers.Build = build
+		c.Request.Answers.Set("build", build)
 	}
 	if c.Grant != nil {
 		g := *c.Grant

@@ -16,10 +16,13 @@ func listExhibits() []exhibit {
 		return numbered(seenBy(galleryCase(st, g, can...), asReviewer), n, "")
 	}
 	late := reviewed(access.InReview, "", 7)
-	late.Request.ReviewDue, late.Request.Requester, late.Request.Answers.AI, late.Request.Answers.Maker = days(-2.5), long, "no", "self"
+	late.Request.ReviewDue, late.Request.Requester = days(-2.5), long
+	late.Request.Answers.Set("ai", "no")
+	late.Request.Answers.Set("maker", "self")
 	held := reviewed(access.InReview, "", 8)
-	held.Request.Answers.Data, held.Request.Requester, held.Request.Sponsor = []string{"grades"}, layla, ""
+	held.Request.Requester, held.Request.Sponsor = layla, ""
 	claimed(&held.Request, dana, days(-1))
+	held.Request.Answers.Set("data", "grades")
 	rows := []workflow.Case{late, held, reviewed(access.InReview, "", 9)}
 	stuck := reviewed(access.Fulfilled, access.Revoking, 5)
 	stuck.Grant.RevokingAt, stuck.Grant.Tries, stuck.Grant.Trouble = days(-0.2), 6, "mint.canvas_down"

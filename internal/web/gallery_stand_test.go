@@ -30,7 +30,8 @@ func standExhibits() []exhibit {
 
 	form := galleryForm()
 	form.Answers = galleryAnswers()
-	form.Answers.EndDate, form.Answers.Accepted = "", false
+	form.Answers.Set("end")
+	form.Answers.Set("accepted")
 	form.Draft = galleryRequest(access.Draft)
 	form.Draft.Renews = "grt_1"
 	wrong := &access.FormError{Fields: []access.FieldError{{Field: "end", Code: "end.missing"}}}

@@ -75,7 +75,7 @@ func exportTokens(v *visit) error {
 			}
 			return row(g.ID, sh.title(c), r.Code(), c.Name(g.Owner), g.CanvasUser, sh.affiliation(r.Affiliation), course, sponsor,
 				sh.T(grantStateKey(g.State)), stampCSV(g.ShownAt), stampCSV(g.EndsAt()), stampCSV(g.LastUsedAt), stampCSV(g.EndedAt),
-				r.Answers.MakerName, r.Answers.AI, g.CanvasID)
+				r.Answers.Text(policy.KeyMakerName), r.Answers.Text(policy.KeyAI), g.CanvasID)
 		})
 	})
 }

@@ -53,9 +53,16 @@ func (v *visit) form(status int, draft string, typed *access.Answers, wrong *acc
 // postRequest is the form sent: to find a teacher, to save the draft, or to
 // submit it.
 func postRequest(v *visit) error {
-	a, end := v.answers()
+	qs, err := v.s.work.Questions(v.ctx(), v.sess.Caller)
+	if err != nil {
+		return err
+	}
+	a, end, err := v.answers(qs)
+	if err != nil {
+		return err
+	}
 	draft := v.draft()
-	held := v.held("build", "maker_name", "maker_link", "ai_service", "ai_data", "end")
+	held := v.held(typedKeys(qs)...)
 	switch v.r.PostForm.Get("do") {
 	case "find":
 		query, _ := text.Clean(v.r.PostForm.Get("sponsor_q"), maxSearch)
@@ -143,7 +150,14 @@ func (v *visit) keep(object, form string, what any) {
 // keepTyped is the silent save while somebody types. Whatever happens, the
 // answer replaces one line and never the form.
 func (s *Server) keepTyped(v *visit) error {
-	a, _ := v.answers()
+	qs, err := s.work.Questions(v.ctx(), v.sess.Caller)
+	if err != nil {
+		return err
+	}
+	a, _, err := v.answers(qs)
+	if err != nil {
+		return err
+	}
 	data, err := json.Marshal(a)
 	if err != nil {
 		return err

@@ -40,7 +40,7 @@ func (r *rig) tokens(n int) (ids []string) {
 		}
 		for i := range n {
 			q := access.Request{ID: store.NewID("req"), Tenant: tenant, Number: 500 + i, Version: 1, State: access.Fulfilled, PolicyVersion: 1, Requester: "per_luca", Affiliation: policy.Student,
-				Votes: access.Votes{{Stage: 1, Part: access.AsReviewer, Person: dana.ID, Verdict: access.Yes, At: now}}, CreatedAt: now, UpdatedAt: now, Answers: access.Answers{Build: fmt.Sprintf("=HYPERLINK(%d)", i), AI: "no", MakerName: "Acme"}}
+				Votes: access.Votes{{Stage: 1, Part: access.AsReviewer, Person: dana.ID, Verdict: access.Yes, At: now}}, CreatedAt: now, UpdatedAt: now, Answers: access.Answers{"build": {fmt.Sprintf("=HYPERLINK(%d)", i)}, "ai": {"no"}, "maker_name": {"Acme"}}}
 			g := access.NewGrant(store.NewID("grt"), q, luca.ID.String(), now.AddDate(0, 1, i), now)
 			tok, _ := r.cv.World().SeedToken("luca", canvastest.TokenSpec{Purpose: g.Purpose(), ExpiresAt: g.Wanted})
 			g.State, g.CanvasID, g.ShownAt, g.Expires = access.Active, tok.ID.String(), now, g.Wanted

@@ -76,13 +76,17 @@ func closedMessages() []string {
 	for _, k := range []BannerKind{BannerInfo, BannerGood, BannerWarn, BannerBad} {
 		add("banner.prefix_" + string(k))
 	}
-	for list, keys := range map[string][]string{
-		"purpose": access.Purposes, "maker": access.Makers, "ai": access.AIUses, "data": access.DataKind,
-		"storage": access.Storages, "alternative": access.Alternatives,
-	} {
-		for _, k := range keys {
-			add(choiceKey(list, k))
+	for _, section := range policy.Sections {
+		add("form.section_" + string(section))
+	}
+	for _, q := range policy.BuiltInQuestions() {
+		add("form." + q.Key)
+		for _, o := range q.Options {
+			add(choiceKey(q.Key, o.Key))
 		}
+	}
+	for _, k := range access.Alternatives {
+		add(choiceKey("alternative", k))
 	}
 	for _, w := range whys {
 		add(refusedKey(w))
@@ -213,15 +217,11 @@ var storyActions = []audit.Action{
 }
 
 // errorCodes are the corrections that the core, the forms and the workflow ask for.
-var errorCodes = []string{
-	"purpose.missing", "build.short", "build.long", "maker.missing", "maker_name.missing", "maker_link.https", "ai.missing",
-	"ai_service.missing", "ai_data.missing", "data.missing", "storage.missing", "storage.repository", "storage.chat", "storage.document",
-	"sponsor.missing", "sponsor.self", "sponsor.unknown", "sponsor.not_teaching", "sponsor.too_many", "accepted.missing", "too_long",
-	"end.missing", "end.unreadable", "end.ambiguous", "end.none_left", "end.past", "end.too_late", "end.only_shorter", "sponsor.decided", "reason.misuse",
+var errorCodes = append(slices.Clone(access.FormCodes),
+	"sponsor.too_many", "end.ambiguous", "end.only_shorter", "sponsor.decided", "reason.misuse",
 	"reason.decline", "reason.deny", "reason.rescind", "reason.revoke", "reason.allow", "reason.remove", "reason.clear", "reason.freeze",
 	"suspect.not_token", "token",
-	"review_at.range", "due_at.past", "pick.missing", "number.wrong", "alternative.missing", "alternative.text", "mass.count", "mass.changed", "mass.nothing",
-}
+	"review_at.range", "due_at.past", "pick.missing", "number.wrong", "alternative.missing", "alternative.text", "mass.count", "mass.changed", "mass.nothing")
 
 // troubles are what the workflow notes on a grant whose last call of Canvas
 // did not give a token, or did not prove one gone.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -44,9 +45,11 @@ func TestKeysOfOtherPackagesHaveWords(t *testing.T) {
 			}
 		}
 	}
-	for _, k := range access.BadStorages {
-		if !slices.Contains(errorCodes, "storage."+k) {
-			t.Errorf("there are no words for storage %s", k)
+	for _, q := range policy.BuiltIn().Questions {
+		for _, o := range q.Options {
+			if o.Refused && !slices.Contains(errorCodes, q.Key+"."+o.Key) {
+				t.Errorf("there are no words for %s %s", q.Key, o.Key)
+			}
 		}
 	}
 	found := regexp.MustCompile(`\btrouble[A-Z]\w*\s*=\s*"([a-z_.]+)"`).FindAllStringSubmatch(sourceOf(t, "workflow"), -1)

@@ -116,12 +116,18 @@ func TestWhatPeopleTypeIsOnlyText(t *testing.T) {
 	s.Words = Words{CanvasTeam: evil, Contact: "javascript:alert(1)"}
 	c := galleryCase(access.SponsorDeclined, "", access.Refile)
 	c.Names = map[access.PersonID]string{maya: evil, ana: evil}
-	c.Request.Votes[0].Reason, c.Request.SponsorLost, c.Request.Answers.Build = evil, evil, evil
-	c.Request.Answers.MakerName, c.Request.Answers.MakerLink, c.Request.Course.Code = evil, "javascript:alert(1)", evil
+	c.Request.Votes[0].Reason, c.Request.SponsorLost = evil, evil
+	c.Request.Answers.Set("build", evil)
+	c.Request.Course.Code = evil
+	c.Request.Answers.Set("maker_name", evil)
+	c.Request.Answers.Set("maker_link", "javascript:alert(1)")
 	p := galleryCasePage(c)
 	p.Story[1].Quote, p.Story[1].Actor = evil, evil
 	f := galleryForm()
-	f.Answers.Build, f.Answers.MakerName, f.Answers.Maker, f.Rules, f.Teachers[0].Name = evil, evil, "company", []string{evil}, evil
+	f.Rules, f.Teachers[0].Name = []string{evil}, evil
+	f.Answers.Set("build", evil)
+	f.Answers.Set("maker_name", evil)
+	f.Answers.Set("maker", "company")
 	lost := &workflow.Lost{Now: c.Request, Actor: evil}
 	for page, view := range map[string]any{
 		PageCase: NewCasePage(func() Shell { s := s; s.Banner = LostBanner(s, lost, evil); return s }(), p, PanelInput{Reason: evil}),

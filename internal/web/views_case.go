@@ -2,6 +2,7 @@ package web
 
 import (
 	"html/template"
+	"slices"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -144,22 +145,27 @@ func (s Shell) check(c workflow.CasePage) []fact {
 		}
 		out = append(out, s.fact("check.reach", all))
 	}
-	maker := word(s.choiceWord("maker", a.Maker))
-	if a.Maker == "company" {
-		out = append(out, s.fact("check.maker", s.H("check.maker_company", "Name", a.MakerName)))
-	} else {
-		out = append(out, s.fact("check.maker", s.value(maker, "")))
+	if q, ok := c.Policy.Question(policy.KeyMaker); ok {
+		maker := s.value(word(s.optionWord(q, a.Text(q.Key))), "")
+		if a.Company() {
+			maker = s.H("check.maker_company", "Name", a.Text(policy.KeyMakerName))
+		}
+		out = append(out, s.fact("check.maker", maker))
 	}
-	if a.AI == "yes" {
-		out = append(out, s.fact("check.ai", s.H("check.ai_yes", "Name", a.AIService)))
-	} else {
-		out = append(out, s.fact("check.ai", s.H("check.ai_no")))
+	if _, ok := c.Policy.Question(policy.KeyAI); ok {
+		ai := s.H("check.ai_no")
+		if a.AI() {
+			ai = s.H("check.ai_yes", "Name", a.Text(policy.KeyAIService))
+		}
+		out = append(out, s.fact("check.ai", ai))
 	}
-	id := "check.others_no"
-	if a.Others() {
-		id = "check.others_yes"
+	if slices.ContainsFunc(c.Policy.Questions, policy.Question.AsksForOthers) {
+		id := "check.others_no"
+		if a.Others(c.Policy.Questions) {
+			id = "check.others_yes"
+		}
+		out = append(out, s.fact("check.others", s.H(id)))
 	}
-	out = append(out, s.fact("check.others", s.H(id)))
 	endorsed := r.Endorsement()
 	switch {
 	case endorsed.Reason != "":
@@ -286,42 +292,37 @@ func stageFacts(s Shell, c workflow.Case) []fact {
 	return []fact{s.fact("fact.stage", s.H(id, "Stage", stage.Name, "Step", r.Stage, "Of", len(of), "Said", said, "Votes", stage.Votes))}
 }
 
-// answers is the form as it was answered.
+// answers is the form as it was answered, by the questions of its own policy.
 func (s Shell) answers(c workflow.CasePage) []fact {
 	a := c.Request.Answers
 	var out []fact
 	typed := func(v string) template.HTML {
 		return template.HTML(`<span class="td-typed" dir="auto">` + template.HTMLEscapeString(v) + `</span>`) //nolint:gosec // escaped
 	}
-	add := func(id string, v template.HTML) {
+	add := func(q policy.Question, v template.HTML) {
 		if v != "" {
-			out = append(out, s.fact(id, v))
+			out = append(out, fact{Term: s.questionWord(q), Value: v})
 		}
 	}
-	chosen := func(list, key string) template.HTML { return s.value(word(s.choiceWord(list, key)), "") }
-	add("form.purpose", chosen("purpose", a.Purpose))
-	add("form.build", typed(a.Build))
-	add("form.maker", chosen("maker", a.Maker))
-	if a.Maker == "company" {
-		add("form.maker_name", typed(a.MakerName))
-		if a.MakerLink != "" {
-			add("form.maker_link", typed(a.MakerLink))
+	for _, q := range c.Policy.Questions {
+		values := a.All(q.Key)
+		switch {
+		case q.Kind.Own() || q.When != nil && !a.Has(q.When.Question, q.When.Answer):
+		case q.Kind.Typed():
+			if v := a.Text(q.Key); v != "" || q.Required {
+				add(q, typed(v))
+			}
+		default:
+			var all template.HTML
+			for i, k := range values {
+				if i > 0 {
+					all += "<br>"
+				}
+				all += s.value(word(s.optionWord(q, k)), "")
+			}
+			add(q, all)
 		}
 	}
-	add("form.ai", chosen("ai", a.AI))
-	if a.AI == "yes" {
-		add("form.ai_service", typed(a.AIService))
-		add("form.ai_data", typed(a.AIData))
-	}
-	var data template.HTML
-	for i, k := range a.Data {
-		if i > 0 {
-			data += "<br>"
-		}
-		data += chosen("data", k)
-	}
-	add("form.data", data)
-	add("form.storage", chosen("storage", a.Storage))
 	for _, yes := range c.Request.Approvals() {
 		if yes.Conditions != "" {
 			out = append(out, s.fact("case.conditions", typed(s.said(yes.Conditions))))

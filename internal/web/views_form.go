@@ -2,6 +2,8 @@ package web
 
 import (
 	"html/template"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,22 +22,10 @@ type FormPage struct {
 	Kept    string // line that says where the answers on the page come from
 	Saved   Kept
 
-	Purpose, Maker, AI, Data, Storage choice
-	Build, End                        field
-	Sponsor                           *choice
-	SponsorNone                       *sponsorNone
-	CourseNote                        template.HTML
-	Keeps                             []fact
+	Keeps []fact
 
-	Reach     template.HTML
-	ReachList []string
-
-	Rules      []string
-	RulesMeta  string
-	Accepted   bool
-	AcceptedID string
-	AcceptErr  string
-	ErrorWord  string
+	About []formSection // what is needed and what it touches
+	Terms []formSection // how long, who stands for it, and the rules
 
 	Next   []string
 	Latest template.HTML
@@ -45,10 +35,46 @@ type FormPage struct {
 	Submit []action
 }
 
-// sponsorNone says why there is nobody to choose.
-type sponsorNone struct {
-	Text  string
-	Error string
+// formSection is a part of the form with its questions.
+type formSection struct {
+	Title string
+	Asked []asked
+	Reach *reachNote
+}
+
+// asked is one question of the form: exactly one of these.
+type asked struct {
+	Choice  *choice
+	Field   *field
+	Sponsor *sponsorAsked
+	Rules   *rulesBox
+}
+
+// reachNote tells what a token can do, whatever was answered.
+type reachNote struct {
+	Text template.HTML
+	List []string
+}
+
+// sponsorAsked is the question for a sponsor: a list, or why there is nobody to
+// choose.
+type sponsorAsked struct {
+	CourseNote template.HTML
+	Choice     *choice
+	Label      string
+	None       string
+	Error      string
+	ErrorWord  string
+}
+
+// rulesBox is the rules with the box below them.
+type rulesBox struct {
+	Rules     []string
+	Meta      string
+	Label     string
+	Accepted  bool
+	Error     string
+	ErrorWord string
 }
 
 // Kept is the line "Draft saved 14:05", and the fragment that replaces it.
@@ -68,7 +94,8 @@ func newKept(s Shell, at time.Time) Kept {
 }
 
 func newForm(s Shell, in FormInput) FormPage {
-	f, a := in.Form, in.Form.Answers
+	f := in.Form
+	in.Errors = s.naming(in.Errors, f.Policy.Questions)
 	errs := s.errorsOf(in.Errors)
 	p := FormPage{frame: newFrame(s, PageHome, s.T("form.h1"), "/requests/new"), DraftID: f.Draft.ID}
 	if p.DraftID != "" {
@@ -95,25 +122,18 @@ func newForm(s Shell, in FormInput) FormPage {
 	if f.Keeps != nil {
 		p.Keeps = s.foundFacts(*f.Keeps, "")
 	}
-	p.ErrorWord = s.T("words.error")
-	p.Purpose = s.formChoice("purpose", access.Purposes, []string{a.Purpose}, errs)
-	p.better()
-	p.Build = s.formField("build", a.Build, errs)
-	p.Build.Rows, p.Build.Max, p.Build.Required = 5, f.Policy.Limits.BuildMost, true
-	p.Maker = s.formChoice("maker", access.Makers, []string{a.Maker}, errs)
-	s.under(&p.Maker, "company", s.text("maker_name", a.MakerName, f.Policy.Limits.Short, true, errs), s.text("maker_link", a.MakerLink, f.Policy.Limits.Link, false, errs))
-	p.AI = s.formChoice("ai", access.AIUses, []string{a.AI}, errs)
-	s.under(&p.AI, "yes", s.text("ai_service", a.AIService, f.Policy.Limits.Short, true, errs), s.text("ai_data", a.AIData, f.Policy.Limits.Note, true, errs))
-	p.Data = s.formChoice("data", access.DataKind, a.Data, errs)
-	p.Data.Multi = true
-	p.Storage = s.formChoice("storage", access.Storages, []string{a.Storage}, errs)
-	p.setReach(f.Reach)
-	p.setEnd(f, errs)
-	if f.Rule == policy.RuleSponsor {
-		p.setSponsor(f, in.SponsorQuery, errs)
+	for _, section := range policy.Sections {
+		part := formSection{Title: s.T("form.section_" + string(section)), Asked: p.asked(section, in, errs)}
+		switch section {
+		case policy.SectionReach:
+			part.Reach = &reachNote{Text: s.H("form.reach"), List: s.reach(f.Reach)}
+			p.About = append(p.About, part)
+		case policy.SectionWhat:
+			p.About = append(p.About, part)
+		default:
+			p.Terms = append(p.Terms, part)
+		}
 	}
-	p.Rules, p.Accepted, p.AcceptErr = f.Rules, a.Accepted, errs["accepted"]
-	p.RulesMeta = s.T("form.rules_version", "Version", f.RulesVer, "Date", s.rulesDate(f.RulesDate))
 	p.setAside(f)
 	p.Folded = f.Draft.Renews != "" && in.Errors == nil
 	save := s.submit(secondary, "form.save", "do", "draft")
@@ -122,19 +142,53 @@ func newForm(s Shell, in FormInput) FormPage {
 	return p
 }
 
-// formChoice is one of the form's lists of choices.
-func (s Shell) formChoice(name string, keys, chosen []string, errs map[string]string) choice {
-	c := choice{ID: "f-" + name, Name: name, Legend: s.T("form." + name), Error: errs[name], Required: true, ErrorWord: s.T("words.error")}
-	if s.P.Has("form." + name + "_hint") {
-		c.Hint = s.H("form." + name + "_hint")
-	}
-	for _, k := range keys {
-		o := option{ID: c.ID + "-" + k, Value: k, Label: s.choiceWord(name, k)}
-		if note := choiceKey(name, k) + "_note"; s.P.Has(note) {
-			o.Note = s.T(note)
+// asked are the questions of one section. A follow-up stands with the answer that
+// asks for it.
+func (p *FormPage) asked(section policy.Section, in FormInput, errs map[string]string) (out []asked) {
+	f, a := in.Form, in.Form.Answers
+	for _, q := range f.Policy.Questions {
+		switch {
+		case q.Section != section || q.When != nil:
+		case q.Kind.Chosen():
+			c := p.formChoice(q, a.All(q.Key), errs)
+			for _, more := range f.Policy.Questions {
+				if more.When != nil && more.When.Question == q.Key {
+					p.under(&c, more.When.Answer, p.text(more, a.Text(more.Key), errs))
+				}
+			}
+			out = append(out, asked{Choice: &c})
+		case q.Kind == policy.End:
+			e := p.endField(f, errs)
+			out = append(out, asked{Field: &e})
+		case q.Kind == policy.Sponsor:
+			if f.Rule == policy.RuleSponsor {
+				out = append(out, asked{Sponsor: p.sponsorAsked(f, in.SponsorQuery, errs)})
+			}
+		case q.Kind == policy.Rules:
+			out = append(out, asked{Rules: &rulesBox{Rules: f.Rules, Meta: p.T("form.rules_version", "Version", f.RulesVer, "Date", p.rulesDate(f.RulesDate)),
+				Label: p.T("form.accepted"), Accepted: a.Has(q.Key, access.Accepted), Error: errs[q.Key], ErrorWord: p.T("words.error")}})
+		default:
+			t := p.text(q, a.Text(q.Key), errs)
+			out = append(out, asked{Field: &t})
 		}
-		for _, v := range chosen {
-			o.Checked = o.Checked || v == k
+	}
+	return out
+}
+
+// formChoice is one of the form's lists of choices.
+func (s Shell) formChoice(q policy.Question, chosen []string, errs map[string]string) choice {
+	c := choice{ID: "f-" + q.Key, Name: q.Key, Legend: s.questionWord(q), Hint: s.questionHint(q), Error: errs[q.Key], Multi: q.Kind == policy.Choices,
+		Required: q.Required, ErrorWord: s.T("words.error")}
+	for _, opt := range q.Options {
+		o := option{ID: c.ID + "-" + opt.Key, Value: opt.Key, Label: s.optionWord(q, opt.Key), Note: opt.Note.In(s.P.Lang()), Checked: slices.Contains(chosen, opt.Key)}
+		if policy.IsBuiltInOption(q.Key, opt.Key) {
+			if note := choiceKey(q.Key, opt.Key) + "_note"; s.P.Has(note) {
+				o.Note = s.T(note)
+			}
+			// An answer that often needs no token tells what does the job.
+			if better := choiceKey(q.Key, opt.Key) + "_better"; s.P.Has(better) {
+				o.Shown = s.H(better)
+			}
 		}
 		c.Options = append(c.Options, o)
 	}
@@ -143,48 +197,84 @@ func (s Shell) formChoice(name string, keys, chosen []string, errs map[string]st
 	return c
 }
 
-// formField is a field of the form with its fixed label.
-func (s Shell) formField(name, value string, errs map[string]string) field {
-	f := field{ID: "f-" + name, Name: name, Label: s.T("form." + name), Value: value, Error: errs[name], ErrorWord: s.T("words.error")}
-	if id := "form." + name + "_hint"; s.P.Has(id) {
-		f.Hint = s.H(id)
+// questionWord is a question in words: the program's own for what is built in,
+// else the school's.
+func (s Shell) questionWord(q policy.Question) string {
+	if policy.IsBuiltIn(q.Key) {
+		return s.T("form." + q.Key)
+	}
+	return q.Label.In(s.P.Lang())
+}
+
+func (s Shell) questionHint(q policy.Question) template.HTML {
+	if !policy.IsBuiltIn(q.Key) {
+		return template.HTML(template.HTMLEscapeString(q.Help.In(s.P.Lang()))) //nolint:gosec // escaped
+	}
+	if id := "form." + q.Key + "_hint"; s.P.Has(id) {
+		return s.H(id)
+	}
+	return ""
+}
+
+// optionWord is an answer in words, as questionWord. One that the question does
+// not offer stands as it is.
+func (s Shell) optionWord(q policy.Question, key string) string {
+	if policy.IsBuiltInOption(q.Key, key) {
+		return s.choiceWord(q.Key, key)
+	}
+	if o, ok := q.Option(key); ok {
+		return o.Label.In(s.P.Lang())
+	}
+	return key
+}
+
+// naming gives the corrections of what a school asks the words of its question.
+func (s Shell) naming(e *access.FormError, qs []policy.Question) *access.FormError {
+	if e == nil {
+		return nil
+	}
+	out := &access.FormError{}
+	for _, x := range e.Fields {
+		for _, q := range qs {
+			if q.Key == x.Field && strings.HasPrefix(x.Code, "answer.") {
+				x.Args = maps.Clone(x.Args)
+				if x.Args == nil {
+					x.Args = map[string]any{}
+				}
+				x.Args["Question"] = s.questionWord(q)
+			}
+		}
+		out.Fields = append(out.Fields, x)
+	}
+	return out
+}
+
+// formField is a field of the form with its label.
+func (s Shell) formField(q policy.Question, value string, errs map[string]string) field {
+	return field{ID: "f-" + q.Key, Name: q.Key, Label: s.questionWord(q), Hint: s.questionHint(q), Value: value, Error: errs[q.Key], Required: q.Required,
+		ErrorWord: s.T("words.error")}
+}
+
+// text is a question that is answered in writing.
+func (s Shell) text(q policy.Question, value string, errs map[string]string) field {
+	f := s.formField(q, value, errs)
+	f.Type, f.Max = "text", q.Most
+	if q.Kind == policy.Paragraph {
+		f.Type, f.Rows = "", 5
+	}
+	if q.When != nil {
+		f.IfYes, f.Rows = s.T("form.if_yes"), min(f.Rows, 3)
 	}
 	return f
 }
 
-// manyCharacters is the longest text that is typed in one line.
-const manyCharacters = 500
-
-func (s Shell) text(name, value string, most int, required bool, errs map[string]string) field {
-	f := s.formField(name, value, errs)
-	f.Type, f.Max, f.Required, f.IfYes = "text", most, required, s.T("form.if_yes")
-	if most > manyCharacters {
-		f.Type, f.Rows = "", 3
-	}
-	return f
-}
-
-// under puts fields below one option; they show while it is chosen.
-func (s Shell) under(c *choice, value string, fs ...field) {
+// under puts a field below one option; it shows while that is chosen.
+func (s Shell) under(c *choice, value string, f field) {
 	for i := range c.Options {
 		if c.Options[i].Value == value {
-			c.Options[i].Fields = fs
+			c.Options[i].Fields = append(c.Options[i].Fields, f)
 		}
 	}
-}
-
-// better tells, under a purpose that often needs no token, what does the job.
-func (p *FormPage) better() {
-	for i, o := range p.Purpose.Options {
-		if id := choiceKey("purpose", o.Value) + "_better"; p.P.Has(id) {
-			p.Purpose.Options[i].Shown = p.H(id)
-		}
-	}
-}
-
-func (p *FormPage) setReach(r *workflow.Reach) {
-	p.Reach = p.H("form.reach")
-	p.ReachList = p.reach(r)
 }
 
 // reach lists the courses by part, largest power first; nil where Canvas was
@@ -208,13 +298,14 @@ func (s Shell) reach(r *workflow.Reach) []string {
 	return out
 }
 
-func (p *FormPage) setEnd(f workflow.Form, errs map[string]string) {
-	a := f.Answers
-	e := p.formField("end", a.EndDate, errs)
-	e.Type, e.Required, e.NoAutofill = "date", true, true
-	if e.Value == "" && a.EndTyped != "" {
-		// A date field cannot hold what is no date; nothing typed is lost.
-		e.Value, e.Type = a.EndTyped, "text"
+func (p *FormPage) endField(f workflow.Form, errs map[string]string) field {
+	q, _ := f.Policy.Question(policy.KeyEnd)
+	typed := f.Answers.Text(policy.KeyEnd)
+	e := p.formField(q, typed, errs)
+	e.Type, e.NoAutofill = "date", true
+	d, err := time.ParseInLocation(time.DateOnly, typed, p.P.Zone())
+	if typed != "" && err != nil {
+		e.Type = "text" // a date field cannot hold what is no date; nothing typed is lost
 	}
 	if !f.Latest.IsZero() {
 		last := policy.LastDate(f.Latest, p.P.Zone())
@@ -222,13 +313,13 @@ func (p *FormPage) setEnd(f workflow.Form, errs map[string]string) {
 		e.Hint = p.H("form.end_hint_"+p.causeKey(f), "Latest", day(last), "Course", p.courseName(f.Course), "CourseEnd", day(f.CourseEnd))
 		e.Set, e.SetLabel = e.Most, p.T("form.end_use_latest")
 		e.AfterPattern = p.T("form.end_echo", "Date", "{date}", "Zone", p.zoneName())
-		if d, err := time.ParseInLocation(time.DateOnly, a.EndDate, p.P.Zone()); err == nil {
+		if err == nil {
 			e.After = p.T("form.end_echo", "Date", p.P.Date(d), "Zone", p.zoneName())
 		}
 		p.Latest = p.H("form.latest", "Latest", day(last))
 		p.Cause = p.H("form.latest_"+p.causeKey(f), "Course", p.courseName(f.Course), "CourseEnd", day(f.CourseEnd))
 	}
-	p.End = e
+	return e
 }
 
 // causeKey names what limits the end date; the course's end is only named where
@@ -253,24 +344,26 @@ func (s Shell) courseName(c access.Course) string {
 	return s.T("words.your_course")
 }
 
-func (p *FormPage) setSponsor(f workflow.Form, query string, errs map[string]string) {
+func (p *FormPage) sponsorAsked(f workflow.Form, query string, errs map[string]string) *sponsorAsked {
+	out := &sponsorAsked{Label: p.T("form.sponsor"), Error: errs[policy.KeySponsor], ErrorWord: p.T("words.error")}
 	if f.Course.ID != "" {
-		p.CourseNote = p.H("form.sponsor_course", "Course", p.courseName(f.Course))
+		out.CourseNote = p.H("form.sponsor_course", "Course", p.courseName(f.Course))
 	}
 	if len(f.Teachers) == 0 {
 		id := "form.sponsor_none"
 		if f.TeachersErr {
 			id = "form.sponsor_unread"
 		}
-		p.SponsorNone = &sponsorNone{Text: p.T(id), Error: errs["sponsor"]}
-		return
+		out.None = p.T(id)
+		return out
 	}
-	c := p.teacherChoice("form.sponsor", f.Teachers, f.Answers.SponsorKey, query, f.Course)
-	c.Error, c.Hint = errs["sponsor"], p.H("form.sponsor_hint")
+	c := p.teacherChoice("form.sponsor", f.Teachers, f.Answers.Text(policy.KeySponsor), query, f.Course)
+	c.Error, c.Hint = out.Error, p.H("form.sponsor_hint")
 	if c.Find != nil {
 		c.Find.Button = p.submit(secondary, "words.find", "do", "find")
 	}
-	p.Sponsor = &c
+	out.Choice = &c
+	return out
 }
 
 // teacherChoice lists possible sponsors. A long list gets a search field; the

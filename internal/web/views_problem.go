@@ -3,8 +3,11 @@ package web
 import (
 	"html/template"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -55,7 +58,7 @@ func newProblem(s Shell, in ProblemInput) ProblemPage {
 		p.Lines = append(p.Lines, s.H(id, "Title", in.SavedTitle, "When", in.SavedAt))
 	}
 	for i, e := range in.Echo {
-		p.Echo = append(p.Echo, echoView{ID: "e-" + string(rune('a'+i%26)), Label: s.T(e.LabelID), Value: e.Value})
+		p.Echo = append(p.Echo, echoView{ID: "e-" + strconv.Itoa(i+1), Label: s.T(e.LabelID), Value: e.Value})
 	}
 	if len(p.Echo) > 0 {
 		p.Lead = s.T("problem.echo")
@@ -120,6 +123,19 @@ func echoOf(posted map[string][]string) []Echo {
 	for _, f := range echoFields {
 		if v := posted[f.name]; len(v) > 0 && v[0] != "" {
 			out = append(out, Echo{LabelID: f.label, Value: v[0]})
+		}
+	}
+	if _, isRequest := posted["draft"]; !isRequest {
+		return out
+	}
+	// Without a session nobody knows what the school asks besides, nor in which
+	// words: what was answered stands under its own.
+	for _, name := range sortedKeys(posted) {
+		if policy.IsBuiltIn(name) || policy.IsReserved(name) || len(out) == retryMax {
+			continue
+		}
+		if v := posted[name]; len(v) > 0 && v[0] != "" {
+			out = append(out, Echo{LabelID: "problem.echo_answer", Value: strings.Join(v, "\n")})
 		}
 	}
 	return out

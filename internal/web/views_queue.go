@@ -182,23 +182,23 @@ func (s Shell) queueTable(cs []workflow.Case) table {
 		st := s.requestStatus(c, asReviewer)
 		r.Cells = s.cells(t.Columns[1:],
 			cell{HTML: s.value(s.name(c, req.Requester), ""), Small: template.HTML(template.HTMLEscapeString(s.affiliation(req.Affiliation)))}, //nolint:gosec // escaped
-			cell{HTML: sponsor}, cell{HTML: s.lookAt(req.Answers)}, age, cell{HTML: held}, cell{Badges: []badge{st.Badge}})
+			cell{HTML: sponsor}, cell{HTML: s.lookAt(c)}, age, cell{HTML: held}, cell{Badges: []badge{st.Badge}})
 		t.Rows = append(t.Rows, r)
 	}
 	return t
 }
 
 // lookAt names what in a request asks for a closer look, in a few words.
-func (s Shell) lookAt(a access.Answers) template.HTML {
-	id := "look.own"
-	if a.Others() {
+func (s Shell) lookAt(c workflow.Case) template.HTML {
+	a, id := c.Request.Answers, "look.own"
+	if a.Others(c.Policy.Questions) {
 		id = "look.others"
 	}
 	out := s.H(id)
-	if a.Maker == "company" {
+	if a.Company() {
 		out += ", " + s.H("look.company")
 	}
-	if a.AI == "yes" {
+	if a.AI() {
 		out += ", " + s.H("look.ai")
 	}
 	return out

@@ -274,8 +274,9 @@ func (v *visit) fail(err error) {
 	}
 }
 
-// retryMax bounds the fields that a "Try again" form repeats.
-const retryMax = 40
+// retryMax bounds the fields that a "Try again" form repeats, and the answers that
+// a page about an error shows.
+const retryMax = 100
 
 // retryFields repeats a posted form, but for the session's handle, which the
 // page's own form carries. A form with a token's value is not repeated at all.

@@ -26,15 +26,15 @@ func TestSubmitRefuses(t *testing.T) {
 		code   string
 	}{
 		"an empty form":                                    {who: "maya", change: func(_ *rig, a *access.Answers) { *a = access.Answers{} }, code: "purpose.missing"},
-		"naming oneself":                                   {who: "maya", change: func(r *rig, a *access.Answers) { a.SponsorKey = r.w.User("maya").ID.String() }, code: "sponsor.self"},
-		"a professor of another course":                    {who: "maya", change: func(r *rig, a *access.Answers) { a.SponsorKey = r.w.User("helen").ID.String() }, code: "sponsor.not_teaching"},
-		"the course's TA":                                  {who: "maya", change: func(r *rig, a *access.Answers) { a.SponsorKey = r.w.User("tom").ID.String() }, code: "sponsor.not_teaching"},
-		"somebody who does not exist":                      {who: "maya", change: func(_ *rig, a *access.Answers) { a.SponsorKey = "999999999999" }, code: "sponsor.not_teaching"},
-		"a sponsor that is no id":                          {who: "maya", change: func(_ *rig, a *access.Answers) { a.SponsorKey = "../users/self" }, code: "sponsor.not_teaching"},
-		"an end too late":                                  {who: "maya", change: func(_ *rig, a *access.Answers) { a.EndDate = "2027-11-01" }, code: "end.too_late"},
+		"naming oneself":                                   {who: "maya", change: func(r *rig, a *access.Answers) { a.Set("sponsor", r.w.User("maya").ID.String()) }, code: "sponsor.self"},
+		"a professor of another course":                    {who: "maya", change: func(r *rig, a *access.Answers) { a.Set("sponsor", r.w.User("helen").ID.String()) }, code: "sponsor.not_teaching"},
+		"the course's TA":                                  {who: "maya", change: func(r *rig, a *access.Answers) { a.Set("sponsor", r.w.User("tom").ID.String()) }, code: "sponsor.not_teaching"},
+		"somebody who does not exist":                      {who: "maya", change: func(_ *rig, a *access.Answers) { a.Set("sponsor", "999999999999") }, code: "sponsor.not_teaching"},
+		"a sponsor that is no id":                          {who: "maya", change: func(_ *rig, a *access.Answers) { a.Set("sponsor", "../users/self") }, code: "sponsor.not_teaching"},
+		"an end too late":                                  {who: "maya", change: func(_ *rig, a *access.Answers) { a.Set("end", "2027-11-01") }, code: "end.too_late"},
 		"a teacher with an admin role":                     {who: "victor", door: access.DoorUser, why: access.WhyAccountRole},
 		"a root admin":                                     {who: "dana", door: access.DoorUser, why: access.WhyRole},
-		"a student who teaches a sandbox names themselves": {who: "noor", change: func(r *rig, a *access.Answers) { a.SponsorKey = r.w.User("noor").ID.String() }, code: "sponsor.self"},
+		"a student who teaches a sandbox names themselves": {who: "noor", change: func(r *rig, a *access.Answers) { a.Set("sponsor", r.w.User("noor").ID.String()) }, code: "sponsor.self"},
 		"an observer":                                      {who: "omar", door: access.DoorUser, why: access.WhyRole},
 		"somebody without enrolments":                      {who: "sam", door: access.DoorUser, why: access.WhyRole},
 		"a student outside a course":                       {who: "maya", door: access.DoorUser, code: "sponsor.not_teaching"},
@@ -95,7 +95,7 @@ func TestFacultyGoStraightToReview(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	a := r.answers()
-	a.SponsorKey = ""
+	a.Set("sponsor", "")
 	req, err := r.Submit(t.Context(), r.as("ana", access.DoorCourse), "", a)
 	if err != nil || req.State != access.InReview || req.Sponsor != "" || req.ReviewDue.IsZero() {
 		t.Errorf("%+v, %v", req, err)
@@ -378,7 +378,7 @@ func TestOwnRequestOfAReviewer(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	a := r.answers()
-	a.SponsorKey = ""
+	a.Set("sponsor", "")
 	req, err := r.Submit(t.Context(), r.as("ana", access.DoorCourse), "", a)
 	if err != nil {
 		t.Fatal(err)
@@ -400,7 +400,7 @@ func TestNobodyElseSeesARequest(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	req := r.submitted()
-	draft, err := r.SaveDraft(t.Context(), r.as("maya", access.DoorCourse), "", access.Answers{Build: "private"})
+	draft, err := r.SaveDraft(t.Context(), r.as("maya", access.DoorCourse), "", access.Answers{"build": {"private"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,7 +437,7 @@ func TestTimeEndsWhatWaits(t *testing.T) {
 			r.t.Errorf("without collection: %s", got)
 		}
 		again, err := r.Refile(r.t.Context(), r.as("maya", access.DoorCourse), waits.Code())
-		if err != nil || again.State != access.Draft || again.RefiledFrom != waits.ID || again.Answers.Build != waits.Answers.Build {
+		if err != nil || again.State != access.Draft || again.RefiledFrom != waits.ID || again.Answers.Text("build") != waits.Answers.Text("build") {
 			r.t.Errorf("refiled: %+v, %v", again, err)
 		}
 		twice, err := r.Refile(r.t.Context(), r.as("maya", access.DoorCourse), waits.Code())

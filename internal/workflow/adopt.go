@@ -56,7 +56,7 @@ func (s *Service) askToKeep(ctx context.Context, caller access.Caller, id string
 		if err != nil {
 			return err
 		}
-		r, _, err = s.wish(tx, caller.Actor(), f, caller.Course, access.Answers{Build: f.Purpose, EndDate: s.keptEnd(pol, f, location(caller.TimeZone))})
+		r, _, err = s.wish(tx, caller.Actor(), f, caller.Course, keepAnswers(f.Purpose, s.keptEnd(pol, f, location(caller.TimeZone))))
 		return err
 	})
 	return r, err
@@ -76,6 +76,13 @@ func (s *Service) keptEnd(pol policy.Policy, f access.Found, loc *time.Location)
 		return ""
 	}
 	return last.Format(time.DateOnly)
+}
+
+// keepAnswers are what a form that asks to keep a token is filled in with.
+func keepAnswers(build, end string) (a access.Answers) {
+	a.Set(policy.KeyBuild, build)
+	a.Set(policy.KeyEnd, end)
+	return a
 }
 
 // wish is the request that asks to keep f: the one there is, as long as it is
@@ -149,7 +156,7 @@ func (s *Service) ProposeKeep(ctx context.Context, caller access.Caller, ids []s
 					return access.Refuse(access.WhySelf) // their own they ask for at their home
 				}
 				end := first(endDate, s.keptEnd(pol, t, zone(f.tenant)))
-				r, fresh, err := s.wish(tx, who, t, access.Course{}, access.Answers{Build: first(build, t.Purpose), EndDate: end})
+				r, fresh, err := s.wish(tx, who, t, access.Course{}, keepAnswers(first(build, t.Purpose), end))
 				if err != nil {
 					return err
 				}

@@ -43,7 +43,7 @@ func TestAdoption(t *testing.T) {
 		r.tell("my own script")
 		maya := r.as("maya", access.DoorCourse)
 		d, err := r.AskToKeep(ctx, maya, r.the("my own script").ID)
-		if err != nil || d.State != access.Draft || d.Answers.Build != "my own script" || d.Answers.EndDate != "" || d.Adopts == "" {
+		if err != nil || d.State != access.Draft || d.Answers.Text("build") != "my own script" || d.Answers.Text("end") != "" || d.Adopts == "" {
 			r.t.Fatalf("%v: %+v", err, d)
 		}
 		if again, err := r.AskToKeep(ctx, maya, d.Adopts); err != nil || again.ID != d.ID {
@@ -344,7 +344,7 @@ func TestProposedAdoption(t *testing.T) {
 			r.t.Errorf("the owner got %+v", got)
 		}
 		h, err := r.Home(ctx, r.as("maya", access.DoorCourse))
-		if err != nil || len(h.Drafts) != 1 || h.Drafts[0].Request.Answers.EndDate != "2026-12-10" || h.Drafts[0].Request.Answers.Accepted {
+		if err != nil || len(h.Drafts) != 1 || h.Drafts[0].Request.Answers.Text("end") != "2026-12-10" || h.Drafts[0].Request.Answers.Has("accepted", access.Accepted) {
 			r.t.Fatalf("%v: %+v", err, h.Drafts)
 		}
 		if c := r.the("my own script"); c.Request != nil || c.Asked {

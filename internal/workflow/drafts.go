@@ -148,6 +148,12 @@ func (s *Service) Form(ctx context.Context, caller access.Caller, draftID string
 	return form, nil
 }
 
+// Questions are what the request form asks the caller's people now.
+func (s *Service) Questions(ctx context.Context, caller access.Caller) ([]policy.Question, error) {
+	pol, err := s.newestPolicy(ctx, caller.Tenant)
+	return pol.Questions, err
+}
+
 // ownDraft is a draft of the caller.
 func ownDraft(tx *store.Tx, caller access.Caller, id string) (access.Request, error) {
 	r, err := findRequest(tx, caller.Tenant, id)
@@ -198,7 +204,8 @@ func liveTokens(tx *store.Tx, tenant access.TenantID, owner access.PersonID, ren
 const maxDrafts = 20
 
 // SaveDraft saves a request that is not sent yet; draftID is "" for a new one.
-// It judges nothing that was typed.
+// It judges nothing that was typed; answers to questions that the school does not
+// ask are dropped.
 func (s *Service) SaveDraft(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (access.Request, error) {
 	if err := caller.MayWrite(); err != nil {
 		return access.Request{}, s.noteRefusal(ctx, caller, draftID, access.Submit, err)
@@ -206,7 +213,11 @@ func (s *Service) SaveDraft(ctx context.Context, caller access.Caller, draftID s
 	a = storableAnswers(a)
 	var r access.Request
 	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
-		var err error
+		pol, err := tx.NewestPolicy(caller.Tenant)
+		if err != nil {
+			return err
+		}
+		a := a.Known(pol.Questions)
 		if draftID != "" {
 			if r, err = ownDraft(tx, caller, draftID); err != nil {
 				return err
@@ -278,7 +289,7 @@ func (s *Service) DiscardDraft(ctx context.Context, caller access.Caller, draftI
 		if err != nil {
 			return err
 		}
-		r.Answers = access.Answers{}
+		r.Answers = nil
 		return s.move(tx, caller.Actor(), r, access.Discard, access.Move{})
 	})
 }
@@ -333,8 +344,7 @@ func (s *Service) Refile(ctx context.Context, caller access.Caller, id string) (
 				again.renews = &g
 			}
 		}
-		a := storableAnswers(r.Answers)
-		a.SponsorKey, a.Accepted = "", false
+		a := storableAnswers(r.Answers).Without(policy.KeySponsor, policy.KeyAccepted)
 		from := caller
 		if r.Course.ID != "" {
 			from.Course = r.Course

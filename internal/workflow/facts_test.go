@@ -439,7 +439,7 @@ func TestFormShowsTheNewest(t *testing.T) {
 	r := newRig(t, sqlite(t))
 	ctx := t.Context()
 	maya := r.as("maya", access.DoorCourse)
-	d, err := r.SaveDraft(ctx, maya, "", access.Answers{Build: "saved"})
+	d, err := r.SaveDraft(ctx, maya, "", access.Answers{"build": {"saved"}})
 	r.must(err)
 	keep := func(at time.Time, text string) {
 		r.must(r.Store.InTx(ctx, func(tx *store.Tx) error {
@@ -448,8 +448,8 @@ func TestFormShowsTheNewest(t *testing.T) {
 	}
 	shows := func(want string, keptAt time.Time) {
 		t.Helper()
-		if f, err := r.Form(ctx, maya, d.ID); err != nil || f.Answers.Build != want || !f.KeptAt.Equal(keptAt) {
-			t.Errorf("it shows %q kept at %s, %v; want %q", f.Answers.Build, f.KeptAt, err, want)
+		if f, err := r.Form(ctx, maya, d.ID); err != nil || f.Answers.Text("build") != want || !f.KeptAt.Equal(keptAt) {
+			t.Errorf("it shows %q kept at %s, %v; want %q", f.Answers.Text("build"), f.KeptAt, err, want)
 		}
 	}
 	shows("saved", time.Time{})

@@ -311,7 +311,7 @@ func (s *Service) endWish(tx *store.Tx, f access.Found) error {
 	case r.State.Final():
 		return nil
 	case r.State == access.Draft:
-		r.Answers = access.Answers{}
+		r.Answers = nil
 		return s.move(tx, access.SystemActor, r, access.Discard, access.Move{})
 	}
 	return s.move(tx, access.SystemActor, r, access.Lapse, access.Move{})

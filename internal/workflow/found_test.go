@@ -86,8 +86,8 @@ func (r *rig) keeps(key, purpose string) access.Request {
 		r.t.Fatal(err)
 	}
 	a := r.answers()
-	if d.Answers.EndDate != "" {
-		a.EndDate = d.Answers.EndDate
+	if d.Answers.Text("end") != "" {
+		a.Set("end", d.Answers.Text("end"))
 	}
 	req, err := r.Submit(r.t.Context(), caller, d.ID, a)
 	if err != nil {

@@ -32,7 +32,7 @@ func (r *rig) looked(id access.PersonID) ([]finding, error) {
 func (r *rig) ownWord(key string) access.Request {
 	r.t.Helper()
 	a := r.answers()
-	a.SponsorKey = ""
+	a.Set("sponsor", "")
 	q, err := r.Submit(r.t.Context(), r.as(key, access.DoorUser), "", a)
 	if err != nil {
 		r.t.Fatal(err)

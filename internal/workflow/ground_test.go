@@ -448,7 +448,7 @@ func TestNoGapForFaculty(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, sqlite(t))
 	a := r.answers()
-	a.SponsorKey = ""
+	a.Set("sponsor", "")
 	helen := r.as("helen", access.DoorUser)
 	q, err := r.Submit(t.Context(), helen, "", a)
 	if err != nil {

@@ -93,9 +93,10 @@ func (r *rig) crowd(n int) []access.Grant {
 		}
 		left--
 		q := access.Request{ID: store.NewID("req"), Tenant: r.tenant, Number: 10_000 + i, Version: 1, State: access.Fulfilled, PolicyVersion: 1, Requester: at.ID, Votes: access.Votes{approvedBy(dana, now)},
-			Affiliation: policy.Faculty, CreatedAt: now, UpdatedAt: now, Answers: access.Answers{Build: fmt.Sprintf("Helper %d", i), AI: "no", MakerName: "Acme"}}
+			Affiliation: policy.Faculty, CreatedAt: now, UpdatedAt: now, Answers: access.Answers{"build": {fmt.Sprintf("Helper %d", i)}, "ai": {"no"}, "maker_name": {"Acme"}}}
 		if person%2 == 0 {
-			q.Affiliation, q.Course, q.Answers.AI = policy.Student, access.Course{ID: "42", Code: "BIO 201", Name: "Biology"}, "yes"
+			q.Affiliation, q.Course = policy.Student, access.Course{ID: "42", Code: "BIO 201", Name: "Biology"}
+			q.Answers.Set("ai", "yes")
 		}
 		g := access.NewGrant(store.NewID("grt"), q, at.CanvasUser, now.AddDate(0, 3, 0), now)
 		tok, _ := r.w.SeedToken(fmt.Sprintf("crowd%d", person), canvastest.TokenSpec{Purpose: g.Purpose(), ExpiresAt: g.Wanted})

@@ -62,7 +62,7 @@ func TestLearnedCap(t *testing.T) {
 func (r *rig) approvedUntil(date string) access.Request {
 	r.t.Helper()
 	a := r.answers()
-	a.EndDate = date
+	a.Set("end", date)
 	req, err := r.Submit(r.t.Context(), r.as("maya", access.DoorCourse), "", a)
 	if err != nil {
 		r.t.Fatal(err)

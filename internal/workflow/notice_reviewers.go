@@ -46,7 +46,7 @@ func (s *Service) digestHandler(ctx context.Context, j jobs.Job) error {
 			if err != nil {
 				return err
 			}
-			facts.Rows = append(facts.Rows, notify.WaitingRow{Code: r.Code(), Title: r.Title(),
+			facts.Rows = append(facts.Rows, notify.WaitingRow{Code: r.Code(), Title: first(r.Title(), r.Code()),
 				Days: pol.Calendar.Between(r.ReviewSince, s.Now(), zone(f.tenant)), Overdue: r.ReviewDue.Before(s.Now())})
 		}
 		return nil

@@ -446,13 +446,16 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 	}
 	sch := f.tenant.School
 	out.Facts = notify.Facts{
-		Occasion: ref.Occasion, Code: r.Code(), Title: r.Title(), Requester: people[r.Requester].Name,
+		Occasion: ref.Occasion, Code: r.Code(), Title: first(r.Title(), r.Code()), Requester: people[r.Requester].Name,
 		Sponsor: first(people[r.Sponsor].Name, people[endorsed.Person].Name, r.SponsorLost), By: people[by].Name,
-		Course: first(r.Course.Code, r.Course.Name), DataKinds: r.Answers.Data,
+		Course: first(r.Course.Code, r.Course.Name),
 		Reason: r.Reason(), AlternativeKind: refusal.Alternative, Alternative: refusal.AltText,
 		EndsAt: r.End, AnswerBy: r.SponsorDue, ReviewBy: r.ReviewDue, CollectBy: r.CollectBy, At: r.UpdatedAt,
 		NotCollected: r.Decision().Said() && r.Adopts == "", Kept: r.Adopts != "", Team: sch.CanvasTeam, Contact: sch.Contact,
 		Link: s.deepLink(f, r, people[ref.To], ref.To == g.Sponsor || ref.To == g.SponsorAsked), SettingsLink: settingsLink(f),
+	}
+	if err := s.dataFacts(tx, r, &out.Facts); err != nil {
+		return told{}, err
 	}
 	if ref.To == toReviewers {
 		out.Link = s.toolLink(f, "accounts/"+f.root(), "account_navigation", "/go/"+r.Code())

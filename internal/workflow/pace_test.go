@@ -186,13 +186,13 @@ func TestHowManyOnePersonNames(t *testing.T) {
 		}
 		r.unhurried()
 		a := r.answers()
-		a.SponsorKey = r.w.User("teacher19").ID.String()
+		a.Set("sponsor", r.w.User("teacher19").ID.String())
 		if _, err := r.Submit(r.t.Context(), r.as("maya", access.DoorCourse), "", a); !tooMany(err) {
 			r.t.Errorf("in another request: %v", err)
 		}
 		_, err := r.EndSponsorship(r.t.Context(), r.as("ana", access.DoorCourse), g.ID, "")
 		r.must(err)
-		if _, err := r.NameSponsor(r.t.Context(), r.as("maya", access.DoorCourse), g.ID, a.SponsorKey); !tooMany(err) {
+		if _, err := r.NameSponsor(r.t.Context(), r.as("maya", access.DoorCourse), g.ID, a.Text("sponsor")); !tooMany(err) {
 			r.t.Errorf("for a token: %v", err)
 		}
 		r.drain()
@@ -274,16 +274,20 @@ func TestFormIsCheckedBeforeCanvas(t *testing.T) {
 		return out, len(r.cv.Requests())
 	}
 	a := r.answers()
-	a.Accepted = false
+	a.Set("accepted")
 	if got, calls := codes(a); !slices.Equal(got, []string{"accepted.missing"}) || calls != 0 {
 		t.Errorf("without the tick: %q after %d calls", got, calls)
 	}
-	a.Build, a.Purpose, a.EndDate = "Short", "", "2026-11-01"
+	a.Set("build", "Short")
+	a.Set("purpose")
+	a.Set("end", "2026-11-01")
 	if got, calls := codes(a); !slices.Equal(got, []string{"purpose.missing", "build.short", "end.past", "accepted.missing"}) || calls != 0 {
 		t.Errorf("with more: %q after %d calls", got, calls)
 	}
 	a = r.answers()
-	a.Accepted, a.SponsorKey, a.EndDate = false, "", "2031-01-01"
+	a.Set("accepted")
+	a.Set("sponsor")
+	a.Set("end", "2031-01-01")
 	_, err := r.Form(t.Context(), maya, "")
 	r.must(err)
 	if got, calls := codes(a); !slices.Equal(got, []string{"end.too_late", "sponsor.missing", "accepted.missing"}) || calls != 0 {
@@ -291,7 +295,7 @@ func TestFormIsCheckedBeforeCanvas(t *testing.T) {
 	}
 	// Nobody is named who could be asked about: neither is anybody's role.
 	a = r.answers()
-	a.SponsorKey = ""
+	a.Set("sponsor", "")
 	if got, calls := codes(a); !slices.Equal(got, []string{"sponsor.missing"}) || calls > 3 {
 		t.Errorf("without a sponsor: %q after %d calls", got, calls)
 	}

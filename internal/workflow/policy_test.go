@@ -71,13 +71,13 @@ func TestTwoSchoolsTwoPolicies(t *testing.T) {
 				t.Fatalf("%s: the form is of version %d, until %v, %v", name, form.Policy.Version, form.Latest, err)
 			}
 			late := r.answers()
-			late.EndDate = policy.LastDate(r.clock.Now().Add(tt.life+2*oneDay), location(maya.TimeZone)).Format(time.DateOnly)
+			late.Set("end", policy.LastDate(r.clock.Now().Add(tt.life+2*oneDay), location(maya.TimeZone)).Format(time.DateOnly))
 			if _, err := r.Submit(ctx, maya, "", late); !errors.Is(err, access.ErrInvalid) {
 				t.Errorf("%s: an end beyond the longest life: %v", name, err)
 			}
 			for n := range tt.quota + 1 {
 				ok := r.answers()
-				ok.EndDate = policy.LastDate(r.clock.Now().Add(6*oneDay), location(maya.TimeZone)).Format(time.DateOnly)
+				ok.Set("end", policy.LastDate(r.clock.Now().Add(6*oneDay), location(maya.TimeZone)).Format(time.DateOnly))
 				q, err := r.Submit(ctx, maya, "", ok)
 				if n == tt.quota {
 					if access.WhyOf(err) != access.WhyQuotaOpen {

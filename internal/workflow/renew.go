@@ -49,10 +49,9 @@ func (s *Service) renew(ctx context.Context, caller access.Caller, grantID strin
 	if err := caller.MayWrite(); err != nil {
 		return access.Request{}, err
 	}
-	a := old.Answers
-	a.EndDate, a.EndTyped, a.Accepted, a.SponsorKey = "", "", false, ""
+	a := old.Answers.Without(policy.KeyEnd, policy.KeyAccepted, policy.KeySponsor)
 	if sponsor.CanvasUser != "" && s.stillSponsors(ctx, caller, sponsor.CanvasUser, old.Course.ID) {
-		a.SponsorKey = sponsor.CanvasUser
+		a.Set(policy.KeySponsor, sponsor.CanvasUser)
 	}
 	var out access.Request
 	err = s.Store.InTx(ctx, func(tx *store.Tx) error {

@@ -34,7 +34,8 @@ func (r *rig) renewed(grantID, end string) access.Request {
 		r.t.Fatal(err)
 	}
 	a := d.Answers
-	a.EndDate, a.Accepted = end, true
+	a.Set("end", end)
+	a.Set("accepted", access.Accepted)
 	req, err := r.Submit(r.t.Context(), maya, d.ID, a)
 	if err != nil {
 		r.t.Fatal(err)
@@ -63,10 +64,8 @@ func TestRenewalIsPrefilled(t *testing.T) {
 			r.t.Fatal(err)
 		}
 		old := r.request(g.RequestID)
-		want := old.Answers
-		want.EndDate, want.Accepted = "", false
-		if d.State != access.Draft || d.Renews != g.ID || !d.Since.Equal(g.Since) || d.Course != old.Course || d.Answers.Build != want.Build ||
-			d.Answers.EndDate != "" || d.Answers.Accepted || d.Answers.SponsorKey != r.w.User("ana").ID.String() {
+		if d.State != access.Draft || d.Renews != g.ID || !d.Since.Equal(g.Since) || d.Course != old.Course || !d.Answers.Equal(old.Answers.Without("end", "accepted")) ||
+			d.Answers.Text("sponsor") != r.w.User("ana").ID.String() {
 			r.t.Errorf("the draft is %+v", d)
 		}
 		again, err := r.Renew(r.t.Context(), maya, g.ID)
@@ -93,8 +92,8 @@ func TestRenewalWithoutItsSponsor(t *testing.T) {
 	g, _ := r.active()
 	r.w.SetEnrollmentState("ana", "bio201", "completed")
 	d, err := r.Renew(t.Context(), r.as("maya", access.DoorCourse), g.ID)
-	if err != nil || d.Answers.SponsorKey != "" {
-		t.Errorf("chosen in advance: %q, %v", d.Answers.SponsorKey, err)
+	if err != nil || d.Answers.Text("sponsor") != "" {
+		t.Errorf("chosen in advance: %q, %v", d.Answers.Text("sponsor"), err)
 	}
 }
 
@@ -376,13 +375,14 @@ func TestRenewalsAreBounded(t *testing.T) {
 		t.Errorf("the form offers %s because of %s, %v", form.Latest, form.Cause, err)
 	}
 	a := d.Answers
-	a.EndDate, a.Accepted = "2027-01-15", true
+	a.Set("end", "2027-01-15")
+	a.Set("accepted", access.Accepted)
 	var wrong *access.FormError
 	if _, err := r.Submit(t.Context(), maya, d.ID, a); !errors.As(err, &wrong) || wrong.Fields[0].Code != "end.too_late" {
 		t.Errorf("later than its year: %v", err)
 	}
 	// Withdrawn and asked for again, declined and started again: the bound stays.
-	a.EndDate = "2026-12-15"
+	a.Set("end", "2026-12-15")
 	q, err := r.Submit(t.Context(), maya, d.ID, a)
 	if err != nil {
 		t.Fatal(err)
@@ -391,7 +391,7 @@ func TestRenewalsAreBounded(t *testing.T) {
 	if d, err = r.Renew(t.Context(), maya, g.ID); err != nil || !d.Since.Equal(since) || d.ID == q.ID {
 		t.Fatalf("again: %s since %s, %v", d.ID, d.Since, err)
 	}
-	a.EndDate = "2026-12-16"
+	a.Set("end", "2026-12-16")
 	if q, err = r.Submit(t.Context(), maya, d.ID, a); err != nil {
 		t.Fatal(err)
 	}
@@ -438,7 +438,8 @@ func TestEvidenceAtRenewal(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := d.Answers
-	a.EndDate, a.Accepted = "2027-02-28", true
+	a.Set("end", "2027-02-28")
+	a.Set("accepted", access.Accepted)
 	req, err := r.Submit(t.Context(), maya, d.ID, a)
 	if err != nil {
 		t.Fatal(err)

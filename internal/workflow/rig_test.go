@@ -242,8 +242,8 @@ func (r *rig) as(key string, d access.Door, change ...func(*lti.Launch)) access.
 
 // answers are a good form; no two are the same.
 func (r *rig) answers() access.Answers {
-	return access.Answers{Purpose: "coursework", Build: fmt.Sprintf("Attendance helper. It reads my own courses and reminds me of deadlines, %d.", r.forms.Add(1)), Maker: "self", AI: "no",
-		Data: []string{"own"}, Storage: "password_manager", EndDate: "2026-12-20", SponsorKey: r.w.User("ana").ID.String(), Accepted: true}
+	return access.Answers{"purpose": {"coursework"}, "build": {fmt.Sprintf("Attendance helper. It reads my own courses and reminds me of deadlines, %d.", r.forms.Add(1))}, "maker": {"self"}, "ai": {"no"},
+		"data": {"own"}, "storage": {"password_manager"}, "end": {"2026-12-20"}, "sponsor": {r.w.User("ana").ID.String()}, "accepted": {access.Accepted}}
 }
 
 // submitted is Maya's request, waiting for Ana.

@@ -176,12 +176,12 @@ func TestRosterAndRESTDiffer(t *testing.T) {
 			t.Errorf("a sponsor whom only REST names: %q", got)
 		}
 		a := r.answers()
-		a.SponsorKey = r.w.User("helen").ID.String()
+		a.Set("sponsor", r.w.User("helen").ID.String())
 		var form *access.FormError
 		if _, err := r.Submit(t.Context(), maya, "", a); !errors.As(err, &form) || form.Fields[0].Code != "sponsor.not_teaching" {
 			t.Errorf("a sponsor whom only the roster names: %v", err)
 		}
-		if _, err := r.ChooseSponsor(t.Context(), maya, before.Code(), a.SponsorKey); !errors.As(err, &form) || form.Fields[0].Code != "sponsor.not_teaching" {
+		if _, err := r.ChooseSponsor(t.Context(), maya, before.Code(), a.Text("sponsor")); !errors.As(err, &form) || form.Fields[0].Code != "sponsor.not_teaching" {
 			t.Errorf("choosing one whom only the roster names: %v", err)
 		}
 		ana := r.as("ana", access.DoorCourse, r.roster("bio201"))
@@ -276,12 +276,12 @@ func TestRosterAndLists(t *testing.T) {
 		t.Errorf("offered %v", got)
 	}
 	a := r.answers()
-	a.SponsorKey = r.w.User("tom").ID.String()
+	a.Set("sponsor", r.w.User("tom").ID.String())
 	var form *access.FormError
 	if _, err := r.Submit(t.Context(), maya, "", a); !errors.As(err, &form) || form.Fields[0].Code != "sponsor.not_teaching" {
 		t.Errorf("an assistant sponsors: %v", err)
 	}
-	a.SponsorKey = r.w.User("helen").ID.String()
+	a.Set("sponsor", r.w.User("helen").ID.String())
 	if _, err := r.Submit(t.Context(), maya, "", a); err != nil {
 		t.Errorf("a supervisor: %v", err)
 	}

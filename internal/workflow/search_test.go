@@ -42,7 +42,7 @@ func TestSearchFindsWhatIsStored(t *testing.T) {
 	each(t, func(r *rig) {
 		req := r.submitted()
 		found := false
-		storetest.Dump(r.t, r.Store, func(_, _, cell string) { found = found || strings.Contains(cell, req.Answers.Build) })
+		storetest.Dump(r.t, r.Store, func(_, _, cell string) { found = found || strings.Contains(cell, req.Answers.Text("build")) })
 		if !found {
 			r.t.Error("what was stored is not found")
 		}

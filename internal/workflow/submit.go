@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"errors"
-	"reflect"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -18,12 +17,17 @@ import (
 // the policy needs none. Whether its author may ask at all, and whether the
 // sponsor teaches them, is read from Canvas now. A *access.FormError names what
 // to correct, a *access.Refusal why this person cannot ask, and what was typed
-// is kept in both cases.
+// is kept in both cases. Answers to what the policy does not ask are dropped.
 func (s *Service) Submit(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (access.Request, error) {
-	if err := answersWithoutTokens(a); err != nil {
+	pol, err := s.newestPolicy(ctx, caller.Tenant)
+	if err != nil {
 		return access.Request{}, err
 	}
-	r, err := s.submit(ctx, caller, draftID, a)
+	a = a.Asked(pol.Questions)
+	if err := answersWithoutTokens(pol.Questions, a); err != nil {
+		return access.Request{}, err
+	}
+	r, err := s.submit(ctx, caller, pol, draftID, a)
 	if err != nil {
 		return access.Request{}, s.noteRefusal(ctx, caller, draftID, access.Submit, err)
 	}
@@ -31,7 +35,7 @@ func (s *Service) Submit(ctx context.Context, caller access.Caller, draftID stri
 	return r, nil
 }
 
-func (s *Service) submit(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (access.Request, error) {
+func (s *Service) submit(ctx context.Context, caller access.Caller, pol policy.Policy, draftID string, a access.Answers) (access.Request, error) {
 	if err := caller.MayWrite(); err != nil {
 		return access.Request{}, err
 	}
@@ -49,10 +53,6 @@ func (s *Service) submit(ctx context.Context, caller access.Caller, draftID stri
 		if err != nil {
 			return access.Request{}, err
 		}
-	}
-	pol, err := s.newestPolicy(ctx, caller.Tenant)
-	if err != nil {
-		return access.Request{}, err
 	}
 	twin, found, err := s.withoutCanvas(ctx, f, caller, pol, r, a)
 	if err != nil || found {
@@ -176,7 +176,7 @@ func (s *Service) withoutCanvas(ctx context.Context, f far, caller access.Caller
 // beforeRoles is what is to be corrected in a form that names nobody who could
 // be asked about: the longer questions to Canvas are spared.
 func (s *Service) beforeRoles(pol policy.Policy, d access.DraftForm, caller access.Caller) error {
-	key := d.Answers.SponsorKey
+	key := d.Answers.Text(policy.KeySponsor)
 	d.SponsorSelf = key == caller.CanvasUser
 	d.SponsorOK = numericID.MatchString(key)
 	_, err := access.CheckForm(pol, d)
@@ -201,7 +201,7 @@ func (s *Service) twin(tx *store.Tx, caller access.Caller, a access.Answers) (ac
 		if err != nil {
 			return access.Request{}, false, err
 		}
-		if r.AsSubmitted(pol.Windows) && s.Now().Sub(r.SubmittedAt) < twinLife && reflect.DeepEqual(r.Answers, a) {
+		if r.AsSubmitted(pol.Windows) && s.Now().Sub(r.SubmittedAt) < twinLife && r.Answers.Equal(a) {
 			return r, true, nil
 		}
 	}
@@ -250,8 +250,8 @@ func (s *Service) judge(ctx context.Context, f far, caller access.Caller, pol po
 	if role || caller.AccountRole {
 		return j, access.Refuse(access.WhyAccountRole)
 	}
-	if rule == policy.RuleSponsor && a.SponsorKey != "" {
-		j.sponsor, err = s.namedSponsor(ctx, f, caller, course.ID, a.SponsorKey)
+	if key := a.Text(policy.KeySponsor); rule == policy.RuleSponsor && key != "" {
+		j.sponsor, err = s.namedSponsor(ctx, f, caller, course.ID, key)
 		switch why := access.WhyOf(err); {
 		case err == nil:
 			d.SponsorOK = true

@@ -2,8 +2,10 @@ package workflow
 
 import (
 	"encoding/json"
+	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/secret"
 )
 
@@ -35,26 +37,29 @@ func withoutTokens(all ...typedText) error {
 	return form.Err()
 }
 
-// answersWithoutTokens is withoutTokens for the free texts of a request form.
-func answersWithoutTokens(a access.Answers) error {
-	return withoutTokens(typedText{"build", a.Build}, typedText{"maker_name", a.MakerName}, typedText{"maker_link", a.MakerLink},
-		typedText{"ai_service", a.AIService}, typedText{"ai_data", a.AIData}, typedText{"end", a.EndTyped})
+// answersWithoutTokens is withoutTokens for the free texts of a request form, in
+// its order.
+func answersWithoutTokens(qs []policy.Question, a access.Answers) error {
+	var all []typedText
+	for _, q := range qs {
+		if q.Kind.Typed() || q.Kind == policy.End {
+			all = append(all, typedText{q.Key, strings.Join(a.All(q.Key), "\n")})
+		}
+	}
+	return withoutTokens(all...)
 }
 
 // storableAnswers is a form that is not sent yet, as it may be kept.
 func storableAnswers(a access.Answers) access.Answers {
-	for _, s := range []*string{&a.Build, &a.MakerName, &a.MakerLink, &a.AIService, &a.AIData, &a.EndTyped, &a.EndDate,
-		&a.Purpose, &a.Maker, &a.AI, &a.Storage, &a.SponsorKey} {
-		*s = Storable(*s)
+	out := a
+	for key, values := range a {
+		clean := make([]string, len(values))
+		for i, v := range values {
+			clean[i] = Storable(v)
+		}
+		out.Set(key, clean...)
 	}
-	data := make([]string, len(a.Data))
-	for i, k := range a.Data {
-		data[i] = Storable(k)
-	}
-	if a.Data != nil {
-		a.Data = data
-	}
-	return a
+	return out
 }
 
 // typedMove is a move with what was written for it, as it may be made: that of a

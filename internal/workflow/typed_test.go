@@ -34,10 +34,12 @@ func TestNoVerbStoresAValue(t *testing.T) {
 		maya, ana, dana := r.as("maya", access.DoorCourse), r.as("ana", access.DoorCourse), r.as("dana", access.DoorAccount)
 
 		a := r.answers()
-		for field, to := range map[string]*string{"build": &a.Build, "maker_name": &a.MakerName, "maker_link": &a.MakerLink,
-			"ai_service": &a.AIService, "ai_data": &a.AIData, "end": &a.EndTyped} {
-			was := *to
-			*to = text
+		good := a
+		a.Set("maker", "company") // who made it, and an AI service, are asked about
+		a.Set("ai", "yes")
+		for _, field := range []string{"build", "maker_name", "maker_link", "ai_service", "ai_data", "end"} {
+			was := a
+			a.Set(field, text)
 			if _, err := r.Submit(ctx, maya, "", a); fieldCode(err, field) != HeldToken {
 				t.Errorf("submitted with a value in %s: %v", field, err)
 			}
@@ -46,7 +48,7 @@ func TestNoVerbStoresAValue(t *testing.T) {
 			d, err = r.SaveDraft(ctx, maya, d.ID, a)
 			r.must(err)
 			r.must(r.DiscardDraft(ctx, maya, d.ID))
-			*to = was
+			a = was
 		}
 		_, err := r.Keep(ctx, maya, NewObject, FormRequest, []byte(`{"build":"line\n`+value+`","data":["7~`+value+`"],"accepted":true}`))
 		r.must(err)
@@ -56,7 +58,7 @@ func TestNoVerbStoresAValue(t *testing.T) {
 			t.Errorf("kept: %s", got)
 		}
 
-		q, err := r.Submit(ctx, maya, "", a)
+		q, err := r.Submit(ctx, maya, "", good)
 		r.must(err)
 		id := q.ID
 		for do, field := range map[access.Action]string{access.Endorse: "reason", access.Approve: "conditions", access.Deny: "alternative_text"} {

@@ -284,7 +284,7 @@ func (s *Service) tickDue(ctx context.Context, t store.Tenant, due dueRequests) 
 				return err
 			}
 			if due.do == access.Discard {
-				cur.Answers = access.Answers{}
+				cur.Answers = nil
 			}
 			return s.move(tx, access.SystemActor, cur, due.do, access.Move{})
 		})

@@ -37,7 +37,7 @@ func TestTickOfRequests(t *testing.T) {
 		"nobody endorsed it":  {(*rig).submitted, func(q access.Request) time.Time { return q.SponsorDue }, access.Lapse},
 		"nobody collected it": {(*rig).approved, func(q access.Request) time.Time { return q.CollectBy }, access.Lapse},
 		"an untouched draft": {func(r *rig) access.Request {
-			d, err := r.SaveDraft(r.t.Context(), r.as("maya", access.DoorCourse), "", access.Answers{Build: "A thing of mine."})
+			d, err := r.SaveDraft(r.t.Context(), r.as("maya", access.DoorCourse), "", access.Answers{"build": {"A thing of mine."}})
 			if err != nil {
 				r.t.Fatal(err)
 			}
@@ -67,7 +67,7 @@ func TestTickOfRequests(t *testing.T) {
 			r.clock.Advance(2 * time.Second)
 			from := q
 			if tt.do == access.Discard {
-				from.Answers = access.Answers{} // nothing of it is kept
+				from.Answers = nil // nothing of it is kept
 			}
 			want, _, err := access.Apply(from, tt.do, access.SystemActor, access.Move{}, r.clock.Now())
 			if err != nil {

@@ -18,7 +18,7 @@ func TestWindowsOfRequests(t *testing.T) {
 		ready, claimed := r.approved(), r.submitted()
 		r.act(r.as("ana", access.DoorCourse), claimed.Code(), access.Endorse, access.Move{})
 		claimed = r.act(r.as("dana", access.DoorAccount), claimed.Code(), access.Claim, access.Move{}).Request
-		draft, err := r.SaveDraft(r.t.Context(), r.as("maya", access.DoorCourse), "", access.Answers{Build: "private"})
+		draft, err := r.SaveDraft(r.t.Context(), r.as("maya", access.DoorCourse), "", access.Answers{"build": {"private"}})
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -32,7 +32,7 @@ func TestWindowsOfRequests(t *testing.T) {
 			{"the sponsor's answer", waits.ID, waits.SubmittedAt.Add(14 * day), func(q access.Request) bool { return q.State == access.Lapsed }},
 			{"the collection", ready.ID, ready.Decision().At.Add(14 * day), func(q access.Request) bool { return q.State == access.Lapsed }},
 			{"a draft", draft.ID, draft.UpdatedAt.Add(30 * day), func(q access.Request) bool {
-				return q.State == access.Discarded && q.Answers.Build == ""
+				return q.State == access.Discarded && q.Answers.Text("build") == ""
 			}},
 		} {
 			r.tick(tt.ends.Sub(r.clock.Now()))

@@ -258,7 +258,7 @@ func (n namer) cell(column, s string) string {
 		return "set"
 	case column == "answers" || column == "search" || column == "data":
 		var a access.Answers
-		if column != "search" && json.Unmarshal([]byte(s), &a) == nil && a.Build == "" {
+		if column != "search" && json.Unmarshal([]byte(s), &a) == nil && a.Text("build") == "" {
 			return "none"
 		}
 		return "typed"

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"net/http"
-	"reflect"
 	"testing"
 	"time"
 
@@ -27,7 +26,7 @@ new kept maya new request: data=typed form=request object=new person=maya update
 	a := r.answers()
 	typed := func(step, id string, want access.Answers) {
 		t.Helper()
-		if got := r.request(id).Answers; !reflect.DeepEqual(got, want) {
+		if got := r.request(id).Answers; !got.Equal(want) {
 			t.Errorf("%s keeps %+v, want %+v", step, got, want)
 		}
 	}
@@ -45,10 +44,10 @@ new requests req1: ai=no answers=typed course_code=BIO 201 course_id=7318824 cou
 	r.writes("save it again", `
 gone: kept maya req1 request
 requests req1: ai=none answers=typed maker=none purpose=none search=typed updated_at=now`, func() {
-		_, err = r.SaveDraft(ctx, maya, d.ID, access.Answers{Build: "z"})
+		_, err = r.SaveDraft(ctx, maya, d.ID, access.Answers{"build": {"z"}})
 		r.must(err)
 	})
-	typed("a draft", d.ID, access.Answers{Build: "z"})
+	typed("a draft", d.ID, access.Answers{"build": {"z"}})
 	_, err = r.Keep(ctx, maya, d.ID, FormRequest, []byte(`{"build":"y"}`))
 	r.must(err)
 	r.clock.Advance(time.Minute)
@@ -86,7 +85,8 @@ new requests req2: ai=no answers=typed course_code=BIO 201 course_id=7318824 cou
 		anew, err = r.Refile(ctx, maya, d.Code())
 		r.must(err)
 	})
-	a.SponsorKey, a.Accepted = "", false
+	a.Set("sponsor")
+	a.Set("accepted")
 	typed("a request begun again", anew.ID, a)
 	r.writes("discard", `
 log: maya request.discard req2 draft>discarded v2
@@ -147,7 +147,7 @@ log: maya request.withdraw req5 awaiting_sponsor>withdrawn v3
 requests req5: closed_at=now open=0 state=withdrawn version=3
 job: tell ana withdrawn of req5, req5/v3`, func() { r.act(maya, q.Code(), access.Withdraw, access.Move{}) })
 	a = r.answers()
-	a.SponsorKey = ""
+	a.Set("sponsor", "")
 	r.writes("faculty submit", `
 log: ana request.create req6 >draft v1
 log: ana request.submit req6 draft>in_review v2
@@ -215,7 +215,7 @@ requests req4: review_due=+7d review_since=now stage=1 state=in_review version=3
 job: ground.owner ground.owner:school:req4:v3 {"owner":"luca"} at +1s
 job: tell luca sponsor_said_yes of req4, req4/v3`, func() { r.act(ana, waits.Code(), access.Endorse, access.Move{}) })
 	a := r.answers()
-	a.SponsorKey = ""
+	a.Set("sponsor", "")
 	own, err := r.Submit(ctx, ana, "", a)
 	if err != nil || !own.ReviewDue.Equal(r.clock.Now().AddDate(0, 0, 7)) {
 		t.Errorf("sent on Friday evening, it is due %s, %v", own.ReviewDue, err)

@@ -304,7 +304,8 @@ log: maya request.create req2 >draft v1 of grt1
 new requests req2: ai=no answers=typed course_code=BIO 201 course_id=7318824 course_name=Cell Biology created_at=now maker=self purpose=coursework renews=grt1 requester=maya search=typed since=-2m0s state=draft updated_at=now version=1`, renew)
 	r.writes("renew twice", ``, renew)
 	a := d.Answers
-	a.EndDate, a.Accepted = "2027-02-28", true
+	a.Set("end", "2027-02-28")
+	a.Set("accepted", access.Accepted)
 	q, err := r.Submit(ctx, maya, d.ID, a)
 	r.must(err)
 	r.act(r.as("ana", access.DoorCourse), q.Code(), access.Endorse, access.Move{})
