@@ -147,7 +147,7 @@ func TestQuestionsRefused(t *testing.T) {
 
 func TestQuestionsAreAList(t *testing.T) {
 	t.Parallel()
-	from, to := strings.Index(sound, "[\n    {"), strings.Index(sound, "  \"calendar\"")
+	from, to := strings.Index(sound, "[\n    {"), strings.Index(sound, "  \"stages\"")
 	for _, list := range []string{"null", "{}", "7", `"purpose"`, "[[]]", "[", "[1]", "[" + strings.Repeat("{},", mostQuestions) + "{}]"} {
 		_, err := Decode(2, []byte(sound[:from]+list+",\n"+sound[to:]))
 		var e *Error

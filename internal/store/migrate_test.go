@@ -202,7 +202,9 @@ func TestBothEnginesHaveTheSameMigrations(t *testing.T) {
 	if !slices.Equal(a, b) || len(a) == 0 {
 		t.Errorf("sqlite has %v, postgres %v", a, b)
 	}
-	for i, n := range a {
+	all := append(slices.Clone(a), store.InReviewMigration)
+	slices.Sort(all)
+	for i, n := range all {
 		if n != i+1 {
 			t.Errorf("migration %d is missing", i+1)
 		}
