@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
-	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -36,7 +36,13 @@ type Sent struct {
 // reads: the message that it looks for was sent moments ago.
 const sentPages = 2
 
-var contextForm = regexp.MustCompile(`^(course|account|group)_[0-9]{1,20}(~[0-9]{1,19})?$`)
+// contexts are what a message may be about.
+var contexts = []string{"course", "account", "group"}
+
+func isContext(code string) bool {
+	kind, id, _ := strings.Cut(code, "_")
+	return slices.Contains(contexts, kind) && idForm.MatchString(id)
+}
 
 type conversationJSON struct {
 	ID       id   `json:"id"`
@@ -62,7 +68,7 @@ func (c *Client) SendMessage(ctx context.Context, m Message) (id string, err err
 		e = invalid(op, "the message is empty")
 	case m.Subject == "" || utf8.RuneCountInString(m.Subject) > SubjectMax:
 		e = invalid(op, "the subject is empty or longer than 255 characters")
-	case m.Context != "" && !contextForm.MatchString(m.Context):
+	case m.Context != "" && !isContext(m.Context):
 		e = invalid(op, "the context is not a course, account or group")
 	}
 	if e != nil {

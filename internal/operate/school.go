@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"regexp"
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/text"
 )
@@ -19,8 +19,6 @@ const (
 	maxWords = 100
 	maxList  = 10_000
 )
-
-var canvasID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 
 // defaultRules hold until the school sets its own.
 var defaultRules = []string{
@@ -97,7 +95,7 @@ func checkSchool(s store.School) error {
 			return usage("%s must have at most %d entries", field, maxList)
 		}
 		for _, id := range ids {
-			if !canvasID.MatchString(id) {
+			if !access.CanvasID(id) {
 				return usage("%s must list numeric Canvas ids, and %q is none", field, id)
 			}
 		}

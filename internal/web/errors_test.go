@@ -132,6 +132,7 @@ func TestToolAddress(t *testing.T) {
 		"no way back":                  {"7788:abc", "", ""},
 		"a deployment without a colon": {"7788", canvas + "/courses/42/external_content/success/x", ""},
 		"a deployment that is no id":   {"../1:abc", canvas + "/courses/42/external_content/success/x", ""},
+		"a place that is no id":        {"7788:abc", canvas + "/courses/042/external_content/success/x", ""},
 		"somebody's profile":           {"7788:abc", canvas + "/profile", ""},
 	} {
 		l := launchWith(tc.deployment, tc.back)

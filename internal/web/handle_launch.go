@@ -210,7 +210,7 @@ func ownAddress(reg lti.Registration, deployment string) string {
 		at = reg.Deployments[max(0, slices.IndexFunc(reg.Deployments, func(d lti.Deployment) bool { return d.Root }))]
 	}
 	tool, place, _ := strings.Cut(at.ID, ":") // both in Canvas, where else only one
-	if len(reg.FrameOrigins) == 0 || place == "" || !digits.MatchString(tool) {
+	if len(reg.FrameOrigins) == 0 || place == "" || !access.CanvasID(tool) {
 		return ""
 	}
 	return reg.FrameOrigins[0] + "/users/self/external_tools/" + tool + "?placement=user_navigation&display=borderless"
@@ -226,7 +226,7 @@ var returnPath = regexp.MustCompile(`^/(courses|accounts)/([0-9]+)/external_cont
 // (app/models/context_external_tool.rb).
 func toolAddress(canvas string, l lti.Launch) string {
 	tool, _, ok := strings.Cut(l.DeploymentID, ":")
-	if canvas == "" || !ok || !digits.MatchString(tool) {
+	if canvas == "" || !ok || !access.CanvasID(tool) {
 		return ""
 	}
 	back, err := url.Parse(l.ReturnURL)
@@ -234,14 +234,12 @@ func toolAddress(canvas string, l lti.Launch) string {
 		return ""
 	}
 	m := returnPath.FindStringSubmatch(back.Path)
-	if m == nil {
-		// The way back of a launch from the person's own menu names no place.
-		if id, ok := l.Custom.Text(workflow.CustomUser); ok && l.CustomTrusted && digits.MatchString(id) {
-			return canvas + "/users/" + id + "/external_tools/" + tool + "?placement=user_navigation&display=borderless"
-		}
-		return ""
+	user, told := l.Custom.Text(workflow.CustomUser)
+	switch {
+	case m != nil && access.CanvasID(m[2]):
+		return canvas + "/" + m[1] + "/" + m[2] + "/external_tools/" + tool + "?display=borderless"
+	case m == nil && told && l.CustomTrusted && access.CanvasID(user): // the way back from the person's own menu names no place
+		return canvas + "/users/" + user + "/external_tools/" + tool + "?placement=user_navigation&display=borderless"
 	}
-	return canvas + "/" + m[1] + "/" + m[2] + "/external_tools/" + tool + "?display=borderless"
+	return ""
 }
-
-var digits = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)

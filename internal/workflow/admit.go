@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -12,8 +11,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/lti"
 )
-
-var numericID = regexp.MustCompile(`^[1-9][0-9]{0,18}$`)
 
 // AdmitReason is why a verified launch gives no session. AdmitReasons are all.
 type AdmitReason string
@@ -76,7 +73,7 @@ func (s *Service) Admit(ctx context.Context, l lti.Launch) (Admitted, error) {
 
 	custom := TrustedCustom(l)
 	if caller.Door == access.DoorCourse {
-		if id, ok := custom.Text(customCourse); ok && numericID.MatchString(id) {
+		if id, ok := custom.Text(customCourse); ok && access.CanvasID(id) {
 			caller.Course = access.Course{ID: id, Name: l.Context.Title, Code: l.Context.Label}
 			caller.Learner = l.HasRole(lti.RoleLearner)
 			caller.Teacher = l.HasRole(lti.RoleInstructor)
@@ -202,7 +199,7 @@ func look(l lti.Launch, d access.Door) access.Why {
 		return ""
 	case v.Kind == lti.CustomLiteral && v.Text == literalActing:
 		return ""
-	case v.Kind == lti.CustomText && numericID.MatchString(v.Text):
+	case v.Kind == lti.CustomText && access.CanvasID(v.Text):
 		return access.WhyActing
 	}
 	return access.WhyUnknownActing
@@ -244,7 +241,7 @@ func (s *Service) identify(ctx context.Context, f far, l lti.Launch, caller acce
 		}
 		return store.Person{}, err
 	}
-	if !numericID.MatchString(u.ID) || (claimed != "" && claimed != u.ID) {
+	if !access.CanvasID(u.ID) || (claimed != "" && claimed != u.ID) {
 		return store.Person{}, notAdmitted(AdmitOther, access.WhyIdentity)
 	}
 	return s.link(ctx, f, l, u, by)

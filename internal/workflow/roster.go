@@ -163,7 +163,7 @@ func (s *Service) rosterAgrees(ctx context.Context, f far, caller access.Caller,
 // Anything else refuses with WhyIdentity.
 func (s *Service) pairedByRoster(ctx context.Context, f far, caller access.Caller) (canvas.User, error) {
 	nobody := access.Refuse(access.WhyIdentity)
-	if s.NamesRoles == nil || caller.Door != access.DoorCourse || caller.RosterURL == "" || caller.Context == "" || !numericID.MatchString(caller.CanvasUser) {
+	if s.NamesRoles == nil || caller.Door != access.DoorCourse || caller.RosterURL == "" || caller.Context == "" || !access.CanvasID(caller.CanvasUser) {
 		return canvas.User{}, nobody
 	}
 	members, err := s.NamesRoles.LaunchMembers(ctx, f.platform.Registration, caller.RosterURL, caller.Context)

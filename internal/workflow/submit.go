@@ -178,7 +178,7 @@ func (s *Service) withoutCanvas(ctx context.Context, f far, caller access.Caller
 func (s *Service) beforeRoles(pol policy.Policy, d access.DraftForm, caller access.Caller) error {
 	key := d.Answers.Text(policy.KeySponsor)
 	d.SponsorSelf = key == caller.CanvasUser
-	d.SponsorOK = numericID.MatchString(key)
+	d.SponsorOK = access.CanvasID(key)
 	_, err := access.CheckForm(pol, d)
 	return err
 }
@@ -271,7 +271,7 @@ func (s *Service) judge(ctx context.Context, f far, caller access.Caller, pol po
 // they may stand for the caller in course. Every refusal is one of
 // WhySelf, WhyNotTeaching (also for somebody who does not exist) and WhyCanvas.
 func (s *Service) namedSponsor(ctx context.Context, f far, caller access.Caller, course, key string) (canvas.User, error) {
-	if !numericID.MatchString(key) {
+	if !access.CanvasID(key) {
 		return canvas.User{}, access.Refuse(access.WhyNotTeaching)
 	}
 	if key == caller.CanvasUser {
