@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 // Registration is what this tool knows about one platform: a client id at an
@@ -183,27 +184,10 @@ func endpoint(raw string) (*url.URL, error) {
 		return nil, errors.New("must be an absolute https URL")
 	case u.User != nil, u.Fragment != "" || strings.HasSuffix(raw, "#"):
 		return nil, errors.New("must have no user information and no fragment")
-	case u.Scheme == "http" && !Loopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback.Host(u.Hostname()):
 		return nil, errors.New("must be https (http is for loopback hosts only)")
 	}
 	return u, nil
-}
-
-// Loopback reports whether host, with or without a port, names this machine:
-// localhost, any name under .localhost (RFC 6761), 127.0.0.0/8 or ::1.
-func Loopback(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	if inside, ok := strings.CutPrefix(host, "["); ok {
-		host = strings.TrimSuffix(inside, "]")
-	}
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // origin returns the web origin of u as browsers spell it: lower case, without

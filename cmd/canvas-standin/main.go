@@ -89,6 +89,8 @@ func knownEra(era string) bool {
 	return false
 }
 
+// loopback is narrower than the rule for hosts that are called: the system looks
+// up what is listened on, and a name under localhost may be anything to it.
 func loopback(address string) bool {
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 // browser is what the sample people use before anybody looks: it keeps cookies,
@@ -51,7 +53,7 @@ func newBrowser() *browser {
 					if err != nil {
 						return nil, err
 					}
-					if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+					if loopback.Name(host) {
 						addr = net.JoinHostPort("127.0.0.1", port)
 					}
 					return dialer.DialContext(ctx, network, addr)

@@ -52,19 +52,20 @@ var Table = map[string]Rule{
 	"internal/jobs":     {},
 	"internal/archtest": {},
 
-	"lti":             {Third: []string{jwx, xsync}},
+	"lti":             {Own: []string{"lti/loopback"}, Third: []string{jwx, xsync}},
+	"lti/loopback":    {},
 	"lti/memstore":    {Own: []string{"lti"}},
 	"lti/sqlstore":    {Own: []string{"lti"}},
-	"internal/canvas": {Own: []string{"internal/secret"}},
+	"internal/canvas": {Own: []string{"internal/secret", "lti/loopback"}},
 	"internal/canvas/canvastest": {
-		Own: []string{"internal/canvas", "lti"}, Third: []string{jwx},
+		Own: []string{"internal/canvas", "lti", "lti/loopback"}, Third: []string{jwx},
 		TestsOnly: true, For: []string{"cmd/demo", "cmd/canvas-standin"},
 	},
-	"internal/config": {Own: []string{"internal/secret"}},
-	"internal/egress": {Own: []string{"internal/secret", "lti"}},
+	"internal/config": {Own: []string{"internal/secret", "lti/loopback"}},
+	"internal/egress": {Own: []string{"internal/secret", "lti/loopback"}},
 	"internal/text":   {Third: []string{i18n, toml, xtext}},
 	"internal/notify": {
-		Own:   []string{"internal/canvas", "internal/secret", "internal/text", "templates/mail"},
+		Own:   []string{"internal/canvas", "internal/secret", "internal/text", "lti/loopback", "templates/mail"},
 		Third: []string{gomail},
 	},
 	"internal/session": {Own: []string{"internal/secret"}, Third: []string{sessions}},
@@ -85,14 +86,14 @@ var Table = map[string]Rule{
 		Own: []string{
 			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/credential", "internal/egress",
 			"internal/jobs", "internal/notify", "internal/policy", "internal/secret", "internal/store", "internal/text",
-			"internal/toolkeys", "internal/workflow", "lti",
+			"internal/toolkeys", "internal/workflow", "lti", "lti/loopback",
 		},
 	},
 	"internal/operate": {
 		Own: []string{
 			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/credential", "internal/egress",
 			"internal/jobs", "internal/notify", "internal/policy", "internal/secret", "internal/store", "internal/text",
-			"internal/toolkeys", "internal/workflow", "lti",
+			"internal/toolkeys", "internal/workflow", "lti", "lti/loopback",
 		},
 	},
 	"internal/toolkeys":   {Own: []string{"internal/access", "internal/audit", "internal/secret", "internal/store", "lti"}},
@@ -109,7 +110,7 @@ var Table = map[string]Rule{
 	"internal/web": {
 		Own: []string{
 			"internal/access", "internal/audit", "internal/operate", "internal/policy", "internal/session", "internal/text",
-			"internal/workflow", "lti", "static", "templates",
+			"internal/workflow", "lti", "lti/loopback", "static", "templates",
 		},
 		Third: []string{gin},
 	},
@@ -128,7 +129,7 @@ var Table = map[string]Rule{
 	"migrations":     {},
 
 	"cmd/tokendesk":      {Own: []string{"internal/app", "internal/config", "internal/doctor", "internal/operate"}},
-	"cmd/demo":           {Own: []string{"internal/app", "internal/config", "internal/doctor", "internal/operate", "internal/canvas/canvastest"}},
+	"cmd/demo":           {Own: []string{"internal/app", "internal/config", "internal/doctor", "internal/operate", "internal/canvas/canvastest", "lti/loopback"}},
 	"cmd/canvas-standin": {Own: []string{"internal/app", "internal/config", "internal/doctor", "internal/operate", "internal/canvas/canvastest"}},
 }
 

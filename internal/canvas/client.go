@@ -19,13 +19,13 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"reflect"
 	"strings"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 const (
@@ -129,18 +129,10 @@ func origin(raw string) (*url.URL, error) {
 		return nil, errors.New("the Canvas address is not a URL")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "" || strings.Trim(u.Path, "/") != "":
 		return nil, errors.New("the Canvas address must be scheme and host only")
-	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+	case u.Scheme == "https", u.Scheme == "http" && loopback.Host(u.Hostname()):
 		return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 	}
 	return nil, errors.New("the Canvas address must be https; http is for loopback hosts only")
-}
-
-func loopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }
 
 // call is one request to the API.

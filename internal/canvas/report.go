@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 // tokenReport is Canvas's account report of all access tokens.
@@ -129,11 +130,11 @@ func (c *Client) report(op, account string, j reportJSON, write bool) (Report, e
 // be on another host (a store of files), which is a name that others chose: it
 // has to be https, and never this machine, unless Canvas itself is here.
 func (c *Client) fileAddress(u *url.URL) *Error {
-	local := loopback(c.base.Hostname())
+	local := loopback.Host(c.base.Hostname())
 	switch {
 	case u.User != nil, u.Hostname() == "", u.Opaque != "":
 	case u.Scheme != "https" && (u.Scheme != "http" || !local):
-	case loopback(u.Hostname()) && !local:
+	case loopback.Host(u.Hostname()) && !local:
 	default:
 		return nil
 	}

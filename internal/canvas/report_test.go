@@ -225,6 +225,7 @@ func TestAReportOfACanvasElsewhereIsNeverFetchedFromHere(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{
 		"http://files.example.edu/x", "https://localhost/x", "https://127.0.0.1:8443/x", "https://a.localhost/x", "https://[::1]/x",
+		"https://LOCALHOST/x", "https://localhost./x", "https://files.LocalHost:8443/x", // as the dialler reads them
 		"https://user:word@files.example.edu/x", "file:///etc/passwd",
 	} {
 		dialled := 0

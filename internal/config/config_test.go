@@ -153,7 +153,7 @@ func TestLoadReadsSecretsFromFiles(t *testing.T) {
 }
 
 func TestLoopbackMayUseHTTP(t *testing.T) {
-	for _, host := range []string{"localhost", "tool.localhost:8080", "127.0.0.1:80", "127.9.9.9", "[::1]:8080"} {
+	for _, host := range []string{"localhost", "tool.localhost:8080", "LocalHost:8080", "127.0.0.1:80", "127.9.9.9", "[::1]:8080"} {
 		if _, err := config.Load([]string{"TOKENDESK_PUBLIC_URL=http://" + host}); err != nil {
 			t.Errorf("%s: %v", host, err)
 		}

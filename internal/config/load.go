@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 // The variables. Their names are public (docs/interfaces.md).
@@ -168,21 +169,10 @@ func publicURL(v string) (string, error) {
 		return "", errors.New("must hold no user, query or fragment")
 	case u.Path != "":
 		return "", errors.New("must have no path and no trailing slash: the tool needs a host name of its own")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback.Host(u.Hostname()):
 		return "", errors.New("must be https (http is for loopback hosts only)")
 	}
 	return u.Scheme + "://" + strings.ToLower(u.Host), nil
-}
-
-// loopback reports whether host names this machine (the same rule as for
-// everything this program calls): localhost, names under it, 127/8 and ::1.
-func loopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
 }
 
 func database(v string) (secret.Text, error) {

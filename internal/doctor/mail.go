@@ -11,7 +11,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/config"
 	"github.com/tokendesk/tokendesk/internal/egress"
-	"github.com/tokendesk/tokendesk/lti"
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 // checkMail connects to the mail server as the mail way does, signs in and
@@ -53,7 +53,7 @@ func checkMail(ctx context.Context, cfg config.Config) error {
 			if err := c.StartTLS(secure); err != nil {
 				return err
 			}
-		case !lti.Loopback(u.Hostname()):
+		case !loopback.Host(u.Hostname()):
 			return errors.New("the server offers no encryption (STARTTLS), so no mail will be sent")
 		}
 	}

@@ -13,7 +13,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/tokendesk/tokendesk/lti"
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 // Deadlines of every call to somewhere else.
@@ -82,9 +82,9 @@ func (g *Guard) Dial(ctx context.Context, network, addr string) (net.Conn, error
 func (g *Guard) admit(ctx context.Context, host string) ([]netip.Addr, error) {
 	literal, notLiteral := netip.ParseAddr(host)
 	switch {
-	case lti.Loopback(host) && notLiteral != nil:
+	case loopback.Host(host) && notLiteral != nil:
 		return []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}, nil //nolint:nilerr // a name is no literal: that is the case
-	case lti.Loopback(host):
+	case loopback.Host(host):
 		return []netip.Addr{literal.Unmap()}, nil
 	}
 	addrs := []netip.Addr{literal}

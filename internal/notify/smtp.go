@@ -16,6 +16,7 @@ import (
 	"github.com/wneessen/go-mail"
 
 	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 const defaultSMTPTimeout = 30 * time.Second
@@ -58,7 +59,7 @@ func NewSMTP(cfg SMTPConfig) (*SMTP, error) {
 	if err != nil || u.Hostname() == "" || u.Opaque != "" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("mail: the SMTP address is not of the form smtp://user:password@host:587 or smtps://…")
 	}
-	s := &SMTP{host: u.Hostname(), cfg: cfg, optional: loopback(u.Hostname())}
+	s := &SMTP{host: u.Hostname(), cfg: cfg, optional: loopback.Host(u.Hostname())}
 	switch u.Scheme {
 	case "smtp":
 		s.port = 587

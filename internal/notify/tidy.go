@@ -2,12 +2,12 @@ package notify
 
 import (
 	"errors"
-	"net/netip"
 	"net/url"
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 // Limits of what people and Canvas may put into a message, in characters.
@@ -65,18 +65,10 @@ func checkLink(address string) error {
 		return errors.New("none is given")
 	case err != nil || u.Host == "" || u.User != nil || strings.ContainsAny(address, " \r\n\t<>\""):
 		return errors.New("it is not an address")
-	case u.Scheme != "https" && (u.Scheme != "http" || !loopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !loopback.Host(u.Hostname())):
 		return errors.New("it is not https")
 	case secret.HasToken(address) || strings.Contains(strings.ToLower(address), "tool_session"):
 		return errors.New("it carries a secret")
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
 }

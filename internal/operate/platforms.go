@@ -15,6 +15,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/lti"
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 // PlatformSpec is a Canvas to register by hand.
@@ -73,7 +74,7 @@ func checkOrigin(raw string, bare bool) error {
 		return errors.New("must hold no user, query or fragment")
 	case bare && (u.Path != "" || u.Scheme+"://"+lti.HostOf(u) != raw):
 		return errors.New("must be scheme and host only, in lower case, without a slash at the end and without the scheme's own port")
-	case u.Scheme == "http" && !lti.Loopback(u.Hostname()):
+	case u.Scheme == "http" && !loopback.Host(u.Hostname()):
 		return errors.New("must be https; http is for loopback hosts only")
 	}
 	return nil

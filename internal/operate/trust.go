@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/lti"
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 // hostedCanvas are the hosts that every school on Instructure's Canvas shares:
@@ -33,7 +34,7 @@ func trustOf(canvasURLs []string) (trust, error) {
 			return trust{}, errors.New("an invite's address is not a URL")
 		}
 		t.own = append(t.own, u)
-		t.loopback = t.loopback && lti.Loopback(u.Hostname())
+		t.loopback = t.loopback && loopback.Host(u.Hostname())
 	}
 	return t, nil
 }
@@ -48,7 +49,7 @@ func (t trust) host(host string) bool {
 	case slices.Contains(hostedCanvas, host), slices.ContainsFunc(t.own, func(u *url.URL) bool { return u.Hostname() == name }):
 		return true
 	case t.loopback:
-		return lti.Loopback(host) || strings.HasSuffix(name, ".test")
+		return loopback.Host(host) || strings.HasSuffix(name, ".test")
 	}
 	return false
 }

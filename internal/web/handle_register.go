@@ -10,6 +10,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/lti"
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 const routeRegister = "/lti/register"
@@ -76,7 +77,7 @@ func registrationAsk(raw string) (operate.RegistrationAsk, error) {
 // press that acts here.
 func framing(configURL string) []string {
 	u, err := url.Parse(configURL)
-	if err != nil || u.User != nil || u.Host == "" || (u.Scheme != "https" && !lti.Loopback(u.Hostname())) {
+	if err != nil || u.User != nil || u.Host == "" || (u.Scheme != "https" && !loopback.Host(u.Hostname())) {
 		return nil // those that are registered
 	}
 	return []string{u.Scheme + "://" + u.Host}

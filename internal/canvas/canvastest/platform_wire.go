@@ -1,14 +1,10 @@
 package canvastest
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"strings"
-	"time"
 )
 
 // randomUUID is a version 4 UUID.
@@ -33,18 +29,8 @@ func sendJSON(w http.ResponseWriter, status int, v any) {
 // outbound is the client for a tool's documents. Names under localhost are
 // loopback, and redirects are not followed.
 func outbound() *http.Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
 	return &http.Client{
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				host, port, err := net.SplitHostPort(addr)
-				if err == nil && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
-					addr = net.JoinHostPort("127.0.0.1", port)
-				}
-				return dialer.DialContext(ctx, network, addr)
-			},
-		},
+		Transport:     &http.Transport{DisableKeepAlives: true, DialContext: dialNames},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") },
 	}
 }

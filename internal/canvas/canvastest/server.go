@@ -11,6 +11,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
 // DefaultIssuer is the issuer of launches when Options names none. As on
@@ -192,18 +194,20 @@ func (s *Server) Handler() http.Handler {
 // Client returns an HTTP client for tests that resolves *.localhost names to
 // the loopback address itself and follows no redirects.
 func (s *Server) Client() *http.Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
 	return &http.Client{
-		Timeout: 30 * time.Second,
-		Transport: &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			host, port, err := net.SplitHostPort(addr)
-			if err == nil && (host == "localhost" || strings.HasSuffix(host, ".localhost")) {
-				addr = net.JoinHostPort("127.0.0.1", port)
-			}
-			return dialer.DialContext(ctx, network, addr)
-		}},
+		Timeout:       30 * time.Second,
+		Transport:     &http.Transport{DialContext: dialNames},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+}
+
+// dialNames connects as browsers do: names under localhost are looked up nowhere.
+func dialNames(ctx context.Context, network, addr string) (net.Conn, error) {
+	if host, port, err := net.SplitHostPort(addr); err == nil && loopback.Name(host) {
+		addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	return dialer.DialContext(ctx, network, addr)
 }
 
 // router is a ServeMux that also says which pattern a request meets, so that
