@@ -128,6 +128,16 @@ func Permanent(err error) error {
 	return &PermanentError{Err: err}
 }
 
+// Decode reads a job's data. What a newer or older program wrote beside it is left
+// out. Data that is no T parks the job: it will not become one.
+func Decode[T any](data []byte) (T, error) {
+	var v T
+	if err := json.Unmarshal(data, &v); err != nil {
+		return v, Permanent(err)
+	}
+	return v, nil
+}
+
 // LaterError asks for another run.
 type LaterError struct{ After time.Duration }
 

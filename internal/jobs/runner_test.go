@@ -2,7 +2,6 @@ package jobs_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -338,8 +337,8 @@ func TestScheduleMakesUp(t *testing.T) {
 		replica := func() *jobs.Runner {
 			return &jobs.Runner{Queue: s, Now: c.Now, Schedules: []jobs.Schedule{{Kind: "round", Every: 10 * time.Minute, MakeUp: true}},
 				Handlers: map[string]jobs.Work{"round": {Do: func(_ context.Context, j jobs.Job) error {
-					var slots jobs.Slots
-					if err := json.Unmarshal(j.Data, &slots); err != nil {
+					slots, err := jobs.Decode[jobs.Slots](j.Data)
+					if err != nil {
 						return err
 					}
 					ran = append(ran, slots.First.Format("15:04")+"-"+slots.Last.Format("15:04"))

@@ -194,13 +194,13 @@ func (s *Service) adoptJob(r access.Request) jobs.Insert {
 // grant exists. A token that is gone ends the request; a refusal of Canvas
 // sends it back to review; a Canvas that does not answer is asked again.
 func (s *Service) adoptHandler(ctx context.Context, j jobs.Job) error {
-	var ref adoptRef
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return jobs.Permanent(err)
+	ref, err := jobs.Decode[adoptRef](j.Data)
+	if err != nil {
+		return err
 	}
 	var r access.Request
 	var t access.Found
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
 		if r, err = tx.Request(access.TenantID(j.Tenant), ref.Request); err != nil {
 			return err

@@ -174,9 +174,9 @@ func (s *Service) overdue(tx *store.Tx, tenant access.TenantID) ([]store.Campaig
 
 // foundNoticeHandler tells an owner, or the reviewers, about found tokens.
 func (s *Service) foundNoticeHandler(ctx context.Context, j jobs.Job) error {
-	var ref foundRef
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return jobs.Permanent(err)
+	ref, err := jobs.Decode[foundRef](j.Data)
+	if err != nil {
+		return err
 	}
 	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
 	if err == nil {

@@ -91,8 +91,9 @@ func (s *Service) groundHandler(ctx context.Context, j jobs.Job) error {
 	at := s.Now().UTC().Truncate(groundSlot)
 	slots := jobs.Slots{First: at, Last: at}
 	if len(j.Data) > 0 {
-		if err := json.Unmarshal(j.Data, &slots); err != nil {
-			return jobs.Permanent(err)
+		var err error
+		if slots, err = jobs.Decode[jobs.Slots](j.Data); err != nil {
+			return err
 		}
 		at = slots.Last
 	}
@@ -113,9 +114,9 @@ func (s *Service) groundHandler(ctx context.Context, j jobs.Job) error {
 
 // surveyHandler looks at the people of one slot.
 func (s *Service) surveyHandler(ctx context.Context, j jobs.Job) error {
-	var ref groundRef
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return jobs.Permanent(err)
+	ref, err := jobs.Decode[groundRef](j.Data)
+	if err != nil {
+		return err
 	}
 	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
 	if access.WhyOf(err) == access.WhyTenantSuspended {
@@ -233,9 +234,9 @@ var decidedUpon = []access.RequestState{access.AwaitingSponsor, access.InReview,
 
 // ownerHandler looks at one person, and acts on what the first look saw too.
 func (s *Service) ownerHandler(ctx context.Context, j jobs.Job) error {
-	var ref groundRef
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return jobs.Permanent(err)
+	ref, err := jobs.Decode[groundRef](j.Data)
+	if err != nil {
+		return err
 	}
 	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
 	if access.WhyOf(err) == access.WhyTenantSuspended {

@@ -148,12 +148,12 @@ func inventoryData(i store.Inventory, owners ...owner) []byte {
 
 // jobInventory reads the inventory that a job works for, and its Canvas.
 func (s *Service) jobInventory(ctx context.Context, j jobs.Job) (store.Inventory, inventoryRef, far, error) {
-	var ref inventoryRef
 	var i store.Inventory
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return i, ref, far{}, jobs.Permanent(err)
+	ref, err := jobs.Decode[inventoryRef](j.Data)
+	if err != nil {
+		return i, ref, far{}, err
 	}
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
 		i, err = tx.Inventory(access.TenantID(j.Tenant), ref.Inventory)
 		return err

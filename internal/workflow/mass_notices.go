@@ -99,9 +99,9 @@ func (w *massWork) tellOwners(ctx context.Context) error {
 // massNoticeHandler sends one notice about a mass revocation. Its calls wait
 // their turn behind what people are waiting for.
 func (s *Service) massNoticeHandler(ctx context.Context, j jobs.Job) error {
-	var t massTelling
-	if err := json.Unmarshal(j.Data, &t); err != nil {
-		return jobs.Permanent(err)
+	t, err := jobs.Decode[massTelling](j.Data)
+	if err != nil {
+		return err
 	}
 	tenant := access.TenantID(j.Tenant)
 	f, err := s.far(ctx, tenant, "")

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -48,9 +47,9 @@ const (
 // massHandler works on a mass revocation for a turn. Whatever stands in the way,
 // it comes back: it never gives up and never waits long.
 func (s *Service) massHandler(ctx context.Context, j jobs.Job) error {
-	var ref massRef
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return jobs.Permanent(err)
+	ref, err := jobs.Decode[massRef](j.Data)
+	if err != nil {
+		return err
 	}
 	done, wait, err := s.workMass(ctx, access.TenantID(j.Tenant), ref.Mass, massTurn)
 	switch {

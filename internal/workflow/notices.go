@@ -268,9 +268,9 @@ func reached(now, from time.Time, days ...int) (int, bool) {
 // press: it leaves Canvas's rate limit to others.
 func (s *Service) noticeHandler(ctx context.Context, j jobs.Job) error {
 	ctx = canvas.Paced(ctx)
-	var ref noticeRef
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return jobs.Permanent(err)
+	ref, err := jobs.Decode[noticeRef](j.Data)
+	if err != nil {
+		return err
 	}
 	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
 	if err == nil {

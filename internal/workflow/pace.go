@@ -43,8 +43,8 @@ var asks = []notify.Kind{notify.AskedToSponsor, notify.AskedToTakeOver}
 func (s *Service) calm(tx *store.Tx, by access.PersonID, todo []jobs.Insert) ([]jobs.Insert, error) {
 	var out []jobs.Insert
 	for _, j := range todo {
-		var ref noticeRef
-		if by == "" || j.Kind != jobNotice || json.Unmarshal(j.Data, &ref) != nil || !slices.Contains(asks, ref.Kind) {
+		ref, err := jobs.Decode[noticeRef](j.Data)
+		if by == "" || j.Kind != jobNotice || err != nil || !slices.Contains(asks, ref.Kind) {
 			out = append(out, j)
 			continue
 		}

@@ -172,9 +172,9 @@ func (s *Service) queueLooks(ctx context.Context, tenant access.TenantID, occasi
 // also deletes what carries the marker of a grant of this owner and is not its
 // token. Where this Canvas lists nothing, the tokens are asked for one by one.
 func (s *Service) lookHandler(ctx context.Context, j jobs.Job) error {
-	var ref lookRef
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return jobs.Permanent(err)
+	ref, err := jobs.Decode[lookRef](j.Data)
+	if err != nil {
+		return err
 	}
 	f, err := s.far(ctx, access.TenantID(j.Tenant), "")
 	if err != nil {

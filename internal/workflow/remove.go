@@ -178,12 +178,12 @@ func (s *Service) removeHandler(ctx context.Context, j jobs.Job) error {
 }
 
 func (s *Service) jobFound(ctx context.Context, j jobs.Job) (access.Found, far, error) {
-	var ref foundJob
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return access.Found{}, far{}, jobs.Permanent(err)
+	ref, err := jobs.Decode[foundJob](j.Data)
+	if err != nil {
+		return access.Found{}, far{}, err
 	}
 	var t access.Found
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
 		t, err = tx.Found(access.TenantID(j.Tenant), ref.Found)
 		return err

@@ -43,9 +43,9 @@ func (s *Service) misplaced(ctx context.Context, f far, g access.Grant, t canvas
 }
 
 func (s *Service) strayHandler(ctx context.Context, j jobs.Job) error {
-	var ref strayRef
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return jobs.Permanent(err)
+	ref, err := jobs.Decode[strayRef](j.Data)
+	if err != nil {
+		return err
 	}
 	g, f, err := s.jobGrant(ctx, j)
 	if err != nil {

@@ -83,12 +83,12 @@ func (s *Service) Schedules() []jobs.Schedule {
 
 // jobGrant reads the grant a job is about, and its Canvas.
 func (s *Service) jobGrant(ctx context.Context, j jobs.Job) (access.Grant, far, error) {
-	var ref grantRef
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return access.Grant{}, far{}, jobs.Permanent(err)
+	ref, err := jobs.Decode[grantRef](j.Data)
+	if err != nil {
+		return access.Grant{}, far{}, err
 	}
 	var g access.Grant
-	err := s.Store.Read(ctx, func(tx *store.Tx) error {
+	err = s.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
 		g, err = tx.Grant(access.TenantID(j.Tenant), ref.Grant)
 		return err
@@ -171,9 +171,9 @@ func (s *Service) watchHandler(ctx context.Context, j jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	var ref grantRef
-	if err := json.Unmarshal(j.Data, &ref); err != nil {
-		return jobs.Permanent(err)
+	ref, err := jobs.Decode[grantRef](j.Data)
+	if err != nil {
+		return err
 	}
 	if ref.Attempt != g.Attempt || !watched(g) {
 		return nil
