@@ -19,6 +19,7 @@ const (
 	xtext    = "golang.org/x/text"
 	xsync    = "golang.org/x/sync"
 	gomail   = "github.com/wneessen/go-mail"
+	lru      = "github.com/hashicorp/golang-lru/v2"
 )
 
 // Rule says what one package may import besides the standard library.
@@ -106,6 +107,7 @@ var Table = map[string]Rule{
 			"internal/access", "internal/audit", "internal/canvas", "internal/jobs", "internal/notify",
 			"internal/policy", "internal/secret", "internal/store", "lti",
 		},
+		Third: []string{lru},
 	},
 	"internal/web": {
 		Own: []string{

@@ -50,7 +50,8 @@ type Rate struct {
 }
 
 // rate follows the bucket by the headers of the answers. What other replicas
-// and programs spend on the same credential is in them too.
+// and programs spend on the same credential is in them too. It keeps no bucket of
+// its own, which is what golang.org/x/time/rate would do.
 type rate struct {
 	now func() time.Time
 

@@ -412,13 +412,20 @@ func TestRemember(t *testing.T) {
 	if got, err := remember(&c, "e", now, ask); got != 5 || err != nil {
 		t.Errorf("an error was kept: %d, %v", got, err)
 	}
-	for i := range cacheSize + 1 {
+	n = 0
+	for i := range cacheSize + 1 { // the first is used all the time
 		if _, err := remember(&c, fmt.Sprint(i), now, ask); err != nil {
 			t.Fatal(err)
 		}
+		if got, _ := remember(&c, "0", now, ask); got != 1 {
+			t.Fatalf("after %d others an answer in use is gone", i)
+		}
 	}
-	if len(c.m) > cacheSize {
-		t.Errorf("%d answers are kept", len(c.m))
+	if kept := c.kept().Len(); kept != cacheSize {
+		t.Errorf("%d answers are kept", kept)
+	}
+	if _, ok := recall[int](&c, "1", now); ok {
+		t.Error("what was used longest ago is kept beyond the bound")
 	}
 }
 

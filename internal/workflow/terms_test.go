@@ -111,11 +111,7 @@ func TestAClaimChangesNoTerms(t *testing.T) {
 }
 
 // forget drops what was kept of Canvas's answers.
-func (r *rig) forget() {
-	r.cache.mu.Lock()
-	defer r.cache.mu.Unlock()
-	clear(r.cache.m)
-}
+func (r *rig) forget() { r.cache.kept().Purge() }
 
 // What changes between the first look and the decision, while Canvas is asked,
 // is found in the deciding transaction; what alters no terms is no conflict
