@@ -32,20 +32,3 @@ func TestReadingPages(t *testing.T) {
 		t.Errorf("a handle where there is none: %q", got)
 	}
 }
-
-func TestCodesOfRequests(t *testing.T) {
-	for body, want := range map[string]string{
-		`<h1 tabindex="-1">Request REQ-0142</h1>`:                             "REQ-0142",
-		`<h1 id="t">Request <bdi dir="ltr"><code>REQ-10001</code></bdi></h1>`: "REQ-10001",
-		`<h1>Request an API token</h1><p>REQ-0001</p>`:                        "",
-	} {
-		m := code.FindStringSubmatch(body)
-		got := ""
-		if m != nil {
-			got = m[1]
-		}
-		if got != want {
-			t.Errorf("%s: %q, want %q", body, got, want)
-		}
-	}
-}

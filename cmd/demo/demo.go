@@ -207,7 +207,7 @@ func (d *demo) prepare(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	kept, err := d.register(ctx, at)
+	registration, kept, err := d.register(ctx, at)
 	if err != nil {
 		return err
 	}
@@ -219,7 +219,7 @@ func (d *demo) prepare(ctx context.Context, o options) error {
 	}
 	d.canvas.SetStartPage(page)
 	if !o.empty && !kept {
-		if err := d.seed(ctx, where); err != nil {
+		if err := d.seed(ctx, origin{registration, at, d.canvas.Issuer(), d.canvasURL}); err != nil {
 			return fmt.Errorf("sample requests: %w", err)
 		}
 	}
@@ -233,24 +233,30 @@ func (d *demo) prepare(ctx context.Context, o options) error {
 
 // configuration is what an admin would paste into Canvas.
 func (d *demo) configuration(ctx context.Context) ([]byte, error) {
-	b := newBrowser()
-	defer b.close()
-	if err := b.send(ctx, http.MethodGet, d.toolURL+"/lti/config.json", nil); err != nil {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/lti/config.json", d.listeners.port), nil)
+	if err != nil {
 		return nil, err
 	}
-	if b.page.status != http.StatusOK {
-		return nil, fmt.Errorf("/lti/config.json answers %d", b.page.status)
+	req.Host = strings.TrimPrefix(d.toolURL, "http://")
+	client := &http.Client{Timeout: 2 * time.Minute} // both ends are here: on a machine that is busy otherwise it takes its time
+	resp, err := client.Do(req)
+	if err != nil {
+		return nil, err
 	}
-	return []byte(b.page.body), nil
+	body, err := io.ReadAll(resp.Body)
+	if err = errors.Join(err, resp.Body.Close()); err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("/lti/config.json answers %d", resp.StatusCode)
+	}
+	return body, err
 }
 
 // register makes the stand-in known to the tool. kept tells that it was known
 // before: the folder holds the data of an earlier run. Then its addresses and
 // its credential are renewed, since the stand-in itself remembers nothing.
-func (d *demo) register(ctx context.Context, at canvastest.Deployment) (kept bool, err error) {
+func (d *demo) register(ctx context.Context, at canvastest.Deployment) (registration string, kept bool, err error) {
 	before, err := d.tool.Operate.Platforms(ctx)
 	if err != nil {
-		return false, err
+		return "", false, err
 	}
 	w := d.canvas.World()
 	spec := operate.PlatformSpec{
@@ -274,17 +280,17 @@ func (d *demo) register(ctx context.Context, at canvastest.Deployment) (kept boo
 	}
 	spec.School.NonAcademicAccounts = []string{w.Account("sandbox").ID.String()}
 	spec.School.StaffList = []string{w.User("dana").ID.String(), w.User("priya").ID.String()}
-	_, err = d.tool.Operate.AddPlatform(ctx, spec)
-	return len(before) > 0, err
+	p, err := d.tool.Operate.AddPlatform(ctx, spec)
+	return p.ID, len(before) > 0, err
 }
 
-func (d *demo) seed(ctx context.Context, where places) error {
+func (d *demo) seed(ctx context.Context, from origin) error {
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		return err
 	}
 	s := &seeder{
-		canvas: d.canvas, clock: d.clock, tool: d.toolURL, places: where, zone: zone,
+		canvas: d.canvas, clock: d.clock, desk: d.tool.Work, from: from, zone: zone,
 		settle: func(ctx context.Context) error { _, err := d.tool.Drain(ctx); return err },
 	}
 	return s.run(ctx)

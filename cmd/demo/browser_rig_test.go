@@ -17,7 +17,7 @@ import (
 	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
-// browser is what the sample people use before anybody looks: it keeps cookies,
+// browser follows a launch as a real browser does: it keeps cookies,
 // submits the forms that a page submits by itself, and remembers the session
 // handle of the tool's page, as a real browser's frame does. Everything goes to
 // loopback addresses.
@@ -106,33 +106,6 @@ func (b *browser) open(ctx context.Context, address string) error {
 		}
 	}
 	return fmt.Errorf("%s does not lead to a page of the tool in %d steps", address, maxSteps)
-}
-
-// post sends a form of the tool's page, with the session's handle.
-func (b *browser) post(ctx context.Context, address string, fields url.Values) error {
-	form := url.Values{"tool_session": {b.handle}}
-	for name, values := range fields {
-		form[name] = values
-	}
-	if err := b.send(ctx, http.MethodPost, address, form); err != nil {
-		return err
-	}
-	if b.page.status != http.StatusOK {
-		return fmt.Errorf("POST %s answered %d", b.page.url.Path, b.page.status)
-	}
-	return nil
-}
-
-// decide opens an object's page and posts one of its forms, which carries what
-// the page shows.
-func (b *browser) decide(ctx context.Context, object, do string, form url.Values) error {
-	if err := b.send(ctx, http.MethodGet, object, nil); err != nil {
-		return err
-	}
-	if read := inputs(b.page.body)["terms"]; read != nil {
-		form["terms"] = read[:1]
-	}
-	return b.post(ctx, object+do, form)
 }
 
 // send makes one request and follows redirects, which are all GET here.
