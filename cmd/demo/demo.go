@@ -33,6 +33,7 @@ type demo struct {
 	manageListeners    address
 	canvasURL, toolURL string
 	manageURL          string
+	from               origin // known once prepared
 	folder             string
 	temporary          bool
 }
@@ -211,6 +212,7 @@ func (d *demo) prepare(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	d.from = origin{registration, at, d.canvas.Issuer(), d.canvasURL}
 	w := d.canvas.World()
 	where := placesOf(w, at.ToolID)
 	page, err := startPage(newStartView(cast(w, where), school, d.canvasURL, d.toolURL, d.folder))
@@ -219,7 +221,7 @@ func (d *demo) prepare(ctx context.Context, o options) error {
 	}
 	d.canvas.SetStartPage(page)
 	if !o.empty && !kept {
-		if err := d.seed(ctx, origin{registration, at, d.canvas.Issuer(), d.canvasURL}); err != nil {
+		if err := d.seed(ctx); err != nil {
 			return fmt.Errorf("sample requests: %w", err)
 		}
 	}
@@ -284,13 +286,13 @@ func (d *demo) register(ctx context.Context, at canvastest.Deployment) (registra
 	return p.ID, len(before) > 0, err
 }
 
-func (d *demo) seed(ctx context.Context, from origin) error {
+func (d *demo) seed(ctx context.Context) error {
 	zone, err := time.LoadLocation("America/New_York")
 	if err != nil {
 		return err
 	}
 	s := &seeder{
-		canvas: d.canvas, clock: d.clock, desk: d.tool.Work, from: from, zone: zone,
+		canvas: d.canvas, clock: d.clock, desk: d.tool.Work, from: d.from, zone: zone,
 		settle: func(ctx context.Context) error { _, err := d.tool.Drain(ctx); return err },
 	}
 	return s.run(ctx)

@@ -44,7 +44,10 @@ var (
 func (s *seeder) launch(key string, at spot) lti.Launch {
 	w := s.canvas.World()
 	u, root := w.User(key), w.Account("root")
-	known := map[string]string{"$Canvas.user.id": u.ID.String(), "$Person.address.timezone": u.TimeZone, "$com.instructure.User.student_view": "false"}
+	const admin, mayDecide = "$Canvas.user.isRootAccountAdmin", "$Canvas.membership.permissions<create_access_tokens>"
+	known := map[string]string{
+		"$Canvas.user.id": u.ID.String(), "$Person.address.timezone": u.TimeZone, "$com.instructure.User.student_view": "false", admin: "false",
+	}
 	l := lti.Launch{
 		Registration: s.from.registration, Issuer: s.from.issuer, ClientID: s.from.deployment.ClientID, DeploymentID: s.from.deployment.ID,
 		RootDeployment: true, Canvas: true, Subject: u.LTIID, Name: u.Name, GivenName: u.GivenName, FamilyName: u.FamilyName, Email: u.Email, Locale: u.Locale,
@@ -56,11 +59,10 @@ func (s *seeder) launch(key string, at spot) lti.Launch {
 		c := w.Course(at.course)
 		l.Context = lti.Context{ID: c.ContextID, Title: c.Name, Label: c.Code, Type: []string{lti.ContextCourse}}
 		l.Placement, l.NamesRolesURL = "course_navigation", s.from.institution+"/api/lti/courses/"+c.ID.String()+"/names_and_roles"
-		known["$Canvas.course.id"] = c.ID.String()
+		known["$Canvas.course.id"], known[mayDecide] = c.ID.String(), ""
 	case access.DoorAccount:
 		l.Placement = "account_navigation"
-		known["$Canvas.user.isRootAccountAdmin"] = "true"
-		known["$Canvas.membership.permissions<create_access_tokens>"] = "create_access_tokens"
+		known[admin], known[mayDecide] = "true", "create_access_tokens"
 	}
 	for name, variable := range workflow.CustomFields {
 		l.Custom[name] = lti.CustomValue{Kind: lti.CustomLiteral, Text: variable} // Canvas leaves what it has no value for
