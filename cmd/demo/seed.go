@@ -29,13 +29,9 @@ type answers map[string]string
 
 // values are the answers as the verbs take them.
 func (a answers) values() access.Answers {
-	v := access.Answers{
-		Purpose: a["purpose"], Build: a["build"], Maker: a["maker"], MakerName: a["maker_name"], MakerLink: a["maker_link"],
-		AI: a["ai"], AIService: a["ai_service"], AIData: a["ai_data"], Storage: a["storage"], SponsorKey: a["sponsor"],
-		EndDate: a["end"], Accepted: a["accepted"] != "",
-	}
-	if a["data"] != "" {
-		v.Data = []string{a["data"]}
+	v := access.Answers{}
+	for key, value := range a {
+		v.Set(key, value)
 	}
 	return v
 }

@@ -146,7 +146,7 @@ func (s Shell) check(c workflow.CasePage) []fact {
 		out = append(out, s.fact("check.reach", all))
 	}
 	if q, ok := c.Policy.Question(policy.KeyMaker); ok {
-		maker := s.value(word(s.optionWord(q, a.Text(q.Key))), "")
+		maker := s.value(word(optionWord(s, q, a.Text(q.Key))), "")
 		if a.Company() {
 			maker = s.H("check.maker_company", "Name", a.Text(policy.KeyMakerName))
 		}
@@ -301,7 +301,7 @@ func (s Shell) answers(c workflow.CasePage) []fact {
 	}
 	add := func(q policy.Question, v template.HTML) {
 		if v != "" {
-			out = append(out, fact{Term: s.questionWord(q), Value: v})
+			out = append(out, fact{Term: questionWord(s, q), Value: v})
 		}
 	}
 	for _, q := range c.Policy.Questions {
@@ -318,7 +318,7 @@ func (s Shell) answers(c workflow.CasePage) []fact {
 				if i > 0 {
 					all += "<br>"
 				}
-				all += s.value(word(s.optionWord(q, k)), "")
+				all += s.value(word(optionWord(s, q, k)), "")
 			}
 			add(q, all)
 		}

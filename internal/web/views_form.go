@@ -95,7 +95,7 @@ func newKept(s Shell, at time.Time) Kept {
 
 func newForm(s Shell, in FormInput) FormPage {
 	f := in.Form
-	in.Errors = s.naming(in.Errors, f.Policy.Questions)
+	in.Errors = namingQuestions(s, in.Errors, f.Policy.Questions)
 	errs := s.errorsOf(in.Errors)
 	p := FormPage{frame: newFrame(s, PageHome, s.T("form.h1"), "/requests/new"), DraftID: f.Draft.ID}
 	if p.DraftID != "" {
@@ -177,10 +177,10 @@ func (p *FormPage) asked(section policy.Section, in FormInput, errs map[string]s
 
 // formChoice is one of the form's lists of choices.
 func (s Shell) formChoice(q policy.Question, chosen []string, errs map[string]string) choice {
-	c := choice{ID: "f-" + q.Key, Name: q.Key, Legend: s.questionWord(q), Hint: s.questionHint(q), Error: errs[q.Key], Multi: q.Kind == policy.Choices,
+	c := choice{ID: "f-" + q.Key, Name: q.Key, Legend: questionWord(s, q), Hint: questionHint(s, q), Error: errs[q.Key], Multi: q.Kind == policy.Choices,
 		Required: q.Required, ErrorWord: s.T("words.error")}
 	for _, opt := range q.Options {
-		o := option{ID: c.ID + "-" + opt.Key, Value: opt.Key, Label: s.optionWord(q, opt.Key), Note: opt.Note.In(s.P.Lang()), Checked: slices.Contains(chosen, opt.Key)}
+		o := option{ID: c.ID + "-" + opt.Key, Value: opt.Key, Label: optionWord(s, q, opt.Key), Note: opt.Note.In(s.P.Lang()), Checked: slices.Contains(chosen, opt.Key)}
 		if policy.IsBuiltInOption(q.Key, opt.Key) {
 			if note := choiceKey(q.Key, opt.Key) + "_note"; s.P.Has(note) {
 				o.Note = s.T(note)
@@ -199,14 +199,14 @@ func (s Shell) formChoice(q policy.Question, chosen []string, errs map[string]st
 
 // questionWord is a question in words: the program's own for what is built in,
 // else the school's.
-func (s Shell) questionWord(q policy.Question) string {
+func questionWord(s Shell, q policy.Question) string {
 	if policy.IsBuiltIn(q.Key) {
 		return s.T("form." + q.Key)
 	}
 	return q.Label.In(s.P.Lang())
 }
 
-func (s Shell) questionHint(q policy.Question) template.HTML {
+func questionHint(s Shell, q policy.Question) template.HTML {
 	if !policy.IsBuiltIn(q.Key) {
 		return template.HTML(template.HTMLEscapeString(q.Help.In(s.P.Lang()))) //nolint:gosec // escaped
 	}
@@ -218,7 +218,7 @@ func (s Shell) questionHint(q policy.Question) template.HTML {
 
 // optionWord is an answer in words, as questionWord. One that the question does
 // not offer stands as it is.
-func (s Shell) optionWord(q policy.Question, key string) string {
+func optionWord(s Shell, q policy.Question, key string) string {
 	if policy.IsBuiltInOption(q.Key, key) {
 		return s.choiceWord(q.Key, key)
 	}
@@ -228,8 +228,8 @@ func (s Shell) optionWord(q policy.Question, key string) string {
 	return key
 }
 
-// naming gives the corrections of what a school asks the words of its question.
-func (s Shell) naming(e *access.FormError, qs []policy.Question) *access.FormError {
+// namingQuestions gives the corrections of what a school asks the words of its question.
+func namingQuestions(s Shell, e *access.FormError, qs []policy.Question) *access.FormError {
 	if e == nil {
 		return nil
 	}
@@ -241,7 +241,7 @@ func (s Shell) naming(e *access.FormError, qs []policy.Question) *access.FormErr
 				if x.Args == nil {
 					x.Args = map[string]any{}
 				}
-				x.Args["Question"] = s.questionWord(q)
+				x.Args["Question"] = questionWord(s, q)
 			}
 		}
 		out.Fields = append(out.Fields, x)
@@ -251,7 +251,7 @@ func (s Shell) naming(e *access.FormError, qs []policy.Question) *access.FormErr
 
 // formField is a field of the form with its label.
 func (s Shell) formField(q policy.Question, value string, errs map[string]string) field {
-	return field{ID: "f-" + q.Key, Name: q.Key, Label: s.questionWord(q), Hint: s.questionHint(q), Value: value, Error: errs[q.Key], Required: q.Required,
+	return field{ID: "f-" + q.Key, Name: q.Key, Label: questionWord(s, q), Hint: questionHint(s, q), Value: value, Error: errs[q.Key], Required: q.Required,
 		ErrorWord: s.T("words.error")}
 }
 

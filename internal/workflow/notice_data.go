@@ -9,7 +9,7 @@ import (
 
 // dataFacts tell which data a request is about, in the words of the school's own
 // questions where the program has none.
-func (s *Service) dataFacts(tx *store.Tx, r access.Request, f *notify.Facts) error {
+func dataFacts(s *Service, tx *store.Tx, r access.Request, f *notify.Facts) error {
 	pol, err := s.shown(policyOf(tx, r))
 	if err != nil {
 		return err

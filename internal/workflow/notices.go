@@ -454,7 +454,7 @@ func (s *Service) facts(tx *store.Tx, f far, ref noticeRef) (told, error) {
 		NotCollected: r.Decision().Said() && r.Adopts == "", Kept: r.Adopts != "", Team: sch.CanvasTeam, Contact: sch.Contact,
 		Link: s.deepLink(f, r, people[ref.To], ref.To == g.Sponsor || ref.To == g.SponsorAsked), SettingsLink: settingsLink(f),
 	}
-	if err := s.dataFacts(tx, r, &out.Facts); err != nil {
+	if err := dataFacts(s, tx, r, &out.Facts); err != nil {
 		return told{}, err
 	}
 	if ref.To == toReviewers {
