@@ -25,12 +25,12 @@ func (t *Tool) HandleLogin(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	form, refusal := loginForm(w, r)
 	if refusal != nil {
-		t.refuse(w, r, refusal, RelaunchHint{})
+		t.refuse(w, r, StepLogin, refusal, RelaunchHint{})
 		return
 	}
 	in, refusal := t.readLogin(form)
 	if refusal != nil {
-		t.refuse(w, r, refusal, RelaunchHint{})
+		t.refuse(w, r, StepLogin, refusal, RelaunchHint{})
 		return
 	}
 	hint := RelaunchHint{TargetLinkURI: in.target}
@@ -41,7 +41,7 @@ func (t *Tool) HandleLogin(w http.ResponseWriter, r *http.Request) {
 			code = ReasonRegistration
 			err = fmt.Errorf("issuer %q, client %q, deployment %q: %w", in.issuer, in.clientID, in.deploymentID, err)
 		}
-		t.refuse(w, r, refuse(code, err), hint)
+		t.refuse(w, r, StepLogin, refuse(code, err), hint)
 		return
 	}
 	hint.Registration = reg
@@ -49,7 +49,7 @@ func (t *Tool) HandleLogin(w http.ResponseWriter, r *http.Request) {
 		hint.Deployment = in.deploymentID
 	}
 	if refusal := t.beginLogin(w, r, reg, in); refusal != nil {
-		t.refuse(w, r, refusal, hint)
+		t.refuse(w, r, StepLogin, refusal, hint)
 	}
 }
 
@@ -119,6 +119,7 @@ func (t *Tool) beginLogin(w http.ResponseWriter, r *http.Request, reg Registrati
 	next := authRequest(auth, reg, t.launchURL(), in, state, nonceOf(state))
 	dropOldCookies(w, r)
 	setCookie(w, cookieName(state), bound.cookie, int(stateTTL.Seconds()))
+	t.observe(StepLogin, Accepted, "")
 	if in.storage == "" {
 		http.Redirect(w, r, next, http.StatusSeeOther)
 		return nil

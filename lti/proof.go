@@ -25,9 +25,10 @@ func (t *Tool) HandleProof(w http.ResponseWriter, r *http.Request) {
 	var hint RelaunchHint
 	launch, refusal := t.prove(w, r, now, &hint)
 	if refusal != nil {
-		t.refuse(w, r, refusal, hint)
+		t.refuse(w, r, StepProof, refusal, hint)
 		return
 	}
+	t.observe(StepProof, Accepted, "")
 	t.Pages.Launched(w, r, *launch)
 }
 

@@ -20,7 +20,7 @@ func (t *Tool) HandleLaunch(w http.ResponseWriter, r *http.Request) {
 	noStore(w)
 	var hint RelaunchHint
 	if refusal := t.receive(w, r, received, &hint); refusal != nil {
-		t.refuse(w, r, refusal, hint)
+		t.refuse(w, r, StepLaunch, refusal, hint)
 	}
 }
 
@@ -106,6 +106,7 @@ func (t *Tool) bind(w http.ResponseWriter, r *http.Request, st pending, state st
 			item := storageItem(reg, st.StorageTarget, state)
 			launch.Forget = &item
 		}
+		t.observe(StepLaunch, Accepted, "")
 		t.Pages.Launched(w, r, launch)
 		return nil
 	}
@@ -123,6 +124,7 @@ func (t *Tool) bind(w http.ResponseWriter, r *http.Request, st pending, state st
 	}); err != nil {
 		return refuse(ReasonInternal, err)
 	}
+	t.observe(StepLaunch, AskedStorage, "")
 	t.Pages.ProofPage(w, r, ProofPage{
 		Step: "proof", StorageItem: storageItem(reg, st.StorageTarget, state),
 		Post: t.proofURL(), Held: handle,

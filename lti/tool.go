@@ -48,6 +48,8 @@ type Tool struct {
 
 	Now func() time.Time // time.Now if nil
 	Log *slog.Logger     // refusals, without token or claims; slog.Default() if nil
+
+	Observer Observer // nil: nobody listens
 }
 
 // RelaunchHint is what is known of a launch that failed. Registration is the
@@ -138,8 +140,8 @@ func (t *Tool) usesStorage() bool {
 	return t.Pages.StorePage != nil && t.Pages.ProofPage != nil
 }
 
-// refuse completes the refusal, logs it and has it shown.
-func (t *Tool) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal, hint RelaunchHint) {
+// refuse completes the refusal of a step, logs it, tells the observer and has it shown.
+func (t *Tool) refuse(w http.ResponseWriter, r *http.Request, step Step, refusal *Refusal, hint RelaunchHint) {
 	refusal.Reference = reference()
 	if refusal.Registration == "" {
 		refusal.Registration = hint.Registration.ID
@@ -162,6 +164,7 @@ func (t *Tool) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal, 
 		level = slog.LevelError
 	}
 	t.log().LogAttrs(r.Context(), level, "lti request refused", attrs...)
+	t.observe(step, Refused, refusal.Code)
 	t.Pages.Refused(w, r, refusal)
 }
 

@@ -75,6 +75,8 @@ type Config struct {
 	Timeout time.Duration
 	// Log gets one debug line per call, without ids or bodies; nil means none.
 	Log *slog.Logger
+	// Observer is told of each call that was sent; nil means nobody.
+	Observer Observer
 }
 
 // Client calls one Canvas. It is safe for concurrent use.
@@ -152,6 +154,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	took   time.Duration // until the whole body was there
 }
 
 // get reads one object into out.
@@ -178,6 +181,7 @@ func (c *Client) doURL(ctx context.Context, cl call, target string, out any) (*a
 		a, err := c.once(ctx, cl, target)
 		if err == nil {
 			err = decode(cl, a, out)
+			c.observe(cl.endpoint(), kindOf(err), a.took)
 		}
 		if err == nil {
 			c.scrub(reflect.ValueOf(out))
@@ -262,13 +266,17 @@ func (c *Client) once(ctx context.Context, cl call, target string) (*answer, *Er
 	if err != nil {
 		e := unanswered(cl, &wire, err)
 		c.rate.end(nil, e.Kind)
+		c.observe(cl.endpoint(), e.Kind, c.cfg.Now().Sub(began))
 		c.trace(ctx, cl, 0, e, began, nil)
 		return nil, e
 	}
 	defer func() { _ = resp.Body.Close() }()
 	a, e := read(cl, resp, credential)
-	if a != nil {
-		a.url = req.URL
+	took := c.cfg.Now().Sub(began)
+	if a != nil { // observed when it was understood, too
+		a.url, a.took = req.URL, took
+	} else {
+		c.observe(cl.endpoint(), kindOf(e), took)
 	}
 	c.rate.end(resp.Header, kindOf(e))
 	if kindOf(e) == Unauthenticated && c.cfg.Refused != nil {

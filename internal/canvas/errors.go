@@ -39,6 +39,11 @@ const (
 	Held Kind = "held back"
 )
 
+// Kinds returns every Kind.
+func Kinds() []Kind {
+	return []Kind{NotFound, Unauthenticated, Denied, Throttled, Invalid, Server, Unreachable, Unclear, Held}
+}
+
 // Reason narrows a Kind down where somebody must do something about it.
 type Reason string
 

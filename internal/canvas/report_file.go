@@ -46,19 +46,22 @@ func (c *Client) ReadTokenReport(ctx context.Context, r Report, each func(Report
 	began := c.cfg.Now()
 	resp, e := c.fetch(ctx, op, r.file.Reveal())
 	if e != nil {
+		c.observe(EndpointFile, e.Kind, c.cfg.Now().Sub(began))
 		return e
 	}
 	defer func() { _ = resp.Body.Close() }()
 	c.trace(ctx, call{op: op, method: http.MethodGet}, resp.StatusCode, nil, began, resp.Header)
 	if !endKnown(resp, r.size) {
+		c.observe(EndpointFile, Server, c.cfg.Now().Sub(began))
 		return unreadable(op, false, resp.StatusCode, "the answer does not tell how long the file is, so a cut would not be seen", nil)
 	}
 	body.timer.Stop()
 	body.from = resp.Body
 	err := readRows(op, body, c.said, each)
 	if err == nil && body.read < r.size {
-		return unreadable(op, false, resp.StatusCode, "the file is shorter than Canvas said", nil)
+		err = unreadable(op, false, resp.StatusCode, "the file is shorter than Canvas said", nil)
 	}
+	c.observe(EndpointFile, KindOf(err), c.cfg.Now().Sub(began))
 	return err
 }
 

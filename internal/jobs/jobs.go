@@ -89,6 +89,8 @@ type Queue interface {
 	RetryJob(ctx context.Context, j Job, at time.Time, failure bool, trouble string) error
 	// ParkJob sets the job aside until a person looks.
 	ParkJob(ctx context.Context, j Job, now time.Time, trouble string) error
+	// CountJobs counts the jobs that are not done, by kind.
+	CountJobs(ctx context.Context, now time.Time) ([]Count, error)
 	// PurgeJobs deletes jobs that were done before the given time.
 	PurgeJobs(ctx context.Context, before time.Time) (int, error)
 }

@@ -36,6 +36,7 @@ type Runner struct {
 	// 0 means 10 s.
 	Grace     time.Duration
 	Schedules []Schedule
+	Observer  Observer // nil: nobody listens
 
 	once  sync.Once
 	wake  chan struct{}
@@ -278,10 +279,15 @@ func (r *Runner) do(ctx context.Context, j Job) error {
 	limited, cancel := context.WithTimeout(ctx, r.lease()*4/5)
 	defer cancel()
 	log := r.log().With("job", j.ID, "kind", j.Kind, "key", j.Key, "attempt", j.Attempt)
+	began := r.now()
 	err := r.handle(limited, j, log)
-	if e := r.settle(ctx, j, err, log); e != nil {
+	took := r.now().Sub(began)
+	result, e := r.settle(ctx, j, err, log)
+	if e != nil {
 		log.ErrorContext(ctx, "job could not be settled", "error", e)
+		result = Unsettled
 	}
+	r.observe(j, result, took)
 	return err
 }
 
@@ -300,9 +306,9 @@ func (r *Runner) handle(ctx context.Context, j Job, log *slog.Logger) (err error
 	return h(ctx, j)
 }
 
-// settle tells the queue how a job ended. It has its own time: a job whose
-// context has ended must be settled too.
-func (r *Runner) settle(ctx context.Context, j Job, err error, log *slog.Logger) error {
+// settle tells the queue how a run of a job ended. It has its own time: a job
+// whose context has ended must be settled too.
+func (r *Runner) settle(ctx context.Context, j Job, err error, log *slog.Logger) (Result, error) {
 	stopping := errors.Is(context.Cause(ctx), errStopping)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
@@ -311,19 +317,19 @@ func (r *Runner) settle(ctx context.Context, j Job, err error, log *slog.Logger)
 	var permanent *PermanentError
 	switch {
 	case err == nil:
-		return r.Queue.FinishJob(ctx, j, now)
+		return Done, r.Queue.FinishJob(ctx, j, now)
 	case errors.As(err, &permanent):
 		log.ErrorContext(ctx, "job needs a person", "error", err)
-		return r.Queue.ParkJob(ctx, j, now, err.Error())
+		return Parked, r.Queue.ParkJob(ctx, j, now, err.Error())
 	case errors.As(err, &later):
-		return r.Queue.RetryJob(ctx, j, now.Add(later.After), false, "")
+		return Again, r.Queue.RetryJob(ctx, j, now.Add(later.After), false, "")
 	case stopping:
 		log.InfoContext(ctx, "job goes back to the queue", "error", err)
-		return r.Queue.RetryJob(ctx, j, now, false, errStopping.Error())
+		return Stopped, r.Queue.RetryJob(ctx, j, now, false, errStopping.Error())
 	}
 	wait := Backoff(j.Attempt)
 	log.WarnContext(ctx, "job failed", "error", err, "again_in", wait)
-	return r.Queue.RetryJob(ctx, j, now.Add(wait), true, err.Error())
+	return Failed, r.Queue.RetryJob(ctx, j, now.Add(wait), true, err.Error())
 }
 
 func (r *Runner) now() time.Time {

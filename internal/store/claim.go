@@ -18,12 +18,10 @@ type ready struct {
 	Late         string // the id of a job whose lease has ended
 }
 
-// claimable finds what is ready by going from kind to kind and from tenant to
-// tenant in the index: what it costs grows with those, and not with the jobs that
-// wait.
-//
-//nolint:misspell // SQL spells so
-const claimable = `
+// schools are the kinds of jobs that wait, each with the tenants of which some do,
+// found by going from kind to kind and from tenant to tenant in the index: what it
+// costs grows with those, and not with the jobs that wait.
+const schools = `
 WITH RECURSIVE kinds(kind) AS (
     SELECT (SELECT kind FROM jobs WHERE state = 'due' ORDER BY kind LIMIT 1)
     UNION ALL
@@ -35,7 +33,12 @@ WITH RECURSIVE kinds(kind) AS (
     UNION ALL
     SELECT kind, (SELECT j.tenant FROM jobs j WHERE j.state = 'due' AND j.kind = schools.kind AND j.tenant > schools.tenant ORDER BY j.tenant LIMIT 1)
     FROM schools WHERE schools.tenant IS NOT NULL
-), firsts AS MATERIALIZED (
+)`
+
+// claimable finds what is ready.
+//
+//nolint:misspell // SQL spells so
+const claimable = schools + `, firsts AS MATERIALIZED (
     SELECT kind, tenant, (SELECT j.run_at FROM jobs j WHERE j.state = 'due' AND j.kind = schools.kind AND j.tenant = schools.tenant ORDER BY j.run_at LIMIT 1) AS run_at
     FROM schools WHERE tenant IS NOT NULL
 )

@@ -56,6 +56,9 @@ func (s *Store) MigrateTo(ctx context.Context, version int64) error {
 // Schema is the newest migration and the oldest program that it admits.
 func (s *Store) Schema(ctx context.Context) (version, program int, err error) { return s.schema(ctx) }
 
+// NotDone is the statement that counts the jobs that are not done, with its values.
+var NotDone = strings.NewReplacer("%[1]s", "<> ''", "@now", "'2026-01-01 00:00:00+00:00'").Replace(notDone)
+
 // Claimable is the statement that looks for jobs of a queue, with its values.
 var Claimable = strings.NewReplacer("%[1]s", "IN ('', 'notice')", "@now", "'2026-01-01 00:00:00+00:00'").Replace(claimable)
 

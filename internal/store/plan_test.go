@@ -23,6 +23,7 @@ func TestFrequentStatementsUseIndexes(t *testing.T) {
 		}
 		for name, statement := range map[string]string{
 			"looking for jobs": store.Claimable,
+			"counting jobs":    store.NotDone,
 			"claiming a job": `SELECT id FROM jobs WHERE state = 'due' AND kind = 'notice' AND tenant = 'ten_a' AND run_at <= '2026-01-01 00:00:00+00:00'
 				ORDER BY run_at, id LIMIT 1`,
 			"the review queue":        `SELECT * FROM requests WHERE tenant = 'ten_a' AND state IN ('in_review') ORDER BY created_at DESC, id DESC LIMIT 50`,
