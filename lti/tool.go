@@ -142,7 +142,7 @@ func (t *Tool) usesStorage() bool {
 
 // refuse completes the refusal of a step, logs it, tells the observer and has it shown.
 func (t *Tool) refuse(w http.ResponseWriter, r *http.Request, step Step, refusal *Refusal, hint RelaunchHint) {
-	refusal.Reference = reference()
+	refusal.Reference = NewReference()
 	if refusal.Registration == "" {
 		refusal.Registration = hint.Registration.ID
 	}
@@ -197,8 +197,9 @@ func (t *Tool) targetPath(target string) (string, bool) {
 	return rel, target == t.launchURL()
 }
 
-// reference returns eight characters that are easy to read out.
-func reference() string {
+// NewReference returns eight characters that are easy to read out, for people to
+// quote: a Refusal has one, and the caller may give one to each other answer.
+func NewReference() string {
 	var b [5]byte
 	rand.Read(b[:])
 	s := referenceAlphabet.EncodeToString(b[:])

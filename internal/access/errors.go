@@ -3,6 +3,7 @@ package access
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -68,6 +69,17 @@ const (
 	WhyNoFreeze        Why = "no_freeze"        // this Canvas does not let the tool freeze
 	WhyNeedsLaunch     Why = "needs_launch"     // done only by somebody in Canvas, by no key and no command
 )
+
+var whys = []Why{
+	WhyNotYours, WhySelf, WhySponsorDecides, WhyStale, WhyActing, WhyUnknownActing, WhyTestStudent, WhyRole,
+	WhyAccountRole, WhyQuotaOpen, WhyQuotaLive, WhyDrafts, WhyBegun, WhyBusy, WhyNotTeaching, WhyNotEnrolled,
+	WhyNotReviewer, WhyCanvas, WhyIdentity, WhyReplaceUsed, WhyReplaceLate, WhyNoListing, WhyOver,
+	WhySponsorChanged, WhyWrongDoor, WhyTenantSuspended, WhyOtherPerson, WhySecondPerson, WhyIncident,
+	WhyNotRenewable, WhyRenewedEnded, WhyTotalLife, WhyNoFreeze, WhyNeedsLaunch,
+}
+
+// Whys returns every reason.
+func Whys() []Why { return slices.Clone(whys) }
 
 // Refuse makes a Refusal.
 func Refuse(w Why) error { return &Refusal{Why: w} }

@@ -18,6 +18,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/doctor"
 	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/metrics"
 	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/secret"
@@ -64,6 +65,7 @@ type App struct {
 	runner   *jobs.Runner
 	web      http.Handler
 	composer *notify.Composer
+	figures  *metrics.Figures
 }
 
 // New wires the program. It fails on anything that would make it fail later: a
@@ -86,7 +88,7 @@ func New(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 // Open makes the part of the program that every command needs: log, master key
 // and store, whatever the database's schema. Only New's result can serve.
 func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
-	a := &App{cfg: cfg, now: o.Now, Log: o.Log}
+	a := &App{cfg: cfg, now: o.Now, Log: o.Log, figures: metrics.New()}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -109,7 +111,7 @@ func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 	a.private = &credential.PrivateHosts{Store: a.Store, Now: a.now, Log: a.Log}
 	a.guard = egress.New(a.private.Has)
 	a.keys = toolkeys.New(a.Store, a.Box, a.now, a.Log)
-	a.clients = &credential.Clients{Store: a.Store, Box: a.Box, HTTP: a.guard.Client(), Now: a.now, Sleep: o.Sleep, Clean: text.Line, Log: a.Log}
+	a.clients = &credential.Clients{Store: a.Store, Box: a.Box, HTTP: a.guard.Client(), Now: a.now, Sleep: o.Sleep, Clean: text.Line, Log: a.Log, Observer: a.figures}
 	a.Operate = &operate.Commands{
 		Store: a.Store, Box: a.Box, ToolKeys: a.keys, Canvas: a.clients.Of, Forget: a.private.Forget,
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies, Now: a.now, Log: a.Log,
@@ -133,10 +135,11 @@ func (a *App) wire(ctx context.Context, o Options) error {
 	if a.composer, err = notify.NewComposer(words); err != nil {
 		return err
 	}
-	a.runner = &jobs.Runner{Queue: a.Store, Now: a.now, Log: a.Log}
+	a.runner = &jobs.Runner{Queue: a.Store, Now: a.now, Log: a.Log, Observer: a.figures}
+	a.figures.Watch(a.runner)
 	a.Work = &workflow.Service{
 		Store: a.Store, Box: a.Box, Canvas: a.clients.Of, NamesRoles: a.namesRoles(), Composer: a.composer, Ways: a.ways, Now: a.now, Log: a.Log,
-		Nudge: a.runner.Nudge, PublicURL: a.cfg.PublicURL, AtStep: o.AtStep,
+		Nudge: a.runner.Nudge, Observer: a.figures, PublicURL: a.cfg.PublicURL, AtStep: o.AtStep,
 	}
 	a.Operate.Work = a.Work
 	a.runner.Handlers, a.runner.Schedules = a.Work.Handlers(), a.Work.Schedules()
@@ -154,10 +157,10 @@ func (a *App) wire(ctx context.Context, o Options) error {
 	a.web, err = web.New(web.Options{
 		Work: a.Work, Sessions: &session.Store{Backend: a.Store, Now: a.now}, Catalogue: words,
 		LTI: &lti.Tool{
-			Registrations: a.Store, States: a.Store, StateKeys: a.StateKeys(), Now: a.now, Log: a.Log, KeySets: keySets,
+			Registrations: a.Store, States: a.Store, StateKeys: a.StateKeys(), Now: a.now, Log: a.Log, KeySets: keySets, Observer: a.figures,
 		},
 		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, NoteForward: a.Operate.NoteForward, Ready: a.Ready, Now: a.now, Log: a.Log,
-		Register: a.Operate.Register, Setup: a.Operate.Setup,
+		Register: a.Operate.Register, Setup: a.Operate.Setup, Observer: a.figures,
 	})
 	return err
 }
@@ -172,6 +175,9 @@ func (a *App) StateKeys() *lti.StateKeys {
 
 // Handler is the web server's, for tests that bring their own listener.
 func (a *App) Handler() http.Handler { return a.web }
+
+// Metrics is the handler of the metrics' listener, for tests that bring their own.
+func (a *App) Metrics() http.Handler { return a.figures.Handler() }
 
 // Nudge lets Run look at once for what is due, after a clock of Options.Now was moved.
 func (a *App) Nudge() { a.runner.Nudge() }

@@ -8,8 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"runtime/metrics"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -69,7 +67,7 @@ func (a *App) Run(ctx context.Context, part Part) error {
 			return fmt.Errorf("listen for metrics: %w", err)
 		}
 		a.Log.InfoContext(ctx, "serving metrics", "listen", l.Addr().String())
-		all.Go(func() error { return serve(ctx, l, metricsHandler(), a.Log) })
+		all.Go(func() error { return serve(ctx, l, a.figures.Handler(), a.Log) })
 	}
 	return all.Wait()
 }
@@ -113,37 +111,4 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger
 		err = servErr
 	}
 	return err
-}
-
-// metricsHandler serves the Go runtime's own figures in the text format of
-// Prometheus.
-func metricsHandler() http.Handler {
-	figures := []struct{ name, help, sample string }{
-		{"go_goroutines", "Number of goroutines that exist.", "/sched/goroutines:goroutines"},
-		{"go_memory_heap_objects_bytes", "Bytes of live and unswept heap objects.", "/memory/classes/heap/objects:bytes"},
-		{"go_memory_total_bytes", "Bytes mapped by the Go runtime.", "/memory/classes/total:bytes"},
-		{"go_gc_cycles_total", "Completed collections.", "/gc/cycles/total:gc-cycles"},
-	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		samples := make([]metrics.Sample, len(figures))
-		for i, f := range figures {
-			samples[i].Name = f.sample
-		}
-		metrics.Read(samples)
-		var b strings.Builder
-		for i, f := range figures {
-			if samples[i].Value.Kind() != metrics.KindUint64 {
-				continue
-			}
-			kind := "gauge"
-			if strings.HasSuffix(f.name, "_total") {
-				kind = "counter"
-			}
-			fmt.Fprintf(&b, "# HELP %s %s\n# TYPE %s %s\n%s %d\n", f.name, f.help, f.name, kind, f.name, samples[i].Value.Uint64())
-		}
-		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		_, _ = w.Write([]byte(b.String()))
-	})
-	return mux
 }

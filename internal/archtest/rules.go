@@ -20,6 +20,7 @@ const (
 	xsync    = "golang.org/x/sync"
 	gomail   = "github.com/wneessen/go-mail"
 	lru      = "github.com/hashicorp/golang-lru/v2"
+	prom     = "github.com/prometheus/client_golang"
 )
 
 // Rule says what one package may import besides the standard library.
@@ -69,6 +70,7 @@ var Table = map[string]Rule{
 		Own:   []string{"internal/canvas", "internal/secret", "internal/text", "lti/loopback", "templates/mail"},
 		Third: []string{gomail},
 	},
+	"internal/metrics": {Own: []string{"internal/access", "internal/canvas", "internal/jobs", "lti"}, Third: []string{prom}},
 	"internal/session": {Own: []string{"internal/secret"}, Third: []string{sessions}},
 	"internal/store": {
 		Own: []string{
@@ -119,7 +121,7 @@ var Table = map[string]Rule{
 	"internal/app": {
 		Own: []string{
 			"internal/canvas", "internal/config", "internal/credential", "internal/doctor", "internal/egress", "internal/jobs",
-			"internal/notify", "internal/operate", "internal/secret", "internal/session", "internal/store", "internal/text",
+			"internal/metrics", "internal/notify", "internal/operate", "internal/secret", "internal/session", "internal/store", "internal/text",
 			"internal/toolkeys", "internal/web", "internal/workflow", "lti",
 		},
 		Third: []string{xsync},

@@ -141,7 +141,7 @@ func TestEveryCallHasItsEndpoint(t *testing.T) {
 		{"UserEnrollments", func() { _, _ = c.UserEnrollments(ctx, maya) }},
 		{"UserEnrollmentsIn", func() { _, _ = c.UserEnrollmentsIn(ctx, maya, canvas.EnrollmentActive) }},
 		{"CourseEnrollments", func() { _, _ = c.CourseEnrollments(ctx, course) }},
-		{"CoursePeople", func() { _, _ = c.CoursePeople(ctx, course, "teacher") }},
+		{"CoursePeople", func() { _, _ = c.CoursePeople(ctx, course, canvas.TeacherEnrollment) }},
 		{"SendMessage", func() { _, _ = c.SendMessage(ctx, canvas.Message{To: maya, Subject: "s", Body: "[m]"}) }},
 		{"FindSent", func() { _, _ = c.FindSent(ctx, canvas.Sent{To: maya, Subject: "s", Marker: "[m]"}) }},
 		{"HasTokenReport", func() { _, _ = c.HasTokenReport(ctx, "self") }},

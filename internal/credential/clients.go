@@ -20,7 +20,7 @@ import (
 
 // Clients keeps one client for each platform, so that connections and OAuth
 // access tokens are used again. A platform whose address or credential changed
-// gets a new one. Several may use it at once. All but Sleep is needed.
+// gets a new one. Several may use it at once. All but Sleep and Observer is needed.
 type Clients struct {
 	Store *store.Store
 	Box   *secret.Box
@@ -31,6 +31,8 @@ type Clients struct {
 	// Clean is canvas.Config's: it makes what people wrote in Canvas fit to be shown.
 	Clean func(string) string
 	Log   *slog.Logger
+	// Observer is canvas.Config's, of every client.
+	Observer canvas.Observer
 
 	mu  sync.Mutex
 	all map[string]madeClient
@@ -94,7 +96,7 @@ func (c *Clients) made(p store.Platform) (madeClient, error) {
 	refused := &refusal{of: c, platform: p, oauth: made.oauth}
 	made.client = canvas.New(canvas.Config{
 		BaseURL: p.CanvasURLs[0], Credential: token, Refused: refused.note, HTTP: c.HTTP, Now: c.Now, Log: c.Log,
-		Clean: c.Clean,
+		Clean: c.Clean, Observer: c.Observer,
 	})
 	if c.all == nil {
 		c.all = map[string]madeClient{}

@@ -2,14 +2,14 @@ package web
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"time"
+
+	"github.com/tokendesk/tokendesk/lti"
 )
 
 // trace is what is known of one request while it is served: what its log line
@@ -22,6 +22,14 @@ type trace struct {
 	logged    bool // a fault was logged with this reference
 }
 
+// Observer is told of each answer, and of nothing that is in it. It is called by
+// many requests at once, and they wait for it.
+type Observer interface {
+	// Answered has the pattern of a route ("/requests/:id"), or "none" for any other
+	// address, and the status, which is 0 where nothing was answered.
+	Answered(route string, status int, took time.Duration)
+}
+
 type traceKey struct{}
 
 // traceOf returns the request's trace; a request from elsewhere has an empty one.
@@ -30,16 +38,6 @@ func traceOf(ctx context.Context) *trace {
 		return t
 	}
 	return &trace{}
-}
-
-// crockford has no I, L, O, U: a reference can be read out.
-var crockford = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
-
-func newReference() string {
-	var b [5]byte
-	rand.Read(b[:])
-	s := crockford.EncodeToString(b[:])
-	return s[:4] + "-" + s[4:]
 }
 
 // answer notes status and size of what is written.
@@ -77,14 +75,18 @@ func (a *answer) Flush() { _ = http.NewResponseController(a.ResponseWriter).Flus
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
-		t := &trace{reference: newReference(), route: "none", client: remoteHost(r.RemoteAddr)}
+		t := &trace{reference: lti.NewReference(), route: "none", client: remoteHost(r.RemoteAddr)}
 		r = r.WithContext(context.WithValue(r.Context(), traceKey{}, t))
 		a := &answer{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil {
 				s.recovered(a, r, p)
 			}
-			s.logAnswer(r, t, a, s.now().Sub(start))
+			took := s.now().Sub(start)
+			s.logAnswer(r, t, a, took)
+			if s.observer != nil {
+				s.observer.Answered(t.route, a.status, took)
+			}
 		}()
 		next.ServeHTTP(a, r)
 	})
@@ -102,7 +104,7 @@ func (s *Server) recovered(a *answer, r *http.Request, p any) {
 		// Half a page is out: cut it, so that nobody takes it for a whole one.
 		panic(http.ErrAbortHandler)
 	}
-	s.answerFault(a, r)
+	s.visitor(a, r).fail(errors.New("panic"))
 }
 
 func (s *Server) logAnswer(r *http.Request, t *trace, a *answer, took time.Duration) {

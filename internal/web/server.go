@@ -23,7 +23,7 @@ import (
 )
 
 // Options is what a Server is made of. Everything is required but
-// TrustedProxies and NoteForward.
+// TrustedProxies, NoteForward and Observer.
 type Options struct {
 	Work      *workflow.Service
 	Sessions  *session.Store
@@ -46,6 +46,7 @@ type Options struct {
 	Setup    SetupFunc
 	Now      func() time.Time
 	Log      *slog.Logger
+	Observer Observer
 }
 
 // Server answers every request of the tool. It is safe for concurrent use.
@@ -60,6 +61,7 @@ type Server struct {
 	ready     func(ctx context.Context) error
 	now       func() time.Time
 	log       *slog.Logger
+	observer  Observer
 
 	registerTool RegisterFunc
 	setup        SetupFunc
@@ -82,7 +84,7 @@ func New(o Options) (*Server, error) {
 		return nil, errors.New("web: an option is missing")
 	}
 	s := &Server{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
-		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log,
+		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log, observer: o.Observer,
 		registerTool: o.Register, setup: o.Setup, noteForward: o.NoteForward}
 	s.frames.read = s.work.Around
 	var err error
@@ -130,8 +132,3 @@ func New(o Options) (*Server, error) {
 
 // ServeHTTP answers a request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
-
-// answerFault answers with the page for a fault of ours that was logged.
-func (s *Server) answerFault(w http.ResponseWriter, r *http.Request) {
-	s.visitor(w, r).fail(errors.New("panic"))
-}

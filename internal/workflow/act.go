@@ -23,8 +23,9 @@ import (
 // not those that were read, or a *Lost when somebody else was quicker. Repeating
 // a move that this person has made already returns the request as it is, without
 // error.
-func (s *Service) Act(ctx context.Context, caller access.Caller, id string, do access.Action, m access.Move, read string) (Case, error) {
-	m, err := typedMove(do, m)
+func (s *Service) Act(ctx context.Context, caller access.Caller, id string, do access.Action, m access.Move, read string) (_ Case, err error) {
+	defer verbEnded(s.Observer, do, &err)
+	m, err = typedMove(do, m)
 	if err != nil {
 		return Case{}, err
 	}
@@ -379,7 +380,8 @@ func (s *Service) sendBack(ctx context.Context, f far, r access.Request, lost fa
 // ChooseSponsor names another sponsor for a request that waits for one. An
 // earlier sponsor's part ends with it. Naming who is asked already changes
 // nothing, and the case says so as Unmoved.
-func (s *Service) ChooseSponsor(ctx context.Context, caller access.Caller, id, canvasUser string) (Case, error) {
+func (s *Service) ChooseSponsor(ctx context.Context, caller access.Caller, id, canvasUser string) (_ Case, err error) {
+	defer verbEnded(s.Observer, access.ChooseSponsor, &err)
 	ctx, done := s.asking(ctx, caller)
 	defer done()
 	c, err := s.chooseSponsor(ctx, caller, id, canvasUser)

@@ -60,7 +60,8 @@ type Admitted struct {
 // Callers who may only look carry NoWrites: acting as somebody else, the test
 // student, a launch through a resource link, or one that does not tell whether
 // somebody acts.
-func (s *Service) Admit(ctx context.Context, l lti.Launch) (Admitted, error) {
+func (s *Service) Admit(ctx context.Context, l lti.Launch) (_ Admitted, err error) {
+	defer verbEnded(s.Observer, access.VerbAdmit, &err)
 	f, err := s.farOf(ctx, l)
 	if err != nil {
 		return Admitted{}, err

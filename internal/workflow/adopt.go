@@ -34,7 +34,8 @@ const (
 
 // AskToKeep begins a request to keep a found token, for its owner: a draft with
 // what is known filled in. Pressing again gives the same draft.
-func (s *Service) AskToKeep(ctx context.Context, caller access.Caller, id string) (access.Request, error) {
+func (s *Service) AskToKeep(ctx context.Context, caller access.Caller, id string) (_ access.Request, err error) {
+	defer verbEnded(s.Observer, access.AskToKeep, &err)
 	r, err := s.askToKeep(ctx, caller, id)
 	if err != nil {
 		return access.Request{}, s.noteRefusal(ctx, caller, id, access.AskToKeep, err)
@@ -134,7 +135,8 @@ func (s *Service) wish(tx *store.Tx, who access.Actor, f access.Found, course ac
 // ProposeKeep begins requests to keep found tokens on behalf of their owners,
 // who are told and must agree by sending them. build and endDate fill the form
 // in; an empty build takes the purpose as it is written in Canvas.
-func (s *Service) ProposeKeep(ctx context.Context, caller access.Caller, ids []string, build, endDate string) (int, error) {
+func (s *Service) ProposeKeep(ctx context.Context, caller access.Caller, ids []string, build, endDate string) (_ int, err error) {
+	defer verbEnded(s.Observer, access.VerbProposeKeep, &err)
 	made := 0
 	f, who, err := s.deciding(ctx, caller)
 	if err == nil {

@@ -65,7 +65,8 @@ func pickedForMove(tx *store.Tx, caller access.Caller, ids []string) ([]access.F
 //
 // read has, for each id, the digest of the access.FoundTerms that the person
 // read. One that changed since refuses the whole press (*access.TermsError).
-func (s *Service) AllowTokens(ctx context.Context, caller access.Caller, ids []string, read map[string]string, reason string, review time.Time) ([]access.Found, error) {
+func (s *Service) AllowTokens(ctx context.Context, caller access.Caller, ids []string, read map[string]string, reason string, review time.Time) (_ []access.Found, err error) {
+	defer verbEnded(s.Observer, access.Allow, &err)
 	var out []access.Found
 	_, who, err := s.deciding(ctx, caller)
 	if err == nil {
@@ -110,8 +111,9 @@ func (s *Service) AllowTokens(ctx context.Context, caller access.Caller, ids []s
 }
 
 // Disallow takes a token off the allow-list, or a proposal back.
-func (s *Service) Disallow(ctx context.Context, caller access.Caller, id string) error {
-	err := s.disallow(ctx, caller, id)
+func (s *Service) Disallow(ctx context.Context, caller access.Caller, id string) (err error) {
+	defer verbEnded(s.Observer, access.Disallow, &err)
+	err = s.disallow(ctx, caller, id)
 	if err != nil {
 		return s.noteRefusal(ctx, caller, id, access.Disallow, err)
 	}

@@ -47,7 +47,8 @@ func (s *Service) foundNotice(tenant access.TenantID, ref foundRef) jobs.Insert 
 // for all of theirs, and asked to answer by due. message is added to the fixed
 // words in its author's name; it may be empty. A token whose owner was told
 // before can be told again.
-func (s *Service) TellOwners(ctx context.Context, caller access.Caller, ids []string, due time.Time, message string) (CampaignView, error) {
+func (s *Service) TellOwners(ctx context.Context, caller access.Caller, ids []string, due time.Time, message string) (_ CampaignView, err error) {
+	defer verbEnded(s.Observer, access.TellOwner, &err)
 	var c store.Campaign
 	_, who, err := s.deciding(ctx, caller)
 	if err == nil {

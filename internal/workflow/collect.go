@@ -117,7 +117,8 @@ func (s *Service) CollectPage(ctx context.Context, caller access.Caller, id stri
 
 // CheckMint settles an attempt that Canvas did not answer clearly, because its
 // owner pressed Check again.
-func (s *Service) CheckMint(ctx context.Context, caller access.Caller, id string) (Collection, error) {
+func (s *Service) CheckMint(ctx context.Context, caller access.Caller, id string) (_ Collection, err error) {
+	defer verbEnded(s.Observer, access.VerbCheckMint, &err)
 	c, err := s.loadCollection(ctx, caller, id)
 	if err != nil {
 		return Collection{}, err
@@ -147,7 +148,8 @@ func (s *Service) CheckMint(ctx context.Context, caller access.Caller, id string
 // exists (docs/decisions.md 14, 18).
 //
 // It returns StageShown, without a value, when the token was shown before.
-func (s *Service) Collect(ctx context.Context, caller access.Caller, id string) (Collection, error) {
+func (s *Service) Collect(ctx context.Context, caller access.Caller, id string) (_ Collection, err error) {
+	defer verbEnded(s.Observer, access.Collect, &err)
 	// Somebody closing the tab must not cut the attempt in the middle.
 	ctx, cancel := s.limit(context.WithoutCancel(ctx), mintTime)
 	defer cancel()
@@ -363,7 +365,8 @@ func (s *Service) remint(ctx context.Context, f far, caller access.Caller, g acc
 
 // Replace ends a token whose value its owner lost, so that they can make its
 // successor without a new review: once, within its policy's window.
-func (s *Service) Replace(ctx context.Context, caller access.Caller, id string) (Collection, error) {
+func (s *Service) Replace(ctx context.Context, caller access.Caller, id string) (_ Collection, err error) {
+	defer verbEnded(s.Observer, access.Replace, &err)
 	c, err := s.replace(ctx, caller, id)
 	if err != nil {
 		return Collection{}, s.noteRefusal(ctx, caller, id, access.Replace, err)

@@ -206,13 +206,14 @@ const maxDrafts = 20
 // SaveDraft saves a request that is not sent yet; draftID is "" for a new one.
 // It judges nothing that was typed; answers to questions that the school does not
 // ask are dropped.
-func (s *Service) SaveDraft(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (access.Request, error) {
+func (s *Service) SaveDraft(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (_ access.Request, err error) {
+	defer verbEnded(s.Observer, access.VerbSaveDraft, &err)
 	if err := caller.MayWrite(); err != nil {
 		return access.Request{}, s.noteRefusal(ctx, caller, draftID, access.Submit, err)
 	}
 	a = storableAnswers(a)
 	var r access.Request
-	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 		pol, err := tx.NewestPolicy(caller.Tenant)
 		if err != nil {
 			return err
@@ -280,7 +281,8 @@ func (s *Service) newDraft(tx *store.Tx, caller access.Caller, a access.Answers,
 }
 
 // DiscardDraft throws a draft away. What was typed in it goes with it.
-func (s *Service) DiscardDraft(ctx context.Context, caller access.Caller, draftID string) error {
+func (s *Service) DiscardDraft(ctx context.Context, caller access.Caller, draftID string) (err error) {
+	defer verbEnded(s.Observer, access.Discard, &err)
 	if err := caller.MayWrite(); err != nil {
 		return s.noteRefusal(ctx, caller, draftID, access.Discard, err)
 	}
@@ -297,12 +299,13 @@ func (s *Service) DiscardDraft(ctx context.Context, caller access.Caller, draftI
 // Refile starts a new draft with the answers of a request that was declined, denied or
 // timed out, linked to it. Pressing twice gives the same draft. One that asked for
 // a renewal still does, while the token can be renewed.
-func (s *Service) Refile(ctx context.Context, caller access.Caller, id string) (access.Request, error) {
+func (s *Service) Refile(ctx context.Context, caller access.Caller, id string) (_ access.Request, err error) {
+	defer verbEnded(s.Observer, access.Refile, &err)
 	if err := caller.MayWrite(); err != nil {
 		return access.Request{}, s.noteRefusal(ctx, caller, id, access.Refile, err)
 	}
 	var out access.Request
-	err := s.Store.InTx(ctx, func(tx *store.Tx) error {
+	err = s.Store.InTx(ctx, func(tx *store.Tx) error {
 		r, err := findRequest(tx, caller.Tenant, id)
 		if err != nil {
 			return err

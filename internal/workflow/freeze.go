@@ -27,7 +27,8 @@ const jobFreeze = "grant.freeze"
 // cannot confirm a reviewer just now is no obstacle. The intent is committed
 // before Canvas is called; what is unclear then a job settles. Where this Canvas
 // does not let the tool, the token stays on and its page says so.
-func (s *Service) Freeze(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+func (s *Service) Freeze(ctx context.Context, caller access.Caller, grantID, reason string) (_ TokenPage, err error) {
+	defer verbEnded(s.Observer, access.Freeze, &err)
 	p, err := s.freeze(ctx, caller, grantID, reason)
 	if err != nil {
 		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, access.Freeze, err)
@@ -244,7 +245,8 @@ func (s *Service) AskFreeze(ctx context.Context, caller access.Caller, grantID s
 // (*access.TermsError).
 //
 // While a leak of the owner is open nothing is thawed (WhyIncident).
-func (s *Service) Thaw(ctx context.Context, caller access.Caller, grantID, read string) (TokenPage, error) {
+func (s *Service) Thaw(ctx context.Context, caller access.Caller, grantID, read string) (_ TokenPage, err error) {
+	defer verbEnded(s.Observer, access.Thaw, &err)
 	ctx, done := s.asking(ctx, caller)
 	defer done()
 	p, err := s.thaw(ctx, caller, grantID, read)

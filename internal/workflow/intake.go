@@ -31,7 +31,8 @@ const IntakeLimit = 1000
 // Reviewers may, at any age of their launch. It returns access.ErrNotFound when
 // no token made here has this value, and a *access.FormError when the text is
 // no token's value.
-func (s *Service) CheckLeak(ctx context.Context, caller access.Caller, pasted string) (TokenPage, error) {
+func (s *Service) CheckLeak(ctx context.Context, caller access.Caller, pasted string) (_ TokenPage, err error) {
+	defer verbEnded(s.Observer, access.VerbCheckLeak, &err)
 	value := secret.New(pasted)
 	who, err := s.pressing(ctx, caller)
 	if err == nil {

@@ -103,14 +103,15 @@ func (s *Service) inventoryDue(ctx context.Context, t store.Tenant) (bool, error
 
 // CheckNow begins an inventory because a reviewer asked for it. One that runs
 // already is as good.
-func (s *Service) CheckNow(ctx context.Context, caller access.Caller) error {
+func (s *Service) CheckNow(ctx context.Context, caller access.Caller) (err error) {
+	defer verbEnded(s.Observer, access.VerbCheckNow, &err)
 	if err := caller.MayWrite(); err != nil {
 		return s.noteRefusal(ctx, caller, string(caller.Tenant), access.Claim, err)
 	}
 	if _, err := s.pressing(ctx, caller); err != nil {
 		return err
 	}
-	err := s.beginInventory(ctx, caller)
+	err = s.beginInventory(ctx, caller)
 	s.nudge()
 	return err
 }

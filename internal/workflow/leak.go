@@ -20,7 +20,8 @@ import (
 //
 // A token that has ended is not touched; the incident alone is opened. A second
 // report of one token returns how it stands.
-func (s *Service) ReportLeak(ctx context.Context, caller access.Caller, grantID string) (TokenPage, error) {
+func (s *Service) ReportLeak(ctx context.Context, caller access.Caller, grantID string) (_ TokenPage, err error) {
+	defer verbEnded(s.Observer, access.ReportLeak, &err)
 	p, err := s.reportLeak(ctx, caller, grantID)
 	if err != nil {
 		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, access.ReportLeak, err)
@@ -155,7 +156,8 @@ func (s *Service) leakNotices(kind notify.Kind, r access.Request, g *access.Gran
 
 // TellSeen notes where a leaked token was seen, in the reporter's words. It may
 // be erased; nothing depends on it. What looks like a token in it is taken out.
-func (s *Service) TellSeen(ctx context.Context, caller access.Caller, grantID, seen string) (TokenPage, error) {
+func (s *Service) TellSeen(ctx context.Context, caller access.Caller, grantID, seen string) (_ TokenPage, err error) {
+	defer verbEnded(s.Observer, access.VerbTellSeen, &err)
 	_, who, c, err := s.caseToChange(ctx, caller, caller.MayWrite(), grantID)
 	i := c.openLeak()
 	switch {

@@ -213,7 +213,8 @@ func clearSponsor(c Case, who access.PersonID) access.PersonID {
 // token that Canvas has proven gone (access.ErrConflict before). read is the
 // digest of what the person read (LeakPage.Terms); what came to be known since
 // is a *access.TermsError.
-func (s *Service) ClearLeak(ctx context.Context, caller access.Caller, id, note, read string) (LeakPage, error) {
+func (s *Service) ClearLeak(ctx context.Context, caller access.Caller, id, note, read string) (_ LeakPage, err error) {
+	defer verbEnded(s.Observer, access.ClearIncident, &err)
 	ctx, done := s.asking(ctx, caller)
 	defer done()
 	if err := s.clearLeak(ctx, caller, id, note, read); err != nil {

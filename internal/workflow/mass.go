@@ -76,7 +76,8 @@ type MassChoice struct {
 // PlanMass makes a plan of a mass revocation: which tokens, of how many people,
 // and how long it will take. It ends nothing. It is for reviewers and operators; a
 // choice that selects no token that could be revoked is a *access.FormError.
-func (s *Service) PlanMass(ctx context.Context, caller access.Caller, choice MassChoice) (MassPage, error) {
+func (s *Service) PlanMass(ctx context.Context, caller access.Caller, choice MassChoice) (_ MassPage, err error) {
+	defer verbEnded(s.Observer, access.VerbPlanMass, &err)
 	p, err := s.planMass(ctx, caller, choice)
 	if err != nil {
 		return MassPage{}, s.noteRefusal(ctx, caller, string(caller.Tenant), access.Revoke, err)
@@ -219,7 +220,8 @@ func massDetail(m access.Mass, words string) *audit.Detail {
 // selected by now, nothing starts: the plan is made anew, and the
 // *access.FormError tells the new number. Starting what runs or is done changes
 // nothing.
-func (s *Service) StartMass(ctx context.Context, caller access.Caller, id, typed, reason, read string) (MassPage, error) {
+func (s *Service) StartMass(ctx context.Context, caller access.Caller, id, typed, reason, read string) (_ MassPage, err error) {
+	defer verbEnded(s.Observer, access.VerbStartMass, &err)
 	p, err := s.startMassBy(ctx, caller, id, typed, reason, read)
 	if err != nil {
 		return MassPage{}, s.noteRefusal(ctx, caller, id, access.Revoke, err)

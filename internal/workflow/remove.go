@@ -21,8 +21,9 @@ type foundJob struct {
 // RemoveToken deletes one found token: its owner may, and a reviewer with a
 // reason, at any age of their launch. Canvas is asked at once; until it has
 // proven the token gone (docs/decisions.md 13) it may still work, and a job goes on.
-func (s *Service) RemoveToken(ctx context.Context, caller access.Caller, id, reason string) (FoundPage, error) {
-	err := s.removeToken(ctx, caller, id, Storable(reason))
+func (s *Service) RemoveToken(ctx context.Context, caller access.Caller, id, reason string) (_ FoundPage, err error) {
+	defer verbEnded(s.Observer, access.Remove, &err)
+	err = s.removeToken(ctx, caller, id, Storable(reason))
 	if err != nil {
 		return FoundPage{}, s.noteRefusal(ctx, caller, id, access.Remove, err)
 	}
@@ -79,7 +80,8 @@ func (s *Service) beginRemove(tx *store.Tx, who access.Actor, t access.Found, re
 
 // RemoveTokens deletes several found tokens. It is a mass action: the launch is
 // fresh, Canvas confirms the reviewer now, and typed is their number.
-func (s *Service) RemoveTokens(ctx context.Context, caller access.Caller, ids []string, reason, typed string) ([]access.Found, error) {
+func (s *Service) RemoveTokens(ctx context.Context, caller access.Caller, ids []string, reason, typed string) (_ []access.Found, err error) {
+	defer verbEnded(s.Observer, access.Remove, &err)
 	var out []access.Found
 	reason = Storable(reason)
 	_, who, err := s.decidingNow(ctx, caller)

@@ -18,7 +18,8 @@ import (
 // There is one renewal of a token at a time: pressing again opens the one that
 // exists, also when it was sent already. It refuses with WhyNotRenewable,
 // WhyIncident and WhyTotalLife.
-func (s *Service) Renew(ctx context.Context, caller access.Caller, grantID string) (access.Request, error) {
+func (s *Service) Renew(ctx context.Context, caller access.Caller, grantID string) (_ access.Request, err error) {
+	defer verbEnded(s.Observer, access.Renew, &err)
 	ctx, done := s.asking(ctx, caller)
 	defer done()
 	r, err := s.renew(ctx, caller, grantID)

@@ -2,90 +2,11 @@ package workflow
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
 )
-
-// A server that takes no letters is left alone for a while, by all letters that
-// go there: a thousand of them, each waiting for its own time-out, would keep
-// every other letter from going out. The letters wait, none counts a failure,
-// and none is lost. After each rest one letter tries; a rest that it finds no
-// end of is followed by one twice as long.
-//
-// Each replica finds out by itself, which costs the server one letter of each.
-const (
-	restFirst = 30 * time.Second
-	restMost  = 15 * time.Minute
-	// restTry is for how long the one that tries keeps the others waiting: longer
-	// than any way waits for an answer.
-	restTry = time.Minute
-	// restBack lets others try before one that failed does: it may be the letter.
-	restBack = 5 * time.Second
-)
-
-// rests are the servers that rest. The zero value has none.
-type rests struct {
-	mu sync.Mutex
-	of map[string]*rest
-}
-
-type rest struct {
-	until time.Time
-	long  time.Duration
-}
-
-// left is how long a server is still left alone.
-func (r *rests) left(now time.Time, server string) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if a := r.of[server]; a != nil {
-		return max(a.until.Sub(now), 0)
-	}
-	return 0
-}
-
-// enter asks to write to a server: not for as long as wait, if that is above 0.
-// Whoever is first after a rest tries for all.
-func (r *rests) enter(now time.Time, server string) (wait time.Duration, tries bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	a := r.of[server]
-	if a == nil {
-		return 0, false
-	}
-	if wait = a.until.Sub(now); wait > 0 {
-		return wait, false
-	}
-	a.until = now.Add(restTry)
-	return 0, true
-}
-
-// leave tells how it went. It returns for how long the letter waits, which is 0
-// unless the server is away.
-func (r *rests) leave(now time.Time, server string, tried bool, err error) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !notify.Away(err) {
-		delete(r.of, server)
-		return 0
-	}
-	if r.of == nil {
-		r.of = map[string]*rest{}
-	}
-	a := r.of[server]
-	switch {
-	case a == nil:
-		a = &rest{until: now.Add(restFirst), long: restFirst}
-		r.of[server] = a
-	case tried:
-		a.long = min(2*a.long, restMost)
-		a.until = now.Add(a.long)
-	}
-	return max(a.until.Sub(now), 0) + restBack
-}
 
 // Names of what rests.
 func (f far) people() string               { return "canvas/" + f.platform.ID }
@@ -95,12 +16,12 @@ func (f far) server(way notify.Way) string { return way.Server(f.platform.ID) }
 // that it needs rests, it says when to come back.
 func (s *Service) lettersRest(f far) error {
 	now := s.Now()
-	if wait := s.rests.left(now, f.people()); wait > 0 {
+	if wait := s.rests.Left(now, f.people()); wait > 0 {
 		return jobs.Later(wait)
 	}
 	var soonest time.Duration
 	for i, way := range s.Ways(f.platform, f.Client) {
-		wait := s.rests.left(now, f.server(way))
+		wait := s.rests.Left(now, f.server(way))
 		if i == 0 || wait < soonest {
 			soonest = wait
 		}
@@ -114,12 +35,12 @@ func (s *Service) lettersRest(f far) error {
 // unlessResting does what needs a server. If that rests, or turns out to be
 // away, the error asks to come back.
 func (s *Service) unlessResting(ctx context.Context, server string, do func() error) error {
-	wait, tries := s.rests.enter(s.Now(), server)
+	wait, tries := s.rests.Enter(s.Now(), server)
 	if wait > 0 {
 		return jobs.Later(wait)
 	}
 	err := do()
-	if wait = s.rests.leave(s.Now(), server, tries, err); wait > 0 {
+	if wait = s.rests.Leave(s.Now(), server, tries, err); wait > 0 {
 		s.Log.WarnContext(ctx, "letters wait for a server that takes none", "server", server, "again_in", wait, "err", err)
 		return jobs.Later(wait)
 	}

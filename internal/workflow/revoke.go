@@ -24,7 +24,8 @@ const revokeTime = 8 * time.Second
 //
 // A reviewer whose right Canvas cannot confirm just now may still revoke, by
 // the launch's gate: removing never waits (docs/decisions.md 6).
-func (s *Service) Revoke(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+func (s *Service) Revoke(ctx context.Context, caller access.Caller, grantID, reason string) (_ TokenPage, err error) {
+	defer verbEnded(s.Observer, access.Revoke, &err)
 	p, err := s.revoke(ctx, caller, grantID, Storable(reason))
 	if err != nil {
 		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, access.Revoke, err)

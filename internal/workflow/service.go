@@ -30,7 +30,7 @@ import (
 )
 
 // Service is the workflow of one running program. Every field is required
-// except NamesRoles, Nudge and Ways. Replicas share nothing but the store; what a Service
+// except NamesRoles, Nudge, Observer and Ways. Replicas share nothing but the store; what a Service
 // caches is short-lived and only ever shown, never decided on.
 type Service struct {
 	Store *store.Store
@@ -45,6 +45,7 @@ type Service struct {
 	Now       func() time.Time
 	Log       *slog.Logger
 	Nudge     func() // a job was committed in this process
+	Observer  Observer
 	PublicURL string
 	// AtStep, when set, is called with the name of each step of Collect just
 	// before it: the crash tests end the process there.
@@ -57,7 +58,7 @@ type Service struct {
 	mu     sync.Mutex
 	silent map[access.TenantID]time.Time // since when a tenant's Canvas has not answered
 	failed map[access.TenantID]time.Time // when it last did not
-	rests  rests                         // servers that take no letters
+	rests  notify.Rests                  // servers that take no letters
 }
 
 func (s *Service) step(name string) {

@@ -17,13 +17,15 @@ import (
 // EndSponsorship ends the caller's sponsorship of a token. It keeps
 // working for the gap of its policy, so that its owner can find somebody else.
 // Leaving never asks Canvas and needs no reason.
-func (s *Service) EndSponsorship(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+func (s *Service) EndSponsorship(ctx context.Context, caller access.Caller, grantID, reason string) (_ TokenPage, err error) {
+	defer verbEnded(s.Observer, access.EndSponsor, &err)
 	return s.stand(ctx, caller, grantID, access.EndSponsor, access.GrantMove{Reason: Storable(reason)}, nil)
 }
 
 // ReportMisuse ends a token at once because its sponsor says that it is misused.
 // A reason is required; nothing else stands in the way.
-func (s *Service) ReportMisuse(ctx context.Context, caller access.Caller, grantID, reason string) (TokenPage, error) {
+func (s *Service) ReportMisuse(ctx context.Context, caller access.Caller, grantID, reason string) (_ TokenPage, err error) {
+	defer verbEnded(s.Observer, access.VerbReportMisuse, &err)
 	p, err := s.misuse(ctx, caller, grantID, Storable(reason))
 	if err != nil {
 		return TokenPage{}, s.noteRefusal(ctx, caller, grantID, access.EndSponsor, err)
@@ -82,7 +84,8 @@ func (s *Service) endNow(ctx context.Context, f far, who access.Actor, g access.
 // NameSponsor asks somebody to take over as sponsor of the caller's own
 // token. Canvas must confirm now that they teach its owner. Naming another person
 // takes the question back from the one asked before.
-func (s *Service) NameSponsor(ctx context.Context, caller access.Caller, grantID, canvasUser string) (TokenPage, error) {
+func (s *Service) NameSponsor(ctx context.Context, caller access.Caller, grantID, canvasUser string) (_ TokenPage, err error) {
+	defer verbEnded(s.Observer, access.NameNext, &err)
 	return s.stand(ctx, caller, grantID, access.NameNext, access.GrantMove{}, func(f far, c Case) (asked, error) {
 		form := &access.FormError{}
 		if canvasUser == "" {
@@ -111,7 +114,8 @@ func sponsorCode(err error) string {
 // be. It needs a fresh launch, and Canvas must confirm now that they teach its
 // owner. Who approved the request cannot stand for its token (WhySponsorDecides).
 // read is the digest of the access.TakeOverTerms that they read.
-func (s *Service) TakeOver(ctx context.Context, caller access.Caller, grantID, read string) (TokenPage, error) {
+func (s *Service) TakeOver(ctx context.Context, caller access.Caller, grantID, read string) (_ TokenPage, err error) {
+	defer verbEnded(s.Observer, access.TakeOver, &err)
 	return s.stand(ctx, caller, grantID, access.TakeOver, access.GrantMove{}, func(f far, c Case) (asked, error) {
 		if err := access.TakeOverTerms(c.Request, *c.Grant).Check(read); err != nil {
 			return asked{}, err
@@ -121,8 +125,9 @@ func (s *Service) TakeOver(ctx context.Context, caller access.Caller, grantID, r
 }
 
 // TurnDown answers no to the question whether the caller takes over.
-func (s *Service) TurnDown(ctx context.Context, caller access.Caller, grantID string) error {
-	_, err := s.stand(ctx, caller, grantID, access.TurnDown, access.GrantMove{}, nil)
+func (s *Service) TurnDown(ctx context.Context, caller access.Caller, grantID string) (err error) {
+	defer verbEnded(s.Observer, access.TurnDown, &err)
+	_, err = s.stand(ctx, caller, grantID, access.TurnDown, access.GrantMove{}, nil)
 	return err
 }
 

@@ -18,7 +18,8 @@ import (
 // sponsor teaches them, is read from Canvas now. A *access.FormError names what
 // to correct, a *access.Refusal why this person cannot ask, and what was typed
 // is kept in both cases. Answers to what the policy does not ask are dropped.
-func (s *Service) Submit(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (access.Request, error) {
+func (s *Service) Submit(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (_ access.Request, err error) {
+	defer verbEnded(s.Observer, access.Submit, &err)
 	pol, err := s.newestPolicy(ctx, caller.Tenant)
 	if err != nil {
 		return access.Request{}, err
