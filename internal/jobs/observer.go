@@ -63,6 +63,7 @@ type Backlog struct {
 // Backlogs counts what is not done, for every queue, of all programs that share
 // it.
 func (r *Runner) Backlogs(ctx context.Context) ([]Backlog, error) {
+	r.start() // which Run does elsewhere, where this process serves pages only
 	now := r.now()
 	counts, err := r.Queue.CountJobs(ctx, now)
 	if err != nil {
