@@ -146,8 +146,11 @@ func TestMetrics(t *testing.T) {
 	defer func() { _ = res.Body.Close() }()
 	all, _ := io.ReadAll(res.Body)
 	body := string(all)
-	if !strings.Contains(body, "# TYPE go_goroutines gauge\ngo_goroutines ") || !strings.Contains(body, "go_gc_cycles_total ") {
-		t.Errorf("metrics: %q", body)
+	for _, line := range []string{"# TYPE go_goroutines gauge\ngo_goroutines ", "\ngo_memory_heap_objects_bytes ", "\ngo_memory_total_bytes ",
+		"\ngo_gc_cycles_total ", "\ntokendesk_queues_readable 1\n"} {
+		if !strings.Contains(body, line) {
+			t.Errorf("%q is missing in %q", line, body)
+		}
 	}
 	stop()
 	if err := <-ended; err != nil {
