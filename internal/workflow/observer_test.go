@@ -20,7 +20,7 @@ import (
 // no verb of theirs: nobody is told how they ended.
 var questions = []string{
 	"Around", "AskFreeze", "CollectPage", "ExportTokens", "FinishMass", "Form", "FoundToken", "Handlers", "Home", "Keep", "Kept", "Leak", "Leaks", "Lost",
-	"Mass", "MassReport", "Masses", "Nav", "Open", "Picked", "Queue", "Schedules", "Sponsorships", "Teachers", "Token", "Tokens", "UnfinishedMass",
+	"Mass", "MassReport", "Masses", "Nav", "Open", "Picked", "Questions", "Queue", "Schedules", "Sponsorships", "Teachers", "Token", "Tokens", "UnfinishedMass",
 	"Unmanaged", "WordsOf",
 }
 
