@@ -274,8 +274,7 @@ func Apply(r Request, do Action, who Actor, m Move, now time.Time) (Request, Eff
 // p does not have is never passed.
 func (r Request) passes(p policy.Policy) bool {
 	stage, ok := p.Stage(r.Stage)
-	said := r.Votes.of(r.Round, func(v Vote) bool { return v.Stage == r.Stage && v.Verdict == Yes })
-	return ok && len(said)+1 >= stage.Votes
+	return ok && len(r.SaidYes())+1 >= stage.Votes
 }
 
 func checkMove(r Request, row rule, who Actor, m Move, now time.Time) error {

@@ -96,6 +96,11 @@ func (r Request) Approvals() Votes {
 	return r.Votes.of(r.Round, func(v Vote) bool { return v.Stage > 0 && v.Verdict == Yes })
 }
 
+// SaidYes are the yes votes in the stage that the request stands in.
+func (r Request) SaidYes() Votes {
+	return r.Votes.of(r.Round, func(v Vote) bool { return v.Stage == r.Stage && v.Verdict == Yes })
+}
+
 // Decision is the vote that ended the review, or none while there is no end of it.
 func (r Request) Decision() Vote {
 	if r.State == InReview || r.State == AwaitingSponsor {

@@ -222,7 +222,7 @@ func caseExhibits() []exhibit {
 		one("review-said", said, PanelInput{}, func(s *Shell) {
 			asDana(s)
 			s.Banner = ResultBanner(*s, access.Approve, said)
-		}, "You said yes already. This takes somebody else.", "Security <office>, step 2 of 3. 1 of 2 said yes.", "Said yes", "Registrar decides", "Only for this term.", "Your yes is recorded."),
+		}, "You said yes already. This takes somebody else.", "Security <office>, step 2 of 3. 1 of 2 said yes.", "Waiting for the Security <office> to decide", "Said yes", "Registrar decides", "Only for this term.", "Your yes is recorded."),
 		one("review-late", late, PanelInput{}, asDana, "Overdue by 1 day"),
 		one("review-errors", mine, deny, asDana, "Tell the requester why, in a sentence."),
 		one("review-other", other, PanelInput{}, asDana, "has claimed it and is on it"),

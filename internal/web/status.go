@@ -149,11 +149,20 @@ func (s Shell) awaitingSponsor(c workflow.Case, v viewer) status {
 		Now: s.H("now.with_sponsor", "Sponsor", who(s.name(c, r.Sponsor)), "Since", since, "By", until(r.SponsorDue))}
 }
 
+// reviewing is who decides about a request in review: the stage by the school's
+// name for it, where it has one, else the Canvas team.
+func reviewing(s Shell, c workflow.Case) any {
+	if stage, ok := c.Policy.Stage(c.Request.Stage); ok && stage.Name != "" {
+		return stage.Name
+	}
+	return word(s.team())
+}
+
 func (s Shell) awaitingReview(c workflow.Case, v viewer) status {
 	r := c.Request
 	st, claim := status{Badge: s.badge("info", "in_review")}, r.Claim()
 	late := s.Now.After(r.ReviewDue) && !r.ReviewDue.IsZero()
-	args := []any{"Team", word(s.team()), "By", until(r.ReviewDue), "Reviewer", who(s.name(c, claim.Person)), "Since", claim.At}
+	args := []any{"Team", reviewing(s, c), "By", until(r.ReviewDue), "Reviewer", who(s.name(c, claim.Person)), "Since", claim.At}
 	if v == asReviewer {
 		age, over := s.reviewAge(c)
 		if over {

@@ -279,17 +279,11 @@ func stageFacts(s Shell, c workflow.Case) []fact {
 	if !ok || len(of) == 1 && stage.Votes == 1 {
 		return nil
 	}
-	said := 0
-	for _, yes := range r.Approvals() {
-		if yes.Stage == r.Stage {
-			said++
-		}
-	}
 	id := "fact.stage_of"
 	if stage.Name == "" {
 		id = "fact.stage_votes"
 	}
-	return []fact{s.fact("fact.stage", s.H(id, "Stage", stage.Name, "Step", r.Stage, "Of", len(of), "Said", said, "Votes", stage.Votes))}
+	return []fact{s.fact("fact.stage", s.H(id, "Stage", stage.Name, "Step", r.Stage, "Of", len(of), "Said", len(r.SaidYes()), "Votes", stage.Votes))}
 }
 
 // answers is the form as it was answered, by the questions of its own policy.

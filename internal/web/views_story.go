@@ -117,7 +117,7 @@ func (s Shell) nextSteps(c workflow.Case) []storyLine {
 		}
 		return []storyLine{first, next("story.then_team", "Team", team), last}
 	case access.InReview:
-		lines := []storyLine{now("story.wait_team", "Team", team, "By", r.ReviewDue)}
+		lines := []storyLine{now("story.wait_team", "Team", reviewing(s, c), "By", r.ReviewDue)}
 		for _, stage := range c.Policy.Stages[min(r.Stage, len(c.Policy.Stages)):] {
 			lines = append(lines, next("story.then_stage", "Stage", stage.Name))
 		}
