@@ -149,8 +149,7 @@ func (s Shell) awaitingSponsor(c workflow.Case, v viewer) status {
 		Now: s.H("now.with_sponsor", "Sponsor", who(s.name(c, r.Sponsor)), "Since", since, "By", until(r.SponsorDue))}
 }
 
-// reviewing is who decides about a request in review: the stage by the school's
-// name for it, where it has one, else the Canvas team.
+// reviewing is who decides in review: its stage by name, else the Canvas team.
 func reviewing(s Shell, c workflow.Case) any {
 	if stage, ok := c.Policy.Stage(c.Request.Stage); ok && stage.Name != "" {
 		return stage.Name
