@@ -185,7 +185,7 @@ var Sizes = Size{
 		"internal/store.Tx",          // one file for each table
 	},
 	Shrinking: map[string]int{
-		"internal/workflow": 13618, "internal/workflow.Service": 363,
-		"internal/web": 10009, "internal/web.Shell": 146, "internal/web.visit": 61,
+		"internal/workflow": 13590, "internal/workflow.Service": 362,
+		"internal/web": 10009, "internal/web.Shell": 142, "internal/web.visit": 61,
 	},
 }

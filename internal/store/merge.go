@@ -16,7 +16,7 @@ func (tx *Tx) SubsOf(tenant access.TenantID, id access.PersonID) ([]string, erro
 
 // mergeMoves are what a merge rewrites from one person to another, in order. A row
 // in which the other has a part that separates duties from this one stays as it
-// was: it is history, because whoever merges has ended what was live The
+// was: it is history, because whoever merges has ended what was live. The
 // marks stand for who stays, the tenant, who goes, and who stays again.
 var mergeMoves = []string{
 	`UPDATE requests SET requester = ? WHERE tenant = ? AND requester = ?

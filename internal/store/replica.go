@@ -59,6 +59,14 @@ func (e *OlderError) Error() string {
 		"stop every older program, wait a minute, then run \"tokendesk migrate\" again", e.Seen.UTC().Format("15:04:05"), e.Needs)
 }
 
+var (
+	seenReplica = say("SELECT MAX(seen_at) FROM replicas WHERE program < ? AND seen_at > ?")
+	// Programs of before leave no word but in their work: every quarter of a minute
+	// one of them settles a job, and what it works on is leased.
+	seenWork = say(`SELECT MAX(at) FROM (SELECT MAX(settled_at) AS at FROM jobs WHERE settled_at > ?
+		UNION ALL SELECT MAX(leased_until) FROM jobs WHERE state = 'leased' AND leased_until > ?) AS work`)
+)
+
 // refuseOlder returns an *OlderError while a program works here that may not run
 // on the schema behind the migrations to come.
 func (s *Store) refuseOlder(ctx context.Context, p *goose.Provider, version int) error {
@@ -66,31 +74,19 @@ func (s *Store) refuseOlder(ctx context.Context, p *goose.Provider, version int)
 	if err != nil || version == 0 || needs == 0 {
 		return err
 	}
-	var seen moment
-	if version >= votesMigration {
-		err = s.sql.QueryRowContext(ctx, s.place1("SELECT MAX(seen_at) FROM replicas WHERE program < ? AND seen_at > ?"), needs, stamp(s.now().Add(-ReplicaGone))).Scan(&seen)
-	} else {
-		// Those programs leave no word but in their work: every quarter of a minute
-		// one of them settles a job, and what it works on is leased.
-		err = s.sql.QueryRowContext(ctx, s.place1("SELECT MAX(at) FROM (SELECT MAX(settled_at) AS at FROM jobs WHERE settled_at > ? UNION ALL SELECT MAX(leased_until) FROM jobs WHERE state = 'leased' AND leased_until > ?) AS work"),
-			stamp(s.now().Add(-ReplicaGone)), stamp(s.now())).Scan(&seen)
+	query, args := seenReplica, []any{needs, stamp(s.now().Add(-ReplicaGone))}
+	if version < votesMigration {
+		query, args = seenWork, []any{stamp(s.now().Add(-ReplicaGone)), stamp(s.now())}
 	}
+	var seen moment
+	err = s.look(ctx, "look for older programs", func(c conn) error { return c.one(ctx, query, args, &seen) })
 	if err != nil {
-		return fail(ctx, "look for older programs", err)
+		return err
 	}
 	if at := seen.time(); !at.IsZero() {
 		return &OlderError{Needs: needs, Seen: at}
 	}
 	return nil
-}
-
-// place1 writes the parameters of a statement as the engine wants them.
-func (s *Store) place1(q string) string {
-	p := say(q)
-	if s.path != "" {
-		return p.lite
-	}
-	return p.pg
 }
 
 var minProgram = regexp.MustCompile(`INSERT INTO schema_programs \(version, min_program\) VALUES \((\d+), (\d+)\)`)
