@@ -98,7 +98,7 @@ func (v *visit) download(name string, head []string, fill func(row func(cells ..
 		err = f.end()
 	}
 	if err != nil && began {
-		v.s.log.WarnContext(v.ctx(), "an export was cut", "err", err)
+		v.warn("an export was cut", "err", err)
 		panic(http.ErrAbortHandler)
 	}
 	return err

@@ -400,11 +400,11 @@ func problemExhibits() []exhibit {
 	return append(out,
 		exhibit{name: "lti-store", page: PageStore, noSession: true, want: []string{"Opening Tokendesk"},
 			view: func(s Shell) any {
-				return NewStorePage(s, lti.StorePage{Step: "store", StorageItem: item, Next: "https://sso.canvaslms.test/"})
+				return newBrowserPage(s, lti.StorePage{Step: "store", StorageItem: item, Next: "https://sso.canvaslms.test/"})
 			}},
 		exhibit{name: "lti-proof", page: PageProof, noSession: true, want: []string{"Opening Tokendesk"},
 			view: func(s Shell) any {
-				return NewProofPage(s, lti.ProofPage{Step: "proof", StorageItem: item, Post: "/lti/proof"})
+				return newBrowserPage(s, lti.ProofPage{Step: "proof", StorageItem: item, Post: "/lti/proof"})
 			}},
 		exhibit{name: "home-forget", page: PageHome, shell: func(s *Shell) { asMaya(s); f := item.ForgetItem(); s.Forget = &f },
 			view: func(s Shell) any { return NewHomePage(s, workflow.Home{}) }},

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/text"
@@ -17,16 +16,6 @@ func openCase(v *visit) error {
 	return v.showCase(http.StatusOK, nil, nil)
 }
 
-// goTo is the address of links in mails and messages. It routes and means
-// nothing else: whether its reader may see the request is decided as for every
-// other page.
-func goTo(v *visit) error {
-	if strings.HasPrefix(v.id, "mas_") {
-		return openMass(v)
-	}
-	return openCase(v)
-}
-
 // opened shows the request after a move that was made.
 func (v *visit) opened(status int, id string, do access.Action, in PanelInput, banner func(Shell, workflow.Case) *Banner) error {
 	v.id = id
@@ -36,10 +25,17 @@ func (v *visit) opened(status int, id string, do access.Action, in PanelInput, b
 	return v.showCase(status, &in, banner)
 }
 
+// openRequest shows a request that another page leads to, with a banner if there
+// is one.
+func (v *visit) openRequest(status int, id string, banner func(Shell, workflow.Case) *Banner) error {
+	v.id = id
+	return v.showCase(status, &PanelInput{}, banner)
+}
+
 // showCase shows v's request: with typed, the panel as it was sent; without,
 // the text that an earlier session left in it.
 func (v *visit) showCase(status int, typed *PanelInput, banner func(Shell, workflow.Case) *Banner) error {
-	c, err := v.s.work.Open(v.ctx(), v.sess.Caller, v.id)
+	c, err := v.kit.work.Open(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -71,7 +67,7 @@ type keptDecision struct {
 }
 
 func (v *visit) keptPanel() PanelInput {
-	data, _, err := v.s.work.Kept(v.ctx(), v.sess.Caller, v.id, workflow.FormDecision)
+	data, _, err := v.kit.work.Kept(v.ctx(), v.sess.Caller, v.id, workflow.FormDecision)
 	var k keptDecision
 	if err != nil || data == nil || json.Unmarshal(data, &k) != nil {
 		return PanelInput{}
@@ -85,7 +81,7 @@ func move(do access.Action) handler {
 	return func(v *visit) error {
 		in, m, err := v.panel(do)
 		if err == nil {
-			_, err = v.s.work.Act(v.ctx(), v.sess.Caller, v.id, do, m, v.read(termsField))
+			_, err = v.kit.work.Act(v.ctx(), v.sess.Caller, v.id, do, m, v.read(termsField))
 		}
 		if err != nil {
 			return v.moveRefused(do, in, err)
@@ -143,7 +139,7 @@ func asks(do access.Action) handler {
 }
 
 func (v *visit) confirm(status int, do access.Action, reason string, wrong *access.FormError, refused error) error {
-	c, err := v.s.work.Open(v.ctx(), v.sess.Caller, v.id)
+	c, err := v.kit.work.Open(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -165,7 +161,7 @@ func discard(v *visit) error {
 	if why := v.sess.NoWrites; why != "" {
 		return access.Refuse(why)
 	}
-	switch err := v.s.work.DiscardDraft(v.ctx(), v.sess.Caller, v.id); {
+	switch err := v.kit.work.DiscardDraft(v.ctx(), v.sess.Caller, v.id); {
 	case errors.Is(err, access.ErrConflict):
 		return v.showCase(http.StatusOK, nil, nil) // no draft any more
 	case err != nil:
@@ -177,7 +173,7 @@ func discard(v *visit) error {
 
 // refile starts again from a request that was declined or timed out.
 func refile(v *visit) error {
-	r, err := v.s.work.Refile(v.ctx(), v.sess.Caller, v.id)
+	r, err := v.kit.work.Refile(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return v.moveRefused(access.Refile, PanelInput{}, err)
 	}
@@ -193,7 +189,7 @@ func askSponsor(v *visit) error {
 }
 
 func (v *visit) chooseSponsor(status int, in SponsorInput, refused error) error {
-	c, err := v.s.work.Open(v.ctx(), v.sess.Caller, v.id)
+	c, err := v.kit.work.Open(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -212,7 +208,7 @@ func (v *visit) chooseSponsor(status int, in SponsorInput, refused error) error 
 // postSponsor names another sponsor.
 func postSponsor(v *visit) error {
 	key, _ := text.Clean(v.r.PostForm.Get("sponsor"), maxID)
-	c, err := v.s.work.ChooseSponsor(v.ctx(), v.sess.Caller, v.id, key)
+	c, err := v.kit.work.ChooseSponsor(v.ctx(), v.sess.Caller, v.id, key)
 	var wrong *access.FormError
 	switch {
 	case err == nil && c.Unmoved:

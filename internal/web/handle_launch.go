@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
@@ -25,10 +26,10 @@ func (s *Server) setUpLTI() error {
 	s.lti.Relaunch = s.relaunch
 	s.lti.Pages = lti.Pages{
 		StorePage: func(w http.ResponseWriter, r *http.Request, p lti.StorePage) {
-			s.protocolPage(w, r, http.StatusOK, PageStore, func(sh Shell) any { return NewStorePage(sh, p) })
+			s.protocolPage(w, r, http.StatusOK, PageStore, func(sh Shell) any { return newBrowserPage(sh, p) })
 		},
 		ProofPage: func(w http.ResponseWriter, r *http.Request, p lti.ProofPage) {
-			s.protocolPage(w, r, http.StatusOK, PageProof, func(sh Shell) any { return NewProofPage(sh, p) })
+			s.protocolPage(w, r, http.StatusOK, PageProof, func(sh Shell) any { return newBrowserPage(sh, p) })
 		},
 		Launched: s.launched,
 		Refused: func(w http.ResponseWriter, r *http.Request, refusal *lti.Refusal) {
@@ -71,7 +72,7 @@ func (s *Server) profile() lti.Profile {
 
 // protocolPage is a page before any session exists.
 func (s *Server) protocolPage(w http.ResponseWriter, r *http.Request, status int, name string, view func(Shell) any) {
-	v := s.visitor(w, r)
+	v := s.kit.visitor(w, r)
 	sh := v.shell(nil)
 	sh.Nonce = newNonce()
 	if err := v.page(status, name, view(sh), sh.Nonce); err != nil {
@@ -83,38 +84,38 @@ func (s *Server) protocolPage(w http.ResponseWriter, r *http.Request, status int
 // itself: a redirect could carry the handle only in its address.
 func (s *Server) launched(w http.ResponseWriter, r *http.Request, l lti.Launch) {
 	l = plainLaunch(l)
-	v := s.visitor(w, r)
+	v := s.kit.visitor(w, r)
 	if l.Locale != "" {
 		v.words = s.catalogue.For(l.Locale, "")
 	}
-	err := v.launch(l)
+	err := s.launch(v, l)
 	var no *workflow.NotAdmitted
 	switch {
 	case errors.As(err, &no):
-		v.notAdmitted(l, no)
+		s.notAdmitted(v, l, no)
 	case err != nil:
 		v.fail(err)
 	}
 }
 
 // notAdmitted answers a verified launch that gives no session.
-func (v *visit) notAdmitted(l lti.Launch, no *workflow.NotAdmitted) {
+func (s *Server) notAdmitted(v *visit, l lti.Launch, no *workflow.NotAdmitted) {
 	t := traceOf(v.ctx())
-	v.s.log.LogAttrs(v.ctx(), slog.LevelWarn, "launch not admitted", slog.String("reason", string(no.Reason)),
+	s.log.LogAttrs(v.ctx(), slog.LevelWarn, "launch not admitted", slog.String("reason", string(no.Reason)),
 		slog.String("registration", l.Registration), slog.String("kid", l.KeyID), slog.String("reference", t.reference))
 	sh := v.shell(nil)
-	sh.Nonce, sh.Words = newNonce(), Words(v.s.work.WordsOf(v.ctx(), l.Registration))
-	page := NewNotAdmittedPage(sh, no.Reason, t.reference, v.s.elsewhere(v.ctx(), l))
+	sh.Nonce, sh.Words = newNonce(), Words(s.work.WordsOf(v.ctx(), l.Registration))
+	page := NewNotAdmittedPage(sh, no.Reason, t.reference, s.elsewhere(v.ctx(), l))
 	if err := v.page(statusOf(no), PageLaunchFailed, page, sh.Nonce); err != nil {
 		v.fail(err)
 	}
 }
 
-func (v *visit) launch(l lti.Launch) error {
-	if answered, err := v.settle(&l); answered || err != nil {
+func (s *Server) launch(v *visit, l lti.Launch) error {
+	if answered, err := s.settle(v, &l); answered || err != nil {
 		return err
 	}
-	admitted, err := v.s.work.Admit(v.ctx(), l)
+	admitted, err := s.work.Admit(v.ctx(), l)
 	if err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ func (v *visit) launch(l lti.Launch) error {
 	if err != nil {
 		return fmt.Errorf("session: %w", err)
 	}
-	sess := v.s.sessions.Fresh(v.r)
+	sess := s.sessions.Fresh(v.r)
 	session.Begin(sess, session.Record{
 		Tenant: string(admitted.Tenant), Person: string(admitted.Person), Platform: admitted.Platform,
 		Place: admitted.Place(), Rights: admitted.Rights(), Data: data, LaunchedAt: admitted.LaunchedAt,
@@ -133,8 +134,8 @@ func (v *visit) launch(l lti.Launch) error {
 		return err
 	}
 	for _, older := range session.Differing(sess) {
-		if v.s.work.Lost(v.ctx(), admitted.Caller, older.Rights) {
-			if err := v.s.sessions.Backend.EndSession(v.ctx(), older.Hash); err != nil {
+		if s.work.Lost(v.ctx(), admitted.Caller, older.Rights) {
+			if err := s.sessions.Backend.EndSession(v.ctx(), older.Hash); err != nil {
 				return err
 			}
 		}
@@ -144,20 +145,38 @@ func (v *visit) launch(l lti.Launch) error {
 		item := l.Forget.ForgetItem()
 		v.forget = &item
 	}
-	return v.first()
+	return s.first(v)
 }
+
+// settle looks, before anybody is admitted, how far the launch's platform is
+// set up. It reports true where it has answered that nobody can be admitted yet.
+func (s *Server) settle(v *visit, l *lti.Launch) (bool, error) {
+	got, err := s.setup(v.ctx(), *l)
+	if err != nil {
+		return false, err
+	}
+	l.RootDeployment = got.Root
+	if !got.Waits {
+		return false, nil
+	}
+	return true, v.waiting(got.Frames)
+}
+
+// SetupFunc tells how far the platform of a verified launch is set up, after
+// taking the step that this launch is.
+type SetupFunc func(ctx context.Context, l lti.Launch) (operate.Setup, error)
 
 // first is the page that a launch opens: where its link led, or what waits
 // behind its door.
-func (v *visit) first() error {
+func (s *Server) first(v *visit) error {
 	if v.sess.Door == access.DoorNone {
 		return home(v)
 	}
 	if code, ok := strings.CutPrefix(v.sess.Target, "/go/"); ok {
 		v.id = code
-		return goTo(v)
+		return s.goTo(v)
 	}
-	nav := v.s.work.Nav(v.ctx(), v.sess.Caller)
+	nav := s.work.Nav(v.ctx(), v.sess.Caller)
 	v.nav = &nav // the page has no verb behind it that could change this
 	switch {
 	case v.sess.Door == access.DoorAccount && nav.Reviewer:
@@ -166,6 +185,16 @@ func (v *visit) first() error {
 		return sponsorships(v)
 	}
 	return home(v)
+}
+
+// goTo is the address of links in mails and messages. It routes and means
+// nothing else: whether its reader may see the request is decided as for every
+// other page.
+func (s *Server) goTo(v *visit) error {
+	if strings.HasPrefix(v.id, "mas_") {
+		return openMass(v)
+	}
+	return openCase(v)
 }
 
 // relaunch is Canvas's own page of the tool, for opening it outside the frame:

@@ -13,7 +13,7 @@ import (
 func askLeak(v *visit) error { return v.confirmLeak(http.StatusOK, nil) }
 
 func (v *visit) confirmLeak(status int, refused error) error {
-	t, err := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
+	t, err := v.kit.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (v *visit) leakReported(status int, in ReportedInput, banner *Banner) error
 
 // reportLeak ends a token that leaked. Nothing is asked before.
 func reportLeak(v *visit) error {
-	t, err := v.s.work.ReportLeak(v.ctx(), v.sess.Caller, v.id)
+	t, err := v.kit.work.ReportLeak(v.ctx(), v.sess.Caller, v.id)
 	switch {
 	case err == nil:
 		return v.leakReported(http.StatusOK, ReportedInput{Token: t}, nil)
@@ -69,7 +69,7 @@ func reportLeak(v *visit) error {
 func leakSeen(v *visit) error {
 	seen, tooLong := v.parting("seen")
 	if tooLong != nil {
-		t, err := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
+		t, err := v.kit.work.Token(v.ctx(), v.sess.Caller, v.id)
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func leakSeen(v *visit) error {
 		}
 		return v.leakReported(statusOf(tooLong), ReportedInput{Token: t, Seen: seen, Errors: tooLong}, nil)
 	}
-	t, err := v.s.work.TellSeen(v.ctx(), v.sess.Caller, v.id, seen)
+	t, err := v.kit.work.TellSeen(v.ctx(), v.sess.Caller, v.id, seen)
 	switch {
 	case err == nil && seen == "":
 		return v.token(http.StatusOK, t, nil)
@@ -101,10 +101,10 @@ func leaks(v *visit) error { return v.leaks(http.StatusOK, nil, nil) }
 
 func (v *visit) leaks(status int, wrong *access.FormError, banner *Banner) error {
 	after := v.query("after")
-	l, err := v.s.work.Leaks(v.ctx(), v.sess.Caller, after)
+	l, err := v.kit.work.Leaks(v.ctx(), v.sess.Caller, after)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
 		after = ""
-		l, err = v.s.work.Leaks(v.ctx(), v.sess.Caller, after)
+		l, err = v.kit.work.Leaks(v.ctx(), v.sess.Caller, after)
 	}
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (v *visit) leaks(status int, wrong *access.FormError, banner *Banner) error
 // checkLeak looks for the token behind a pasted value. The value goes to the
 // workflow and nowhere else: no answer of this handler holds it.
 func checkLeak(v *visit) error {
-	t, err := v.s.work.CheckLeak(v.ctx(), v.sess.Caller, v.r.PostForm.Get(suspectField))
+	t, err := v.kit.work.CheckLeak(v.ctx(), v.sess.Caller, v.r.PostForm.Get(suspectField))
 	var wrong *access.FormError
 	switch {
 	case err == nil && t.Leak != nil:
@@ -137,7 +137,7 @@ func checkLeak(v *visit) error {
 func openLeak(v *visit) error { return v.leak(http.StatusOK, LeakInput{}, nil) }
 
 func (v *visit) leak(status int, in LeakInput, banner func(Shell, workflow.LeakPage) *Banner) error {
-	l, err := v.s.work.Leak(v.ctx(), v.sess.Caller, v.id)
+	l, err := v.kit.work.Leak(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func clearLeak(v *visit) error {
 	if tooLong != nil {
 		err = tooLong
 	} else {
-		_, err = v.s.work.ClearLeak(v.ctx(), v.sess.Caller, v.id, note, v.read(termsField))
+		_, err = v.kit.work.ClearLeak(v.ctx(), v.sess.Caller, v.id, note, v.read(termsField))
 	}
 	var wrong *access.FormError
 	switch {
@@ -184,7 +184,7 @@ func clearLeak(v *visit) error {
 // askFreeze asks before a token is stopped, and says where this Canvas is known
 // not to allow it.
 func askFreeze(v *visit) error {
-	t, err := v.s.work.AskFreeze(v.ctx(), v.sess.Caller, v.id)
+	t, err := v.kit.work.AskFreeze(v.ctx(), v.sess.Caller, v.id)
 	switch {
 	case access.WhyOf(err) == access.WhyNoFreeze:
 		return v.token(http.StatusOK, t, func(sh Shell) *Banner { return RefusedBanner(sh, access.WhyNoFreeze, &t.Case) })
@@ -204,14 +204,14 @@ func freeze(v *visit) error {
 	if tooLong != nil {
 		err = tooLong
 	} else {
-		t, err = v.s.work.Freeze(v.ctx(), v.sess.Caller, v.id, reason)
+		t, err = v.kit.work.Freeze(v.ctx(), v.sess.Caller, v.id, reason)
 	}
 	return v.grantMoved(access.Freeze, t, reason, err)
 }
 
 // askThaw asks before a reviewer's voice for a thaw is recorded.
 func askThaw(v *visit) error {
-	t, err := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
+	t, err := v.kit.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -223,7 +223,7 @@ func askThaw(v *visit) error {
 
 // thaw records one of the two voices.
 func thaw(v *visit) error {
-	t, err := v.s.work.Thaw(v.ctx(), v.sess.Caller, v.id, v.read(termsField))
+	t, err := v.kit.work.Thaw(v.ctx(), v.sess.Caller, v.id, v.read(termsField))
 	return v.grantMoved(access.Thaw, t, "", err)
 }
 
@@ -234,7 +234,7 @@ func (v *visit) grantMoved(do access.Action, t workflow.TokenPage, reason string
 	case err == nil:
 		return v.token(http.StatusOK, t, func(sh Shell) *Banner { return ResultBanner(sh, do, t.Case) })
 	case isFormError(err), access.WhyOf(err) != "", isTermsError(err):
-		t, again := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
+		t, again := v.kit.work.Token(v.ctx(), v.sess.Caller, v.id)
 		if again != nil {
 			return err
 		}

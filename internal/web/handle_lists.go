@@ -23,7 +23,7 @@ func (v *visit) query(name string) string {
 func sponsorships(v *visit) error { return v.sponsorships(nil) }
 
 func (v *visit) sponsorships(banner *Banner) error {
-	l, err := v.s.work.Sponsorships(v.ctx(), v.sess.Caller)
+	l, err := v.kit.work.Sponsorships(v.ctx(), v.sess.Caller)
 	if err != nil {
 		return err
 	}
@@ -36,10 +36,10 @@ func queue(v *visit) error {
 		Status: access.RequestState(v.query("status")), Affiliation: policy.Affiliation(v.query("role")),
 		Maker: v.query("maker"), AI: v.query("ai"), Search: v.query("q"), After: v.query("after"),
 	}
-	q, err := v.s.work.Queue(v.ctx(), v.sess.Caller, f)
+	q, err := v.kit.work.Queue(v.ctx(), v.sess.Caller, f)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
 		f = workflow.QueueFilter{}
-		q, err = v.s.work.Queue(v.ctx(), v.sess.Caller, f)
+		q, err = v.kit.work.Queue(v.ctx(), v.sess.Caller, f)
 	}
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func queue(v *visit) error {
 
 // openToken is one token's life.
 func openToken(v *visit) error {
-	t, err := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
+	t, err := v.kit.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func (v *visit) token(status int, t workflow.TokenPage, banner func(Shell) *Bann
 func askRevoke(v *visit) error { return v.confirmRevoke(http.StatusOK, "", nil) }
 
 func (v *visit) confirmRevoke(status int, reason string, refused error) error {
-	t, err := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
+	t, err := v.kit.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func revoke(v *visit) error {
 	if tooLong != nil {
 		return v.confirmRevoke(statusOf(tooLong), reason, tooLong)
 	}
-	t, err := v.s.work.Revoke(v.ctx(), v.sess.Caller, v.id, reason)
+	t, err := v.kit.work.Revoke(v.ctx(), v.sess.Caller, v.id, reason)
 	switch {
 	case err == nil:
 		return v.token(http.StatusOK, t, func(sh Shell) *Banner { return ResultBanner(sh, access.Revoke, t.Case) })

@@ -37,10 +37,10 @@ func (v *visit) posted(name string) string {
 func tokens(v *visit) error { return v.tokens(http.StatusOK, v.tokenFilter(v.query), nil) }
 
 func (v *visit) tokens(status int, f workflow.TokenFilter, banner *Banner) error {
-	l, err := v.s.work.Tokens(v.ctx(), v.sess.Caller, f)
+	l, err := v.kit.work.Tokens(v.ctx(), v.sess.Caller, f)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
 		f = workflow.TokenFilter{}
-		l, err = v.s.work.Tokens(v.ctx(), v.sess.Caller, f)
+		l, err = v.kit.work.Tokens(v.ctx(), v.sess.Caller, f)
 	}
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func exportTokens(v *visit) error {
 		head = append(head, sh.T(id))
 	}
 	return v.download("tokens", head, func(row func(...string) error) error {
-		return v.s.work.ExportTokens(v.ctx(), v.sess.Caller, f, func(c workflow.Case) error {
+		return v.kit.work.ExportTokens(v.ctx(), v.sess.Caller, f, func(c workflow.Case) error {
 			g, r := *c.Grant, c.Request
 			sponsor := ""
 			if g.Sponsor != "" {
@@ -94,11 +94,11 @@ func planMass(v *visit) error {
 			return v.tokens(http.StatusUnprocessableEntity, workflow.TokenFilter{}, &Banner{Kind: BannerWarn, ID: "mass.none_chosen"})
 		}
 	}
-	p, err := v.s.work.PlanMass(v.ctx(), v.sess.Caller, choice)
+	m, err := v.kit.work.PlanMass(v.ctx(), v.sess.Caller, choice)
 	var wrong *access.FormError
 	switch why := access.WhyOf(err); {
 	case err == nil:
-		return v.mass(http.StatusOK, MassInput{Mass: p}, nil)
+		return v.mass(http.StatusOK, MassInput{Mass: m}, nil)
 	case errors.As(err, &wrong):
 		return v.tokens(statusOf(err), choice.Filter, &Banner{Kind: BannerWarn, ID: "mass.nothing_left"})
 	case why == access.WhyActing || why == access.WhyUnknownActing:
@@ -120,11 +120,11 @@ func (v *visit) mass(status int, in MassInput, banner func(Shell) *Banner) error
 
 // openMass is one mass revocation: a plan, its progress or its report.
 func openMass(v *visit) error {
-	p, err := v.s.work.Mass(v.ctx(), v.sess.Caller, v.id)
+	m, err := v.kit.work.Mass(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
-	return v.mass(http.StatusOK, MassInput{Mass: p}, nil)
+	return v.mass(http.StatusOK, MassInput{Mass: m}, nil)
 }
 
 // startMass starts a plan with the number and the reason that were typed.
@@ -136,7 +136,7 @@ func startMass(v *visit) error {
 	if tooLong != nil {
 		err = tooLong
 	} else {
-		in.Mass, err = v.s.work.StartMass(v.ctx(), v.sess.Caller, v.id, in.Count, in.Reason, v.read(termsField))
+		in.Mass, err = v.kit.work.StartMass(v.ctx(), v.sess.Caller, v.id, in.Count, in.Reason, v.read(termsField))
 	}
 	if err == nil {
 		return v.mass(http.StatusOK, in, func(Shell) *Banner { return &Banner{Kind: BannerInfo, ID: "mass.begun"} })
@@ -144,13 +144,13 @@ func startMass(v *visit) error {
 	if !errors.As(err, &in.Errors) && access.WhyOf(err) == "" && !isTermsError(err) {
 		return err
 	}
-	p, readErr := v.s.work.Mass(v.ctx(), v.sess.Caller, v.id)
+	m, readErr := v.kit.work.Mass(v.ctx(), v.sess.Caller, v.id)
 	if readErr != nil {
 		return err
 	}
-	in.Mass = p
+	in.Mass = m
 	return v.mass(statusOf(err), in, func(sh Shell) *Banner {
-		if b := termsBanner(access.MassTerms(p.Mass).Check(v.read(termsField)), in.Reason != ""); b != nil && p.State == access.MassPlanned {
+		if b := termsBanner(access.MassTerms(m.Mass).Check(v.read(termsField)), in.Reason != ""); b != nil && m.State == access.MassPlanned {
 			return b
 		}
 		if why := access.WhyOf(err); why != "" {
@@ -162,16 +162,16 @@ func startMass(v *visit) error {
 
 // massStatus answers the poll of a running one.
 func massStatus(v *visit) error {
-	p, err := v.s.work.Mass(v.ctx(), v.sess.Caller, v.id)
+	m, err := v.kit.work.Mass(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
-	return v.fragment(PageMassStatus, NewMassEnd(v.bare(), p))
+	return v.fragment(PageMassStatus, NewMassEnd(v.bare(), m))
 }
 
 // masses is the list of mass revocations.
 func masses(v *visit) error {
-	all, err := v.s.work.Masses(v.ctx(), v.sess.Caller)
+	all, err := v.kit.work.Masses(v.ctx(), v.sess.Caller)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func exportMass(v *visit) error {
 		head = append(head, sh.T(id))
 	}
 	return v.download("mass-revocation", head, func(row func(...string) error) error {
-		return v.s.work.MassReport(v.ctx(), v.sess.Caller, v.id, func(r workflow.MassRow) error {
+		return v.kit.work.MassReport(v.ctx(), v.sess.Caller, v.id, func(r workflow.MassRow) error {
 			return row(r.Grant.ID, r.Grant.Title, r.Code, r.Owner, r.Grant.CanvasUser, r.Sponsor, r.Grant.CanvasID,
 				sh.T("mass.item_"+string(r.Item.State)), stampCSV(r.Item.EndedAt), r.Item.Proof, strconv.Itoa(r.Item.Tries))
 		})

@@ -6,10 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/tokendesk/tokendesk/internal/operate"
-	"github.com/tokendesk/tokendesk/lti"
 	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
@@ -26,12 +23,10 @@ var registrationStatus = map[operate.RegistrationWhy]int{
 
 // register answers the registration link. Canvas shows it in a frame of an
 // admin's page, and waits until that page's button tells it to close.
-func (s *Server) register(c *gin.Context) {
-	v := s.visitor(c.Writer, c.Request)
-	ask, err := registrationAsk(c.Request.URL.RawQuery)
+func (s *Server) register(v *visit) error {
+	ask, err := registrationAsk(v.r.URL.RawQuery)
 	var done operate.Registered
 	if err == nil {
-		ask.Profile = s.profile()
 		done, err = s.registerTool(v.ctx(), ask)
 	}
 	var refusal *operate.RegistrationRefusal
@@ -40,16 +35,14 @@ func (s *Server) register(c *gin.Context) {
 		err = v.registration(http.StatusOK, done.Frames, func(sh Shell) any { return NewRegisteredPage(sh, done) })
 	case errors.As(err, &refusal):
 		t := traceOf(v.ctx())
-		s.log.WarnContext(v.ctx(), "registration refused", "reference", t.reference, "why", refusal.Why, "cause", refusal.Cause)
+		v.warn("registration refused", "reference", t.reference, "why", refusal.Why, "cause", refusal.Cause)
 		frames := refusal.Frames
 		if frames == nil {
 			frames = framing(ask.ConfigURL)
 		}
 		err = v.registration(registrationStatus[refusal.Why], frames, func(sh Shell) any { return NewNotRegisteredPage(sh, refusal.Why, t.reference) })
 	}
-	if err != nil {
-		v.fail(err)
-	}
+	return err
 }
 
 // registrationAsk reads the link's query. A name that comes twice could be read
@@ -92,24 +85,12 @@ func (v *visit) registration(status int, frames []string, view func(Shell) any) 
 	return v.page(status, PageRegister, view(sh), sh.Nonce)
 }
 
-// settle looks, before anybody is admitted, how far the launch's platform is
-// set up. It reports true where it has answered that nobody can be admitted yet.
-func (v *visit) settle(l *lti.Launch) (bool, error) {
-	got, err := v.s.setup(v.ctx(), *l)
-	if err != nil {
-		return false, err
-	}
-	l.RootDeployment = got.Root
-	if !got.Waits {
-		return false, nil
-	}
-	return true, v.registration(http.StatusServiceUnavailable, got.Frames, func(sh Shell) any { return NewWaitingPage(sh) })
+// waiting answers a launch from a platform that is not set up so far that anybody
+// could be admitted.
+func (v *visit) waiting(frames []string) error {
+	return v.registration(http.StatusServiceUnavailable, frames, func(sh Shell) any { return NewWaitingPage(sh) })
 }
 
 // RegisterFunc registers the tool with the Canvas that an invite names. What it
 // refuses is a *operate.RegistrationRefusal.
 type RegisterFunc func(ctx context.Context, ask operate.RegistrationAsk) (operate.Registered, error)
-
-// SetupFunc tells how far the platform of a verified launch is set up, after
-// taking the step that this launch is.
-type SetupFunc func(ctx context.Context, l lti.Launch) (operate.Setup, error)

@@ -22,7 +22,7 @@ func show[V any](v *visit, status int, name string, banner *Banner, build func(S
 func home(v *visit) error { return v.home(nil) }
 
 func (v *visit) home(banner *Banner) error {
-	h, err := v.s.work.Home(v.ctx(), v.sess.Caller)
+	h, err := v.kit.work.Home(v.ctx(), v.sess.Caller)
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func newRequest(v *visit) error { return v.form(http.StatusOK, "", nil, nil, nil
 
 // form shows the request form. With typed it shows what was just posted.
 func (v *visit) form(status int, draft string, typed *access.Answers, wrong *access.FormError, also func(*FormInput, Shell) *Banner) error {
-	f, err := v.s.work.Form(v.ctx(), v.sess.Caller, draft)
+	f, err := v.kit.work.Form(v.ctx(), v.sess.Caller, draft)
 	if err != nil {
 		return err
 	}
@@ -50,10 +50,21 @@ func (v *visit) form(status int, draft string, typed *access.Answers, wrong *acc
 	})
 }
 
+// openForm shows the form of a draft that another page began, with a result
+// banner if there is one.
+func (v *visit) openForm(draft string, banner func(Shell) *Banner) error {
+	return v.form(http.StatusOK, draft, nil, nil, func(_ *FormInput, sh Shell) *Banner {
+		if banner == nil {
+			return nil
+		}
+		return banner(sh)
+	})
+}
+
 // postRequest is the form sent: to find a teacher, to save the draft, or to
 // submit it.
 func postRequest(v *visit) error {
-	qs, err := v.s.work.Questions(v.ctx(), v.sess.Caller)
+	qs, err := v.kit.work.Questions(v.ctx(), v.sess.Caller)
 	if err != nil {
 		return err
 	}
@@ -71,7 +82,7 @@ func postRequest(v *visit) error {
 			return nil
 		})
 	case "draft":
-		r, err := v.s.work.SaveDraft(v.ctx(), v.sess.Caller, draft, a)
+		r, err := v.kit.work.SaveDraft(v.ctx(), v.sess.Caller, draft, a)
 		if err != nil {
 			return v.formRefused(draft, a, end, err)
 		}
@@ -84,7 +95,7 @@ func postRequest(v *visit) error {
 		if held != nil {
 			return v.formRefused(draft, a, end, held)
 		}
-		r, err := v.s.work.Submit(v.ctx(), v.sess.Caller, draft, a)
+		r, err := v.kit.work.Submit(v.ctx(), v.sess.Caller, draft, a)
 		if err != nil {
 			return v.formRefused(draft, a, end, err)
 		}
@@ -140,10 +151,10 @@ func (v *visit) keep(object, form string, what any) {
 	}
 	data, err := json.Marshal(what)
 	if err == nil {
-		_, err = v.s.work.Keep(v.ctx(), v.sess.Caller, object, form, data)
+		_, err = v.kit.work.Keep(v.ctx(), v.sess.Caller, object, form, data)
 	}
 	if err != nil {
-		v.s.log.WarnContext(v.ctx(), "typed text could not be kept", "form", form, "err", err)
+		v.warn("typed text could not be kept", "form", form, "err", err)
 	}
 }
 

@@ -11,14 +11,14 @@ import (
 
 // renew opens the form of a token's renewal, or the renewal that was sent already.
 func renew(v *visit) error {
-	r, err := v.s.work.Renew(v.ctx(), v.sess.Caller, v.id)
+	r, err := v.kit.work.Renew(v.ctx(), v.sess.Caller, v.id)
 	switch {
 	case err != nil:
 		return v.tokenRefused(err)
 	case r.State != access.Draft:
-		return v.opened(http.StatusOK, r.ID, access.Renew, PanelInput{}, func(Shell, workflow.Case) *Banner { return nil })
+		return v.openRequest(http.StatusOK, r.ID, nil)
 	}
-	return v.form(http.StatusOK, r.ID, nil, nil, func(_ *FormInput, sh Shell) *Banner {
+	return v.openForm(r.ID, func(sh Shell) *Banner {
 		return ResultBanner(sh, access.Renew, workflow.Case{Request: r})
 	})
 }
@@ -30,7 +30,7 @@ func (v *visit) tokenRefused(err error) error {
 	if why == "" && !errors.Is(err, access.ErrConflict) {
 		return err
 	}
-	t, openErr := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
+	t, openErr := v.kit.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if openErr != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func asksToken(do access.Action) handler {
 const misuse access.Action = "misuse"
 
 func (v *visit) confirmToken(status int, do access.Action, reason string, refused error) error {
-	t, err := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
+	t, err := v.kit.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -79,9 +79,9 @@ func leaveToken(do access.Action) handler {
 		if tooLong != nil {
 			return v.confirmToken(statusOf(tooLong), do, reason, tooLong)
 		}
-		act := v.s.work.EndSponsorship
+		act := v.kit.work.EndSponsorship
 		if do == misuse {
-			act = v.s.work.ReportMisuse
+			act = v.kit.work.ReportMisuse
 		}
 		t, err := act(v.ctx(), v.sess.Caller, v.id, reason)
 		switch {
@@ -104,7 +104,7 @@ func leaveToken(do access.Action) handler {
 // leaveRequest ends the sponsorship of a request for which no token exists yet,
 // and goes back to the list: who left has no part in it any more.
 func leaveRequest(v *visit) error {
-	c, err := v.s.work.Open(v.ctx(), v.sess.Caller, v.id)
+	c, err := v.kit.work.Open(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func leaveRequest(v *visit) error {
 		errors.As(wrong, &form)
 		return v.confirm(statusOf(wrong), access.EndSponsor, reason, form, nil)
 	}
-	if _, err := v.s.work.Act(v.ctx(), v.sess.Caller, v.id, access.EndSponsor, access.Move{Reason: reason}, ""); err != nil {
+	if _, err := v.kit.work.Act(v.ctx(), v.sess.Caller, v.id, access.EndSponsor, access.Move{Reason: reason}, ""); err != nil {
 		return v.moveRefused(access.EndSponsor, PanelInput{Reason: reason}, err)
 	}
 	return v.sponsorships(ResultBanner(v.shell(nil), access.EndSponsor, c.Case))
@@ -127,7 +127,7 @@ func askTokenSponsor(v *visit) error {
 }
 
 func (v *visit) tokenSponsor(status int, in TokenSponsorInput, refused error) error {
-	t, err := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
+	t, err := v.kit.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -135,7 +135,7 @@ func (v *visit) tokenSponsor(status int, in TokenSponsorInput, refused error) er
 		return v.token(http.StatusOK, t, nil)
 	}
 	in.Token = t
-	if in.Teachers, err = v.s.work.Teachers(v.ctx(), v.sess.Caller, t.Request.Course.ID); err != nil {
+	if in.Teachers, err = v.kit.work.Teachers(v.ctx(), v.sess.Caller, t.Request.Course.ID); err != nil {
 		return err
 	}
 	return show(v, status, PageSponsor, nil, func(sh Shell) SponsorPage {
@@ -149,7 +149,7 @@ func (v *visit) tokenSponsor(status int, in TokenSponsorInput, refused error) er
 // nameSponsor asks another sponsor to take over.
 func nameSponsor(v *visit) error {
 	key, _ := text.Clean(v.r.PostForm.Get("sponsor"), maxID)
-	t, err := v.s.work.NameSponsor(v.ctx(), v.sess.Caller, v.id, key)
+	t, err := v.kit.work.NameSponsor(v.ctx(), v.sess.Caller, v.id, key)
 	var wrong *access.FormError
 	switch {
 	case err == nil:
@@ -165,7 +165,7 @@ func nameSponsor(v *visit) error {
 
 // takeOver makes who was asked the sponsor of a token.
 func takeOver(v *visit) error {
-	t, err := v.s.work.TakeOver(v.ctx(), v.sess.Caller, v.id, v.read(termsField))
+	t, err := v.kit.work.TakeOver(v.ctx(), v.sess.Caller, v.id, v.read(termsField))
 	if err == nil {
 		return v.token(http.StatusOK, t, func(sh Shell) *Banner { return ResultBanner(sh, access.TakeOver, t.Case) })
 	}
@@ -179,7 +179,7 @@ func (v *visit) askedRefused(err error) error {
 	if why == "" && !isTermsError(err) {
 		return v.tokenRefused(err)
 	}
-	t, openErr := v.s.work.Token(v.ctx(), v.sess.Caller, v.id)
+	t, openErr := v.kit.work.Token(v.ctx(), v.sess.Caller, v.id)
 	if openErr != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (v *visit) askedRefused(err error) error {
 	if v.r.PostForm.Has(termsField) {
 		banner = v.changedFirst(access.TakeOver, banner, func(c workflow.Case) access.Terms { return access.TakeOverTerms(c.Request, *c.Grant) }, false)
 	}
-	if v.opened(statusOf(err), t.Request.ID, access.TakeOver, PanelInput{}, banner) != nil {
+	if v.openRequest(statusOf(err), t.Request.ID, banner) != nil {
 		return err
 	}
 	return nil
@@ -200,7 +200,7 @@ func (v *visit) askedRefused(err error) error {
 
 // turnDown answers no, and goes back to the list.
 func turnDown(v *visit) error {
-	if err := v.s.work.TurnDown(v.ctx(), v.sess.Caller, v.id); err != nil {
+	if err := v.kit.work.TurnDown(v.ctx(), v.sess.Caller, v.id); err != nil {
 		return v.askedRefused(err)
 	}
 	return v.sponsorships(ResultBanner(v.shell(nil), access.TurnDown, workflow.Case{}))

@@ -20,24 +20,24 @@ func (v *visit) unmanaged(status int, banner *Banner) error {
 // unmanagedTicked is the list with some of its tokens ticked.
 func (v *visit) unmanagedTicked(status int, banner *Banner, ticked []string) error {
 	f := workflow.FoundFilter{Status: v.query("status"), Search: v.query("q"), NeverEnds: v.query("ends") == "never", Admins: v.query("who") == "admins", After: v.query("after")}
-	l, err := v.s.work.Unmanaged(v.ctx(), v.sess.Caller, f)
+	l, err := v.kit.work.Unmanaged(v.ctx(), v.sess.Caller, f)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
 		f = workflow.FoundFilter{}
-		l, err = v.s.work.Unmanaged(v.ctx(), v.sess.Caller, f)
+		l, err = v.kit.work.Unmanaged(v.ctx(), v.sess.Caller, f)
 	}
 	if err != nil {
 		return err
 	}
 	return show(v, status, PageUnmanaged, banner, func(sh Shell) UnmanagedPage {
-		p := NewUnmanagedPage(sh, l, f)
-		p.tick(ticked)
-		return p
+		list := NewUnmanagedPage(sh, l, f)
+		list.tick(ticked)
+		return list
 	})
 }
 
 // checkNow begins a check of all tokens.
 func checkNow(v *visit) error {
-	if err := v.s.work.CheckNow(v.ctx(), v.sess.Caller); err != nil {
+	if err := v.kit.work.CheckNow(v.ctx(), v.sess.Caller); err != nil {
 		return err
 	}
 	return v.unmanaged(http.StatusOK, &Banner{Kind: BannerInfo, ID: "result.check_now"})
@@ -60,7 +60,7 @@ func pickTokens(v *visit) error {
 		return access.Refuse(why) // the page is of no use to who may only look
 	}
 	ids := v.picked()
-	rows, err := v.s.work.Picked(v.ctx(), v.sess.Caller, ids)
+	rows, err := v.kit.work.Picked(v.ctx(), v.sess.Caller, ids)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func pickDo(do access.Action) handler {
 }
 
 func (v *visit) doPicked(in PickInput, ids []string, date typedDate) (*Banner, error) {
-	work, at := v.s.work, date.end(v.words.Zone())
+	work, at := v.kit.work, date.end(v.words.Zone())
 	switch in.Do {
 	case access.TellOwner:
 		c, err := work.TellOwners(v.ctx(), v.sess.Caller, ids, at, in.Text)
@@ -173,7 +173,7 @@ func (v *visit) pickRefused(in PickInput, err error) error {
 	for id := range in.Chosen {
 		all = append(all, id)
 	}
-	rows, readErr := v.s.work.Picked(v.ctx(), v.sess.Caller, all)
+	rows, readErr := v.kit.work.Picked(v.ctx(), v.sess.Caller, all)
 	if readErr != nil || len(rows) == 0 {
 		if wrong != nil && v.unmanaged(statusOf(err), &Banner{Kind: BannerWarn, ID: "pick.none"}) == nil {
 			return nil
@@ -194,7 +194,7 @@ func (v *visit) pickRefused(in PickInput, err error) error {
 func openFound(v *visit) error { return v.found(http.StatusOK, nil) }
 
 func (v *visit) found(status int, banner *Banner) error {
-	c, err := v.s.work.FoundToken(v.ctx(), v.sess.Caller, v.id)
+	c, err := v.kit.work.FoundToken(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -203,13 +203,12 @@ func (v *visit) found(status int, banner *Banner) error {
 
 // keepFound begins the request to keep one's own token, and opens its form.
 func keepFound(v *visit) error {
-	r, err := v.s.work.AskToKeep(v.ctx(), v.sess.Caller, v.id)
+	r, err := v.kit.work.AskToKeep(v.ctx(), v.sess.Caller, v.id)
 	switch why := access.WhyOf(err); {
 	case err == nil && r.State == access.Draft:
-		return v.form(http.StatusOK, r.ID, nil, nil, nil)
+		return v.openForm(r.ID, nil)
 	case err == nil:
-		v.id = r.ID
-		return v.showCase(http.StatusOK, nil, nil)
+		return v.openRequest(http.StatusOK, r.ID, nil)
 	case why != "":
 		if v.found(statusOf(err), &Banner{Kind: BannerWarn, ID: refusedKey(why), Args: map[string]any{"School": v.sess.School}}) == nil {
 			return nil
@@ -226,7 +225,7 @@ func keepFound(v *visit) error {
 func askRemove(v *visit) error { return v.confirmRemove(http.StatusOK, "", nil) }
 
 func (v *visit) confirmRemove(status int, reason string, refused error) error {
-	c, err := v.s.work.FoundToken(v.ctx(), v.sess.Caller, v.id)
+	c, err := v.kit.work.FoundToken(v.ctx(), v.sess.Caller, v.id)
 	if err != nil {
 		return err
 	}
@@ -249,7 +248,7 @@ func removeFound(v *visit) error {
 	if tooLong != nil {
 		return v.confirmRemove(statusOf(tooLong), reason, tooLong)
 	}
-	c, err := v.s.work.RemoveToken(v.ctx(), v.sess.Caller, v.id, reason)
+	c, err := v.kit.work.RemoveToken(v.ctx(), v.sess.Caller, v.id, reason)
 	switch {
 	case err == nil:
 		b := &Banner{Kind: BannerWarn, ID: "result.revoking"}
@@ -271,7 +270,7 @@ func removeFound(v *visit) error {
 
 // disallow takes a token off the allow-list, or a proposal back.
 func disallow(v *visit) error {
-	err := v.s.work.Disallow(v.ctx(), v.sess.Caller, v.id)
+	err := v.kit.work.Disallow(v.ctx(), v.sess.Caller, v.id)
 	switch why := access.WhyOf(err); {
 	case err == nil:
 		return v.found(http.StatusOK, &Banner{Kind: BannerGood, ID: "result.disallow"})

@@ -104,7 +104,7 @@ func (s *Server) recovered(a *answer, r *http.Request, p any) {
 		// Half a page is out: cut it, so that nobody takes it for a whole one.
 		panic(http.ErrAbortHandler)
 	}
-	s.visitor(a, r).fail(errors.New("panic"))
+	s.kit.visitor(a, r).fail(errors.New("panic"))
 }
 
 func (s *Server) logAnswer(r *http.Request, t *trace, a *answer, took time.Duration) {

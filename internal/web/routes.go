@@ -25,16 +25,16 @@ const (
 // routes is every address of the tool.
 func (s *Server) routes() error {
 	e := s.engine
-	get := func(path string, h handler) { e.GET(path, s.signed(h)) }
-	post := func(path string, h handler) { e.POST(path, s.signed(h)) }
+	get := func(path string, h handler) { e.GET(path, s.kit.signed(h)) }
+	post := func(path string, h handler) { e.POST(path, s.kit.signed(h)) }
 
 	get("/", home)
 	get("/requests/new", newRequest)
 	get("/requests", home) // reload after a form was sent by the browser itself
 	post("/requests", postRequest)
-	e.POST("/requests/keep", s.quiet(s.keepTyped, keepFailed))
+	e.POST("/requests/keep", s.kit.quiet(s.keepTyped, keepFailed))
 	get("/requests/:id", openCase)
-	get("/go/:id", goTo)
+	get("/go/:id", s.goTo)
 
 	for _, do := range []access.Action{access.Withdraw, access.Rescind} {
 		get("/requests/:id/"+string(do), asks(do))
@@ -57,7 +57,7 @@ func (s *Server) routes() error {
 	post("/requests/:id/collect", s.collecting(access.Collect, s.work.Collect))
 	get("/requests/:id/collect/check", s.collectPage)
 	post("/requests/:id/collect/check", s.collecting(access.Collect, s.work.CheckMint))
-	e.GET("/requests/:id/collect/status", s.quiet(s.collectStatus, pollFailed))
+	e.GET("/requests/:id/collect/status", s.kit.quiet(s.collectStatus, pollFailed))
 	get("/requests/:id/replace", asks(access.Replace))
 	post("/requests/:id/replace", s.collecting(access.Replace, s.work.Replace))
 
@@ -70,7 +70,7 @@ func (s *Server) routes() error {
 	post(massesPath, planMass)
 	get(massesPath+"/:id", openMass)
 	post(massesPath+"/:id", startMass)
-	e.GET(massesPath+"/:id/status", s.quiet(massStatus, pollFailed))
+	e.GET(massesPath+"/:id/status", s.kit.quiet(massStatus, pollFailed))
 	get(massesPath+"/:id/export", openMass) // reload after the post
 	post(massesPath+"/:id/export", exportMass)
 	get("/tokens/:id", openToken)
@@ -127,11 +127,11 @@ func (s *Server) routes() error {
 	e.GET(routeLogin, gin.WrapF(s.lti.HandleLogin))
 	e.POST(routeLogin, gin.WrapF(s.lti.HandleLogin))
 	e.POST(routeLaunch, gin.WrapF(s.lti.HandleLaunch))
-	e.GET(routeLaunch, s.signed(home)) // reload of the first page
+	e.GET(routeLaunch, s.kit.signed(home)) // reload of the first page
 	e.POST(routeProof, gin.WrapF(s.lti.HandleProof))
-	e.GET(routeProof, s.signed(home))
+	e.GET(routeProof, s.kit.signed(home))
 	e.GET(routeKeys, gin.WrapH(lti.KeySetHandler(s.keys)))
-	e.GET(routeRegister, s.register)
+	e.GET(routeRegister, s.kit.open(s.register))
 	e.GET(routeConfig, func(c *gin.Context) {
 		c.Header("Cache-Control", "no-cache")
 		c.Data(http.StatusOK, "application/json; charset=utf-8", config)
@@ -142,7 +142,7 @@ func (s *Server) routes() error {
 	e.GET(routeStatic, gin.WrapH(s.pages.assets))
 	e.HEAD(routeStatic, gin.WrapH(s.pages.assets))
 
-	e.NoRoute(func(c *gin.Context) { s.visitor(c.Writer, c.Request).fail(access.ErrNotFound) })
-	e.NoMethod(func(c *gin.Context) { s.visitor(c.Writer, c.Request).fail(errMethod) })
+	e.NoRoute(func(c *gin.Context) { s.kit.visitor(c.Writer, c.Request).fail(access.ErrNotFound) })
+	e.NoMethod(func(c *gin.Context) { s.kit.visitor(c.Writer, c.Request).fail(errMethod) })
 	return nil
 }

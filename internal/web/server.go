@@ -16,6 +16,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/workflow"
@@ -51,6 +52,7 @@ type Options struct {
 
 // Server answers every request of the tool. It is safe for concurrent use.
 type Server struct {
+	kit       *kit
 	work      *workflow.Service
 	sessions  *session.Store
 	catalogue *text.Catalogue
@@ -83,9 +85,13 @@ func New(o Options) (*Server, error) {
 	if o.Work == nil || o.Sessions == nil || o.Catalogue == nil || o.LTI == nil || o.Keys == nil || o.Ready == nil || o.Register == nil || o.Setup == nil || o.Now == nil || o.Log == nil {
 		return nil, errors.New("web: an option is missing")
 	}
-	s := &Server{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
+	s := &Server{}
+	*s = Server{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
 		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log, observer: o.Observer,
-		registerTool: o.Register, setup: o.Setup, noteForward: o.NoteForward}
+		registerTool: func(ctx context.Context, ask operate.RegistrationAsk) (operate.Registered, error) {
+			ask.Profile = s.profile()
+			return o.Register(ctx, ask)
+		}, setup: o.Setup, noteForward: o.NoteForward}
 	s.frames.read = s.work.Around
 	var err error
 	if s.forwards, err = newForwards(o.TrustedProxies); err != nil {
@@ -94,6 +100,8 @@ func New(o Options) (*Server, error) {
 	if s.pages, err = NewRenderer(o.Catalogue); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
+	s.kit = &kit{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, pages: s.pages, log: o.Log, now: o.Now,
+		around: func(ctx context.Context) []string { return s.around(ctx).Frames }}
 	if err := s.setUpLTI(); err != nil {
 		return nil, err
 	}
@@ -125,7 +133,7 @@ func New(o Options) (*Server, error) {
 	cross.AddInsecureBypassPattern("POST " + routeLogin)
 	cross.AddInsecureBypassPattern("POST " + routeLaunch)
 	cross.AddInsecureBypassPattern("POST " + routeProof) // which looks at the origin itself, more strictly
-	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.visitor(w, r).fail(errCrossOrigin) }))
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.kit.visitor(w, r).fail(errCrossOrigin) }))
 	s.handler = s.observe(s.defend(cross.Handler(s.engine)))
 	return s, nil
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/workflow"
-	"github.com/tokendesk/tokendesk/lti"
 )
 
 // Addresses that pages link to (GET) and post to, besides the obvious ones:
@@ -127,7 +126,7 @@ type Shell struct {
 	Focus     Focus
 	// Forget, on the first page after a launch that used the platform's storage,
 	// is what lti.BrowserScript deletes there.
-	Forget *lti.ForgetItem
+	Forget any
 	// Words are the school's own names for its offices; empty ones are said by
 	// the catalogue's.
 	Words Words
@@ -226,26 +225,6 @@ type ProblemInput struct {
 // RetryField is one hidden field of the "Try again" form.
 type RetryField struct{ Name, Value string }
 
-// NewHomePage is My API tokens.
-func NewHomePage(s Shell, h workflow.Home) HomePage { return newHome(s, h) }
-
-// NewFormPage is Request an API token. With errors it is the same form, with
-// everything typed, under an error summary.
-func NewFormPage(s Shell, in FormInput) FormPage { return newForm(s, in) }
-
-// NewKept is the fragment that answers POST /requests/keep: "Draft saved 14:05".
-// A zero at says that it could not be saved.
-func NewKept(s Shell, at time.Time) Kept { return newKept(s, at) }
-
-// NewCasePage is one request, for every part its reader has in it.
-func NewCasePage(s Shell, c workflow.CasePage, in PanelInput) CasePage { return newCase(s, c, in) }
-
-// NewConfirmPage asks before something that cannot be undone.
-func NewConfirmPage(s Shell, in ConfirmInput) ConfirmPage { return newConfirm(s, in) }
-
-// NewSponsorPage lets a requester name another sponsor.
-func NewSponsorPage(s Shell, in SponsorInput) SponsorPage { return newSponsor(s, in) }
-
 // TokenSponsorInput is the page on which an owner names another sponsor for a
 // token.
 type TokenSponsorInput struct {
@@ -255,89 +234,3 @@ type TokenSponsorInput struct {
 	Query    string
 	Errors   *access.FormError
 }
-
-// NewTokenSponsorPage lets an owner name another sponsor for a token.
-func NewTokenSponsorPage(s Shell, in TokenSponsorInput) SponsorPage { return newTokenSponsor(s, in) }
-
-// NewCollectPage is Collect your token, in every stage. The page of StageSecret
-// carries the value once: it must go out with no-store, uncompressed, as the
-// answer of a plain POST.
-func NewCollectPage(s Shell, c workflow.Collection) CollectPage { return newCollect(s, c) }
-
-// NewCollectStatus is the fragment that GET /requests/{id}/collect/status
-// answers. It never carries a value.
-func NewCollectStatus(s Shell, c workflow.Collection) CollectStatus { return newCollectStatus(s, c) }
-
-// NewSponsorshipsPage is the sponsor's list.
-func NewSponsorshipsPage(s Shell, l workflow.Sponsorships) SponsorshipsPage {
-	return newSponsorships(s, l)
-}
-
-// NewQueuePage is the review queue, with the filter that made it.
-func NewQueuePage(s Shell, q workflow.Queue, f workflow.QueueFilter) QueuePage {
-	return newQueue(s, q, f)
-}
-
-// NewTokensPage is the list of tokens, with the filter that made it.
-func NewTokensPage(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage {
-	return newTokens(s, l, f)
-}
-
-// NewUnmanagedPage is the list of tokens that the tool did not make.
-func NewUnmanagedPage(s Shell, l workflow.Unmanaged, f workflow.FoundFilter) UnmanagedPage {
-	return newUnmanaged(s, l, f)
-}
-
-// NewFoundPage is one token that the tool did not make.
-func NewFoundPage(s Shell, c workflow.FoundPage) FoundPage { return newFound(s, c) }
-
-// NewPickPage asks once more before something is done with several of them.
-func NewPickPage(s Shell, in PickInput) PickPage { return newPick(s, in) }
-
-// NewRemovePage asks before one of them is deleted.
-func NewRemovePage(s Shell, c workflow.FoundPage, reason string, wrong *access.FormError) ConfirmPage {
-	return newRemove(s, c, reason, wrong)
-}
-
-// NewTokenPage is one token's life.
-func NewTokenPage(s Shell, t workflow.TokenPage) TokenPage { return newToken(s, t) }
-
-// NewProblemPage says what stands in the way and what to do.
-func NewProblemPage(s Shell, in ProblemInput) ProblemPage { return newProblem(s, in) }
-
-// NewLaunchFailedPage says why a launch did not open the tool: one cause, one
-// step, and r.RelaunchURL as a link where there is one. The shell has no session.
-func NewLaunchFailedPage(s Shell, r *lti.Refusal) LaunchFailedPage { return newLaunchFailed(s, r) }
-
-// NewNotAdmittedPage says why a verified launch gives no session; tab is where
-// to open the tool anew, if that is known. The shell has no session, but the
-// school's words.
-func NewNotAdmittedPage(s Shell, r workflow.AdmitReason, reference, tab string) LaunchFailedPage {
-	return newNotAdmitted(s, r, reference, tab)
-}
-
-// NewStorePage and NewProofPage carry the data of the two pages that run
-// lti.BrowserScript before a session exists. They show nothing of the launch.
-func NewStorePage(s Shell, p lti.StorePage) BrowserPage { return newBrowserPage(s, p) }
-
-// NewProofPage is the second of the two, see NewStorePage.
-func NewProofPage(s Shell, p lti.ProofPage) BrowserPage { return newBrowserPage(s, p) }
-
-// ResultBanner is the banner after a move: what happened and what comes next.
-// Nil for a move that needs none.
-func ResultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
-	return resultBanner(s, do, c)
-}
-
-// LostBanner is the banner after a lost race; typed is the text to keep.
-func LostBanner(s Shell, l *workflow.Lost, typed string) *Banner { return lostBanner(s, l, typed) }
-
-// RefusedBanner says why a move was refused, for showing above the same page
-// with the text kept. With c, the sentence names the people of that case.
-func RefusedBanner(s Shell, why access.Why, c *workflow.Case) *Banner {
-	return refusedBanner(s, why, c)
-}
-
-// EchoOf lists the known, non-empty fields of a posted form for a problem page,
-// in the form's order. Fields that are not text a person typed are left out.
-func EchoOf(posted map[string][]string) []Echo { return echoOf(posted) }

@@ -35,7 +35,8 @@ type CasePage struct {
 	Answers []fact
 }
 
-func newCase(s Shell, c workflow.CasePage, in PanelInput) CasePage {
+// NewCasePage is one request, for every part its reader has in it.
+func NewCasePage(s Shell, c workflow.CasePage, in PanelInput) CasePage {
 	r := c.Request
 	v := viewerOf(c.Case)
 	current := PageHome

@@ -43,7 +43,10 @@ type CollectStatus struct {
 	Stage      workflow.CollectStage
 }
 
-func newCollect(s Shell, c workflow.Collection) CollectPage {
+// NewCollectPage is Collect your token, in every stage. The page of StageSecret
+// carries the value once: it must go out with no-store, uncompressed, as the
+// answer of a plain POST.
+func NewCollectPage(s Shell, c workflow.Collection) CollectPage {
 	r := c.Request
 	p := CollectPage{frame: newFrame(s, PageHome, s.T("collect.h1"), casePath(r, "/collect")), Collection: c}
 	title := s.title(c.Case)
@@ -81,7 +84,7 @@ func newCollect(s Shell, c workflow.Collection) CollectPage {
 		a := s.leakAction(c.Case)
 		p.Leak = &a
 	}
-	p.Status = newCollectStatus(s, c)
+	p.Status = NewCollectStatus(s, c)
 	return p
 }
 
@@ -118,7 +121,9 @@ func lostKey(why access.Why) string {
 	return "collect.no_replace"
 }
 
-func newCollectStatus(s Shell, c workflow.Collection) CollectStatus {
+// NewCollectStatus is the fragment that GET /requests/{id}/collect/status
+// answers. It never carries a value.
+func NewCollectStatus(s Shell, c workflow.Collection) CollectStatus {
 	st := CollectStatus{frame: frame{Shell: s}, Stage: c.Stage, Kind: "info", Icon: "ring"}
 	again := s.goTo(secondary, "collect.check_again", casePath(c.Request, "/collect/status"))
 	var since time.Time

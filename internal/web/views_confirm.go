@@ -20,9 +20,11 @@ type ConfirmPage struct {
 	Action string
 }
 
+// NewConfirmPage asks before something that cannot be undone.
+//
 // newConfirm words the question by what is asked. The safe button always names
 // what it keeps.
-func newConfirm(s Shell, in ConfirmInput) ConfirmPage {
+func NewConfirmPage(s Shell, in ConfirmInput) ConfirmPage {
 	c, r := in.Case, in.Case.Request
 	title := s.title(c)
 	id := "confirm." + string(in.Do)
@@ -123,8 +125,10 @@ func currentFor(c workflow.Case, do access.Action) string {
 	return PageQueue
 }
 
+// NewRemovePage asks before one of them is deleted.
+//
 // newRemove asks before a token that the tool did not make is deleted.
-func newRemove(s Shell, c workflow.FoundPage, reason string, wrong *access.FormError) ConfirmPage {
+func NewRemovePage(s Shell, c workflow.FoundPage, reason string, wrong *access.FormError) ConfirmPage {
 	f := c.Found
 	id, current := "confirm.remove", PageHome
 	if !c.Own {
@@ -171,7 +175,8 @@ type SponsorPage struct {
 	Hidden string
 }
 
-func newSponsor(s Shell, in SponsorInput) SponsorPage {
+// NewSponsorPage lets a requester name another sponsor.
+func NewSponsorPage(s Shell, in SponsorInput) SponsorPage {
 	r := in.Case.Request
 	p := SponsorPage{frame: newFrame(s, PageHome, s.T("choose.h1"), casePath(r, "/sponsor")), Action: casePath(r, "/sponsor")}
 	p.setErrors(in.Errors)

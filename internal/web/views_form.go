@@ -83,7 +83,9 @@ type Kept struct {
 	Text string
 }
 
-func newKept(s Shell, at time.Time) Kept {
+// NewKept is the fragment that answers POST /requests/keep: "Draft saved 14:05".
+// A zero at says that it could not be saved.
+func NewKept(s Shell, at time.Time) Kept {
 	k := Kept{frame: frame{Shell: s}}
 	if at.IsZero() {
 		k.Text = s.T("form.not_saved")
@@ -93,7 +95,9 @@ func newKept(s Shell, at time.Time) Kept {
 	return k
 }
 
-func newForm(s Shell, in FormInput) FormPage {
+// NewFormPage is Request an API token. With errors it is the same form, with
+// everything typed, under an error summary.
+func NewFormPage(s Shell, in FormInput) FormPage {
 	f := in.Form
 	in.Errors = namingQuestions(s, in.Errors, f.Policy.Questions)
 	errs := s.errorsOf(in.Errors)
@@ -104,7 +108,7 @@ func newForm(s Shell, in FormInput) FormPage {
 	p.setErrors(in.Errors)
 	switch {
 	case !in.SavedAt.IsZero():
-		p.Saved = newKept(s, in.SavedAt)
+		p.Saved = NewKept(s, in.SavedAt)
 		if in.Errors == nil {
 			p.Focus, p.Say = FocusSave, p.Saved.Text
 		}

@@ -19,7 +19,8 @@ type HomePage struct {
 	Empty    *empty
 }
 
-func newHome(s Shell, h workflow.Home) HomePage {
+// NewHomePage is My API tokens.
+func NewHomePage(s Shell, h workflow.Home) HomePage {
 	p := HomePage{frame: newFrame(s, PageHome, s.T("home.h1"), "/")}
 	for i, c := range h.NeedsYou {
 		k := s.needsCard(c)

@@ -52,7 +52,8 @@ var pickAddress = map[access.Action]string{
 	access.TellOwner: unmanagedPath + "/tell", access.Adopt: unmanagedPath + "/adopt", access.Allow: unmanagedPath + "/allow", access.Remove: unmanagedPath + "/remove",
 }
 
-func newPick(s Shell, in PickInput) PickPage {
+// NewPickPage asks once more before something is done with several of them.
+func NewPickPage(s Shell, in PickInput) PickPage {
 	if in.Refused != "" {
 		s.Banner = RefusedBanner(s, in.Refused, nil)
 	}

@@ -33,7 +33,8 @@ type retry struct {
 	Button         action
 }
 
-func newProblem(s Shell, in ProblemInput) ProblemPage {
+// NewProblemPage says what stands in the way and what to do.
+func NewProblemPage(s Shell, in ProblemInput) ProblemPage {
 	key := "problem." + string(in.Kind)
 	p := ProblemPage{frame: newFrame(s, "", s.T(key+".h1"), "")}
 	switch in.Kind {
@@ -118,7 +119,9 @@ var echoFields = []struct{ name, label string }{
 	{"message", "pick.tell_owner.text"}, {"conditions", "review.conditions"}, {"reason", "sponsor.reason"}, {"alternative_text", "review.alternative_text"},
 }
 
-func echoOf(posted map[string][]string) []Echo {
+// EchoOf lists the known, non-empty fields of a posted form for a problem page,
+// in the form's order. Fields that are not text a person typed are left out.
+func EchoOf(posted map[string][]string) []Echo {
 	var out []Echo
 	for _, f := range echoFields {
 		if v := posted[f.name]; len(v) > 0 && v[0] != "" {
@@ -149,7 +152,9 @@ type LaunchFailedPage struct {
 	Tab         *action
 }
 
-func newLaunchFailed(s Shell, r *lti.Refusal) LaunchFailedPage {
+// NewLaunchFailedPage says why a launch did not open the tool: one cause, one
+// step, and r.RelaunchURL as a link where there is one. The shell has no session.
+func NewLaunchFailedPage(s Shell, r *lti.Refusal) LaunchFailedPage {
 	key := launchKey(r.Code)
 	p := LaunchFailedPage{frame: newFrame(s, "", s.T("launch.h1"), ""), Cause: s.T(key + ".cause"), Step: s.T(key + ".step")}
 	if r.Reference != "" {
@@ -166,8 +171,12 @@ func (p *LaunchFailedPage) newTab(url string) {
 	}
 }
 
+// NewNotAdmittedPage says why a verified launch gives no session; tab is where
+// to open the tool anew, if that is known. The shell has no session, but the
+// school's words.
+//
 // newNotAdmitted is the page for a launch that verified and gives no session.
-func newNotAdmitted(s Shell, r workflow.AdmitReason, reference, tab string) LaunchFailedPage {
+func NewNotAdmittedPage(s Shell, r workflow.AdmitReason, reference, tab string) LaunchFailedPage {
 	key := admitKey(r)
 	p := LaunchFailedPage{frame: newFrame(s, "", s.T("launch.h1"), ""), Cause: s.T(key + ".cause"), Step: s.T(key+".step", "Team", s.team()),
 		Reference: s.H("launch.reference", "Reference", code(reference))}
@@ -220,12 +229,16 @@ type BrowserPage struct {
 	Text string
 }
 
+// newBrowserPage carries the data of the two pages that run lti.BrowserScript
+// before a session exists. They show nothing of the launch.
 func newBrowserPage(s Shell, data any) BrowserPage {
 	s.HasSession = false
 	return BrowserPage{frame: newFrame(s, "", s.T("opening.h1"), ""), Data: data, Text: s.T("opening.text")}
 }
 
-func refusedBanner(s Shell, why access.Why, c *workflow.Case) *Banner {
+// RefusedBanner says why a move was refused, for showing above the same page
+// with the text kept. With c, the sentence names the people of that case.
+func RefusedBanner(s Shell, why access.Why, c *workflow.Case) *Banner {
 	b := &Banner{Kind: BannerWarn, ID: refusedKey(why), Args: map[string]any{"School": s.school()}}
 	if c == nil {
 		return b

@@ -20,7 +20,8 @@ type QueuePage struct {
 	Pager  pager
 }
 
-func newQueue(s Shell, q workflow.Queue, f workflow.QueueFilter) QueuePage {
+// NewQueuePage is the review queue, with the filter that made it.
+func NewQueuePage(s Shell, q workflow.Queue, f workflow.QueueFilter) QueuePage {
 	set := url.Values{}
 	put := func(k, v string) {
 		if v != "" {

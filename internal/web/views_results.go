@@ -12,9 +12,12 @@ func AskedAlready(s Shell, c workflow.Case) *Banner {
 		Args: map[string]any{"Sponsor": who(s.name(c, c.Request.Sponsor)), "SponsorBy": c.Request.SponsorDue}}
 }
 
+// ResultBanner is the banner after a move: what happened and what comes next.
+// Nil for a move that needs none.
+//
 // resultBanner is what a page says after a move that went through: what was
 // done, who has it now, and until when.
-func resultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
+func ResultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 	r := c.Request
 	args := map[string]any{
 		"Sponsor": who(s.name(c, r.Sponsor)), "Requester": who(s.name(c, r.Requester)), "Team": word(s.team()),
@@ -90,8 +93,10 @@ func freezeBanner(c workflow.Case, args map[string]any) *Banner {
 	return &Banner{Kind: BannerInfo, ID: "result.freeze_gone", Args: args}
 }
 
+// LostBanner is the banner after a lost race; typed is the text to keep.
+//
 // lostBanner tells what somebody quicker did. The typed text stands below it.
-func lostBanner(s Shell, l *workflow.Lost, typed string) *Banner {
+func LostBanner(s Shell, l *workflow.Lost, typed string) *Banner {
 	id := "lost.changed"
 	switch l.Now.State {
 	case access.Approved, access.Denied, access.Withdrawn, access.Rescinded, access.SponsorDeclined, access.Lapsed:

@@ -17,7 +17,8 @@ type SponsorshipsPage struct {
 	Empty                       *empty
 }
 
-func newSponsorships(s Shell, l workflow.Sponsorships) SponsorshipsPage {
+// NewSponsorshipsPage is the sponsor's list.
+func NewSponsorshipsPage(s Shell, l workflow.Sponsorships) SponsorshipsPage {
 	p := SponsorshipsPage{frame: newFrame(s, PageSponsorships, s.T("sponsorships.h1"), "/sponsorships")}
 	if len(l.Waiting)+len(l.Standing)+len(l.Past) == 0 {
 		p.Empty = &empty{Icon: "hands", Title: s.T("sponsorships.empty"), Text: s.T("sponsorships.empty_text")}

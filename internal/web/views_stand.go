@@ -122,8 +122,10 @@ func (s Shell) evidence(e *workflow.Evidence) []fact {
 	return out
 }
 
+// NewTokenSponsorPage lets an owner name another sponsor for a token.
+//
 // newTokenSponsor is the page on which an owner names another sponsor.
-func newTokenSponsor(s Shell, in TokenSponsorInput) SponsorPage {
+func NewTokenSponsorPage(s Shell, in TokenSponsorInput) SponsorPage {
 	t := in.Token
 	p := SponsorPage{frame: newFrame(s, PageHome, s.T("choose.h1"), grantPath(t.Grant, "/sponsor")), Action: grantPath(t.Grant, "/sponsor")}
 	p.setErrors(in.Errors)

@@ -55,7 +55,8 @@ func (s Shell) tokenSet(f workflow.TokenFilter) url.Values {
 	return set
 }
 
-func newTokens(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage {
+// NewTokensPage is the list of tokens, with the filter that made it.
+func NewTokensPage(s Shell, l workflow.TokenList, f workflow.TokenFilter) TokensPage {
 	set := s.tokenSet(f)
 	p := TokensPage{frame: newFrame(s, PageTokens, s.T("tokens.h1"), withQuery("/tokens", set, f.After)), ExportTo: "/tokens/export"}
 	p.Count = s.T("tokens.count", "Count", l.Total)
@@ -191,7 +192,8 @@ type TokenPage struct {
 	Request action
 }
 
-func newToken(s Shell, t workflow.TokenPage) TokenPage {
+// NewTokenPage is one token's life.
+func NewTokenPage(s Shell, t workflow.TokenPage) TokenPage {
 	c, g := t.Case, *t.Grant
 	v := viewerOf(c)
 	current := PageTokens

@@ -34,7 +34,8 @@ type campaign struct {
 
 const unmanagedPath = "/unmanaged"
 
-func newUnmanaged(s Shell, l workflow.Unmanaged, f workflow.FoundFilter) UnmanagedPage {
+// NewUnmanagedPage is the list of tokens that the tool did not make.
+func NewUnmanagedPage(s Shell, l workflow.Unmanaged, f workflow.FoundFilter) UnmanagedPage {
 	set := url.Values{}
 	put := func(k, v string) {
 		if v != "" {
@@ -304,7 +305,8 @@ type FoundPage struct {
 	Story   story
 }
 
-func newFound(s Shell, c workflow.FoundPage) FoundPage {
+// NewFoundPage is one token that the tool did not make.
+func NewFoundPage(s Shell, c workflow.FoundPage) FoundPage {
 	f := c.Found
 	current := PageUnmanaged
 	if !c.Reviewer {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -18,20 +19,19 @@ import (
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/workflow"
-	"github.com/tokendesk/tokendesk/lti"
 )
 
 // visit is one request: of a person with a live session, or, with signedIn
 // false, of a page before or after one.
 type visit struct {
-	s        *Server
+	kit      *kit
 	w        http.ResponseWriter
 	r        *http.Request
 	signedIn bool
 	sess     Session
 	newTab   string // Canvas's own address of the tool, for a full window
 	handle   string
-	forget   *lti.ForgetItem // what the launch left in the platform's storage
+	forget   any // what the launch left in the platform's storage
 	words    *text.Printer
 	now      time.Time
 	id       string          // {id} of the address
@@ -46,15 +46,26 @@ type kept struct {
 	NewTab  string  `json:"new_tab,omitempty"`
 }
 
+// kit is what every visit is answered with.
+type kit struct {
+	work      *workflow.Service
+	sessions  *session.Store
+	catalogue *text.Catalogue
+	pages     *Renderer
+	log       *slog.Logger
+	now       func() time.Time
+	around    func(ctx context.Context) []string // origins that may frame a page without a session
+}
+
 // handler answers a request of a live session. What it returns as an error is
 // answered by the table in errors.go.
 type handler func(v *visit) error
 
 // signed runs h for a live session, and answers with "Open Tokendesk again"
 // where there is none.
-func (s *Server) signed(h handler) gin.HandlerFunc {
+func (k *kit) signed(h handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		v := s.visitor(c.Writer, c.Request)
+		v := k.visitor(c.Writer, c.Request)
 		err := v.enter()
 		if err == nil {
 			err = v.address(c.Params)
@@ -68,12 +79,22 @@ func (s *Server) signed(h handler) gin.HandlerFunc {
 	}
 }
 
+// open runs h for whoever comes, without a session.
+func (k *kit) open(h handler) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		v := k.visitor(c.Writer, c.Request)
+		if err := h(v); err != nil {
+			v.fail(err)
+		}
+	}
+}
+
 // quiet runs h for the page's script: what goes wrong changes nothing on the
 // page around it, so that nothing typed and no secret is lost. Faults are
 // logged as everywhere.
-func (s *Server) quiet(h handler, failed func(v *visit, err error) error) gin.HandlerFunc {
+func (k *kit) quiet(h handler, failed func(v *visit, err error) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		v := s.visitor(c.Writer, c.Request)
+		v := k.visitor(c.Writer, c.Request)
 		err := v.enter()
 		if err == nil {
 			err = v.address(c.Params)
@@ -86,10 +107,10 @@ func (s *Server) quiet(h handler, failed func(v *visit, err error) error) gin.Ha
 		}
 		if t := traceOf(v.ctx()); judge(err).fault {
 			t.logged = true
-			s.log.ErrorContext(v.ctx(), "could not answer", "reference", t.reference, "route", t.route, "err", err)
+			k.log.ErrorContext(v.ctx(), "could not answer", "reference", t.reference, "route", t.route, "err", err)
 		}
 		if err := failed(v, err); err != nil {
-			s.log.ErrorContext(v.ctx(), "could not answer the page's script", "err", err)
+			k.log.ErrorContext(v.ctx(), "could not answer the page's script", "err", err)
 			c.Status(http.StatusInternalServerError)
 		}
 	}
@@ -116,9 +137,9 @@ func pollFailed(v *visit, err error) error {
 }
 
 // visitor is a request without a session so far.
-func (s *Server) visitor(w http.ResponseWriter, r *http.Request) *visit {
+func (k *kit) visitor(w http.ResponseWriter, r *http.Request) *visit {
 	r = r.WithContext(workflow.Remembering(r.Context()))
-	return &visit{s: s, w: w, r: r, now: s.now(), words: s.catalogue.For(preferred(r), "")}
+	return &visit{kit: k, w: w, r: r, now: k.now(), words: k.catalogue.For(preferred(r), "")}
 }
 
 // enter finds the session of the request and notes its use.
@@ -129,7 +150,7 @@ func (v *visit) enter() error {
 			return err
 		}
 	}
-	sess, err := v.s.sessions.Get(v.r, session.Cookie)
+	sess, err := v.kit.sessions.Get(v.r, session.Cookie)
 	if err != nil {
 		return err
 	}
@@ -177,7 +198,7 @@ func (v *visit) address(params gin.Params) error {
 func (v *visit) begin(k kept, handle string) {
 	v.signedIn, v.sess, v.newTab, v.handle = true, k.Session, k.NewTab, handle
 	v.sess.Via = access.ViaLaunch // only a launch makes a session
-	v.words = v.s.catalogue.For(k.Session.Locale, k.Session.TimeZone)
+	v.words = v.kit.catalogue.For(k.Session.Locale, k.Session.TimeZone)
 	traceOf(v.r.Context()).actor = string(k.Session.Person)
 }
 
@@ -199,12 +220,15 @@ func (v *visit) shell(banner *Banner) Shell {
 	if v.nav != nil {
 		sh.Nav = *v.nav
 	} else {
-		sh.Nav = v.s.work.Nav(v.ctx(), v.sess.Caller)
+		sh.Nav = v.kit.work.Nav(v.ctx(), v.sess.Caller)
 	}
 	// Where these could not be read, the catalogue has words for the offices.
 	sh.Words = Words(sh.Nav.Words)
 	return sh
 }
+
+// warn writes a line of the log about something that the page does not show.
+func (v *visit) warn(msg string, args ...any) { v.kit.log.WarnContext(v.ctx(), msg, args...) }
 
 // bare is a shell for a fragment: nothing is asked for it.
 func (v *visit) bare() Shell {
@@ -219,13 +243,13 @@ func (v *visit) fragment(name string, view any) error {
 // page answers with a whole page, rendered before the first byte goes out.
 func (v *visit) page(status int, name string, view any, nonce string) error {
 	var b bytes.Buffer
-	if err := v.s.pages.Render(&b, name, view); err != nil {
+	if err := v.kit.pages.Render(&b, name, view); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
 	}
 	around := v.sess.Frames
 	if !v.signedIn {
 		if around = v.frames; around == nil {
-			around = v.s.around(v.ctx()).Frames
+			around = v.kit.around(v.ctx())
 		}
 	}
 	h := v.w.Header()
@@ -249,7 +273,7 @@ func (v *visit) fail(err error) {
 	}
 	if j.fault && !t.logged {
 		t.logged = true
-		v.s.log.ErrorContext(v.ctx(), "could not answer", "reference", t.reference, "route", t.route, "err", err)
+		v.kit.log.ErrorContext(v.ctx(), "could not answer", "reference", t.reference, "route", t.route, "err", err)
 	}
 	in := ProblemInput{Kind: j.kind, Why: access.WhyOf(err)}
 	switch j.kind {
@@ -269,7 +293,7 @@ func (v *visit) fail(err error) {
 	sh := v.shell(nil)
 	sh.Nonce = newNonce()
 	if pageErr := v.page(j.status, PageProblem, NewProblemPage(sh, in), sh.Nonce); pageErr != nil {
-		v.s.log.ErrorContext(v.ctx(), "the page about an error failed", "reference", t.reference, "err", errors.Join(pageErr, err))
+		v.kit.log.ErrorContext(v.ctx(), "the page about an error failed", "reference", t.reference, "err", errors.Join(pageErr, err))
 		http.Error(v.w, "Something went wrong on our side. Reference "+t.reference+".", http.StatusInternalServerError)
 	}
 }
