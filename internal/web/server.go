@@ -100,8 +100,7 @@ func New(o Options) (*Server, error) {
 	if s.pages, err = NewRenderer(o.Catalogue); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s.kit = &kit{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, pages: s.pages, log: o.Log, now: o.Now,
-		around: func(ctx context.Context) []string { return s.around(ctx).Frames }}
+	s.kit = newKit(o.Work, o.Sessions, o.Catalogue, s.pages, o.Log, o.Now, func(ctx context.Context) []string { return s.around(ctx).Frames })
 	if err := s.setUpLTI(); err != nil {
 		return nil, err
 	}

@@ -226,8 +226,8 @@ func (s Shell) massGroups(m workflow.MassPage) []massGroup {
 		words func(string) string
 	}{
 		{"mass.by_role", m.Roles, func(k string) string { return s.affiliation(policy.Affiliation(k)) }},
-		{"mass.by_course", m.Courses, s.orNone},
-		{"mass.by_vendor", m.Vendors, s.orNone},
+		{"mass.by_course", m.Courses, func(k string) string { return s.orNone(k) }},
+		{"mass.by_vendor", m.Vendors, func(k string) string { return s.orNone(k) }},
 	} {
 		if len(g.all) == 0 {
 			continue

@@ -57,6 +57,12 @@ type kit struct {
 	around    func(ctx context.Context) []string // origins that may frame a page without a session
 }
 
+// newKit makes a kit of its parts, all of them required.
+func newKit(work *workflow.Service, sessions *session.Store, catalogue *text.Catalogue, pages *Renderer, log *slog.Logger, now func() time.Time,
+	around func(ctx context.Context) []string) *kit {
+	return &kit{work: work, sessions: sessions, catalogue: catalogue, pages: pages, log: log, now: now, around: around}
+}
+
 // handler answers a request of a live session. What it returns as an error is
 // answered by the table in errors.go.
 type handler func(v *visit) error
