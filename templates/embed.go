@@ -1,10 +1,11 @@
-// Package templates holds the templates of pages (layouts, partials, pages)
-// and of mails.
+// Package templates holds the templates of pages (layouts, partials, and a
+// folder for each subject) and of mails.
 package templates
 
 import "embed"
 
-// Pages has the folders layouts, partials and pages.
+// Pages has the folders layouts and partials, one for each subject, and ui with
+// the pages that belong to none.
 //
-//go:embed layouts partials pages
+//go:embed */*.html
 var Pages embed.FS

@@ -22,6 +22,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web"
+	webhome "github.com/tokendesk/tokendesk/internal/web/home"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -93,22 +95,22 @@ func firstPage(tb testing.TB) func() int {
 		tb.Fatal(err)
 	}
 	now := time.Now()
-	sess := web.Session{
+	sess := ui.Session{
 		Caller: access.Caller{
 			Via: access.ViaLaunch, Name: "Maya Chen", TimeZone: "America/New_York",
 			Launch: access.Launch{LaunchedAt: now, Door: access.DoorCourse, Course: access.Course{ID: "7318824", Name: "Cell Biology", Code: "BIO 201"}, Learner: true},
 		},
 		School: "Northfield", Locale: "en", CanvasURL: "http://127.0.0.1:8080", Frames: []string{"http://127.0.0.1:8080"},
-		Brand: web.Brand{Primary: "#0374B5", Link: "#0374B5", Button: "#0374B5", ButtonText: "#FFFFFF"},
+		Brand: ui.Brand{Primary: "#0374B5", Link: "#0374B5", Button: "#0374B5", ButtonText: "#FFFFFF"},
 	}
 	return func() int {
 		var page bytes.Buffer
-		shell := web.Shell{
+		shell := ui.Shell{
 			Now: now, P: words.For("en", "America/New_York"), HasSession: true, Session: sess, Handle: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
 			NewTabURL: "http://127.0.0.1:8080/courses/7318824/external_tools/214866?display=borderless", Nonce: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
 			Nav: workflow.Nav{Affiliation: policy.Student},
 		}
-		if err := renderer.Render(&page, web.PageHome, web.NewHomePage(shell, workflow.Home{})); err != nil {
+		if err := renderer.Render(&page, ui.PageHome, webhome.NewPage(shell, workflow.Home{})); err != nil {
 			tb.Fatal(err)
 		}
 		return page.Len()

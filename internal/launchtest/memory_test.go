@@ -14,7 +14,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/session"
-	"github.com/tokendesk/tokendesk/internal/web"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -61,7 +61,7 @@ func BenchmarkOwnWork(b *testing.B) {
 		Pages: lti.Pages{
 			Refused: func(_ http.ResponseWriter, _ *http.Request, r *lti.Refusal) { b.Fatal(r) },
 			Launched: func(w http.ResponseWriter, r *http.Request, l lti.Launch) {
-				data, err := json.Marshal(map[string]any{"session": web.Session{Locale: l.Locale, Caller: access.Caller{Name: l.Name, Launch: access.Launch{Sub: l.Subject, LaunchedAt: l.ReceivedAt}}}})
+				data, err := json.Marshal(map[string]any{"session": ui.Session{Locale: l.Locale, Caller: access.Caller{Name: l.Name, Launch: access.Launch{Sub: l.Subject, LaunchedAt: l.ReceivedAt}}}})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -27,7 +27,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/store"
-	"github.com/tokendesk/tokendesk/internal/web"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -305,7 +305,7 @@ func boundBy(r *http.Request, state, binder string) bool {
 
 // begin makes the session and sends its cookie.
 func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Request, state string, c *tokenClaims, p placeRow, who personRow, now time.Time) error {
-	sess := web.Session{
+	sess := ui.Session{
 		Caller: access.Caller{
 			Platform: p.id, CanvasUser: who.canvasUser, Name: c.Name, TimeZone: c.Custom.TimeZone,
 			Launch: access.Launch{
@@ -326,7 +326,7 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if err := json.Unmarshal([]byte(c.Custom.Brand), &brand); err != nil {
 		return err
 	}
-	sess.Brand = web.Brand(brand)
+	sess.Brand = ui.Brand(brand)
 	data, err := json.Marshal(map[string]any{"session": sess, "new_tab": p.origins[0] + "/courses/" + c.Custom.Course})
 	if err != nil {
 		return err

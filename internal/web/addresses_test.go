@@ -47,12 +47,16 @@ var noTexts = []string{
 	"grt_AAAAAAAAAAAAAAAAAAAAAAAAAA", "1~n1.grt_\x00", "9\x00", strings.Repeat("A", 3000), strings.Repeat("é\x00", 700),
 }
 
-// fields are the names of all parameters and fields that the package reads.
+// fields are the names of all parameters and fields that the pages read.
 func fields(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
+	var files []string
+	for _, pattern := range []string{"*.go", "*/*.go"} {
+		some, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, some...)
 	}
 	var source strings.Builder
 	for _, f := range files {
@@ -65,7 +69,7 @@ func fields(t *testing.T) []string {
 	found := map[string]bool{"invite": true, "openid_configuration": true, "registration_token": true, "iss": true, "login_hint": true,
 		"target_link_uri": true, "lti_message_hint": true, "client_id": true, "lti_deployment_id": true, "deployment_id": true,
 		"lti_storage_target": true, "id_token": true, "state": true, "error": true, "error_description": true, "held": true, "proof": true}
-	for _, m := range regexp.MustCompile(`\b(?:[gG]et|Has|query|posted|note|parting|readDate|line|lines)\("([a-z_]+)"|(?:PostForm|f)\["([a-z_]+)"\]`).FindAllStringSubmatch(source.String(), -1) {
+	for _, m := range regexp.MustCompile(`\b(?:[gG]et|Has|[qQ]uery|[pP]osted|[nN]ote|[pP]arting|[rR]eadDate|line|lines)\("([a-z_]+)"|(?:PostForm|f)\["([a-z_]+)"\]`).FindAllStringSubmatch(source.String(), -1) {
 		found[m[1]+m[2]] = true
 	}
 	if !found["q"] || !found["after"] || !found["build"] || !found["grant"] || !found["reason"] || len(found) < 45 {

@@ -8,6 +8,10 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/tokendesk/tokendesk/internal/web/collect"
+	"github.com/tokendesk/tokendesk/internal/web/massrevoke"
+	"github.com/tokendesk/tokendesk/internal/web/requests"
 )
 
 // Every page tells who has scripts off that it needs them, and lets the script keep
@@ -15,7 +19,7 @@ import (
 func TestPagesNeedScriptAndKeepNoHistory(t *testing.T) {
 	cat := testCatalogue(t)
 	r := testRenderer(t, cat)
-	seen := map[string]bool{PageKept: true, PageCollectStatus: true, PageMassStatus: true} // parts of pages
+	seen := map[string]bool{requests.PageKept: true, collect.PageCollectStatus: true, massrevoke.PageMassStatus: true} // parts of pages
 	for _, e := range exhibits() {
 		if seen[e.page] {
 			continue
@@ -52,7 +56,7 @@ func TestPagesNeedScriptAndKeepNoHistory(t *testing.T) {
 			t.Errorf("%s: without scripts it says %q", e.name, says)
 		}
 	}
-	if len(seen) != len(views) {
-		t.Errorf("%d of %d pages were looked at", len(seen), len(views))
+	if len(seen) != len(r.Pages()) {
+		t.Errorf("%d of %d pages were looked at", len(seen), len(r.Pages()))
 	}
 }

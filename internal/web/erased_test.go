@@ -8,6 +8,12 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/web/inventory"
+	"github.com/tokendesk/tokendesk/internal/web/leaks"
+	"github.com/tokendesk/tokendesk/internal/web/massrevoke"
+	"github.com/tokendesk/tokendesk/internal/web/requests"
+	"github.com/tokendesk/tokendesk/internal/web/tokens"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -26,11 +32,11 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 		} else {
 			q.Votes[0].Reason, q.Votes[1].Conditions, q.Votes[1].Reason, q.Votes[1].AltText, q.Votes[1].Alternative = gone, gone, gone, gone, "other"
 		}
-		p := galleryCasePage(seenBy(c, asReviewer))
+		p := galleryCasePage(seenBy(c, ui.AsReviewer))
 		p.Story = story
 		return p
 	}
-	frozen := seenBy(galleryCase(access.Fulfilled, access.Frozen, access.Thaw), asReviewer)
+	frozen := seenBy(galleryCase(access.Fulfilled, access.Frozen, access.Thaw), ui.AsReviewer)
 	frozen.Grant.FrozenBy, frozen.Grant.FrozenAt, frozen.Grant.FreezeReason = dana, days(-0.1), gone
 	leak := workflow.LeakPage{LeakRow: workflow.LeakRow{Incident: access.Incident{ID: "inc_x", OpenedAt: days(-1), ClearedAt: days(-0.5)}, Case: workflow.Case{}},
 		Seen: []workflow.StoryStep{{At: days(-1), Actor: "Ana Ruiz", Action: audit.IncidentSeen, Quote: gone}}, Note: gone}
@@ -39,12 +45,12 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 		view   any
 		quotes int
 	}{
-		"declined":  {PageCase, NewCasePage(s, request(access.SponsorDeclined), PanelInput{}), 2},
-		"denied":    {PageCase, NewCasePage(s, request(access.Denied), PanelInput{}), 3},
-		"rescinded": {PageCase, NewCasePage(s, request(access.Rescinded), PanelInput{}), 3},
-		"frozen":    {PageToken, NewTokenPage(s, workflow.TokenPage{Case: frozen, Story: story}), 2},
-		"thaw":      {PageConfirm, NewConfirmPage(s, ConfirmInput{Do: access.Thaw, Case: frozen}), 1},
-		"leak":      {PageLeak, NewLeakPage(s, LeakInput{Page: leak}), 2},
+		"declined":  {requests.PageCase, requests.NewCasePage(s, request(access.SponsorDeclined), requests.PanelInput{}), 2},
+		"denied":    {requests.PageCase, requests.NewCasePage(s, request(access.Denied), requests.PanelInput{}), 3},
+		"rescinded": {requests.PageCase, requests.NewCasePage(s, request(access.Rescinded), requests.PanelInput{}), 3},
+		"frozen":    {tokens.PageToken, tokens.NewPage(s, workflow.TokenPage{Case: frozen, Story: story}), 2},
+		"thaw":      {ui.PageConfirm, ui.NewConfirmPage(s, ui.ConfirmInput{Do: access.Thaw, Case: frozen}), 1},
+		"leak":      {leaks.PageLeak, leaks.NewPage(s, leaks.Input{Page: leak}), 2},
 	} {
 		var b bytes.Buffer
 		if err := r.Render(&b, tt.page, tt.view); err != nil {
@@ -55,8 +61,10 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 		}
 	}
 	f := workflow.FoundCase{Found: access.Found{State: access.FoundAllowing, Votes: access.Votes{{Stage: 1, Verdict: access.Yes, Reason: gone, End: days(1)}}}}
-	for name, text := range map[string]string{"pick": s.pickNote(f), "found": fmt.Sprint(s.foundStatus(f).Now),
-		"mass": fmt.Sprint(NewMassView(s, MassInput{Mass: workflow.MassPage{Mass: access.Mass{State: access.MassDone, Reason: gone}}}))} {
+	picked := f
+	picked.Can = map[access.Action]bool{access.TellOwner: true}
+	for name, text := range map[string]string{"pick": inventory.NewPickPage(s, inventory.PickInput{Do: access.TellOwner, Rows: []workflow.FoundCase{picked}}).Choice.Options[0].Note, "found": fmt.Sprint(ui.FoundStatus(s, f).Now),
+		"mass": fmt.Sprint(massrevoke.NewPage(s, massrevoke.Input{Mass: workflow.MassPage{Mass: access.Mass{State: access.MassDone, Reason: gone}}}))} {
 		if !strings.Contains(text, "[removed]") || strings.Contains(text, gone) {
 			t.Errorf("%s: %q", name, text)
 		}

@@ -16,5 +16,5 @@ func (s *Server) Routes() []string {
 
 // Fail answers a request of nobody's with the page about an error.
 func (s *Server) Fail(w http.ResponseWriter, r *http.Request, err error) {
-	s.kit.visitor(w, r).fail(err)
+	s.kit.Visitor(w, r).Fail(err)
 }

@@ -2,32 +2,36 @@ package web
 
 import (
 	"bytes"
-	"html/template"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/policy"
-	"github.com/tokendesk/tokendesk/templates"
+	"github.com/tokendesk/tokendesk/internal/web/collect"
+	"github.com/tokendesk/tokendesk/internal/web/home"
+	"github.com/tokendesk/tokendesk/internal/web/requests"
+	"github.com/tokendesk/tokendesk/internal/web/review"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
 )
 
 // componentsPage shows each component in every state, for looking at.
 type componentsPage struct {
-	frame
-	Badges  []badge
-	Buttons []action
-	Cards   []card
-	Empties []empty
-	Fields  []field
-	Choices []choice
-	Table   table
-	Filter  filter
-	Pager   pager
-	Story   story
-	Facts   []fact
-	Waiting []CollectStatus
+	ui.Frame
+	Badges  []ui.Badge
+	Buttons []ui.Action
+	Cards   []ui.Card
+	Empties []ui.Empty
+	Fields  []ui.Field
+	Choices []ui.Choice
+	Table   ui.Table
+	Filter  ui.Filter
+	Pager   ui.Pager
+	Story   ui.Story
+	Facts   []ui.Fact
+	Waiting []collect.Status
 }
 
 const componentsTemplate = `{{define "content"}}
@@ -43,15 +47,20 @@ const componentsTemplate = `{{define "content"}}
 <section class="td-section"><h2>11</h2>{{range .Waiting}}{{template "waiting" .}}{{end}}</section>
 {{end}}`
 
+type componentsRoom struct{}
+
+func (componentsRoom) Views() []ui.View {
+	return []ui.View{{Page: "components", File: "ui/components", Of: componentsPage{}}}
+}
+func (componentsRoom) Messages() []string { return nil }
+func (componentsRoom) Routes(*ui.Routes)  {}
+
 // TestEveryComponentInEveryState renders the components on one page, in English
 // and the two pseudo languages, and holds it against the rules of all pages.
 func TestEveryComponentInEveryState(t *testing.T) {
 	cat := testCatalogue(t)
 	r := testRenderer(t, cat)
-	set, err := template.New(layoutTemplate).Option("missingkey=error").Funcs(r.functions()).ParseFS(templates.Pages, "layouts/*.html", "partials/*.html")
-	if err == nil {
-		_, err = set.Parse(componentsTemplate)
-	}
+	own, err := ui.NewRenderer(withPage(t, "ui/components.html", componentsTemplate), lti.BrowserScript, componentsRoom{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +68,7 @@ func TestEveryComponentInEveryState(t *testing.T) {
 		s := galleryShell(cat, locale, true)
 		asDana(&s)
 		var b bytes.Buffer
-		if err := set.ExecuteTemplate(&b, layoutTemplate, newComponents(s)); err != nil {
+		if err := own.Render(&b, "components", newComponents(s)); err != nil {
 			t.Fatal(err)
 		}
 		checkPage(t, b.String(), locale, false)
@@ -77,47 +86,66 @@ func TestEveryComponentInEveryState(t *testing.T) {
 	}
 }
 
-func newComponents(s Shell) componentsPage {
-	s.Banner = &Banner{Kind: BannerGood, ID: "result.submit", Args: map[string]any{"Sponsor": who("Ana Ruiz"), "SponsorBy": days(9)}, Text: galleryReason,
+func newComponents(s ui.Shell) componentsPage {
+	s.Banner = &ui.Banner{Kind: ui.BannerGood, ID: "result.submit", Args: map[string]any{"Sponsor": ui.Who("Ana Ruiz"), "SponsorBy": days(9)}, Text: galleryReason,
 		Href: "/", LinkID: "nav.home"}
-	p := componentsPage{frame: newFrame(s, PageQueue, s.T("words.tokendesk"), "")}
-	for _, k := range []BannerKind{BannerInfo, BannerWarn, BannerBad} {
-		p.Notes = append(p.Notes, s.bannerView(Banner{Kind: k, ID: "result.withdraw"}, false))
+	p := componentsPage{Frame: ui.NewFrame(s, ui.PageQueue, s.T("words.tokendesk"), "")}
+	for _, k := range []ui.BannerKind{ui.BannerInfo, ui.BannerWarn, ui.BannerBad} {
+		p.Notes = append(p.Notes, s.BannerView(ui.Banner{Kind: k, ID: "result.withdraw"}, false))
 	}
 	for _, k := range []string{"info", "good", "warn", "bad", "held", "quiet"} {
-		p.Badges = append(p.Badges, s.badge(k, "active"))
+		p.Badges = append(p.Badges, s.Badge(k, "active"))
 	}
-	p.Badges = append(p.Badges, badge{Kind: "bad", Icon: "octagon", Word: s.T("status.stuck"), Filled: true})
-	for _, look := range []string{primary, secondary, danger, dangerFill, linklike} {
-		a := s.goTo(look, "act.revoke", "/")
-		p.Buttons = append(p.Buttons, a, s.postTo(look, "act.revoke", "/tokens/grt_1/revoke"), compact([]action{a})[0])
+	p.Badges = append(p.Badges, ui.Badge{Kind: "bad", Icon: "octagon", Word: s.T("status.stuck"), Filled: true})
+	for _, look := range []string{ui.Primary, ui.Secondary, ui.Danger, ui.DangerFill, ui.Linklike} {
+		a := s.GoTo(look, "act.revoke", "/")
+		p.Buttons = append(p.Buttons, a, s.PostTo(look, "act.revoke", "/tokens/grt_1/revoke"), ui.Compact([]ui.Action{a})[0])
 	}
-	p.Buttons = append(p.Buttons, s.external(primary, "act.activate", "https://canvas.northfield.test/profile/settings"))
+	p.Buttons = append(p.Buttons, s.External(ui.Primary, "act.activate", "https://canvas.northfield.test/profile/settings"))
 	wait := galleryCase(access.AwaitingSponsor, "", access.Withdraw)
 	token := numbered(galleryCase(access.Fulfilled, access.Active, access.Revoke, access.Replace), 5, "")
-	p.Cards = []card{s.requestCard(wait), s.tokenCard(token)}
-	p.Empties = []empty{{Icon: "key", Title: s.T("home.empty_title"), Text: s.T("home.empty_text"), Actions: []action{s.goTo(primary, "home.ask", "/requests/new")}},
-		*s.nothingMatches("/queue"), {Icon: "tray", Title: s.T("queue.empty")}, {Icon: "hands", Title: s.T("sponsorships.empty")}}
-	wrong := map[string]string{"build": s.T("error.purpose.missing"), "maker": s.T("error.maker.missing"), "data": s.T("error.data.missing")}
-	question := func(key string) policy.Question { q, _ := policy.BuiltIn().Question(key); return q }
-	area := s.formField(question("build"), galleryBuild, wrong)
+	mine := home.NewPage(s, workflow.Home{Progress: []workflow.Case{wait}, Tokens: []workflow.Case{token}})
+	p.Cards = []ui.Card{mine.Progress[0], mine.Tokens[0]}
+	p.Empties = []ui.Empty{{Icon: "key", Title: s.T("home.empty_title"), Text: s.T("home.empty_text"), Actions: []ui.Action{s.GoTo(ui.Primary, "home.ask", "/requests/new")}},
+		*s.NothingMatches("/queue"), {Icon: "tray", Title: s.T("queue.empty")}, {Icon: "hands", Title: s.T("sponsorships.empty")}}
+	form := galleryForm()
+	for key, answer := range map[string][]string{"build": {galleryBuild}, "maker": {"company"}, "maker_name": {"Inkwell Labs"}, "data": {"own", "grades"}, "end": {"2026-12-12"}} {
+		form.Answers.Set(key, answer...)
+	}
+	wrong := &access.FormError{Fields: []access.FieldError{
+		{Field: "build", Code: "purpose.missing"}, {Field: "maker", Code: "maker.missing"}, {Field: "data", Code: "data.missing"},
+	}}
+	fields, choices := map[string]ui.Field{}, map[string]ui.Choice{}
+	page := requests.NewFormPage(s, requests.FormInput{Form: form, Errors: wrong})
+	for _, section := range append(page.About, page.Terms...) {
+		for _, q := range section.Asked {
+			switch {
+			case q.Field != nil:
+				fields[q.Field.Name] = *q.Field
+			case q.Choice != nil:
+				choices[q.Choice.Name] = *q.Choice
+				for _, o := range q.Choice.Options {
+					for _, f := range o.Fields {
+						fields[f.Name] = f
+					}
+				}
+			}
+		}
+	}
+	area, date := fields["build"], fields["end"]
 	area.Rows, area.Required = 3, true
-	date := s.formField(question("end"), "2026-12-12", nil)
 	date.Required = false
-	date.Type, date.Set, date.SetLabel, date.After = "date", "2026-12-12", s.T("form.end_use_latest"), s.T("form.end_echo", "Date", "12", "Zone", s.zoneName())
-	p.Fields = []field{area, date, s.text(question("ai_service"), "", nil)}
-	maker := s.formChoice(question("maker"), []string{"company"}, wrong)
-	s.under(&maker, "company", s.text(question("maker_name"), "Inkwell Labs", nil))
-	data := s.formChoice(question("data"), []string{"own", "grades"}, wrong)
-	p.Choices = []choice{maker, data, s.formChoice(question("purpose"), nil, nil)}
-	late := seenBy(galleryCase(access.InReview, ""), asReviewer)
+	date.Type, date.Set, date.SetLabel, date.After = "date", "2026-12-12", s.T("form.end_use_latest"), s.T("form.end_echo", "Date", "12", "Zone", s.ZoneName())
+	p.Fields = []ui.Field{area, date, fields["ai_service"]}
+	p.Choices = []ui.Choice{choices["maker"], choices["data"], choices["purpose"]}
+	late := seenBy(galleryCase(access.InReview, ""), ui.AsReviewer)
 	late.Request.ReviewDue = days(-2.5)
-	list := NewQueuePage(s, galleryQueue(late), galleryQueueFilter)
+	list := review.NewPage(s, galleryQueue(late), galleryQueueFilter)
 	p.Table, p.Filter, p.Pager = list.Table, list.Filter, list.Pager
-	p.Story = s.newStory(galleryLife(), s.nextSteps(wait))
+	p.Story = ui.NewStory(s, galleryLife(), ui.NextSteps(s, wait))
 	for _, e := range collectExhibits() {
-		if e.page == PageCollectStatus {
-			if st, ok := e.view(s).(CollectStatus); ok && st.Go == nil && st.Again == nil && st.Poll == "" {
+		if e.page == collect.PageCollectStatus {
+			if st, ok := e.view(s).(collect.Status); ok && st.Go == nil && st.Again == nil && st.Poll == "" {
 				p.Waiting = append(p.Waiting, st)
 			}
 		}

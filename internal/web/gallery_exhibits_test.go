@@ -7,6 +7,10 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/secret"
+	"github.com/tokendesk/tokendesk/internal/web/collect"
+	"github.com/tokendesk/tokendesk/internal/web/home"
+	"github.com/tokendesk/tokendesk/internal/web/requests"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -23,9 +27,9 @@ func exhibits() []exhibit {
 	return out
 }
 
-func homeOf(name string, h workflow.Home, shell func(*Shell), want ...string) exhibit {
-	return exhibit{name: "home-" + name, page: PageHome, shell: shell, want: append(want, "My API tokens"),
-		view: func(s Shell) any { return NewHomePage(s, h) }}
+func homeOf(name string, h workflow.Home, shell func(*ui.Shell), want ...string) exhibit {
+	return exhibit{name: "home-" + name, page: ui.PageHome, shell: shell, want: append(want, "My API tokens"),
+		view: func(s ui.Shell) any { return home.NewPage(s, h) }}
 }
 
 func homeExhibits() []exhibit {
@@ -61,30 +65,33 @@ func homeExhibits() []exhibit {
 		homeOf("sponsor", workflow.Home{}, asAna, "2 requests need your answer"),
 		homeOf("role-refused", workflow.Home{Refused: access.WhyRole}, asMaya, "Your role cannot have tokens here."),
 		homeOf("account-role", workflow.Home{Refused: access.WhyAccountRole}, asDana, "People with an admin role"),
-		homeOf("acting", full, func(s *Shell) { asMaya(s); s.Session.NoWrites = access.WhyActing }, "You are acting as Maya Chen."),
-		homeOf("unknown-acting", waiting, func(s *Shell) { asMaya(s); s.Session.NoWrites = access.WhyUnknownActing }, "Canvas does not tell"),
-		homeOf("test-student", workflow.Home{Refused: access.WhyTestStudent}, func(s *Shell) { asMaya(s); s.Session.NoWrites = access.WhyTestStudent }, "The test student cannot have tokens."),
-		homeOf("wrong-door", workflow.Home{}, func(s *Shell) { asMaya(s); s.Session.NoWrites, s.Session.Door = access.WhyWrongDoor, access.DoorNone }, "open it from the Canvas menu"),
-		homeOf("canvas-down", full, func(s *Shell) { asMaya(s); s.Nav.Trouble.CanvasSince = days(-0.05) }, "Canvas is not answering our questions"),
-		homeOf("still-usable", full, func(s *Shell) { asMaya(s); s.Nav.Trouble.StillUsable = 1 }, "1 token of yours may still work"),
-		homeOf("self-service", workflow.Home{}, func(s *Shell) { asDana(s); s.Nav.SelfService = true }, "by themselves"),
-		homeOf("credential-refused", workflow.Home{}, func(s *Shell) { asDana(s); s.Nav.Credential.RefusedSince = days(-0.05) }, "no longer accepts Tokendesk's own access"),
-		homeOf("credential-ends", workflow.Home{}, func(s *Shell) { asDana(s); s.Nav.Credential.EndsAt = days(9) }, "own access to Canvas ends on"),
-		homeOf("result", waiting, func(s *Shell) {
+		homeOf("acting", full, func(s *ui.Shell) { asMaya(s); s.Session.NoWrites = access.WhyActing }, "You are acting as Maya Chen."),
+		homeOf("unknown-acting", waiting, func(s *ui.Shell) { asMaya(s); s.Session.NoWrites = access.WhyUnknownActing }, "Canvas does not tell"),
+		homeOf("test-student", workflow.Home{Refused: access.WhyTestStudent}, func(s *ui.Shell) { asMaya(s); s.Session.NoWrites = access.WhyTestStudent }, "The test student cannot have tokens."),
+		homeOf("wrong-door", workflow.Home{}, func(s *ui.Shell) {
 			asMaya(s)
-			s.Banner = ResultBanner(*s, access.Withdraw, waiting.Progress[0])
+			s.Session.NoWrites, s.Session.Door = access.WhyWrongDoor, access.DoorNone
+		}, "open it from the Canvas menu"),
+		homeOf("canvas-down", full, func(s *ui.Shell) { asMaya(s); s.Nav.Trouble.CanvasSince = days(-0.05) }, "Canvas is not answering our questions"),
+		homeOf("still-usable", full, func(s *ui.Shell) { asMaya(s); s.Nav.Trouble.StillUsable = 1 }, "1 token of yours may still work"),
+		homeOf("self-service", workflow.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.SelfService = true }, "by themselves"),
+		homeOf("credential-refused", workflow.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.Credential.RefusedSince = days(-0.05) }, "no longer accepts Tokendesk's own access"),
+		homeOf("credential-ends", workflow.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.Credential.EndsAt = days(9) }, "own access to Canvas ends on"),
+		homeOf("result", waiting, func(s *ui.Shell) {
+			asMaya(s)
+			s.Banner = ui.ResultBanner(*s, access.Withdraw, waiting.Progress[0])
 		}, "Withdrawn."),
-		homeOf("high-contrast", full, func(s *Shell) { asMaya(s); s.Session.HighContrast, s.Session.Dyslexic = true, true }, "Needs you"),
-		homeOf("branded", full, func(s *Shell) {
+		homeOf("high-contrast", full, func(s *ui.Shell) { asMaya(s); s.Session.HighContrast, s.Session.Dyslexic = true, true }, "Needs you"),
+		homeOf("branded", full, func(s *ui.Shell) {
 			asMaya(s)
-			s.Session.Brand = Brand{Primary: "#8C1D40", Link: "#FFC627", Button: "#FFC627", ButtonText: "#FFFFFF"}
+			s.Session.Brand = ui.Brand{Primary: "#8C1D40", Link: "#FFC627", Button: "#FFC627", ButtonText: "#FFFFFF"}
 		}, "Needs you"),
 	}
 }
 
-func formOf(name string, in FormInput, shell func(*Shell), want ...string) exhibit {
-	return exhibit{name: "form-" + name, page: PageForm, shell: shell, want: append(want, "Request an API token"),
-		view: func(s Shell) any { return NewFormPage(s, in) }}
+func formOf(name string, in requests.FormInput, shell func(*ui.Shell), want ...string) exhibit {
+	return exhibit{name: "form-" + name, page: requests.PageForm, shell: shell, want: append(want, "Request an API token"),
+		view: func(s ui.Shell) any { return requests.NewFormPage(s, in) }}
 }
 
 func formExhibits() []exhibit {
@@ -120,26 +127,26 @@ func formExhibits() []exhibit {
 	late := filled
 	late.Answers.Set("end", "2027-02-01")
 	return []exhibit{
-		formOf("new", FormInput{Form: galleryForm()}, asMaya, labels...),
-		formOf("filled", FormInput{Form: filled}, asMaya, "Which service?", "Ends 12 Dec 2026, 23:59 Denver time"),
-		formOf("saved", FormInput{Form: draft, SavedAt: galleryNow}, asMaya, "Draft saved 14:05"),
-		formOf("draft", FormInput{Form: draft}, asMaya, "Draft from"),
-		formOf("kept", FormInput{Form: kept}, func(s *Shell) { asMaya(s); s.Session.LaunchedAt = galleryNow }, "kept from before you opened Tokendesk this time"),
-		formOf("kept-now", FormInput{Form: kept}, func(s *Shell) { asMaya(s); s.Session.LaunchedAt = days(-0.2) }, "They are kept, and are not sent."),
-		formOf("errors", FormInput{Form: wrong, Errors: errs}, asMaya, "There is a problem", "Choose a purpose.",
+		formOf("new", requests.FormInput{Form: galleryForm()}, asMaya, labels...),
+		formOf("filled", requests.FormInput{Form: filled}, asMaya, "Which service?", "Ends 12 Dec 2026, 23:59 Denver time"),
+		formOf("saved", requests.FormInput{Form: draft, SavedAt: galleryNow}, asMaya, "Draft saved 14:05"),
+		formOf("draft", requests.FormInput{Form: draft}, asMaya, "Draft from"),
+		formOf("kept", requests.FormInput{Form: kept}, func(s *ui.Shell) { asMaya(s); s.Session.LaunchedAt = galleryNow }, "kept from before you opened Tokendesk this time"),
+		formOf("kept-now", requests.FormInput{Form: kept}, func(s *ui.Shell) { asMaya(s); s.Session.LaunchedAt = days(-0.2) }, "They are kept, and are not sent."),
+		formOf("errors", requests.FormInput{Form: wrong, Errors: errs}, asMaya, "There is a problem", "Choose a purpose.",
 			"Describe what you will build or use, in at least 30 characters.", "Choose a sponsor who teaches you now.", "Tick the box to accept the token rules."),
-		formOf("too-late", FormInput{Form: late, Errors: &access.FormError{Fields: []access.FieldError{
+		formOf("too-late", requests.FormInput{Form: late, Errors: &access.FormError{Fields: []access.FieldError{
 			{Field: "end", Code: "end.too_late", Args: map[string]any{"Latest": days(21)}}, {Field: "storage", Code: "storage.chat"},
 			{Field: "maker_link", Code: "maker_link.https"}, {Field: "end", Code: "end.ambiguous", Args: map[string]any{"First": days(1), "Second": days(2)}},
 		}}}, asMaya, "Choose an end date on or before 12 Dec 2026.", "Choose a safer place. A token in a chat or a public repository can be copied by anyone."),
-		formOf("many-teachers", FormInput{Form: many, SponsorQuery: "kim"}, asMaya, "41 of 41 teachers", "Find"),
-		formOf("no-teacher", FormInput{Form: none, Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.missing"}}}}, asMaya, "Canvas lists no teacher for you in this course."),
-		formOf("teachers-unread", FormInput{Form: unread}, asMaya, "we cannot list your teachers now"),
-		formOf("staff", FormInput{Form: staff}, func(s *Shell) { s.Nav.Affiliation = policy.Staff; s.Session.Learner = false }, "Latest you can choose"),
-		formOf("capped", FormInput{Form: capped}, asMaya, "the most that this Canvas allows"),
-		formOf("quota", FormInput{Form: withQuota(filled)}, asMaya, "You have 2 live tokens, the most allowed. End one first."),
-		{name: "kept-fragment", page: PageKept, view: func(s Shell) any { return NewKept(s, galleryNow) }, want: []string{"Draft saved 14:05"}},
-		{name: "kept-failed", page: PageKept, view: func(s Shell) any { return NewKept(s, time0) }, want: []string{"could not be saved"}},
+		formOf("many-teachers", requests.FormInput{Form: many, SponsorQuery: "kim"}, asMaya, "41 of 41 teachers", "Find"),
+		formOf("no-teacher", requests.FormInput{Form: none, Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.missing"}}}}, asMaya, "Canvas lists no teacher for you in this course."),
+		formOf("teachers-unread", requests.FormInput{Form: unread}, asMaya, "we cannot list your teachers now"),
+		formOf("staff", requests.FormInput{Form: staff}, func(s *ui.Shell) { s.Nav.Affiliation = policy.Staff; s.Session.Learner = false }, "Latest you can choose"),
+		formOf("capped", requests.FormInput{Form: capped}, asMaya, "the most that this Canvas allows"),
+		formOf("quota", requests.FormInput{Form: withQuota(filled)}, asMaya, "You have 2 live tokens, the most allowed. End one first."),
+		{name: "kept-fragment", page: requests.PageKept, view: func(s ui.Shell) any { return requests.NewKept(s, galleryNow) }, want: []string{"Draft saved 14:05"}},
+		{name: "kept-failed", page: requests.PageKept, view: func(s ui.Shell) any { return requests.NewKept(s, time0) }, want: []string{"could not be saved"}},
 	}
 }
 
@@ -148,21 +155,21 @@ func withQuota(f workflow.Form) workflow.Form {
 	return f
 }
 
-func one(name string, c workflow.Case, in PanelInput, shell func(*Shell), want ...string) exhibit {
-	return exhibit{name: "case-" + name, page: PageCase, shell: shell, want: append(want, "Request "+c.Request.Code()),
-		view: func(s Shell) any { return NewCasePage(s, galleryCasePage(c), in) }}
+func one(name string, c workflow.Case, in requests.PanelInput, shell func(*ui.Shell), want ...string) exhibit {
+	return exhibit{name: "case-" + name, page: requests.PageCase, shell: shell, want: append(want, "Request "+c.Request.Code()),
+		view: func(s ui.Shell) any { return requests.NewCasePage(s, galleryCasePage(c), in) }}
 }
 
 func caseExhibits() []exhibit {
 	var out []exhibit
 	// Every state of a request, for everybody who may see it.
 	for _, st := range access.RequestStates {
-		for v, who := range map[viewer]func(*Shell){asRequester: asMaya, asSponsor: asAna, asReviewer: asDana} {
-			if st == access.Draft && v != asRequester {
+		for v, who := range map[ui.Viewer]func(*ui.Shell){ui.AsRequester: asMaya, ui.AsSponsor: asAna, ui.AsReviewer: asDana} {
+			if st == access.Draft && v != ui.AsRequester {
 				continue
 			}
 			c := seenBy(galleryCase(st, ""), v)
-			out = append(out, one(fmt.Sprintf("%s-%d", st, v), c, PanelInput{}, who))
+			out = append(out, one(fmt.Sprintf("%s-%d", st, v), c, requests.PanelInput{}, who))
 		}
 	}
 	for _, st := range access.GrantStates {
@@ -173,94 +180,94 @@ func caseExhibits() []exhibit {
 		case access.Void:
 			r = access.Approved
 		}
-		out = append(out, one("token-"+string(st), galleryCase(r, st, access.Revoke, access.Replace), PanelInput{}, asMaya))
+		out = append(out, one("token-"+string(st), galleryCase(r, st, access.Revoke, access.Replace), requests.PanelInput{}, asMaya))
 	}
 	lost := galleryCase(access.AwaitingSponsor, "", access.ChooseSponsor, access.Withdraw)
 	lost.Request.Sponsor, lost.Request.SponsorLost = "", "Ana Ruiz"
-	sponsor := seenBy(galleryCase(access.AwaitingSponsor, "", access.Endorse, access.Decline), asSponsor)
-	free := seenBy(galleryCase(access.InReview, "", access.Claim, access.Approve, access.Deny), asReviewer)
-	mine := seenBy(galleryCase(access.InReview, "", access.Release, access.Approve, access.Deny), asReviewer)
+	sponsor := seenBy(galleryCase(access.AwaitingSponsor, "", access.Endorse, access.Decline), ui.AsSponsor)
+	free := seenBy(galleryCase(access.InReview, "", access.Claim, access.Approve, access.Deny), ui.AsReviewer)
+	mine := seenBy(galleryCase(access.InReview, "", access.Release, access.Approve, access.Deny), ui.AsReviewer)
 	claimed(&mine.Request, dana, days(-0.1))
 	late := free
 	late.Request.ReviewDue = days(-2.5)
 	late.Request.Answers.Set("data", "grades")
-	other := seenBy(galleryCase(access.InReview, ""), asReviewer)
+	other := seenBy(galleryCase(access.InReview, ""), ui.AsReviewer)
 	other.Why = access.WhyOtherPerson
 	claimed(&other.Request, ana, days(-0.1))
-	self := seenBy(galleryCase(access.InReview, ""), asReviewer)
+	self := seenBy(galleryCase(access.InReview, ""), ui.AsReviewer)
 	self.Why = access.WhySelf
-	said := seenBy(galleryCase(access.InReview, ""), asReviewer)
+	said := seenBy(galleryCase(access.InReview, ""), ui.AsReviewer)
 	said.Policy.Stages = []policy.Stage{{Name: "Canvas team", By: policy.Reviewers, Votes: 1}, {Name: "Security <office>", By: policy.Reviewers, Votes: 2}, {Name: "Registrar", By: policy.Reviewers, Votes: 1}}
 	said.Why, said.Request.Stage = access.WhySecondPerson, 2
 	for stage, by := range []access.PersonID{dana, layla} {
 		said.Request.Votes = append(said.Request.Votes, access.Vote{Stage: stage + 1, Part: access.AsReviewer, Person: by, Verdict: access.Yes, At: days(-1), Conditions: "Only for this term."})
 	}
-	deny := PanelInput{Do: access.Deny, Conditions: "Only for this term.", Alternative: "other", Errors: &access.FormError{Fields: []access.FieldError{
+	deny := requests.PanelInput{Do: access.Deny, Conditions: "Only for this term.", Alternative: "other", Errors: &access.FormError{Fields: []access.FieldError{
 		{Field: "reason", Code: "reason.deny"}, {Field: "alternative_text", Code: "alternative.text"}, {Field: "end", Code: "end.only_shorter", Args: map[string]any{"End": days(21)}}}}}
-	decline := PanelInput{Do: access.Decline, End: "2026-12-01", Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.decline"}}}}
+	decline := requests.PanelInput{Do: access.Decline, End: "2026-12-01", Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.decline"}}}}
 	withOthers := galleryCasePage(mine)
 	withOthers.Others = []access.Grant{*galleryGrant(access.Active)}
 	withOthers.Reach = nil
 	return append(out,
-		one("own-waiting", galleryCase(access.AwaitingSponsor, "", access.Withdraw, access.ChooseSponsor), PanelInput{}, asMaya, "Withdraw", "Waiting for Ana Ruiz to answer"),
-		one("own-submitted", galleryCase(access.AwaitingSponsor, "", access.Withdraw), PanelInput{}, func(s *Shell) {
+		one("own-waiting", galleryCase(access.AwaitingSponsor, "", access.Withdraw, access.ChooseSponsor), requests.PanelInput{}, asMaya, "Withdraw", "Waiting for Ana Ruiz to answer"),
+		one("own-submitted", galleryCase(access.AwaitingSponsor, "", access.Withdraw), requests.PanelInput{}, func(s *ui.Shell) {
 			asMaya(s)
-			s.Banner = ResultBanner(*s, access.Submit, galleryCase(access.AwaitingSponsor, ""))
+			s.Banner = ui.ResultBanner(*s, access.Submit, galleryCase(access.AwaitingSponsor, ""))
 		}, "Sent to Ana Ruiz. You do not need to do anything now."),
-		one("own-approved", galleryCase(access.Approved, "", access.Collect, access.Withdraw), PanelInput{}, asMaya, "Collect token"),
-		one("own-sponsor-lost", lost, PanelInput{}, asMaya, "Choose a sponsor"),
-		one("own-refile", galleryCase(access.SponsorDeclined, "", access.Refile), PanelInput{}, asMaya, "Start again", "You can ask another teacher."),
-		one("sponsor-panel", sponsor, PanelInput{}, asAna, "What you confirm", "Endorse", "Decline", "I teach Maya Chen in BIO 201 now.", "Shorten the end date"),
+		one("own-approved", galleryCase(access.Approved, "", access.Collect, access.Withdraw), requests.PanelInput{}, asMaya, "Collect token"),
+		one("own-sponsor-lost", lost, requests.PanelInput{}, asMaya, "Choose a sponsor"),
+		one("own-refile", galleryCase(access.SponsorDeclined, "", access.Refile), requests.PanelInput{}, asMaya, "Start again", "You can ask another teacher."),
+		one("sponsor-panel", sponsor, requests.PanelInput{}, asAna, "What you confirm", "Endorse", "Decline", "I teach Maya Chen in BIO 201 now.", "Shorten the end date"),
 		one("sponsor-errors", sponsor, decline, asAna, "Tell the student why, in a sentence."),
-		one("sponsor-not-teaching", sponsor, PanelInput{Do: access.Endorse, Reason: galleryNote}, func(s *Shell) {
+		one("sponsor-not-teaching", sponsor, requests.PanelInput{Do: access.Endorse, Reason: galleryNote}, func(s *ui.Shell) {
 			asAna(s)
-			s.Banner = RefusedBanner(*s, access.WhyNotTeaching, &sponsor)
+			s.Banner = ui.RefusedBanner(*s, access.WhyNotTeaching, &sponsor)
 		}, "Canvas does not list you as a teacher of Maya Chen"),
-		one("sponsor-after", seenBy(galleryCase(access.Approved, "", access.EndSponsor), asSponsor), PanelInput{}, asAna, "End sponsorship"),
-		one("review-free", free, PanelInput{}, asDana, "Claim", "Approve", "Deny", "Check before you decide", "What can they do instead?"),
-		one("review-mine", mine, PanelInput{}, asDana, "Release", "Approve"),
-		one("review-said", said, PanelInput{}, func(s *Shell) {
+		one("sponsor-after", seenBy(galleryCase(access.Approved, "", access.EndSponsor), ui.AsSponsor), requests.PanelInput{}, asAna, "End sponsorship"),
+		one("review-free", free, requests.PanelInput{}, asDana, "Claim", "Approve", "Deny", "Check before you decide", "What can they do instead?"),
+		one("review-mine", mine, requests.PanelInput{}, asDana, "Release", "Approve"),
+		one("review-said", said, requests.PanelInput{}, func(s *ui.Shell) {
 			asDana(s)
-			s.Banner = ResultBanner(*s, access.Approve, said)
+			s.Banner = ui.ResultBanner(*s, access.Approve, said)
 		}, "You said yes already. This takes somebody else.", "Security <office>, step 2 of 3. 1 of 2 said yes.", "Waiting for the Security <office> to decide", "Said yes", "Registrar decides", "Only for this term.", "Your yes is recorded."),
-		one("review-late", late, PanelInput{}, asDana, "Overdue by 1 day"),
+		one("review-late", late, requests.PanelInput{}, asDana, "Overdue by 1 day"),
 		one("review-errors", mine, deny, asDana, "Tell the requester why, in a sentence."),
-		one("review-other", other, PanelInput{}, asDana, "has claimed it and is on it"),
-		one("review-self", self, PanelInput{}, asDana, "somebody else must decide it"),
-		one("review-stale", mine, PanelInput{Do: access.Approve, Reason: galleryReason}, func(s *Shell) {
+		one("review-other", other, requests.PanelInput{}, asDana, "has claimed it and is on it"),
+		one("review-self", self, requests.PanelInput{}, asDana, "somebody else must decide it"),
+		one("review-stale", mine, requests.PanelInput{Do: access.Approve, Reason: galleryReason}, func(s *ui.Shell) {
 			asDana(s)
-			s.Banner = RefusedBanner(*s, access.WhyStale, &mine)
+			s.Banner = ui.RefusedBanner(*s, access.WhyStale, &mine)
 		}, "To decide, open Tokendesk again from the Canvas menu."),
-		one("review-lost", seenBy(galleryCase(access.Approved, "", access.Rescind), asReviewer), PanelInput{}, func(s *Shell) {
+		one("review-lost", seenBy(galleryCase(access.Approved, "", access.Rescind), ui.AsReviewer), requests.PanelInput{}, func(s *ui.Shell) {
 			asDana(s)
-			s.Banner = LostBanner(*s, &workflow.Lost{Now: galleryRequest(access.Approved), Actor: "Dana Ortiz"}, galleryReason)
+			s.Banner = requests.LostBanner(*s, &workflow.Lost{Now: galleryRequest(access.Approved), Actor: "Dana Ortiz"}, galleryReason)
 		}, "Your text is kept below."),
-		one("review-changed", mine, PanelInput{Do: access.Approve, Conditions: galleryReason}, func(s *Shell) {
+		one("review-changed", mine, requests.PanelInput{Do: access.Approve, Conditions: galleryReason}, func(s *ui.Shell) {
 			asDana(s)
-			s.Banner = termsBanner(&access.TermsError{Changed: []access.TermsPart{access.TermsSponsor, access.TermsEnd}}, true)
+			s.Banner = ui.TermsBanner(&access.TermsError{Changed: []access.TermsPart{access.TermsSponsor, access.TermsEnd}}, true)
 		}, "This changed after you opened it", "The end date"),
-		exhibit{name: "case-review-others", page: PageCase, shell: asDana, want: []string{"1 token:", "Canvas did not tell us the courses"},
-			view: func(s Shell) any { return NewCasePage(s, withOthers, PanelInput{}) }},
-		exhibit{name: "case-long-story", page: PageCase, shell: asMaya, want: []string{"Show", "earlier events"},
-			view: func(s Shell) any {
+		exhibit{name: "case-review-others", page: requests.PageCase, shell: asDana, want: []string{"1 token:", "Canvas did not tell us the courses"},
+			view: func(s ui.Shell) any { return requests.NewCasePage(s, withOthers, requests.PanelInput{}) }},
+		exhibit{name: "case-long-story", page: requests.PageCase, shell: asMaya, want: []string{"Show", "earlier events"},
+			view: func(s ui.Shell) any {
 				p := galleryCasePage(galleryCase(access.Fulfilled, access.Revoked))
 				p.Story = galleryLife()
-				return NewCasePage(s, p, PanelInput{})
+				return requests.NewCasePage(s, p, requests.PanelInput{})
 			}},
 		one("rtl-name", func() workflow.Case {
 			c := galleryCase(access.AwaitingSponsor, "", access.Withdraw)
 			c.Request.Sponsor, c.Request.Requester = layla, long
 			return c
-		}(), PanelInput{}, asMaya, "ليلى حداد"),
+		}(), requests.PanelInput{}, asMaya, "ليلى حداد"),
 	)
 }
 
 func confirmExhibits() []exhibit {
-	ask := func(name string, in ConfirmInput, shell func(*Shell), want ...string) exhibit {
-		return exhibit{name: "confirm-" + name, page: PageConfirm, shell: shell, want: want, view: func(s Shell) any { return NewConfirmPage(s, in) }}
+	ask := func(name string, in ui.ConfirmInput, shell func(*ui.Shell), want ...string) exhibit {
+		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: shell, want: want, view: func(s ui.Shell) any { return ui.NewConfirmPage(s, in) }}
 	}
 	own := galleryCase(access.Fulfilled, access.Active)
-	theirs := seenBy(own, asReviewer)
+	theirs := seenBy(own, ui.AsReviewer)
 	missing := &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.revoke"}}}
 	choose := galleryCasePage(galleryCase(access.AwaitingSponsor, "", access.ChooseSponsor))
 	choose.Sponsors = galleryForm().Teachers
@@ -274,29 +281,31 @@ func confirmExhibits() []exhibit {
 	lost := none
 	lost.Request.Sponsor = ""
 	return []exhibit{
-		ask("withdraw", ConfirmInput{Do: access.Withdraw, Case: galleryCase(access.InReview, "")}, asMaya, "Withdraw request REQ-0142?", "Keep request", "Withdraw"),
-		ask("discard", ConfirmInput{Do: access.Discard, Case: galleryCase(access.Draft, "")}, asMaya, "Discard this draft?", "Keep draft"),
-		ask("replace", ConfirmInput{Do: access.Replace, Case: own}, asMaya, "Replace", "Keep token"),
-		ask("revoke", ConfirmInput{Do: access.Revoke, Case: own}, asMaya, "Revoke “Attendance helper”?", "Keep token", "Software using it stops."),
-		ask("revoke-other", ConfirmInput{Do: access.Revoke, Case: theirs, Reason: galleryReason, Errors: missing}, asDana, "Reason", "Tell the owner why, in a sentence."),
-		ask("rescind", ConfirmInput{Do: access.Rescind, Case: seenBy(galleryCase(access.Approved, ""), asReviewer)}, asDana, "Take back the approval of REQ-0142?", "Keep approval"),
-		{name: "choose-sponsor", page: PageSponsor, shell: asMaya, want: []string{"Choose a sponsor", "Faculty sponsor", "Ask this sponsor", "is asked now, until"},
-			view: func(s Shell) any {
-				return NewSponsorPage(s, SponsorInput{Case: choose, Chosen: "22", Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.self"}}}})
+		ask("withdraw", ui.ConfirmInput{Do: access.Withdraw, Case: galleryCase(access.InReview, "")}, asMaya, "Withdraw request REQ-0142?", "Keep request", "Withdraw"),
+		ask("discard", ui.ConfirmInput{Do: access.Discard, Case: galleryCase(access.Draft, "")}, asMaya, "Discard this draft?", "Keep draft"),
+		ask("replace", ui.ConfirmInput{Do: access.Replace, Case: own}, asMaya, "Replace", "Keep token"),
+		ask("revoke", ui.ConfirmInput{Do: access.Revoke, Case: own}, asMaya, "Revoke “Attendance helper”?", "Keep token", "Software using it stops."),
+		ask("revoke-other", ui.ConfirmInput{Do: access.Revoke, Case: theirs, Reason: galleryReason, Errors: missing}, asDana, "Reason", "Tell the owner why, in a sentence."),
+		ask("rescind", ui.ConfirmInput{Do: access.Rescind, Case: seenBy(galleryCase(access.Approved, ""), ui.AsReviewer)}, asDana, "Take back the approval of REQ-0142?", "Keep approval"),
+		{name: "choose-sponsor", page: ui.PageSponsor, shell: asMaya, want: []string{"Choose a sponsor", "Faculty sponsor", "Ask this sponsor", "is asked now, until"},
+			view: func(s ui.Shell) any {
+				return requests.NewSponsorPage(s, requests.SponsorInput{Case: choose, Chosen: "22", Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.self"}}}})
 			}},
-		{name: "choose-sponsor-many", page: PageSponsor, shell: asMaya, want: []string{"12 of 12 teachers"}, view: func(s Shell) any { return NewSponsorPage(s, SponsorInput{Case: many, Query: "kim"}) }},
-		{name: "choose-sponsor-none", page: PageSponsor, shell: asMaya, want: []string{"Canvas lists no other teacher"}, view: func(s Shell) any { return NewSponsorPage(s, SponsorInput{Case: none}) }},
-		{name: "choose-sponsor-lost-none", page: PageSponsor, shell: asMaya, want: []string{"Canvas lists no teacher", "We ask the new sponsor at once."}, view: func(s Shell) any { return NewSponsorPage(s, SponsorInput{Case: lost}) }},
+		{name: "choose-sponsor-many", page: ui.PageSponsor, shell: asMaya, want: []string{"12 of 12 teachers"}, view: func(s ui.Shell) any {
+			return requests.NewSponsorPage(s, requests.SponsorInput{Case: many, Query: "kim"})
+		}},
+		{name: "choose-sponsor-none", page: ui.PageSponsor, shell: asMaya, want: []string{"Canvas lists no other teacher"}, view: func(s ui.Shell) any { return requests.NewSponsorPage(s, requests.SponsorInput{Case: none}) }},
+		{name: "choose-sponsor-lost-none", page: ui.PageSponsor, shell: asMaya, want: []string{"Canvas lists no teacher", "We ask the new sponsor at once."}, view: func(s ui.Shell) any { return requests.NewSponsorPage(s, requests.SponsorInput{Case: lost}) }},
 	}
 }
 
 func collectExhibits() []exhibit {
 	at := func(name string, c workflow.Collection, want ...string) exhibit {
-		return exhibit{name: "collect-" + name, page: PageCollect, shell: asMaya, want: append(want, "Collect your token"),
-			view: func(s Shell) any { return NewCollectPage(s, c) }}
+		return exhibit{name: "collect-" + name, page: collect.PageCollect, shell: asMaya, want: append(want, "Collect your token"),
+			view: func(s ui.Shell) any { return collect.NewPage(s, c) }}
 	}
 	status := func(name string, c workflow.Collection, want ...string) exhibit {
-		return exhibit{name: "status-" + name, page: PageCollectStatus, want: want, view: func(s Shell) any { return NewCollectStatus(s, c) }}
+		return exhibit{name: "status-" + name, page: collect.PageCollectStatus, want: want, view: func(s ui.Shell) any { return collect.NewStatus(s, c) }}
 	}
 	of := func(stage workflow.CollectStage, r access.RequestState, g access.GrantState) workflow.Collection {
 		return workflow.Collection{Case: galleryCase(r, g), Stage: stage, Ends: days(21)}
@@ -351,29 +360,29 @@ func collectExhibits() []exhibit {
 
 func problemExhibits() []exhibit {
 	var out []exhibit
-	add := func(name string, in ProblemInput, session bool, want ...string) {
-		out = append(out, exhibit{name: "problem-" + name, page: PageProblem, noSession: !session, shell: asMaya, want: want,
-			view: func(s Shell) any { return NewProblemPage(s, in) }})
+	add := func(name string, in ui.ProblemInput, session bool, want ...string) {
+		out = append(out, exhibit{name: "problem-" + name, page: ui.PageProblem, noSession: !session, shell: asMaya, want: want,
+			view: func(s ui.Shell) any { return ui.NewProblemPage(s, in) }})
 	}
-	for _, w := range whys {
-		add("forbidden-"+string(w), ProblemInput{Kind: ProblemForbidden, Why: w}, true, "You cannot open this page", "You are signed in as Maya Chen")
+	for _, w := range ui.Whys {
+		add("forbidden-"+string(w), ui.ProblemInput{Kind: ui.ProblemForbidden, Why: w}, true, "You cannot open this page", "You are signed in as Maya Chen")
 	}
-	add("forbidden", ProblemInput{Kind: ProblemForbidden}, true, "You cannot do this.")
-	echo := EchoOf(map[string][]string{"build": {galleryBuild}, "reason": {galleryReason}, "purpose": {"coursework"}, "tool_session": {galleryHandle}})
-	add("not-found", ProblemInput{Kind: ProblemNotFound}, true, "We cannot find that", "It may have ended, or it is not yours.", "My API tokens")
-	add("not-found-signed-out", ProblemInput{Kind: ProblemNotFound}, false, "We cannot find that")
-	add("ended", ProblemInput{Kind: ProblemEnded}, false, "Open Tokendesk again")
-	add("ended-echo", ProblemInput{Kind: ProblemEnded, Echo: echo}, false, "What you had just typed", galleryBuild)
-	add("ended-saved", ProblemInput{Kind: ProblemEnded, SavedAt: days(-0.01), SavedTitle: "Attendance helper"}, true, "Your text is saved: Attendance helper", "Open in a new tab")
-	add("ended-saved-untitled", ProblemInput{Kind: ProblemEnded, SavedAt: days(-0.01)}, false, "Your text is saved")
-	add("conflict", ProblemInput{Kind: ProblemConflict, Echo: echo}, true, "This changed in the meantime")
-	add("trouble", ProblemInput{Kind: ProblemTrouble, Reference: "7F3K", RetryAction: "/requests", RetryFields: []RetryField{{"do", "submit"}, {"build", galleryBuild}}, NothingChanged: true}, true,
+	add("forbidden", ui.ProblemInput{Kind: ui.ProblemForbidden}, true, "You cannot do this.")
+	echo := ui.EchoOf(map[string][]string{"build": {galleryBuild}, "reason": {galleryReason}, "purpose": {"coursework"}, "tool_session": {galleryHandle}})
+	add("not-found", ui.ProblemInput{Kind: ui.ProblemNotFound}, true, "We cannot find that", "It may have ended, or it is not yours.", "My API tokens")
+	add("not-found-signed-out", ui.ProblemInput{Kind: ui.ProblemNotFound}, false, "We cannot find that")
+	add("ended", ui.ProblemInput{Kind: ui.ProblemEnded}, false, "Open Tokendesk again")
+	add("ended-echo", ui.ProblemInput{Kind: ui.ProblemEnded, Echo: echo}, false, "What you had just typed", galleryBuild)
+	add("ended-saved", ui.ProblemInput{Kind: ui.ProblemEnded, SavedAt: days(-0.01), SavedTitle: "Attendance helper"}, true, "Your text is saved: Attendance helper", "Open in a new tab")
+	add("ended-saved-untitled", ui.ProblemInput{Kind: ui.ProblemEnded, SavedAt: days(-0.01)}, false, "Your text is saved")
+	add("conflict", ui.ProblemInput{Kind: ui.ProblemConflict, Echo: echo}, true, "This changed in the meantime")
+	add("trouble", ui.ProblemInput{Kind: ui.ProblemTrouble, Reference: "7F3K", RetryAction: "/requests", RetryFields: []ui.RetryField{{Name: "do", Value: "submit"}, {Name: "build", Value: galleryBuild}}, NothingChanged: true}, true,
 		"Something went wrong on our side", "7F3K", "Try again", "Nothing was changed.")
-	add("trouble-get", ProblemInput{Kind: ProblemTrouble, Reference: "7F3K"}, true, "Something went wrong on our side")
-	add("database", ProblemInput{Kind: ProblemDatabase, Reference: "7F3K", Echo: echo}, true, "Tokendesk cannot reach its records", "Try again in a minute", "7F3K", galleryBuild)
-	add("canvas", ProblemInput{Kind: ProblemCanvas}, true, "Canvas is not answering")
-	add("busy", ProblemInput{Kind: ProblemBusy}, true, "Too many requests at once")
-	add("request", ProblemInput{Kind: ProblemRequest}, true, "We could not read that form")
+	add("trouble-get", ui.ProblemInput{Kind: ui.ProblemTrouble, Reference: "7F3K"}, true, "Something went wrong on our side")
+	add("database", ui.ProblemInput{Kind: ui.ProblemDatabase, Reference: "7F3K", Echo: echo}, true, "Tokendesk cannot reach its records", "Try again in a minute", "7F3K", galleryBuild)
+	add("canvas", ui.ProblemInput{Kind: ui.ProblemCanvas}, true, "Canvas is not answering")
+	add("busy", ui.ProblemInput{Kind: ui.ProblemBusy}, true, "Too many requests at once")
+	add("request", ui.ProblemInput{Kind: ui.ProblemRequest}, true, "We could not read that form")
 	for _, r := range lti.Reasons() {
 		refusal := &lti.Refusal{Code: r, Reference: "1f4a9c2e"}
 		want := []string{"Canvas could not open Tokendesk", "1f4a9c2e"}
@@ -384,7 +393,7 @@ func problemExhibits() []exhibit {
 			refusal.CanRetryInNewTab, refusal.RelaunchURL = true, "https://canvas.northfield.test/courses/7/external_tools/3"
 		}
 		out = append(out, exhibit{name: "launch-" + string(r), page: PageLaunchFailed, noSession: true, want: want,
-			view: func(s Shell) any { return NewLaunchFailedPage(s, refusal) }})
+			view: func(s ui.Shell) any { return NewLaunchFailedPage(s, refusal) }})
 	}
 	for _, r := range workflow.AdmitReasons {
 		want := []string{"Canvas could not open Tokendesk", "1F4A-9C2E", "Open in a new tab"}
@@ -392,21 +401,21 @@ func problemExhibits() []exhibit {
 			want[2] = "This address does not answer as Canvas."
 		}
 		out = append(out, exhibit{name: "launch-admit-" + string(r), page: PageLaunchFailed, noSession: true, want: want,
-			view: func(s Shell) any {
+			view: func(s ui.Shell) any {
 				return NewNotAdmittedPage(s, r, "1F4A-9C2E", "https://canvas.northfield.test/users/self/external_tools/3")
 			}})
 	}
 	item := lti.StorageItem{Frame: "post_message_forwarding", Origin: "https://sso.canvaslms.test", Key: "k", MessageID: "m", Wait: 1500}
 	return append(out,
 		exhibit{name: "lti-store", page: PageStore, noSession: true, want: []string{"Opening Tokendesk"},
-			view: func(s Shell) any {
+			view: func(s ui.Shell) any {
 				return newBrowserPage(s, lti.StorePage{Step: "store", StorageItem: item, Next: "https://sso.canvaslms.test/"})
 			}},
 		exhibit{name: "lti-proof", page: PageProof, noSession: true, want: []string{"Opening Tokendesk"},
-			view: func(s Shell) any {
+			view: func(s ui.Shell) any {
 				return newBrowserPage(s, lti.ProofPage{Step: "proof", StorageItem: item, Post: "/lti/proof"})
 			}},
-		exhibit{name: "home-forget", page: PageHome, shell: func(s *Shell) { asMaya(s); f := item.ForgetItem(); s.Forget = &f },
-			view: func(s Shell) any { return NewHomePage(s, workflow.Home{}) }},
+		exhibit{name: "home-forget", page: ui.PageHome, shell: func(s *ui.Shell) { asMaya(s); f := item.ForgetItem(); s.Forget = &f },
+			view: func(s ui.Shell) any { return home.NewPage(s, workflow.Home{}) }},
 	)
 }

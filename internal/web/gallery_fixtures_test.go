@@ -8,6 +8,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -42,8 +43,8 @@ var galleryTexts = []string{"Security <office>", "Registrar",
 	"4521~Zk3mT9QwErTyUiOpAsDfGhJkLzXcVbNm1234567890qwertyuiopASDFGHJKL", "Kim Teacher", "https://inkwell.example", "UTC",
 }
 
-func gallerySession() Session {
-	return Session{
+func gallerySession() ui.Session {
+	return ui.Session{
 		Caller: access.Caller{
 			Tenant: "ten_1", Via: access.ViaLaunch, Person: maya, CanvasUser: "11", Name: "Maya Chen", TimeZone: "America/Denver",
 			Launch: access.Launch{LaunchedAt: days(-0.01), Door: access.DoorCourse, Course: access.Course{ID: "7", Name: "Biology II", Code: "BIO 201"}, Learner: true},
@@ -53,18 +54,18 @@ func gallerySession() Session {
 	}
 }
 
-func asAna(s *Shell) {
+func asAna(s *ui.Shell) {
 	s.Session.Name, s.Session.Person, s.Session.Learner, s.Session.Teacher = "Ana Ruiz", ana, false, true
 	s.Nav = workflow.Nav{Affiliation: policy.Faculty, Sponsor: true, Waiting: 2}
 }
 
-func asDana(s *Shell) {
+func asDana(s *ui.Shell) {
 	s.Session.Name, s.Session.Person, s.Session.Learner = "Dana Ortiz", dana, false
 	s.Session.Door, s.Session.Course = access.DoorAccount, access.Course{}
 	s.Nav = workflow.Nav{Affiliation: policy.None, Reviewer: true, Queue: 4}
 }
 
-func asMaya(s *Shell) { s.Nav = workflow.Nav{Affiliation: policy.Student} }
+func asMaya(s *ui.Shell) { s.Nav = workflow.Nav{Affiliation: policy.Student} }
 
 func galleryAnswers() access.Answers {
 	return access.Answers{
@@ -143,8 +144,8 @@ func galleryCase(state access.RequestState, grant access.GrantState, can ...acce
 	return c
 }
 
-func seenBy(c workflow.Case, v viewer) workflow.Case {
-	c.Own, c.Sponsor, c.Reviewer = v == asRequester, v == asSponsor, v == asReviewer
+func seenBy(c workflow.Case, v ui.Viewer) workflow.Case {
+	c.Own, c.Sponsor, c.Reviewer = v == ui.AsRequester, v == ui.AsSponsor, v == ui.AsReviewer
 	return c
 }
 

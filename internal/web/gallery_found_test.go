@@ -4,6 +4,9 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/web/inventory"
+	"github.com/tokendesk/tokendesk/internal/web/requests"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -59,8 +62,8 @@ func foundExhibits() []exhibit {
 		Rows:      []workflow.FoundCase{galleryFound(access.FoundNew, never), galleryFound(access.FoundTold), galleryFound(access.FoundTold, asked), galleryFound(access.FoundTold, late), galleryFound(access.FoundAllowing), galleryFound(access.FoundRemoving)},
 		Campaigns: []workflow.CampaignView{{ID: "cam_1", StartedAt: days(-2), StartedBy: "Dana Ortiz", DueAt: days(28), People: 9, Told: 12, Asked: 2, Adopted: 3, Removed: 4, Silent: 3}}}
 	page := func(name string, l workflow.Unmanaged, f workflow.FoundFilter, want ...string) exhibit {
-		return exhibit{name: "unmanaged-" + name, page: PageUnmanaged, shell: asDana, want: append(want, "Unmanaged tokens", "Check now"),
-			view: func(s Shell) any { return NewUnmanagedPage(s, l, f) }}
+		return exhibit{name: "unmanaged-" + name, page: ui.PageUnmanaged, shell: asDana, want: append(want, "Unmanaged tokens", "Check now"),
+			view: func(s ui.Shell) any { return inventory.NewListPage(s, l, f) }}
 	}
 	with := func(change func(*workflow.Unmanaged)) workflow.Unmanaged {
 		l := list
@@ -83,10 +86,10 @@ func foundExhibits() []exhibit {
 		out = append(out, page("failed-"+why, with(func(l *workflow.Unmanaged) { l.FailedAt, l.Trouble = days(-0.1), "inventory."+why }), workflow.FoundFilter{}, "is from"),
 			page("failed-first-"+why, workflow.Unmanaged{FailedAt: days(-0.1), Trouble: "inventory." + why}, workflow.FoundFilter{}, "No full check yet."))
 	}
-	one := func(name string, c workflow.FoundCase, shell func(*Shell), want ...string) {
+	one := func(name string, c workflow.FoundCase, shell func(*ui.Shell), want ...string) {
 		story := []workflow.StoryStep{{At: days(-3), Action: audit.FoundDiscover, To: "found"}, {At: days(-2), Actor: "Dana Ortiz", Action: audit.FoundTellOwner, To: "told"}}
-		out = append(out, exhibit{name: "found-" + name, page: PageFound, shell: shell, want: append(want, "Unmanaged token “"),
-			view: func(s Shell) any { return NewFoundPage(s, workflow.FoundPage{FoundCase: c, Story: story}) }})
+		out = append(out, exhibit{name: "found-" + name, page: inventory.PageFound, shell: shell, want: append(want, "Unmanaged token “"),
+			view: func(s ui.Shell) any { return inventory.NewPage(s, workflow.FoundPage{FoundCase: c, Story: story}) }})
 	}
 	for _, st := range access.FoundStates {
 		one(string(st), galleryFound(st), asDana)
@@ -107,10 +110,10 @@ func foundExhibits() []exhibit {
 			asks[0].Can[access.AskToKeep] = false // an admin's
 		}
 		out = append(out,
-			exhibit{name: "pick-" + string(do), page: PagePick, shell: asDana, want: []string{want, "left out"}, view: func(s Shell) any { return NewPickPage(s, PickInput{Do: do, Rows: asks}) }},
-			exhibit{name: "pick-" + string(do) + "-wrong", page: PagePick, shell: asDana, want: []string{"There is a problem", "Tick at least one token."},
-				view: func(s Shell) any {
-					return NewPickPage(s, PickInput{Do: do, Rows: asks, Chosen: map[string]bool{}, Date: "next year", Text: galleryReason, Number: "7", Errors: wrong})
+			exhibit{name: "pick-" + string(do), page: inventory.PagePick, shell: asDana, want: []string{want, "left out"}, view: func(s ui.Shell) any { return inventory.NewPickPage(s, inventory.PickInput{Do: do, Rows: asks}) }},
+			exhibit{name: "pick-" + string(do) + "-wrong", page: inventory.PagePick, shell: asDana, want: []string{"There is a problem", "Tick at least one token."},
+				view: func(s ui.Shell) any {
+					return inventory.NewPickPage(s, inventory.PickInput{Do: do, Rows: asks, Chosen: map[string]bool{}, Date: "next year", Text: galleryReason, Number: "7", Errors: wrong})
 				}})
 	}
 	second := []workflow.FoundCase{galleryFound(access.FoundAllowing)}
@@ -123,29 +126,31 @@ func foundExhibits() []exhibit {
 	gone := wish
 	gone.Request.State, gone.Request.ClosedAt = access.Lapsed, days(-0.1)
 	return append(out,
-		exhibit{name: "pick-allow-second", page: PagePick, shell: asDana, want: []string{"Ana Ruiz wants it on the allow-list", "Allow-list"}, never: []string{"Review date"},
-			view: func(s Shell) any { return NewPickPage(s, PickInput{Do: access.Allow, Rows: second}) }},
-		exhibit{name: "pick-stale", page: PagePick, shell: asDana, want: []string{"open Tokendesk again from the Canvas menu"},
-			view: func(s Shell) any {
-				return NewPickPage(s, PickInput{Do: access.TellOwner, Rows: rows, Refused: access.WhyStale})
+		exhibit{name: "pick-allow-second", page: inventory.PagePick, shell: asDana, want: []string{"Ana Ruiz wants it on the allow-list", "Allow-list"}, never: []string{"Review date"},
+			view: func(s ui.Shell) any {
+				return inventory.NewPickPage(s, inventory.PickInput{Do: access.Allow, Rows: second})
 			}},
-		exhibit{name: "confirm-remove", page: PageConfirm, shell: asMaya, want: []string{"Remove “grade export script”?", "Keep token", "Remove it"},
-			view: func(s Shell) any {
-				return NewRemovePage(s, workflow.FoundPage{FoundCase: galleryFound(access.FoundTold, ownFound)}, "", nil)
+		exhibit{name: "pick-stale", page: inventory.PagePick, shell: asDana, want: []string{"open Tokendesk again from the Canvas menu"},
+			view: func(s ui.Shell) any {
+				return inventory.NewPickPage(s, inventory.PickInput{Do: access.TellOwner, Rows: rows, Refused: access.WhyStale})
 			}},
-		exhibit{name: "confirm-remove-other", page: PageConfirm, shell: asDana, want: []string{"Tom Becker is told why."},
-			view: func(s Shell) any {
-				return NewRemovePage(s, workflow.FoundPage{FoundCase: galleryFound(access.FoundNew)}, "", nil)
+		exhibit{name: "confirm-remove", page: ui.PageConfirm, shell: asMaya, want: []string{"Remove “grade export script”?", "Keep token", "Remove it"},
+			view: func(s ui.Shell) any {
+				return inventory.NewRemovePage(s, workflow.FoundPage{FoundCase: galleryFound(access.FoundTold, ownFound)}, "", nil)
 			}},
-		exhibit{name: "case-keeps-approved", page: PageCase, shell: asMaya, want: []string{"Keeps a token that exists", "Nothing is to be collected"}, never: []string{"Collect token", "Ready to collect"},
-			view: func(s Shell) any { return NewCasePage(s, galleryCasePage(wish), PanelInput{}) }},
-		exhibit{name: "case-keeps-lapsed", page: PageCase, shell: asMaya, want: []string{"could not be kept"},
-			view: func(s Shell) any { return NewCasePage(s, galleryCasePage(gone), PanelInput{}) }},
-		exhibit{name: "form-keeps", page: PageForm, shell: asMaya, want: []string{"Keeps a token that exists", "nothing is to be collected"},
-			view: func(s Shell) any { return NewFormPage(s, FormInput{Form: draft}) }},
+		exhibit{name: "confirm-remove-other", page: ui.PageConfirm, shell: asDana, want: []string{"Tom Becker is told why."},
+			view: func(s ui.Shell) any {
+				return inventory.NewRemovePage(s, workflow.FoundPage{FoundCase: galleryFound(access.FoundNew)}, "", nil)
+			}},
+		exhibit{name: "case-keeps-approved", page: requests.PageCase, shell: asMaya, want: []string{"Keeps a token that exists", "Nothing is to be collected"}, never: []string{"Collect token", "Ready to collect"},
+			view: func(s ui.Shell) any { return requests.NewCasePage(s, galleryCasePage(wish), requests.PanelInput{}) }},
+		exhibit{name: "case-keeps-lapsed", page: requests.PageCase, shell: asMaya, want: []string{"could not be kept"},
+			view: func(s ui.Shell) any { return requests.NewCasePage(s, galleryCasePage(gone), requests.PanelInput{}) }},
+		exhibit{name: "form-keeps", page: requests.PageForm, shell: asMaya, want: []string{"Keeps a token that exists", "nothing is to be collected"},
+			view: func(s ui.Shell) any { return requests.NewFormPage(s, requests.FormInput{Form: draft}) }},
 		homeOf("found", workflow.Home{Found: []workflow.FoundCase{galleryFound(access.FoundTold, ownFound), galleryFound(access.FoundRemoving, ownFound)}, Progress: []workflow.Case{wish}}, asMaya,
 			"Needs you", "A token made outside Tokendesk.", "Answer by", "Ask to keep it", "Remove it", "Approved"),
-		homeOf("self-made", workflow.Home{}, func(s *Shell) { asDana(s); s.Nav.SelfService, s.Nav.SelfMade, s.Nav.Unmanaged = true, days(-2), 3 },
+		homeOf("self-made", workflow.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.SelfService, s.Nav.SelfMade, s.Nav.Unmanaged = true, days(-2), 3 },
 			"People can still make tokens in Canvas by themselves. One was made on 19 Nov 2026.", "Unmanaged tokens (3)"),
 	)
 }

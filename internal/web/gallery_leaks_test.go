@@ -3,12 +3,17 @@ package web
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/web/leaks"
+	"github.com/tokendesk/tokendesk/internal/web/requests"
+	"github.com/tokendesk/tokendesk/internal/web/review"
+	"github.com/tokendesk/tokendesk/internal/web/tokens"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // leakOf is a leak that Maya reported of a token in a state.
 func leakOf(id string, st access.GrantState) workflow.LeakRow {
-	c := seenBy(galleryCase(access.Fulfilled, st), asReviewer)
+	c := seenBy(galleryCase(access.Fulfilled, st), ui.AsReviewer)
 	c.Grant.Cause, c.Grant.EndedBy, c.Grant.Sponsor, c.Grant.RevokingAt = access.ByLeak, maya, ana, days(-0.1)
 	i := access.Incident{ID: id, Tenant: "ten_1", Version: 1, GrantID: c.Grant.ID, Owner: maya, ReportedBy: maya, How: access.LeakByOwner, OpenedAt: days(-0.1)}
 	c.Leak = &i
@@ -26,22 +31,22 @@ func leakExhibits() []exhibit {
 	pasted := leakOf("inc_3", access.Revoked)
 	pasted.Incident.How, pasted.Incident.ReportedBy, pasted.Reporter = access.LeakByIntake, dana, "Dana Ortiz"
 	unknown := workflow.LeakRow{Incident: access.Incident{ID: "inc_4", Owner: maya, How: access.LeakByReviewer, OpenedAt: days(-1)}, Case: workflow.Case{Names: galleryNames}}
-	list := func(name string, in LeaksInput, shell func(*Shell), want ...string) exhibit {
-		return exhibit{name: "leaks-" + name, page: PageLeaks, shell: shell, want: append(want, "Leaks", "Check a suspected token", "Suspected token"), never: []string{galleryToken},
-			view: func(s Shell) any { return NewLeaksPage(s, in) }}
+	list := func(name string, in leaks.ListInput, shell func(*ui.Shell), want ...string) exhibit {
+		return exhibit{name: "leaks-" + name, page: ui.PageLeaks, shell: shell, want: append(want, "Leaks", "Check a suspected token", "Suspected token"), never: []string{galleryToken},
+			view: func(s ui.Shell) any { return leaks.NewListPage(s, in) }}
 	}
-	open := func(name string, in LeakInput, want ...string) exhibit {
-		return exhibit{name: "leak-" + name, page: PageLeak, shell: asDana, want: want, view: func(s Shell) any { return NewLeakPage(s, in) }}
+	open := func(name string, in leaks.Input, want ...string) exhibit {
+		return exhibit{name: "leak-" + name, page: leaks.PageLeak, shell: asDana, want: want, view: func(s ui.Shell) any { return leaks.NewPage(s, in) }}
 	}
-	done := func(name string, r workflow.LeakRow, v viewer, in ReportedInput, shell func(*Shell), want ...string) exhibit {
+	done := func(name string, r workflow.LeakRow, v ui.Viewer, in leaks.ReportedInput, shell func(*ui.Shell), want ...string) exhibit {
 		in.Token = workflow.TokenPage{Case: seenBy(r.Case, v)}
-		return exhibit{name: "leak-reported-" + name, page: PageLeakReported, shell: shell, want: append(want, "Report a leak"), view: func(s Shell) any { return NewLeakReportedPage(s, in) }}
+		return exhibit{name: "leak-reported-" + name, page: leaks.PageLeakReported, shell: shell, want: append(want, "Report a leak"), view: func(s ui.Shell) any { return leaks.NewReportedPage(s, in) }}
 	}
-	ask := func(name string, in ConfirmInput, shell func(*Shell), want ...string) exhibit {
-		return exhibit{name: "confirm-" + name, page: PageConfirm, shell: shell, want: want, view: func(s Shell) any { return NewConfirmPage(s, in) }}
+	ask := func(name string, in ui.ConfirmInput, shell func(*ui.Shell), want ...string) exhibit {
+		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: shell, want: want, view: func(s ui.Shell) any { return ui.NewConfirmPage(s, in) }}
 	}
-	token := func(name string, c workflow.Case, shell func(*Shell), want ...string) exhibit {
-		return exhibit{name: "token-" + name, page: PageToken, shell: shell, want: want, view: func(s Shell) any { return NewTokenPage(s, workflow.TokenPage{Case: c, Story: galleryLife()}) }}
+	token := func(name string, c workflow.Case, shell func(*ui.Shell), want ...string) exhibit {
+		return exhibit{name: "token-" + name, page: tokens.PageToken, shell: shell, want: want, view: func(s ui.Shell) any { return tokens.NewPage(s, workflow.TokenPage{Case: c, Story: galleryLife()}) }}
 	}
 	story := []workflow.StoryStep{
 		{At: days(-0.1), Actor: "Maya Chen", Action: audit.IncidentOpen, Why: workflow.WhyEnded},
@@ -54,45 +59,45 @@ func leakExhibits() []exhibit {
 	over := workflow.LeakPage{LeakRow: cleared(gone), Story: append(story, workflow.StoryStep{At: days(-0.05), Actor: "Dana Ortiz", Action: audit.IncidentClear}), Seen: seen, Note: galleryReason}
 	frozen := galleryCase(access.Fulfilled, access.Frozen, access.Revoke, access.ReportLeak)
 	frozen.Grant.FrozenBy, frozen.Grant.FrozenAt, frozen.Grant.FreezeReason = dana, days(-0.1), galleryReason
-	half := seenBy(galleryCase(access.Fulfilled, access.Frozen, access.Revoke, access.ReportLeak, access.Thaw), asReviewer)
+	half := seenBy(galleryCase(access.Fulfilled, access.Frozen, access.Revoke, access.ReportLeak, access.Thaw), ui.AsReviewer)
 	half.Grant.FrozenBy, half.Grant.FrozenAt, half.Grant.Votes, half.Grant.FreezeReason = dana, days(-0.1), access.Votes{{Stage: 1, Part: access.AsReviewer, Person: ana, Verdict: access.Yes, At: days(-0.1)}}, galleryReason
-	freezing := seenBy(galleryCase(access.Fulfilled, access.Freezing, access.Revoke), asReviewer)
-	active := seenBy(galleryCase(access.Fulfilled, access.Active, access.Revoke, access.ReportLeak, access.Freeze), asReviewer)
+	freezing := seenBy(galleryCase(access.Fulfilled, access.Freezing, access.Revoke), ui.AsReviewer)
+	active := seenBy(galleryCase(access.Fulfilled, access.Active, access.Revoke, access.ReportLeak, access.Freeze), ui.AsReviewer)
 	stayed := active
 	stayed.Grant = galleryGrant(access.Active)
 	stayed.Grant.Trouble = "freeze.denied"
 	ended := galleryCase(access.Fulfilled, access.Revoked, access.ReportLeak)
-	open2 := func(s *Shell) { asDana(s); s.Nav.Leaks = 2 }
-	checked := galleryCasePage(seenBy(galleryCase(access.InReview, "", access.Approve, access.Deny), asReviewer))
+	open2 := func(s *ui.Shell) { asDana(s); s.Nav.Leaks = 2 }
+	checked := galleryCasePage(seenBy(galleryCase(access.InReview, "", access.Approve, access.Deny), ui.AsReviewer))
 	checked.Leaks = []access.Incident{gone.Incident, {ID: "inc_5", Owner: ana, OpenedAt: days(-20), ClearedAt: days(-19)}}
 	return []exhibit{
-		list("empty", LeaksInput{}, asDana, "No leak is open."),
-		list("full", LeaksInput{List: workflow.LeakList{Open: []workflow.LeakRow{waits, pasted, unknown}, Opened: 3, Cleared: []workflow.LeakRow{cleared(gone)}, Total: 26, From: 1, Next: "abc"}}, open2,
+		list("empty", leaks.ListInput{}, asDana, "No leak is open."),
+		list("full", leaks.ListInput{List: workflow.LeakList{Open: []workflow.LeakRow{waits, pasted, unknown}, Opened: 3, Cleared: []workflow.LeakRow{cleared(gone)}, Total: 26, From: 1, Next: "abc"}}, open2,
 			"Open (3)", "Cleared (26)", "May still work", "pasted its value", "Leaks (2)"),
-		list("unreadable", LeaksInput{Errors: &access.FormError{Fields: []access.FieldError{{Field: "suspect", Code: "suspect.not_token"}}}}, asDana, "Paste the whole value of the token"),
-		list("not-ours", LeaksInput{}, func(s *Shell) { asDana(s); s.Banner = &Banner{Kind: BannerInfo, ID: "leaks.not_ours"} }, "This is not one of ours.", "first five characters"),
-		open("open", LeakInput{Page: page}, "Clear this leak", "What was found and done", "Where it was seen", galleryNote, "Clear"),
-		open("waits", LeakInput{Page: waiting}, "You can clear it once Canvas has confirmed that the token is gone.", "Nobody has said where it was seen."),
-		open("self", LeakInput{Page: self}, "somebody else must clear this"),
-		open("wrong", LeakInput{Page: page, Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.clear"}}}}, "Write what was found and done, in a sentence."),
-		open("cleared", LeakInput{Page: over}, "Cleared by Dana Ortiz", galleryReason),
-		open("unknown", LeakInput{Page: workflow.LeakPage{LeakRow: unknown, Can: true, Terms: access.LeakTerms(unknown.Incident, nil, "")}}, "Leak of a token"),
-		done("gone", gone, asRequester, ReportedInput{}, asMaya, "Deleted in Canvas by", "You are not in trouble for reporting.", "Where was it seen?"),
-		done("waits", waits, asRequester, ReportedInput{}, asMaya, "It may still work; we keep trying every few minutes and tell you."),
+		list("unreadable", leaks.ListInput{Errors: &access.FormError{Fields: []access.FieldError{{Field: "suspect", Code: "suspect.not_token"}}}}, asDana, "Paste the whole value of the token"),
+		list("not-ours", leaks.ListInput{}, func(s *ui.Shell) { asDana(s); s.Banner = &ui.Banner{Kind: ui.BannerInfo, ID: "leaks.not_ours"} }, "This is not one of ours.", "first five characters"),
+		open("open", leaks.Input{Page: page}, "Clear this leak", "What was found and done", "Where it was seen", galleryNote, "Clear"),
+		open("waits", leaks.Input{Page: waiting}, "You can clear it once Canvas has confirmed that the token is gone.", "Nobody has said where it was seen."),
+		open("self", leaks.Input{Page: self}, "somebody else must clear this"),
+		open("wrong", leaks.Input{Page: page, Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.clear"}}}}, "Write what was found and done, in a sentence."),
+		open("cleared", leaks.Input{Page: over}, "Cleared by Dana Ortiz", galleryReason),
+		open("unknown", leaks.Input{Page: workflow.LeakPage{LeakRow: unknown, Can: true, Terms: access.LeakTerms(unknown.Incident, nil, "")}}, "Leak of a token"),
+		done("gone", gone, ui.AsRequester, leaks.ReportedInput{}, asMaya, "Deleted in Canvas by", "You are not in trouble for reporting.", "Where was it seen?"),
+		done("waits", waits, ui.AsRequester, leaks.ReportedInput{}, asMaya, "It may still work; we keep trying every few minutes and tell you."),
 		done("ended", func() workflow.LeakRow {
 			r := leakOf("inc_6", access.Revoked)
 			r.Case.Grant.Cause = access.ByOwner
 			return r
-		}(), asRequester, ReportedInput{}, asMaya, "The token had ended before"),
-		done("told", gone, asSponsor, ReportedInput{Told: true}, asAna, "Nobody is in trouble for a report."),
-		done("long", gone, asRequester, ReportedInput{Seen: galleryNote, Errors: &access.FormError{Fields: []access.FieldError{{Field: "seen", Code: "too_long", Args: map[string]any{"Max": 1000}}}}}, asMaya, "Shorten this to 1,000 characters."),
-		ask("leak", ConfirmInput{Do: access.ReportLeak, Case: galleryCase(access.Fulfilled, access.Active)}, asMaya, "Report a leak", "We delete the token", "Keep token"),
-		ask("leak-other", ConfirmInput{Do: access.ReportLeak, Case: active}, asDana, "Report a leak", "of Maya Chen first"),
-		ask("leak-ended", ConfirmInput{Do: access.ReportLeak, Case: ended}, asMaya, "has ended and does not work"),
-		ask("freeze", ConfirmInput{Do: access.Freeze, Case: active}, asDana, "Only two people together can thaw it.", "Keep as it is", "Reason"),
-		ask("freeze-wrong", ConfirmInput{Do: access.Freeze, Case: active, Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.freeze"}}}}, asDana, "Write why it is stopped, in a sentence."),
-		ask("thaw", ConfirmInput{Do: access.Thaw, Case: func() workflow.Case { c := half; g := *half.Grant; g.Votes = nil; c.Grant = &g; return c }()}, asDana, "A second person must agree"),
-		ask("thaw-second", ConfirmInput{Do: access.Thaw, Case: half}, asDana, "yours is the second voice"),
+		}(), ui.AsRequester, leaks.ReportedInput{}, asMaya, "The token had ended before"),
+		done("told", gone, ui.AsSponsor, leaks.ReportedInput{Told: true}, asAna, "Nobody is in trouble for a report."),
+		done("long", gone, ui.AsRequester, leaks.ReportedInput{Seen: galleryNote, Errors: &access.FormError{Fields: []access.FieldError{{Field: "seen", Code: "too_long", Args: map[string]any{"Max": 1000}}}}}, asMaya, "Shorten this to 1,000 characters."),
+		ask("leak", ui.ConfirmInput{Do: access.ReportLeak, Case: galleryCase(access.Fulfilled, access.Active)}, asMaya, "Report a leak", "We delete the token", "Keep token"),
+		ask("leak-other", ui.ConfirmInput{Do: access.ReportLeak, Case: active}, asDana, "Report a leak", "of Maya Chen first"),
+		ask("leak-ended", ui.ConfirmInput{Do: access.ReportLeak, Case: ended}, asMaya, "has ended and does not work"),
+		ask("freeze", ui.ConfirmInput{Do: access.Freeze, Case: active}, asDana, "Only two people together can thaw it.", "Keep as it is", "Reason"),
+		ask("freeze-wrong", ui.ConfirmInput{Do: access.Freeze, Case: active, Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.freeze"}}}}, asDana, "Write why it is stopped, in a sentence."),
+		ask("thaw", ui.ConfirmInput{Do: access.Thaw, Case: func() workflow.Case { c := half; g := *half.Grant; g.Votes = nil; c.Grant = &g; return c }()}, asDana, "A second person must agree"),
+		ask("thaw-second", ui.ConfirmInput{Do: access.Thaw, Case: half}, asDana, "yours is the second voice"),
 		token("frozen-own", frozen, asMaya, "Frozen", "Your software gets errors now.", galleryReason, "Report a leak", "Revoke"),
 		token("frozen-half", half, asDana, "agreed to thaw it", "Thaw"),
 		token("freezing", freezing, asDana, "It may still work until Canvas confirms."),
@@ -100,8 +105,8 @@ func leakExhibits() []exhibit {
 		token("stayed-on", stayed, asDana, "Revoke it instead."),
 		token("leaked", gone.Case, asDana, "Open the leak", "Until the security office clears the leak"),
 		token("ended-own", ended, asMaya, "Report a leak"),
-		homeOf("own-leak", workflow.Home{Ended: []workflow.Case{ended}}, func(s *Shell) { asMaya(s); s.Nav.OwnLeak = true }, "A leak of your token was reported.", "Report a leak"),
-		{name: "queue-leaks", page: PageQueue, shell: open2, want: []string{"2 leaks are not cleared.", "Open Leaks"}, view: func(s Shell) any { return NewQueuePage(s, workflow.Queue{}, workflow.QueueFilter{}) }},
-		{name: "case-review-leaks", page: PageCase, shell: asDana, want: []string{"Last leak", "Last leak of the sponsor", "not cleared."}, view: func(s Shell) any { return NewCasePage(s, checked, PanelInput{}) }},
+		homeOf("own-leak", workflow.Home{Ended: []workflow.Case{ended}}, func(s *ui.Shell) { asMaya(s); s.Nav.OwnLeak = true }, "A leak of your token was reported.", "Report a leak"),
+		{name: "queue-leaks", page: ui.PageQueue, shell: open2, want: []string{"2 leaks are not cleared.", "Open Leaks"}, view: func(s ui.Shell) any { return review.NewPage(s, workflow.Queue{}, workflow.QueueFilter{}) }},
+		{name: "case-review-leaks", page: requests.PageCase, shell: asDana, want: []string{"Last leak", "Last leak of the sponsor", "not cleared."}, view: func(s ui.Shell) any { return requests.NewCasePage(s, checked, requests.PanelInput{}) }},
 	}
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/web/massrevoke"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -43,26 +45,26 @@ func massExhibits() []exhibit {
 	wrong.Add("reason", "reason.revoke", nil)
 	changed := &access.FormError{}
 	changed.Add("count", "mass.changed", map[string]any{"Was": 12, "Count": 11})
-	page := func(name string, in MassInput, want ...string) exhibit {
-		return exhibit{name: "mass-" + name, page: PageMass, shell: asDana, want: want, view: func(s Shell) any { return NewMassView(s, in) }}
+	page := func(name string, in massrevoke.Input, want ...string) exhibit {
+		return exhibit{name: "mass-" + name, page: massrevoke.PageMass, shell: asDana, want: want, view: func(s ui.Shell) any { return massrevoke.NewPage(s, in) }}
 	}
 	status := func(name string, m workflow.MassPage, want ...string) exhibit {
-		return exhibit{name: "mass-status-" + name, page: PageMassStatus, shell: asDana, want: want, view: func(s Shell) any { return NewMassEnd(s, m) }}
+		return exhibit{name: "mass-status-" + name, page: massrevoke.PageMassStatus, shell: asDana, want: want, view: func(s ui.Shell) any { return massrevoke.NewEnd(s, m) }}
 	}
 	return []exhibit{
-		page("plan", MassInput{Mass: plan}, "Revoke 12 tokens?", "12 tokens of 9 people will stop.", "Type 12 to confirm", "between 40 seconds and 80 seconds", "Role: Student", "BIO 201", "Revoke tokens", "Keep tokens"),
-		page("plan-wrong", MassInput{Mass: plan, Count: "11", Errors: wrong}, "There is a problem", "Type 12, the number of tokens that will stop."),
-		page("plan-changed", MassInput{Mass: plan, Count: "12", Reason: "The company reported a breach.", Errors: changed}, "it was 12, and it is 11 now"),
-		page("plan-picked", MassInput{Mass: picked}, "Chosen one by one", "1 of the chosen tokens is left out", "between 3 hours and 6 hours"),
-		page("plan-wide", MassInput{Mass: wide}, "Made before", "Unused: for 1 day or more", "63 minutes"),
-		page("running", MassInput{Mass: running}, "7 of 12 confirmed gone.", "1 retrying.", "The company reported a breach.", "CSV, 12 rows", "Export"),
-		page("stuck", MassInput{Mass: stuck}, "1 is still usable", "operator:root", "Every token"),
-		page("done", MassInput{Mass: done}, "11 tokens revoked. Canvas confirmed each one.", "Had ended before", "Took"),
-		page("none", MassInput{Mass: none}, "None was left to revoke: each had ended before."),
+		page("plan", massrevoke.Input{Mass: plan}, "Revoke 12 tokens?", "12 tokens of 9 people will stop.", "Type 12 to confirm", "between 40 seconds and 80 seconds", "Role: Student", "BIO 201", "Revoke tokens", "Keep tokens"),
+		page("plan-wrong", massrevoke.Input{Mass: plan, Count: "11", Errors: wrong}, "There is a problem", "Type 12, the number of tokens that will stop."),
+		page("plan-changed", massrevoke.Input{Mass: plan, Count: "12", Reason: "The company reported a breach.", Errors: changed}, "it was 12, and it is 11 now"),
+		page("plan-picked", massrevoke.Input{Mass: picked}, "Chosen one by one", "1 of the chosen tokens is left out", "between 3 hours and 6 hours"),
+		page("plan-wide", massrevoke.Input{Mass: wide}, "Made before", "Unused: for 1 day or more", "63 minutes"),
+		page("running", massrevoke.Input{Mass: running}, "7 of 12 confirmed gone.", "1 retrying.", "The company reported a breach.", "CSV, 12 rows", "Export"),
+		page("stuck", massrevoke.Input{Mass: stuck}, "1 is still usable", "operator:root", "Every token"),
+		page("done", massrevoke.Input{Mass: done}, "11 tokens revoked. Canvas confirmed each one.", "Had ended before", "Took"),
+		page("none", massrevoke.Input{Mass: none}, "None was left to revoke: each had ended before."),
 		status("running", running, "7 of 12 confirmed gone."),
 		status("done", done, "Show the report"),
-		{name: "masses", page: PageMasses, shell: asDana, want: []string{"Mass revocations", "3 mass revocations", "Running", "Finished", "Still usable"},
-			view: func(s Shell) any { return NewMassesView(s, []workflow.MassPage{running, stuck, done}) }},
-		{name: "masses-empty", page: PageMasses, shell: asDana, want: []string{"No mass revocation yet."}, view: func(s Shell) any { return NewMassesView(s, nil) }},
+		{name: "masses", page: massrevoke.PageMasses, shell: asDana, want: []string{"Mass revocations", "3 mass revocations", "Running", "Finished", "Still usable"},
+			view: func(s ui.Shell) any { return massrevoke.NewListPage(s, []workflow.MassPage{running, stuck, done}) }},
+		{name: "masses-empty", page: massrevoke.PageMasses, shell: asDana, want: []string{"No mass revocation yet."}, view: func(s ui.Shell) any { return massrevoke.NewListPage(s, nil) }},
 	}
 }

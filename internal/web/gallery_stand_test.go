@@ -2,6 +2,10 @@ package web
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/web/requests"
+	"github.com/tokendesk/tokendesk/internal/web/sponsorships"
+	"github.com/tokendesk/tokendesk/internal/web/tokens"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -23,9 +27,9 @@ func standExhibits() []exhibit {
 	waiting := gap
 	waiting.Grant = galleryGrant(access.Active)
 	waiting.Grant.Sponsor, waiting.Grant.SponsorAsked, waiting.Grant.GapUntil = "", layla, days(9)
-	asked := seenBy(waiting, asSponsor)
+	asked := seenBy(waiting, ui.AsSponsor)
 	asked.Can = map[access.Action]bool{access.TakeOver: true, access.TurnDown: true}
-	stands := seenBy(galleryCase(access.Fulfilled, access.Active, access.EndSponsor, access.Revoke), asSponsor)
+	stands := seenBy(galleryCase(access.Fulfilled, access.Active, access.EndSponsor, access.Revoke), ui.AsSponsor)
 	misused := &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.misuse"}}}
 
 	form := galleryForm()
@@ -43,21 +47,21 @@ func standExhibits() []exhibit {
 		change(p.Evidence)
 		return p
 	}
-	token := func(name string, c workflow.Case, shell func(*Shell), want ...string) exhibit {
-		return exhibit{name: "token-" + name, page: PageToken, shell: shell, want: want,
-			view: func(s Shell) any { return NewTokenPage(s, workflow.TokenPage{Case: c, Story: galleryLife()}) }}
+	token := func(name string, c workflow.Case, shell func(*ui.Shell), want ...string) exhibit {
+		return exhibit{name: "token-" + name, page: tokens.PageToken, shell: shell, want: want,
+			view: func(s ui.Shell) any { return tokens.NewPage(s, workflow.TokenPage{Case: c, Story: galleryLife()}) }}
 	}
-	page := func(name string, p workflow.CasePage, shell func(*Shell), want ...string) exhibit {
-		return exhibit{name: "case-" + name, page: PageCase, shell: shell, want: want, view: func(s Shell) any { return NewCasePage(s, p, PanelInput{}) }}
+	page := func(name string, p workflow.CasePage, shell func(*ui.Shell), want ...string) exhibit {
+		return exhibit{name: "case-" + name, page: requests.PageCase, shell: shell, want: want, view: func(s ui.Shell) any { return requests.NewCasePage(s, p, requests.PanelInput{}) }}
 	}
-	ask := func(name string, in ConfirmInput, want ...string) exhibit {
-		return exhibit{name: "confirm-" + name, page: PageConfirm, shell: asAna, want: want, view: func(s Shell) any { return NewConfirmPage(s, in) }}
+	ask := func(name string, in ui.ConfirmInput, want ...string) exhibit {
+		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: asAna, want: want, view: func(s ui.Shell) any { return ui.NewConfirmPage(s, in) }}
 	}
-	choose := func(name string, in TokenSponsorInput, want ...string) exhibit {
-		return exhibit{name: "choose-" + name, page: PageSponsor, shell: asMaya, want: want, view: func(s Shell) any { return NewTokenSponsorPage(s, in) }}
+	choose := func(name string, in tokens.SponsorInput, want ...string) exhibit {
+		return exhibit{name: "choose-" + name, page: ui.PageSponsor, shell: asMaya, want: want, view: func(s ui.Shell) any { return tokens.NewSponsorPage(s, in) }}
 	}
-	review := seenBy(galleryCase(access.InReview, "", access.Claim, access.Approve, access.Deny), asReviewer)
-	endorse := seenBy(galleryCase(access.AwaitingSponsor, "", access.Endorse, access.Decline), asSponsor)
+	review := seenBy(galleryCase(access.InReview, "", access.Claim, access.Approve, access.Deny), ui.AsReviewer)
+	endorse := seenBy(galleryCase(access.AwaitingSponsor, "", access.Endorse, access.Decline), ui.AsSponsor)
 	return []exhibit{
 		homeOf("renewable", workflow.Home{Tokens: []workflow.Case{numbered(renewable, 5, "")}}, asMaya, "Renew", "Ends in 6 days"),
 		homeOf("renewing", workflow.Home{Tokens: []workflow.Case{numbered(renewing, 5, "")}}, asMaya, "Renewal", "Keeps working while the renewal is in review.", "Open the renewal"),
@@ -77,17 +81,17 @@ func standExhibits() []exhibit {
 		}), asDana, "40 days without use", "Ended on", "No longer teaches"),
 		page("evidence-unread", evidence(review, func(e *workflow.Evidence) { e.CourseRead, e.SponsorWhy = false, access.WhyCanvas }), asDana, "Canvas did not tell"),
 		page("evidence-sponsor", evidence(endorse, func(e *workflow.Evidence) { e.Of.Sponsor, e.Of.GapUntil = "", days(3) }), asAna, "The token so far", "It has no sponsor now"),
-		ask("end-sponsorship-request", ConfirmInput{Do: access.EndSponsor, Case: seenBy(galleryCase(access.Approved, "", access.EndSponsor), asSponsor)},
+		ask("end-sponsorship-request", ui.ConfirmInput{Do: access.EndSponsor, Case: seenBy(galleryCase(access.Approved, "", access.EndSponsor), ui.AsSponsor)},
 			"goes back to Maya Chen", "End sponsorship", "Keep sponsorship"),
-		ask("end-sponsorship", ConfirmInput{Do: access.EndSponsor, Case: stands}, "keeps working for 14 days so", "Report misuse", "Keep sponsorship"),
-		ask("misuse", ConfirmInput{Do: misuse, Case: stands, Errors: misused}, "Report misuse of", "Write what happened"),
-		choose("token", TokenSponsorInput{Token: workflow.TokenPage{Case: gap}, Teachers: galleryForm().Teachers}, "Ask this sponsor", "Without one by"),
-		choose("token-none", TokenSponsorInput{Token: workflow.TokenPage{Case: gap}}, "Canvas lists no teacher"),
-		formOf("renewal", FormInput{Form: form}, asMaya, "Your answers from last time", "End date"),
-		formOf("renewal-errors", FormInput{Form: form, Errors: wrong}, asMaya, "Choose an end date."),
-		{name: "sponsorships-asked", page: PageSponsorships, shell: asAna, want: []string{"Waiting for you (1)", "asks you to take over as sponsor"},
-			view: func(s Shell) any {
-				return NewSponsorshipsPage(s, workflow.Sponsorships{Waiting: []workflow.Case{asked}, Standing: []workflow.Case{stands}})
+		ask("end-sponsorship", ui.ConfirmInput{Do: access.EndSponsor, Case: stands}, "keeps working for 14 days so", "Report misuse", "Keep sponsorship"),
+		ask("misuse", ui.ConfirmInput{Do: ui.Misuse, Case: stands, Errors: misused}, "Report misuse of", "Write what happened"),
+		choose("token", tokens.SponsorInput{Token: workflow.TokenPage{Case: gap}, Teachers: galleryForm().Teachers}, "Ask this sponsor", "Without one by"),
+		choose("token-none", tokens.SponsorInput{Token: workflow.TokenPage{Case: gap}}, "Canvas lists no teacher"),
+		formOf("renewal", requests.FormInput{Form: form}, asMaya, "Your answers from last time", "End date"),
+		formOf("renewal-errors", requests.FormInput{Form: form, Errors: wrong}, asMaya, "Choose an end date."),
+		{name: "sponsorships-asked", page: ui.PageSponsorships, shell: asAna, want: []string{"Waiting for you (1)", "asks you to take over as sponsor"},
+			view: func(s ui.Shell) any {
+				return sponsorships.NewPage(s, workflow.Sponsorships{Waiting: []workflow.Case{asked}, Standing: []workflow.Case{stands}})
 			}},
 	}
 }

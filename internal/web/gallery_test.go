@@ -2,6 +2,8 @@ package web
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +16,10 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/web/collect"
+	"github.com/tokendesk/tokendesk/internal/web/massrevoke"
+	"github.com/tokendesk/tokendesk/internal/web/requests"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 )
 
 // galleryDir, when set, is where the pages of the gallery are written, with
@@ -29,7 +35,7 @@ func testCatalogue(t testing.TB) *text.Catalogue {
 	return cat
 }
 
-func testRenderer(t testing.TB, cat *text.Catalogue) *Renderer {
+func testRenderer(t testing.TB, cat *text.Catalogue) *ui.Renderer {
 	t.Helper()
 	r, err := NewRenderer(cat)
 	if err != nil {
@@ -42,10 +48,10 @@ func testRenderer(t testing.TB, cat *text.Catalogue) *Renderer {
 type exhibit struct {
 	name string // page and state, as a file name
 	page string
-	view func(s Shell) any
+	view func(s ui.Shell) any
 	// session is false for pages before or after one.
 	noSession bool
-	shell     func(*Shell)
+	shell     func(*ui.Shell)
 	want      []string // words that must stand on it, in English
 	never     []string
 }
@@ -76,14 +82,14 @@ func TestEveryPageInEveryState(t *testing.T) {
 					t.Fatal(err)
 				}
 				page := b.String()
-				fragment := e.page == PageKept || e.page == PageCollectStatus || e.page == PageMassStatus
+				fragment := e.page == requests.PageKept || e.page == collect.PageCollectStatus || e.page == massrevoke.PageMassStatus
 				checkPage(t, page, locale, fragment)
 				if locale == "en" {
 					checkWords(t, page, e)
 				}
 				if dir != "" {
 					if fragment {
-						page = "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>-</title><link rel=stylesheet href=" + r.assets.byName[assetStyle] + "><main><h1>-</h1>" + page
+						page = "<!DOCTYPE html><html lang=en><meta charset=utf-8><title>-</title><link rel=stylesheet href=" + styleURL(t, r) + "><main><h1>-</h1>" + page
 					}
 					write(t, filepath.Join(dir, e.name+"."+locale+".html"), []byte(strings.ReplaceAll(page, `"/static/`, `"static/`)))
 				}
@@ -93,21 +99,32 @@ func TestEveryPageInEveryState(t *testing.T) {
 	if m := cat.Missing(); len(m) > 0 {
 		t.Errorf("the pages asked for words that the catalogue does not have: %s", strings.Join(m, "; "))
 	}
-	for name := range views {
+	for _, name := range r.Pages() {
 		if !slices.ContainsFunc(exhibits(), func(e exhibit) bool { return e.page == name }) {
 			t.Errorf("the gallery has no %s", name)
 		}
 	}
 }
 
-func writeAssets(t *testing.T, r *Renderer, dir string) {
+func writeAssets(t *testing.T, r *ui.Renderer, dir string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Join(dir, "static"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for name, f := range r.assets.files {
-		write(t, filepath.Join(dir, "static", name), f.content)
+	for _, address := range r.Assets().URLs() {
+		w := httptest.NewRecorder()
+		r.Assets().ServeHTTP(w, httptest.NewRequest(http.MethodGet, address, nil))
+		write(t, filepath.Join(dir, "static", strings.TrimPrefix(address, ui.StaticPath)), w.Body.Bytes())
 	}
+}
+
+func styleURL(t *testing.T, r *ui.Renderer) string {
+	t.Helper()
+	address, err := r.Assets().URL("style")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 func write(t *testing.T, path string, content []byte) {
@@ -264,7 +281,7 @@ func checkForm(t *testing.T, form *html.Node) {
 		switch {
 		case n.DataAtom == atom.Input && name == "tool_session":
 			handles++
-		case n.DataAtom == atom.Input && (name == termsField || strings.HasPrefix(name, termsField+"_")) && attr(n, "value") != "":
+		case n.DataAtom == atom.Input && (name == ui.TermsField || strings.HasPrefix(name, ui.TermsField+"_")) && attr(n, "value") != "":
 			terms++
 		}
 		for _, address := range []string{attr(n, "action"), attr(n, "formaction")} {
@@ -379,14 +396,14 @@ const galleryHandle = "HANDLEHANDLEHANDLEHANDLE"
 
 func days(n float64) time.Time { return galleryNow.Add(time.Duration(n * 24 * float64(time.Hour))) }
 
-func galleryShell(cat *text.Catalogue, locale string, session bool) Shell {
-	s := Shell{Now: galleryNow, P: cat.For(locale, "America/Denver"), Nonce: "nonce"}
+func galleryShell(cat *text.Catalogue, locale string, session bool) ui.Shell {
+	s := ui.Shell{Now: galleryNow, P: cat.For(locale, "America/Denver"), Nonce: "nonce"}
 	if !session {
 		return s
 	}
 	s.HasSession, s.Handle = true, galleryHandle
 	s.Session = gallerySession()
 	s.NewTabURL = "https://canvas.northfield.test/courses/7/external_tools/3?display=borderless"
-	s.Words = Words{CanvasTeam: "", SecurityOffice: "", Contact: "canvas@northfield.test"}
+	s.Words = ui.Words{CanvasTeam: "", SecurityOffice: "", Contact: "canvas@northfield.test"}
 	return s
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/web/home"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -38,7 +39,7 @@ func TestWhatOthersEndedStandsOpen(t *testing.T) {
 		"its renewal":         {revoked("", access.BySuperseded), false},
 		"in Canvas":           {revoked("", access.ByCanvas), false},
 	} {
-		p := NewHomePage(galleryShell(testCatalogue(t), "en", true), workflow.Home{Ended: []workflow.Case{tt.c}})
+		p := home.NewPage(galleryShell(testCatalogue(t), "en", true), workflow.Home{Ended: []workflow.Case{tt.c}})
 		if open, folded := len(p.ByOthers), len(p.Ended); open+folded != 1 || (open == 1) != tt.open {
 			t.Errorf("%s: %d open, %d folded", name, open, folded)
 		}

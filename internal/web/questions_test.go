@@ -7,6 +7,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 )
 
 // No question of a school can have the name of a field that the tool uses itself:
@@ -14,7 +15,7 @@ import (
 func TestFieldNamesAreReserved(t *testing.T) {
 	cat := testCatalogue(t)
 	r := testRenderer(t, cat)
-	names := map[string]string{session.Field: "the session", suspectField: "the report of a leak", termsField: "what was read"}
+	names := map[string]string{session.Field: "the session", ui.SuspectField: "the report of a leak", ui.TermsField: "what was read"}
 	control := regexp.MustCompile(`<(?:input|textarea|select|button)\b[^>]*\bname="([^"]*)"`)
 	for _, e := range exhibits() {
 		s := galleryShell(cat, "en", !e.noSession)

@@ -17,7 +17,13 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/web/collect"
+	"github.com/tokendesk/tokendesk/internal/web/home"
+	"github.com/tokendesk/tokendesk/internal/web/requests"
+	"github.com/tokendesk/tokendesk/internal/web/review"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/lti"
 	"github.com/tokendesk/tokendesk/templates"
 )
 
@@ -45,18 +51,18 @@ func withPage(t *testing.T, path, content string) fs.FS {
 }
 
 // rendererOf is NewRenderer with templates from elsewhere.
-func rendererOf(cat *text.Catalogue, files fs.FS) (*Renderer, error) {
-	r, err := parsePages(files)
+func rendererOf(cat *text.Catalogue, files fs.FS) (*ui.Renderer, error) {
+	r, err := ui.NewRenderer(files, lti.BrowserScript, newRooms(nil, nil).all...)
 	if err != nil {
 		return nil, err
 	}
-	return r, r.say(cat)
+	return r, r.Check(cat)
 }
 
 func TestRendererRefusesToStart(t *testing.T) {
 	cat := testCatalogue(t)
 	for name, c := range map[string]struct{ content, says string }{
-		"a page is missing":                         {"", "pages/home.html"},
+		"a page is missing":                         {"", "home/home.html"},
 		"a template does not parse":                 {`{{define "content"}}{{if}}{{end}}`, "page home"},
 		"a message is named that does not exist":    {`{{define "content"}}{{.T "home.nothing"}}{{end}}`, "home.nothing"},
 		"one is named below a variable":             {`{{define "content"}}{{range .Ended}}{{$.T "home.nothing_else"}}{{end}}{{end}}`, "home.nothing_else"},
@@ -64,13 +70,13 @@ func TestRendererRefusesToStart(t *testing.T) {
 		"one is named inside another call's result": {`{{define "content"}}{{if eq (.T "home.nothing_deep") "x"}}x{{end}}{{end}}`, "home.nothing_deep"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := rendererOf(cat, withPage(t, "pages/home.html", c.content))
+			_, err := rendererOf(cat, withPage(t, "home/home.html", c.content))
 			if err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Fatalf("got %v", err)
 			}
 		})
 	}
-	if _, err := rendererOf(cat, withPage(t, "pages/home.html", `{{define "content"}}{{.T "home.h1"}}{{end}}`)); err != nil {
+	if _, err := rendererOf(cat, withPage(t, "home/home.html", `{{define "content"}}{{.T "home.h1"}}{{end}}`)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -84,11 +90,11 @@ func TestRenderWritesNothingOnAnError(t *testing.T) {
 		view any
 		says string
 	}{
-		"no such page":          {"nothing", HomePage{}, "no page \"nothing\""},
-		"another page's view":   {PageHome, NewQueuePage(s, workflow.Queue{}, workflow.QueueFilter{}), "not from web.QueuePage"},
-		"a pointer to the view": {PageHome, &HomePage{}, "not from *web.HomePage"},
-		"no view":               {PageHome, nil, "not from %!s(<nil>)"},
-		"a view that fails":     {PageHome, HomePage{frame: frame{Shell: Shell{}}}, "nil pointer"}, // no printer
+		"no such page":          {"nothing", home.Page{}, "no page \"nothing\""},
+		"another page's view":   {ui.PageHome, review.NewPage(s, workflow.Queue{}, workflow.QueueFilter{}), "not from review.Page"},
+		"a pointer to the view": {ui.PageHome, &home.Page{}, "not from *home.Page"},
+		"no view":               {ui.PageHome, nil, "not from %!s(<nil>)"},
+		"a view that fails":     {ui.PageHome, home.Page{Frame: ui.Frame{Shell: ui.Shell{}}}, "nil pointer"}, // no printer
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -113,7 +119,7 @@ func TestWhatPeopleTypeIsOnlyText(t *testing.T) {
 	s := galleryShell(cat, "en", true)
 	const evil = `"><script>alert(1)</script><img src=x onerror=alert(1)>{{.Handle}}`
 	s.Session.Name, s.Session.School, s.Session.Course.Code = evil, evil, evil
-	s.Words = Words{CanvasTeam: evil, Contact: "javascript:alert(1)"}
+	s.Words = ui.Words{CanvasTeam: evil, Contact: "javascript:alert(1)"}
 	c := galleryCase(access.SponsorDeclined, "", access.Refile)
 	c.Names = map[access.PersonID]string{maya: evil, ana: evil}
 	c.Request.Votes[0].Reason, c.Request.SponsorLost = evil, evil
@@ -130,14 +136,14 @@ func TestWhatPeopleTypeIsOnlyText(t *testing.T) {
 	f.Answers.Set("maker", "company")
 	lost := &workflow.Lost{Now: c.Request, Actor: evil}
 	for page, view := range map[string]any{
-		PageCase: NewCasePage(func() Shell { s := s; s.Banner = LostBanner(s, lost, evil); return s }(), p, PanelInput{Reason: evil}),
-		PageForm: NewFormPage(s, FormInput{Form: f, SponsorQuery: evil}),
-		PageHome: NewHomePage(s, workflow.Home{Ended: []workflow.Case{c}}),
-		PageQueue: NewQueuePage(s, workflow.Queue{Rows: []workflow.Case{c}, Total: 1, From: 1},
+		requests.PageCase: requests.NewCasePage(func() ui.Shell { s := s; s.Banner = requests.LostBanner(s, lost, evil); return s }(), p, requests.PanelInput{Reason: evil}),
+		requests.PageForm: requests.NewFormPage(s, requests.FormInput{Form: f, SponsorQuery: evil}),
+		ui.PageHome:       home.NewPage(s, workflow.Home{Ended: []workflow.Case{c}}),
+		ui.PageQueue: review.NewPage(s, workflow.Queue{Rows: []workflow.Case{c}, Total: 1, From: 1},
 			workflow.QueueFilter{Search: evil, Status: evil, Maker: evil}),
-		PageConfirm: NewConfirmPage(s, ConfirmInput{Do: access.Withdraw, Case: c}),
-		PageProblem: NewProblemPage(s, ProblemInput{Kind: ProblemTrouble, Reference: evil, SavedTitle: evil, SavedAt: galleryNow,
-			Echo: []Echo{{"form.build", evil}}, RetryAction: "/requests", RetryFields: []RetryField{{evil, evil}}}),
+		ui.PageConfirm: ui.NewConfirmPage(s, ui.ConfirmInput{Do: access.Withdraw, Case: c}),
+		ui.PageProblem: ui.NewProblemPage(s, ui.ProblemInput{Kind: ui.ProblemTrouble, Reference: evil, SavedTitle: evil, SavedAt: galleryNow,
+			Echo: []ui.Echo{{LabelID: "form.build", Value: evil}}, RetryAction: "/requests", RetryFields: []ui.RetryField{{Name: evil, Value: evil}}}),
 	} {
 		var b bytes.Buffer
 		if err := r.Render(&b, page, view); err != nil {
@@ -181,7 +187,7 @@ func TestCollectIsPostedByTheBrowserItself(t *testing.T) {
 	r := testRenderer(t, cat)
 	var b bytes.Buffer
 	c := workflow.Collection{Case: galleryCase(access.Approved, ""), Stage: workflow.StageReady}
-	if err := r.Render(&b, PageCollect, NewCollectPage(galleryShell(cat, "en", true), c)); err != nil {
+	if err := r.Render(&b, collect.PageCollect, collect.NewPage(galleryShell(cat, "en", true), c)); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(b.String(), `<form method="post" action="/requests/REQ-0142/collect" hx-boost="false">`) {
@@ -253,7 +259,7 @@ func TestEveryMessageIsUsed(t *testing.T) {
 		}
 	}
 	source := src.String()
-	closed := closedMessages()
+	closed := testRenderer(t, testCatalogue(t)).Messages()
 	// Endings that code adds to an id.
 	endings := []string{"_more", "_kept", "_late", "_other", "_of", "_better", "_hint", ".nothing_changed"}
 	cat := testCatalogue(t)
@@ -284,7 +290,7 @@ func TestButtonsOfTheWaitingLineLeadToPages(t *testing.T) {
 	r := testRenderer(t, cat)
 	c := workflow.Collection{Case: galleryCase(access.Collecting, access.Recovering), Stage: workflow.StageRecovering}
 	var b bytes.Buffer
-	if err := r.Render(&b, PageCollectStatus, NewCollectStatus(galleryShell(cat, "en", true), c)); err != nil {
+	if err := r.Render(&b, collect.PageCollectStatus, collect.NewStatus(galleryShell(cat, "en", true), c)); err != nil {
 		t.Fatal(err)
 	}
 	doc, err := html.Parse(&b)

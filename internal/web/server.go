@@ -1,6 +1,7 @@
-// Package web is the tool's HTTP face: routes, handlers, pages. It is the only
-// package that knows gin. Every page is rendered whole before its first byte
-// goes out; every error becomes status and words in one table (errors.go).
+// Package web is the tool's HTTP face: the launch, the defence of every answer, and
+// the rooms of the subjects, which register their own pages and addresses (rooms.go).
+// Only web and its rooms know gin. Every page is rendered whole before its first
+// byte goes out; every error becomes status and words in one table (ui/errors.go).
 package web
 
 import (
@@ -19,6 +20,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/web/register"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
@@ -43,7 +46,7 @@ type Options struct {
 	Ready func(ctx context.Context) error
 	// Register and Setup are the two steps of LTI dynamic registration: the
 	// admin's visit to the link, and what the launches after it complete.
-	Register RegisterFunc
+	Register register.Func
 	Setup    SetupFunc
 	Now      func() time.Time
 	Log      *slog.Logger
@@ -52,7 +55,7 @@ type Options struct {
 
 // Server answers every request of the tool. It is safe for concurrent use.
 type Server struct {
-	kit       *kit
+	kit       *ui.Kit
 	work      *workflow.Service
 	sessions  *session.Store
 	catalogue *text.Catalogue
@@ -65,10 +68,10 @@ type Server struct {
 	log       *slog.Logger
 	observer  Observer
 
-	registerTool RegisterFunc
-	setup        SetupFunc
+	setup SetupFunc
 
-	pages       *Renderer
+	pages       *ui.Renderer
+	rooms       *rooms
 	frames      frames
 	forwards    *forwards
 	noteForward func(ctx context.Context, peer netip.Addr, header string) error
@@ -85,13 +88,13 @@ func New(o Options) (*Server, error) {
 	if o.Work == nil || o.Sessions == nil || o.Catalogue == nil || o.LTI == nil || o.Keys == nil || o.Ready == nil || o.Register == nil || o.Setup == nil || o.Now == nil || o.Log == nil {
 		return nil, errors.New("web: an option is missing")
 	}
-	s := &Server{}
-	*s = Server{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
+	s := &Server{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
 		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log, observer: o.Observer,
-		registerTool: func(ctx context.Context, ask operate.RegistrationAsk) (operate.Registered, error) {
-			ask.Profile = s.profile()
-			return o.Register(ctx, ask)
-		}, setup: o.Setup, noteForward: o.NoteForward}
+		setup: o.Setup, noteForward: o.NoteForward}
+	s.rooms = newRooms(o.Work, func(ctx context.Context, ask operate.RegistrationAsk) (operate.Registered, error) {
+		ask.Profile = s.profile()
+		return o.Register(ctx, ask)
+	})
 	s.frames.read = s.work.Around
 	var err error
 	if s.forwards, err = newForwards(o.TrustedProxies); err != nil {
@@ -100,7 +103,7 @@ func New(o Options) (*Server, error) {
 	if s.pages, err = NewRenderer(o.Catalogue); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s.kit = newKit(o.Work, o.Sessions, o.Catalogue, s.pages, o.Log, o.Now, func(ctx context.Context) []string { return s.around(ctx).Frames })
+	s.kit = ui.NewKit(o.Work, o.Sessions, o.Catalogue, s.pages, o.Log, o.Now, func(ctx context.Context) []string { return s.around(ctx).Frames })
 	if err := s.setUpLTI(); err != nil {
 		return nil, err
 	}
@@ -114,11 +117,11 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("web: trusted proxies: %w", err)
 	}
 	s.engine.Use(func(c *gin.Context) {
-		t := traceOf(c.Request.Context())
-		t.client = c.ClientIP()
+		t := ui.TraceOf(c.Request.Context())
+		t.Client = c.ClientIP()
 		s.watchForwards(c.Request)
 		if p := c.FullPath(); p != "" {
-			t.route = p
+			t.Route = p
 		}
 	})
 	if err := s.routes(); err != nil {
@@ -130,9 +133,9 @@ func New(o Options) (*Server, error) {
 		return nil, fmt.Errorf("web: %w", err)
 	}
 	cross.AddInsecureBypassPattern("POST " + routeLogin)
-	cross.AddInsecureBypassPattern("POST " + routeLaunch)
-	cross.AddInsecureBypassPattern("POST " + routeProof) // which looks at the origin itself, more strictly
-	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.kit.visitor(w, r).fail(errCrossOrigin) }))
+	cross.AddInsecureBypassPattern("POST " + ui.RouteLaunch)
+	cross.AddInsecureBypassPattern("POST " + ui.RouteProof) // which looks at the origin itself, more strictly
+	cross.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.kit.Visitor(w, r).Fail(ui.ErrCrossOrigin) }))
 	s.handler = s.observe(s.defend(cross.Handler(s.engine)))
 	return s, nil
 }

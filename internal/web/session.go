@@ -4,32 +4,10 @@ import (
 	"maps"
 	"strings"
 
-	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
-
-// Session is a launch as its pages need it: who came, and how their browser shows
-// what they see. It lives in the session's row; nothing in it is a secret.
-type Session struct {
-	access.Caller
-	School string `json:"school"`
-
-	Locale       string   `json:"locale"`
-	HighContrast bool     `json:"high_contrast,omitempty"`
-	Dyslexic     bool     `json:"dyslexic,omitempty"`
-	Brand        Brand    `json:"brand"`
-	CanvasURL    string   `json:"canvas_url"` // institution origin, for links out of the frame
-	Frames       []string `json:"frames"`     // origins that may frame the pages
-
-	Target string `json:"target,omitempty"` // page to open first, routing only
-}
-
-// Brand is the school's four colours, raw from the launch ("" = none). Pages fit
-// their contrast; nothing else of the brand is kept.
-type Brand struct {
-	Primary, Link, Button, ButtonText string
-}
 
 // The custom parameters that pages look by.
 const (
@@ -52,9 +30,9 @@ func CustomFields() map[string]string {
 }
 
 // NewSession is the session of a launch that was admitted.
-func NewSession(l lti.Launch, a workflow.Admitted) Session {
+func NewSession(l lti.Launch, a workflow.Admitted) ui.Session {
 	custom := workflow.TrustedCustom(l)
-	s := Session{Caller: a.Caller, School: a.School, Locale: l.Locale, Frames: a.CanvasURLs, Target: l.TargetPath,
+	s := ui.Session{Caller: a.Caller, School: a.School, Locale: l.Locale, Frames: a.CanvasURLs, Target: l.TargetPath,
 		HighContrast: custom.True(customContrast), Dyslexic: custom.True(customDyslexic)}
 	if len(a.CanvasURLs) > 0 {
 		s.CanvasURL = a.CanvasURLs[0]
@@ -74,11 +52,11 @@ const maxBrand = 16 << 10
 // brand finds the four colours the tool uses among Canvas's brand variables, an
 // object of some hundred texts: decoding them all costs as much as verifying the
 // token. The page checks each value's form; nothing else of the claim is kept.
-func brand(raw string) Brand {
+func brand(raw string) ui.Brand {
 	if len(raw) > maxBrand {
-		return Brand{}
+		return ui.Brand{}
 	}
-	return Brand{Primary: colour(raw, `"ic-brand-primary"`), Link: colour(raw, `"ic-link-color"`),
+	return ui.Brand{Primary: colour(raw, `"ic-brand-primary"`), Link: colour(raw, `"ic-link-color"`),
 		Button: colour(raw, `"ic-brand-button--primary-bgd"`), ButtonText: colour(raw, `"ic-brand-button--primary-text"`)}
 }
 

@@ -10,6 +10,8 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/web/tokens"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
@@ -38,41 +40,41 @@ func TestStatusOfARequest(t *testing.T) {
 	answer := galleryCase(access.AwaitingSponsor, "", access.Endorse)
 	for name, c := range map[string]struct {
 		c         workflow.Case
-		v         viewer
+		v         ui.Viewer
 		kind      string
 		word, now string
 	}{
-		"a draft":                             {galleryCase(access.Draft, ""), asRequester, "quiet", "Draft", "Only you can see this. Finish it and submit."},
-		"a discarded draft":                   {galleryCase(access.Discarded, ""), asRequester, "quiet", "Discarded", "Removed."},
-		"with the sponsor":                    {galleryCase(access.AwaitingSponsor, ""), asRequester, "info", "With sponsor", "With Ana Ruiz since Mon 16 Nov. Answer due by Mon 30 Nov."},
-		"with the sponsor, for the sponsor":   {answer, asSponsor, "warn", "Your answer", "Maya Chen asks you to sponsor this. Answer by Mon 30 Nov."},
-		"with another sponsor, for the first": {galleryCase(access.AwaitingSponsor, ""), asSponsor, "info", "With sponsor", "With Ana Ruiz since Mon 16 Nov. Answer due by Mon 30 Nov."},
-		"the sponsor is lost":                 {lost, asRequester, "warn", "Sponsor needed", "Ana Ruiz does not sponsor it any more. Choose another sponsor by Mon 30 Nov."},
-		"the sponsor is lost, for a reviewer": {lost, asReviewer, "warn", "Sponsor needed", "Ana Ruiz does not sponsor it any more. Maya Chen must choose another sponsor by Mon 30 Nov."},
-		"in review":                           {galleryCase(access.InReview, ""), asRequester, "info", "In review", "With the Canvas team. You hear from us by Wed 25 Nov."},
-		"in review, claimed":                  {held, asRequester, "info", "In review", "Being looked at by Dana Ortiz. You hear from us by Wed 25 Nov."},
-		"in review, late":                     {late, asRequester, "info", "In review", "With the Canvas team. It was due by Fri 20 Nov, 14:05 MST and is late."},
-		"in review, for a reviewer":           {galleryCase(access.InReview, ""), asReviewer, "info", "In review", "Day 3 of 5. Nobody has claimed it. Due by Wed 25 Nov."},
-		"in review, late, for a reviewer":     {late, asReviewer, "info", "In review", "Overdue. Nobody has claimed it. Due by Fri 20 Nov, 14:05 MST."},
-		"approved":                            {galleryCase(access.Approved, ""), asRequester, "good", "Ready to collect", "Approved until 12 Dec 2026. Collect it by Fri 4 Dec."},
-		"approved, for the sponsor":           {galleryCase(access.Approved, ""), asSponsor, "info", "Approved, not collected", "Approved until 12 Dec 2026. Maya Chen has until Fri 4 Dec to collect it."},
-		"refused by Canvas":                   {galleryCase(access.Approved, access.Void), asRequester, "warn", "Not created", "Canvas refused: the end date is later than your school allows (90 days). We noted that. Nothing was made. You may try again until Fri 4 Dec."},
-		"being made":                          {galleryCase(access.Collecting, access.Minting), asRequester, "info", "Creating", "Canvas is making the token."},
-		"being checked":                       {galleryCase(access.Collecting, access.Recovering), asRequester, "info", "Checking Canvas", "Canvas did not answer clearly. We check before trying again, so there is exactly one."},
-		"being checked, for a reviewer":       {galleryCase(access.Collecting, access.Recovering), asReviewer, "warn", "Checking Canvas", "Canvas did not answer clearly. We check before trying again, so there is exactly one."},
-		"issued":                              {galleryCase(access.Fulfilled, ""), asRequester, "good", "Token issued", "The token was handed over. See the token on this page."},
-		"declined":                            {galleryCase(access.SponsorDeclined, ""), asRequester, "bad", "Not sponsored", "Ana Ruiz said no: “" + galleryReason + "” You can ask another teacher."},
-		"denied":                              {galleryCase(access.Denied, ""), asRequester, "bad", "Denied", "Dana Ortiz said no: “" + galleryReason + "” You can do this instead: Export the data from Canvas"},
-		"denied, with words of its own":       {text, asRequester, "bad", "Denied", "Dana Ortiz said no: “" + galleryReason + "” You can do this instead: Use the CSV export in the gradebook."},
-		"withdrawn":                           {galleryCase(access.Withdrawn, ""), asRequester, "quiet", "Withdrawn", "You withdrew it on Sat 21 Nov, 09:17 MST."},
-		"withdrawn, for the sponsor":          {galleryCase(access.Withdrawn, ""), asSponsor, "quiet", "Withdrawn", "Maya Chen withdrew it on Sat 21 Nov, 09:17 MST."},
-		"no answer in time":                   {galleryCase(access.Lapsed, ""), asRequester, "quiet", "Timed out", "Nobody answered by Mon 30 Nov. Start again with the same answers."},
-		"not collected in time":               {notCollected, asRequester, "quiet", "Timed out", "You did not collect it by Fri 20 Nov, 14:05 MST. Start again with the same answers."},
-		"taken back":                          {galleryCase(access.Rescinded, ""), asRequester, "bad", "Approval ended", "Dana Ortiz took the approval back before you collected: “" + galleryReason + "”"},
+		"a draft":                             {galleryCase(access.Draft, ""), ui.AsRequester, "quiet", "Draft", "Only you can see this. Finish it and submit."},
+		"a discarded draft":                   {galleryCase(access.Discarded, ""), ui.AsRequester, "quiet", "Discarded", "Removed."},
+		"with the sponsor":                    {galleryCase(access.AwaitingSponsor, ""), ui.AsRequester, "info", "With sponsor", "With Ana Ruiz since Mon 16 Nov. Answer due by Mon 30 Nov."},
+		"with the sponsor, for the sponsor":   {answer, ui.AsSponsor, "warn", "Your answer", "Maya Chen asks you to sponsor this. Answer by Mon 30 Nov."},
+		"with another sponsor, for the first": {galleryCase(access.AwaitingSponsor, ""), ui.AsSponsor, "info", "With sponsor", "With Ana Ruiz since Mon 16 Nov. Answer due by Mon 30 Nov."},
+		"the sponsor is lost":                 {lost, ui.AsRequester, "warn", "Sponsor needed", "Ana Ruiz does not sponsor it any more. Choose another sponsor by Mon 30 Nov."},
+		"the sponsor is lost, for a reviewer": {lost, ui.AsReviewer, "warn", "Sponsor needed", "Ana Ruiz does not sponsor it any more. Maya Chen must choose another sponsor by Mon 30 Nov."},
+		"in review":                           {galleryCase(access.InReview, ""), ui.AsRequester, "info", "In review", "With the Canvas team. You hear from us by Wed 25 Nov."},
+		"in review, claimed":                  {held, ui.AsRequester, "info", "In review", "Being looked at by Dana Ortiz. You hear from us by Wed 25 Nov."},
+		"in review, late":                     {late, ui.AsRequester, "info", "In review", "With the Canvas team. It was due by Fri 20 Nov, 14:05 MST and is late."},
+		"in review, for a reviewer":           {galleryCase(access.InReview, ""), ui.AsReviewer, "info", "In review", "Day 3 of 5. Nobody has claimed it. Due by Wed 25 Nov."},
+		"in review, late, for a reviewer":     {late, ui.AsReviewer, "info", "In review", "Overdue. Nobody has claimed it. Due by Fri 20 Nov, 14:05 MST."},
+		"approved":                            {galleryCase(access.Approved, ""), ui.AsRequester, "good", "Ready to collect", "Approved until 12 Dec 2026. Collect it by Fri 4 Dec."},
+		"approved, for the sponsor":           {galleryCase(access.Approved, ""), ui.AsSponsor, "info", "Approved, not collected", "Approved until 12 Dec 2026. Maya Chen has until Fri 4 Dec to collect it."},
+		"refused by Canvas":                   {galleryCase(access.Approved, access.Void), ui.AsRequester, "warn", "Not created", "Canvas refused: the end date is later than your school allows (90 days). We noted that. Nothing was made. You may try again until Fri 4 Dec."},
+		"being made":                          {galleryCase(access.Collecting, access.Minting), ui.AsRequester, "info", "Creating", "Canvas is making the token."},
+		"being checked":                       {galleryCase(access.Collecting, access.Recovering), ui.AsRequester, "info", "Checking Canvas", "Canvas did not answer clearly. We check before trying again, so there is exactly one."},
+		"being checked, for a reviewer":       {galleryCase(access.Collecting, access.Recovering), ui.AsReviewer, "warn", "Checking Canvas", "Canvas did not answer clearly. We check before trying again, so there is exactly one."},
+		"issued":                              {galleryCase(access.Fulfilled, ""), ui.AsRequester, "good", "Token issued", "The token was handed over. See the token on this page."},
+		"declined":                            {galleryCase(access.SponsorDeclined, ""), ui.AsRequester, "bad", "Not sponsored", "Ana Ruiz said no: “" + galleryReason + "” You can ask another teacher."},
+		"denied":                              {galleryCase(access.Denied, ""), ui.AsRequester, "bad", "Denied", "Dana Ortiz said no: “" + galleryReason + "” You can do this instead: Export the data from Canvas"},
+		"denied, with words of its own":       {text, ui.AsRequester, "bad", "Denied", "Dana Ortiz said no: “" + galleryReason + "” You can do this instead: Use the CSV export in the gradebook."},
+		"withdrawn":                           {galleryCase(access.Withdrawn, ""), ui.AsRequester, "quiet", "Withdrawn", "You withdrew it on Sat 21 Nov, 09:17 MST."},
+		"withdrawn, for the sponsor":          {galleryCase(access.Withdrawn, ""), ui.AsSponsor, "quiet", "Withdrawn", "Maya Chen withdrew it on Sat 21 Nov, 09:17 MST."},
+		"no answer in time":                   {galleryCase(access.Lapsed, ""), ui.AsRequester, "quiet", "Timed out", "Nobody answered by Mon 30 Nov. Start again with the same answers."},
+		"not collected in time":               {notCollected, ui.AsRequester, "quiet", "Timed out", "You did not collect it by Fri 20 Nov, 14:05 MST. Start again with the same answers."},
+		"taken back":                          {galleryCase(access.Rescinded, ""), ui.AsRequester, "bad", "Approval ended", "Dana Ortiz took the approval back before you collected: “" + galleryReason + "”"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := s.requestStatus(c.c, c.v)
-			if st.Badge.Kind != c.kind || st.Badge.Word != c.word || st.Badge.Icon != iconOf(c.kind) {
+			st := ui.RequestStatus(s, c.c, c.v)
+			if st.Badge.Kind != c.kind || st.Badge.Word != c.word || st.Badge.Icon != s.Badge(c.kind, "active").Icon {
 				t.Errorf("the badge is %+v", st.Badge)
 			}
 			if got := plainText(t, string(st.Now)); got != c.now {
@@ -96,38 +98,38 @@ func TestStatusOfAToken(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		c         workflow.Case
-		v         viewer
+		v         ui.Viewer
 		kind      string
 		word, now string
 		filled    bool
 	}{
-		"not activated":             {of(access.HandedOver, nil), asRequester, "warn", "Not activated", "Activate it in Canvas by Sat 28 Nov, or it is deleted.", false},
-		"not activated, for others": {of(access.HandedOver, nil), asReviewer, "warn", "Not activated", "Maya Chen must activate it in Canvas by Sat 28 Nov, or it is deleted.", false},
-		"active":                    {of(access.Active, nil), asRequester, "good", "Active", "Works until 12 Dec 2026. Last used Fri 20 Nov, 14:05 MST.", false},
-		"active, until its course takes it away": {of(access.Active, func(g *access.Grant) { g.EndsBy, g.EndsWhy = days(15), access.ByCourse }), asRequester, "good", "Active",
+		"not activated":             {of(access.HandedOver, nil), ui.AsRequester, "warn", "Not activated", "Activate it in Canvas by Sat 28 Nov, or it is deleted.", false},
+		"not activated, for others": {of(access.HandedOver, nil), ui.AsReviewer, "warn", "Not activated", "Maya Chen must activate it in Canvas by Sat 28 Nov, or it is deleted.", false},
+		"active":                    {of(access.Active, nil), ui.AsRequester, "good", "Active", "Works until 12 Dec 2026. Last used Fri 20 Nov, 14:05 MST.", false},
+		"active, until its course takes it away": {of(access.Active, func(g *access.Grant) { g.EndsBy, g.EndsWhy = days(15), access.ByCourse }), ui.AsRequester, "good", "Active",
 			"Works until 6 Dec 2026. Last used Fri 20 Nov, 14:05 MST. It ends then because its course is over.", false},
-		"active, and Canvas says no more": {of(access.Active, func(g *access.Grant) { g.Drift, g.DriftAt = access.DriftMaybe, days(-1) }), asRequester, "good", "Active",
+		"active, and Canvas says no more": {of(access.Active, func(g *access.Grant) { g.Drift, g.DriftAt = access.DriftMaybe, days(-1) }), ui.AsRequester, "good", "Active",
 			"Works until 12 Dec 2026. Last used Fri 20 Nov, 14:05 MST. Canvas says that it was changed, and does not say how. If its owner did not make a new value there, revoke it.", false},
-		"active, never used":         {of(access.Active, func(g *access.Grant) { g.LastUsedAt = time0 }), asRequester, "good", "Active", "Works until 12 Dec 2026. Not used yet.", false},
-		"active, never looked at":    {of(access.Active, func(g *access.Grant) { g.LastUsedAt, g.CheckedAt = time0, time0 }), asRequester, "good", "Active", "Works until 12 Dec 2026. Last use not known yet.", false},
-		"active, not looked at long": {of(access.Active, func(g *access.Grant) { g.CheckedAt = days(-3) }), asRequester, "good", "Active", "Works until 12 Dec 2026. Last used Fri 20 Nov, 14:05 MST, not checked since Wed 18 Nov.", false},
-		"ending in a week":           {of(access.Active, func(g *access.Grant) { g.Expires = days(7) }), asRequester, "warn", "Ends in 7 days", "Works until Sat 28 Nov. If you need it longer, ask for a new one. Last used Fri 20 Nov, 14:05 MST.", false},
-		"ending tomorrow":            {of(access.Active, func(g *access.Grant) { g.Expires = days(1) }), asRequester, "warn", "Ends in 1 day", "Works until Sun 22 Nov, 14:05 MST. If you need it longer, ask for a new one. Last used Fri 20 Nov, 14:05 MST.", false},
-		"ending today":               {of(access.Active, func(g *access.Grant) { g.Expires = days(0.2) }), asRequester, "warn", "Ends today", "Works until Sat 21 Nov, 18:53 MST. If you need it longer, ask for a new one. Last used Fri 20 Nov, 14:05 MST.", false},
-		"its time is over":           {of(access.Active, func(g *access.Grant) { g.Expires = days(-0.2) }), asRequester, "warn", "Ending", "Its time was over on Sat 21 Nov, 09:17 MST. We confirm with Canvas that it is gone.", false},
-		"being deleted":              {of(access.Revoking, nil), asRequester, "warn", "Revoking", "Asked Canvas to delete it. It may still work until Canvas confirms.", false},
-		"deletion stuck": {of(access.Revoking, stuck), asRequester, "bad", "Still usable",
+		"active, never used":         {of(access.Active, func(g *access.Grant) { g.LastUsedAt = time0 }), ui.AsRequester, "good", "Active", "Works until 12 Dec 2026. Not used yet.", false},
+		"active, never looked at":    {of(access.Active, func(g *access.Grant) { g.LastUsedAt, g.CheckedAt = time0, time0 }), ui.AsRequester, "good", "Active", "Works until 12 Dec 2026. Last use not known yet.", false},
+		"active, not looked at long": {of(access.Active, func(g *access.Grant) { g.CheckedAt = days(-3) }), ui.AsRequester, "good", "Active", "Works until 12 Dec 2026. Last used Fri 20 Nov, 14:05 MST, not checked since Wed 18 Nov.", false},
+		"ending in a week":           {of(access.Active, func(g *access.Grant) { g.Expires = days(7) }), ui.AsRequester, "warn", "Ends in 7 days", "Works until Sat 28 Nov. If you need it longer, ask for a new one. Last used Fri 20 Nov, 14:05 MST.", false},
+		"ending tomorrow":            {of(access.Active, func(g *access.Grant) { g.Expires = days(1) }), ui.AsRequester, "warn", "Ends in 1 day", "Works until Sun 22 Nov, 14:05 MST. If you need it longer, ask for a new one. Last used Fri 20 Nov, 14:05 MST.", false},
+		"ending today":               {of(access.Active, func(g *access.Grant) { g.Expires = days(0.2) }), ui.AsRequester, "warn", "Ends today", "Works until Sat 21 Nov, 18:53 MST. If you need it longer, ask for a new one. Last used Fri 20 Nov, 14:05 MST.", false},
+		"its time is over":           {of(access.Active, func(g *access.Grant) { g.Expires = days(-0.2) }), ui.AsRequester, "warn", "Ending", "Its time was over on Sat 21 Nov, 09:17 MST. We confirm with Canvas that it is gone.", false},
+		"being deleted":              {of(access.Revoking, nil), ui.AsRequester, "warn", "Revoking", "Asked Canvas to delete it. It may still work until Canvas confirms.", false},
+		"deletion stuck": {of(access.Revoking, stuck), ui.AsRequester, "bad", "Still usable",
 			"It may still work. We asked Canvas 6 times since Sat 21 Nov, 11:41 MST, without proof that it is gone. Canvas is not answering. Next try Sat 21 Nov, 14:09 MST. If this cannot wait, delete it yourself in your Canvas settings.", false},
-		"deletion stuck, for a reviewer": {of(access.Revoking, stuck), asReviewer, "bad", "Still usable",
+		"deletion stuck, for a reviewer": {of(access.Revoking, stuck), ui.AsReviewer, "bad", "Still usable",
 			"It may still work. We asked Canvas 6 times since Sat 21 Nov, 11:41 MST, without proof that it is gone. Canvas is not answering. Next try Sat 21 Nov, 14:09 MST.", true},
-		"revoked":         {of(access.Revoked, nil), asRequester, "quiet", "Revoked", "Stopped working by 21 Nov 2026, 11:55 MST. Confirmed in Canvas. Revoked by Dana Ortiz, for the school.", false},
-		"expired":         {of(access.Expired, nil), asRequester, "quiet", "Expired", "Its time was over. Confirmed in Canvas on 21 Nov 2026, 02:05 MST.", false},
-		"never activated": {of(access.Unclaimed, nil), asRequester, "quiet", "Never activated", "It was never activated, so it was deleted. Confirmed in Canvas on 21 Nov 2026, 02:05 MST.", false},
-		"nothing made":    {of(access.Void, nil), asRequester, "quiet", "Not created", "Nothing was ever handed over.", false},
-		"being replaced":  {of(access.Replacing, nil), asRequester, "info", "Being replaced", "The old token is deleted first. Then create the new one, by Sat 28 Nov.", false},
+		"revoked":         {of(access.Revoked, nil), ui.AsRequester, "quiet", "Revoked", "Stopped working by 21 Nov 2026, 11:55 MST. Confirmed in Canvas. Revoked by Dana Ortiz, for the school.", false},
+		"expired":         {of(access.Expired, nil), ui.AsRequester, "quiet", "Expired", "Its time was over. Confirmed in Canvas on 21 Nov 2026, 02:05 MST.", false},
+		"never activated": {of(access.Unclaimed, nil), ui.AsRequester, "quiet", "Never activated", "It was never activated, so it was deleted. Confirmed in Canvas on 21 Nov 2026, 02:05 MST.", false},
+		"nothing made":    {of(access.Void, nil), ui.AsRequester, "quiet", "Not created", "Nothing was ever handed over.", false},
+		"being replaced":  {of(access.Replacing, nil), ui.AsRequester, "info", "Being replaced", "The old token is deleted first. Then create the new one, by Sat 28 Nov.", false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			st := s.grantStatus(c.c, c.v)
+			st := ui.GrantStatus(s, c.c, c.v)
 			if st.Badge.Kind != c.kind || st.Badge.Word != c.word || st.Badge.Filled != c.filled {
 				t.Errorf("the badge is %+v", st.Badge)
 			}
@@ -145,25 +147,14 @@ func TestRevokedIsSaidOnlyAfterProof(t *testing.T) {
 	for _, st := range access.GrantStates {
 		c := galleryCase(access.Fulfilled, st)
 		s := galleryShell(cat, "en", true)
-		s.Banner = ResultBanner(s, access.Revoke, c)
+		s.Banner = ui.ResultBanner(s, access.Revoke, c)
 		var b bytes.Buffer
-		if err := r.Render(&b, PageToken, NewTokenPage(s, workflow.TokenPage{Case: c})); err != nil {
+		if err := r.Render(&b, tokens.PageToken, tokens.NewPage(s, workflow.TokenPage{Case: c})); err != nil {
 			t.Fatal(err)
 		}
 		if said := strings.Contains(plainText(t, b.String()), "Confirmed in Canvas"); said != st.Final() && st != access.Void {
 			t.Errorf("%s: confirmed is said: %v", st, said)
 		}
-	}
-}
-
-func TestBadgesOfKindsDifferInShape(t *testing.T) {
-	seen := map[string]string{}
-	for _, k := range []string{"info", "good", "warn", "bad", "held", "quiet"} {
-		shape := string(icons[iconOf(k)])
-		if shape == "" || seen[shape] != "" {
-			t.Errorf("%s looks like %s", k, seen[shape])
-		}
-		seen[shape] = k
 	}
 }
 
@@ -177,7 +168,7 @@ func TestReviewAgeCountsBusinessDays(t *testing.T) {
 		at(19).Add(time.Hour): "Overdue", at(20): "Overdue by 1 day", at(21): "Overdue by 1 day", at(24): "Overdue by 3 days",
 	} {
 		s.Now = now
-		if got, _ := s.reviewAge(c); got != want {
+		if got, _ := ui.ReviewAge(s, c); got != want {
 			t.Errorf("on %s: %s, not %s", now, got, want)
 		}
 	}
@@ -203,8 +194,8 @@ func TestFiveEnds(t *testing.T) {
 		}
 		c := galleryCase(access.Fulfilled, want.state)
 		c.Grant.Cause = cause
-		for _, v := range []viewer{asRequester, asSponsor, asReviewer} {
-			st := s.grantStatus(c, v)
+		for _, v := range []ui.Viewer{ui.AsRequester, ui.AsSponsor, ui.AsReviewer} {
+			st := ui.GrantStatus(s, c, v)
 			if now := plainText(t, string(st.Now)); st.Badge.Word != want.word || !strings.HasPrefix(now, want.now) {
 				t.Errorf("%s is %q: %s", cause, st.Badge.Word, now)
 			}

@@ -1,0 +1,18 @@
+package home
+
+import (
+	"net/http"
+
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+)
+
+// Open is My API tokens.
+func (p *Pages) Open(v *ui.Visit) error { return p.Show(v, nil) }
+
+func (p *Pages) Show(v *ui.Visit, banner *ui.Banner) error {
+	h, err := p.work.Home(v.Ctx(), v.Session.Caller)
+	if err != nil {
+		return err
+	}
+	return ui.Show(v, http.StatusOK, ui.PageHome, banner, func(sh ui.Shell) Page { return NewPage(sh, h) })
+}

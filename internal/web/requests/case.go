@@ -1,0 +1,245 @@
+package requests
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// Open is one request, for whoever has a part in it. One's own draft opens
+// as the form.
+func (p *Pages) Open(v *ui.Visit) error {
+	return p.show(v, http.StatusOK, nil, nil)
+}
+
+// showMoved shows the request after a move that was made.
+func (p *Pages) showMoved(v *ui.Visit, status int, id string, do access.Action, in PanelInput, banner func(ui.Shell, workflow.Case) *ui.Banner) error {
+	v.ID = id
+	if banner == nil {
+		banner = func(sh ui.Shell, c workflow.Case) *ui.Banner { return ui.ResultBanner(sh, do, c) }
+	}
+	return p.show(v, status, &in, banner)
+}
+
+// Show shows a request that another page leads to, with a banner if there
+// is one.
+func (p *Pages) Show(v *ui.Visit, status int, id string, banner func(ui.Shell, workflow.Case) *ui.Banner) error {
+	v.ID = id
+	return p.show(v, status, &PanelInput{}, banner)
+}
+
+// show shows v's request: with typed, the panel as it was sent; without,
+// the text that an earlier session left in it.
+func (p *Pages) show(v *ui.Visit, status int, typed *PanelInput, banner func(ui.Shell, workflow.Case) *ui.Banner) error {
+	c, err := p.work.Open(v.Ctx(), v.Session.Caller, v.ID)
+	if err != nil {
+		return err
+	}
+	if c.Request.State == access.Draft {
+		return p.showForm(v, status, c.Request.ID, nil, nil, nil)
+	}
+	in := PanelInput{}
+	if typed != nil {
+		in = *typed
+	} else if c.Sponsor || c.Reviewer {
+		in = p.keptPanel(v)
+	}
+	return ui.Show(v, status, PageCase, nil, func(sh ui.Shell) CasePage {
+		if banner != nil {
+			sh.Banner = banner(sh, c.Case)
+		}
+		return NewCasePage(sh, c, in)
+	})
+}
+
+// keptDecision is what is kept of a panel.
+type keptDecision struct {
+	Do          access.Action `json:"do"`
+	End         string        `json:"end,omitempty"`
+	Reason      string        `json:"reason,omitempty"`
+	Conditions  string        `json:"conditions,omitempty"`
+	Alternative string        `json:"alternative,omitempty"`
+	AltText     string        `json:"alternative_text,omitempty"`
+}
+
+func (p *Pages) keptPanel(v *ui.Visit) PanelInput {
+	data, _, err := p.work.Kept(v.Ctx(), v.Session.Caller, v.ID, workflow.FormDecision)
+	var k keptDecision
+	if err != nil || data == nil || json.Unmarshal(data, &k) != nil {
+		return PanelInput{}
+	}
+	return PanelInput{Do: k.Do, End: k.End, Reason: k.Reason, Conditions: k.Conditions, Alternative: k.Alternative, AltText: k.AltText}
+}
+
+// move makes one move of the lifecycle with what the panel or the confirmation
+// page carried.
+func (p *Pages) move(do access.Action) ui.Handler {
+	return func(v *ui.Visit) error {
+		in, m, err := readPanel(v, do)
+		if err == nil {
+			_, err = p.work.Act(v.Ctx(), v.Session.Caller, v.ID, do, m, v.TermsRead(ui.TermsField))
+		}
+		if err != nil {
+			return p.moveRefused(v, do, in, err)
+		}
+		return p.showMoved(v, http.StatusOK, v.ID, do, PanelInput{}, nil)
+	}
+}
+
+// moveRefused answers a move that was not made: the same page with everything
+// typed and the reason above it, or err for the table of errors.
+func (p *Pages) moveRefused(v *ui.Visit, do access.Action, in PanelInput, err error) error {
+	var wrong *access.FormError
+	var lost *workflow.Lost
+	var banner func(ui.Shell, workflow.Case) *ui.Banner
+	why := access.WhyOf(err)
+	switch {
+	case errors.As(err, &wrong):
+		in.Errors = wrong
+		if do == access.Rescind {
+			return p.showQuestion(v, ui.StatusOf(err), do, in.Reason, wrong, nil)
+		}
+		banner = func(ui.Shell, workflow.Case) *ui.Banner { return nil }
+	case errors.As(err, &lost):
+		typed := in.Reason
+		if typed == "" {
+			typed = in.Conditions
+		}
+		banner = func(sh ui.Shell, _ workflow.Case) *ui.Banner { return LostBanner(sh, lost, typed) }
+	case why != "":
+		banner = func(sh ui.Shell, c workflow.Case) *ui.Banner { return ui.RefusedBanner(sh, why, &c) }
+	case ui.IsTermsError(err):
+		banner = func(ui.Shell, workflow.Case) *ui.Banner { return ui.TermsBanner(err, in.typedAnything()) }
+	default:
+		return err
+	}
+	if lost == nil && v.R.PostForm.Has(ui.TermsField) {
+		banner = v.ChangedFirst(do, banner, func(c workflow.Case) access.Terms { return c.Terms() }, in.typedAnything())
+	}
+	if in.typedAnything() {
+		p.keep(v, v.ID, workflow.FormDecision, keptDecision{do, in.End, in.Reason, in.Conditions, in.Alternative, in.AltText})
+	}
+	if p.showMoved(v, ui.StatusOf(err), v.ID, do, in, banner) != nil {
+		return err
+	}
+	return nil
+}
+
+func (in PanelInput) typedAnything() bool {
+	return in.End != "" || in.Reason != "" || in.Conditions != "" || in.Alternative != "" || in.AltText != ""
+}
+
+// asks is the page with the question before a move that cannot be undone.
+func (p *Pages) asks(do access.Action) ui.Handler {
+	return func(v *ui.Visit) error { return p.showQuestion(v, http.StatusOK, do, "", nil, nil) }
+}
+
+func (p *Pages) showQuestion(v *ui.Visit, status int, do access.Action, reason string, wrong *access.FormError, refused error) error {
+	c, err := p.work.Open(v.Ctx(), v.Session.Caller, v.ID)
+	if err != nil {
+		return err
+	}
+	if !c.Can[do] {
+		// It was done already, or there is nothing to ask: the page of the
+		// request says how it stands.
+		return p.show(v, http.StatusOK, nil, nil)
+	}
+	return ui.Show(v, status, ui.PageConfirm, nil, func(sh ui.Shell) ui.ConfirmPage {
+		if why := access.WhyOf(refused); why != "" {
+			sh.Banner = ui.RefusedBanner(sh, why, &c.Case)
+		}
+		return ui.NewConfirmPage(sh, ui.ConfirmInput{Do: do, Case: c.Case, Reason: reason, Errors: wrong})
+	})
+}
+
+// discard throws a draft away and goes home.
+func (p *Pages) discard(v *ui.Visit) error {
+	if why := v.Session.NoWrites; why != "" {
+		return access.Refuse(why)
+	}
+	switch err := p.work.DiscardDraft(v.Ctx(), v.Session.Caller, v.ID); {
+	case errors.Is(err, access.ErrConflict):
+		return p.show(v, http.StatusOK, nil, nil) // no draft any more
+	case err != nil:
+		return err
+	}
+	sh := v.Shell(nil)
+	return p.showHome(v, ui.ResultBanner(sh, access.Discard, workflow.Case{}))
+}
+
+// refile starts again from a request that was declined or timed out.
+func (p *Pages) refile(v *ui.Visit) error {
+	r, err := p.work.Refile(v.Ctx(), v.Session.Caller, v.ID)
+	if err != nil {
+		return p.moveRefused(v, access.Refile, PanelInput{}, err)
+	}
+	return p.showForm(v, http.StatusOK, r.ID, nil, nil, func(_ *FormInput, sh ui.Shell) *ui.Banner {
+		return ui.ResultBanner(sh, access.Refile, workflow.Case{Request: r})
+	})
+}
+
+// askSponsor is the page to choose another sponsor.
+func (p *Pages) askSponsor(v *ui.Visit) error {
+	query, _ := text.Clean(v.R.URL.Query().Get("q"), ui.MaxSearch)
+	return p.chooseSponsor(v, http.StatusOK, SponsorInput{Query: query}, nil)
+}
+
+func (p *Pages) chooseSponsor(v *ui.Visit, status int, in SponsorInput, refused error) error {
+	c, err := p.work.Open(v.Ctx(), v.Session.Caller, v.ID)
+	if err != nil {
+		return err
+	}
+	if !c.Can[access.ChooseSponsor] {
+		return p.show(v, http.StatusOK, nil, nil)
+	}
+	in.Case = c
+	return ui.Show(v, status, ui.PageSponsor, nil, func(sh ui.Shell) ui.SponsorPage {
+		if why := access.WhyOf(refused); why != "" {
+			sh.Banner = ui.RefusedBanner(sh, why, &c.Case)
+		}
+		return NewSponsorPage(sh, in)
+	})
+}
+
+// postSponsor names another sponsor.
+func (p *Pages) postSponsor(v *ui.Visit) error {
+	key, _ := text.Clean(v.R.PostForm.Get("sponsor"), ui.MaxID)
+	c, err := p.work.ChooseSponsor(v.Ctx(), v.Session.Caller, v.ID, key)
+	var wrong *access.FormError
+	switch {
+	case err == nil && c.Unmoved:
+		return p.showMoved(v, http.StatusOK, v.ID, access.ChooseSponsor, PanelInput{}, AskedAlready)
+	case err == nil:
+		return p.showMoved(v, http.StatusOK, v.ID, access.ChooseSponsor, PanelInput{}, nil)
+	case errors.As(err, &wrong), access.WhyOf(err) != "":
+		if p.chooseSponsor(v, ui.StatusOf(err), SponsorInput{Chosen: key, Errors: wrong}, err) == nil {
+			return nil
+		}
+		return err
+	}
+	return p.moveRefused(v, access.ChooseSponsor, PanelInput{}, err)
+}
+
+// leaveRequest ends the sponsorship of a request for which no token exists yet,
+// and goes back to the list: who left has no part in it any more.
+func (p *Pages) leaveRequest(v *ui.Visit) error {
+	c, err := p.work.Open(v.Ctx(), v.Session.Caller, v.ID)
+	if err != nil {
+		return err
+	}
+	reason, wrong := v.Parting("reason")
+	if wrong != nil {
+		var form *access.FormError
+		errors.As(wrong, &form)
+		return p.showQuestion(v, ui.StatusOf(wrong), access.EndSponsor, reason, form, nil)
+	}
+	if _, err := p.work.Act(v.Ctx(), v.Session.Caller, v.ID, access.EndSponsor, access.Move{Reason: reason}, ""); err != nil {
+		return p.moveRefused(v, access.EndSponsor, PanelInput{Reason: reason}, err)
+	}
+	return p.showSponsorships(v, ui.ResultBanner(v.Shell(nil), access.EndSponsor, c.Case))
+}

@@ -1,0 +1,85 @@
+// Package requests is one request: its form, its page, and what its requester,
+// its sponsor and its reviewers do there.
+package requests
+
+import (
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// Pages of this subject, by name.
+const (
+	PageForm = "form"
+	PageCase = "case"
+	PageKept = "kept" // fragment: the autosave's answer
+)
+
+// List shows a list that somebody goes back to, with what was done above it.
+type List func(v *ui.Visit, banner *ui.Banner) error
+
+// Pages are the pages of this subject.
+type Pages struct {
+	work                       *workflow.Service
+	showHome, showSponsorships List
+}
+
+// New makes the pages of this subject. home and sponsorships are shown to who has
+// no part in a request any more.
+func New(work *workflow.Service, home, sponsorships List) *Pages {
+	return &Pages{work: work, showHome: home, showSponsorships: sponsorships}
+}
+
+// Views implements ui.Room.
+func (*Pages) Views() []ui.View {
+	return []ui.View{
+		{Page: PageForm, File: "requests/form", Of: FormPage{}}, {Page: PageCase, File: "requests/case", Of: CasePage{}},
+		{Page: PageKept, File: "requests/kept", Of: Kept{}},
+	}
+}
+
+// Messages implements ui.Room.
+func (*Pages) Messages() []string {
+	var out []string
+	add := func(ids ...string) { out = append(out, ids...) }
+	for _, section := range policy.Sections {
+		add("form.section_" + string(section))
+	}
+	for _, q := range policy.BuiltInQuestions() {
+		add("form." + q.Key)
+		for _, o := range q.Options {
+			add(ui.ChoiceKey(q.Key, o.Key))
+		}
+	}
+	for _, w := range []access.Why{access.WhySelf, access.WhySponsorDecides, access.WhyOtherPerson, access.WhySecondPerson, ""} {
+		add(blockedKey(w))
+	}
+	for _, cause := range []policy.EndCause{policy.CauseRole, policy.CauseCourse, policy.CauseCanvas, policy.CauseTotal} {
+		add("form.end_hint_"+string(cause), "form.latest_"+string(cause))
+	}
+	add(ui.ErrorKeys(access.FormCodes...)...)
+	return append(out, ui.ErrorKeys("sponsor.too_many", "end.ambiguous", "end.only_shorter", "reason.decline", "reason.deny", "reason.rescind",
+		"alternative.missing", "alternative.text")...)
+}
+
+// Routes implements ui.Room.
+func (p *Pages) Routes(r *ui.Routes) {
+	r.Get("/requests/new", p.openForm)
+	r.Get("/requests", func(v *ui.Visit) error { return p.showHome(v, nil) }) // reload after a form was sent by the browser itself
+	r.Post("/requests", p.postRequest)
+	r.Save("/requests/keep", p.keepTyped, keepFailed)
+	r.Get("/requests/:id", p.Open)
+
+	for _, do := range []access.Action{access.Withdraw, access.Rescind} {
+		r.Both("/requests/:id/"+string(do), p.asks(do), p.move(do))
+	}
+	for _, do := range []access.Action{access.Endorse, access.Decline, access.Claim, access.Release, access.Approve, access.Deny} {
+		r.Both("/requests/:id/"+string(do), p.Open, p.move(do)) // reload after the post
+	}
+	r.Both("/requests/:id/end-sponsorship", p.asks(access.EndSponsor), p.leaveRequest)
+	r.Both("/requests/:id/discard", p.asks(access.Discard), p.discard)
+	r.Both("/requests/:id/refile", p.Open, p.refile) // reload after the post
+	r.Both("/requests/:id/sponsor", p.askSponsor, p.postSponsor)
+	r.Get("/requests/:id/replace", p.asks(access.Replace)) // which collect does
+}

@@ -1,0 +1,30 @@
+// Package review is the queue of those who review requests.
+package review
+
+import (
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// Pages are the pages of this subject.
+type Pages struct{ work *workflow.Service }
+
+// New makes the pages of this subject.
+func New(work *workflow.Service) *Pages { return &Pages{work: work} }
+
+// Views implements ui.Room.
+func (*Pages) Views() []ui.View {
+	return []ui.View{{Page: ui.PageQueue, File: "review/queue", Of: Page{}}}
+}
+
+// Messages implements ui.Room.
+func (*Pages) Messages() []string {
+	var out []string
+	for _, st := range queueStatuses {
+		out = append(out, stateKey(st))
+	}
+	return out
+}
+
+// Routes implements ui.Room.
+func (p *Pages) Routes(r *ui.Routes) { r.Get("/queue", p.Open) }

@@ -1,0 +1,91 @@
+package sponsorships
+
+import (
+	"html/template"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// Page is the sponsor's list.
+type Page struct {
+	ui.Frame
+	WaitingTitle, StandingTitle string
+	Waiting                     []ui.Card
+	Standing                    ui.Table
+	Past                        []ui.Card
+	Empty                       *ui.Empty
+}
+
+// NewPage is the sponsor's list.
+func NewPage(s ui.Shell, l workflow.Sponsorships) Page {
+	p := Page{Frame: ui.NewFrame(s, ui.PageSponsorships, s.T("sponsorships.h1"), "/sponsorships")}
+	if len(l.Waiting)+len(l.Standing)+len(l.Past) == 0 {
+		p.Empty = &ui.Empty{Icon: "hands", Title: s.T("sponsorships.empty"), Text: s.T("sponsorships.empty_text")}
+		return p
+	}
+	p.WaitingTitle = s.T("sponsorships.waiting", "Number", len(l.Waiting))
+	for i, c := range l.Waiting {
+		st, end := ui.RequestStatus(s, c, ui.AsSponsor), c.Request.End
+		if c.Can[access.TurnDown] {
+			st, end = ui.TakeOverStatus(s, c), c.Grant.EndsAt()
+		}
+		k := ui.BaseCard(s, c, st)
+		k.Facts = []ui.Fact{
+			s.Fact("fact.student", s.Value(s.PersonName(c, c.Request.Requester), "")),
+			s.Fact("fact.course", s.Value(s.CourseName(c.Request.Course), "")),
+			s.Fact("fact.end", s.DayTag(end)),
+		}
+		k.Actions = ui.Described(k.ID, s.GoTo(ui.Primary, "sponsorships.open", ui.CasePath(c.Request, "")))
+		if i > 0 {
+			ui.Demote(k.Actions)
+		}
+		p.Waiting = append(p.Waiting, k)
+	}
+	p.StandingTitle = s.T("sponsorships.standing", "Number", len(l.Standing))
+	p.Standing = sponsoredTable(s, l.Standing)
+	for _, c := range l.Past {
+		st := ui.RequestStatus(s, c, ui.AsSponsor)
+		k := ui.BaseCard(s, c, st)
+		if c.Grant != nil && c.Request.State == access.Fulfilled {
+			st = ui.GrantStatus(s, c, ui.AsSponsor)
+			k.Badges, k.Now = st.Badges(), st.Now
+		}
+		k.Facts = []ui.Fact{s.Fact("fact.student", s.Value(s.PersonName(c, c.Request.Requester), ""))}
+		p.Past = append(p.Past, k)
+	}
+	return p
+}
+
+func sponsoredTable(s ui.Shell, cs []workflow.Case) ui.Table {
+	t := ui.Table{ID: "standing", Caption: s.T("sponsorships.caption")}
+	t.Columns = s.Columns("col.token", "col.student", "col.ends", "col.last_used", "col.status", "col.actions")
+	for _, c := range cs {
+		r := ui.CaseRow(s, c)
+		st := ui.RequestStatus(s, c, ui.AsSponsor)
+		end, used := s.DayTag(c.Request.End), template.HTML("")
+		var small template.HTML
+		var as []ui.Action
+		if c.Grant != nil && c.Grant.State.Live() {
+			st = ui.GrantStatus(s, c, ui.AsSponsor)
+			if e := c.Grant.EndsAt(); !e.IsZero() {
+				end = s.DayTag(e)
+			}
+			used, small = ui.LastUsedCell(s, *c.Grant)
+			r.Href = ui.GrantPath(c.Grant, "")
+			as = append(as, ui.Sponsoring(s, c)...)
+			if c.Can[access.ReportLeak] {
+				as = append(as, ui.LeakAction(s, c))
+			}
+			if c.Can[access.Revoke] {
+				as = append(as, s.GoTo(ui.Danger, "act.revoke", ui.GrantPath(c.Grant, "/revoke")))
+			}
+		}
+		r.Cells = s.Cells(t.Columns[1:],
+			ui.Cell{HTML: s.Value(s.PersonName(c, c.Request.Requester), ""), Small: s.Value(s.CourseName(c.Request.Course), "")},
+			ui.Cell{HTML: end}, ui.Cell{HTML: used, Small: small}, ui.Cell{Badges: st.Badges()}, ui.Cell{Actions: ui.Compact(ui.Described(r.ID, as...))})
+		t.Rows = append(t.Rows, r)
+	}
+	return t
+}

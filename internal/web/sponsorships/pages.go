@@ -1,0 +1,24 @@
+// Package sponsorships is the sponsor's list.
+package sponsorships
+
+import (
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// Pages are the pages of this subject.
+type Pages struct{ work *workflow.Service }
+
+// New makes the pages of this subject.
+func New(work *workflow.Service) *Pages { return &Pages{work: work} }
+
+// Views implements ui.Room.
+func (*Pages) Views() []ui.View {
+	return []ui.View{{Page: ui.PageSponsorships, File: "sponsorships/sponsorships", Of: Page{}}}
+}
+
+// Messages implements ui.Room.
+func (*Pages) Messages() []string { return nil }
+
+// Routes implements ui.Room.
+func (p *Pages) Routes(r *ui.Routes) { r.Get("/sponsorships", p.Open) }

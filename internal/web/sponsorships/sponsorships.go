@@ -1,0 +1,18 @@
+package sponsorships
+
+import (
+	"net/http"
+
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+)
+
+// Open is the sponsor's list.
+func (p *Pages) Open(v *ui.Visit) error { return p.Show(v, nil) }
+
+func (p *Pages) Show(v *ui.Visit, banner *ui.Banner) error {
+	l, err := p.work.Sponsorships(v.Ctx(), v.Session.Caller)
+	if err != nil {
+		return err
+	}
+	return ui.Show(v, http.StatusOK, ui.PageSponsorships, banner, func(sh ui.Shell) Page { return NewPage(sh, l) })
+}

@@ -1,0 +1,82 @@
+package tokens
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// askFreeze asks before a token is stopped, and says where this Canvas is known
+// not to allow it.
+func (p *Pages) askFreeze(v *ui.Visit) error {
+	t, err := p.work.AskFreeze(v.Ctx(), v.Session.Caller, v.ID)
+	switch {
+	case access.WhyOf(err) == access.WhyNoFreeze:
+		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.RefusedBanner(sh, access.WhyNoFreeze, &t.Case) })
+	case err != nil:
+		return err
+	case !t.Can[access.Freeze]:
+		return Show(v, http.StatusOK, t, nil)
+	}
+	return v.ConfirmGrant(http.StatusOK, access.Freeze, t, "", nil)
+}
+
+// freeze stops a token.
+func (p *Pages) freeze(v *ui.Visit) error {
+	reason, tooLong := v.Parting("reason")
+	var t workflow.TokenPage
+	var err error
+	if tooLong != nil {
+		err = tooLong
+	} else {
+		t, err = p.work.Freeze(v.Ctx(), v.Session.Caller, v.ID, reason)
+	}
+	return p.grantMoved(v, access.Freeze, t, reason, err)
+}
+
+// askThaw asks before a reviewer's voice for a thaw is recorded.
+func (p *Pages) askThaw(v *ui.Visit) error {
+	t, err := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	if err != nil {
+		return err
+	}
+	if !t.Can[access.Thaw] {
+		return Show(v, http.StatusOK, t, nil)
+	}
+	return v.ConfirmGrant(http.StatusOK, access.Thaw, t, "", nil)
+}
+
+// thaw records one of the two voices.
+func (p *Pages) thaw(v *ui.Visit) error {
+	t, err := p.work.Thaw(v.Ctx(), v.Session.Caller, v.ID, v.TermsRead(ui.TermsField))
+	return p.grantMoved(v, access.Thaw, t, "", err)
+}
+
+// grantMoved answers a freeze or a thaw: the token's page, or the question again
+// with the reason above it.
+func (p *Pages) grantMoved(v *ui.Visit, do access.Action, t workflow.TokenPage, reason string, err error) error {
+	switch {
+	case err == nil:
+		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, do, t.Case) })
+	case ui.IsFormError(err), access.WhyOf(err) != "", ui.IsTermsError(err):
+		t, again := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+		if again != nil {
+			return err
+		}
+		if !t.Can[do] && ui.IsTermsError(err) {
+			return Show(v, ui.StatusOf(err), t, func(ui.Shell) *ui.Banner { return ui.TermsBanner(err, false) })
+		}
+		if !t.Can[do] { // what stands in the way belongs above how it stands
+			return Show(v, ui.StatusOf(err), t, func(sh ui.Shell) *ui.Banner { return ui.RefusedBanner(sh, access.WhyOf(err), &t.Case) })
+		}
+		return v.ConfirmGrant(ui.StatusOf(err), do, t, reason, err)
+	case errors.Is(err, access.ErrConflict):
+		if p.Open(v) == nil {
+			return nil
+		}
+	}
+	return err
+}

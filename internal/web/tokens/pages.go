@@ -1,0 +1,59 @@
+// Package tokens is the tokens that the tool made: the reviewers' list, one
+// token's life, and what its owner, its sponsor and its reviewers do with it.
+package tokens
+
+import (
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// PageToken is the page of one token, by name.
+const PageToken = "token"
+
+// Elsewhere are the pages of other subjects that a move of a token ends at.
+type Elsewhere struct {
+	Sponsorships func(v *ui.Visit, banner *ui.Banner) error
+	Request      func(v *ui.Visit, status int, id string, banner func(ui.Shell, workflow.Case) *ui.Banner) error
+	Form         func(v *ui.Visit, draft string, banner func(ui.Shell) *ui.Banner) error
+}
+
+// Pages are the pages of this subject.
+type Pages struct {
+	work *workflow.Service
+	to   Elsewhere
+}
+
+// New makes the pages of this subject.
+func New(work *workflow.Service, to Elsewhere) *Pages { return &Pages{work: work, to: to} }
+
+// Views implements ui.Room.
+func (*Pages) Views() []ui.View {
+	return []ui.View{{Page: ui.PageTokens, File: "tokens/tokens", Of: ListPage{}}, {Page: PageToken, File: "tokens/token", Of: Page{}}}
+}
+
+// Messages implements ui.Room.
+func (*Pages) Messages() []string {
+	out := []string{grantStateKey(workflow.AnyEnded)}
+	for _, st := range access.GrantStates {
+		out = append(out, grantStateKey(st))
+	}
+	return append(out, ui.ErrorKeys("sponsor.decided", "reason.misuse", "reason.revoke", "reason.freeze")...)
+}
+
+// Routes implements ui.Room.
+func (p *Pages) Routes(r *ui.Routes) {
+	r.Get("/tokens", p.openList)
+	r.Both("/tokens/export", p.openList, p.exportTokens) // reload after the post
+	r.Get("/tokens/:id", p.Open)
+	r.Both("/tokens/:id/revoke", p.askRevoke, p.revoke)
+	r.Both("/tokens/:id/renew", p.Open, p.renew) // reload after the post
+	for path, do := range map[string]access.Action{"/tokens/:id/end-sponsorship": access.EndSponsor, "/tokens/:id/misuse": ui.Misuse} {
+		r.Both(path, p.asksToken(do), p.leaveToken(do))
+	}
+	r.Both("/tokens/:id/sponsor", p.askTokenSponsor, p.nameSponsor)
+	r.Both("/tokens/:id/take-over", p.Open, p.takeOver)
+	r.Both("/tokens/:id/turn-down", func(v *ui.Visit) error { return p.to.Sponsorships(v, nil) }, p.turnDown)
+	r.Both("/tokens/:id/freeze", p.askFreeze, p.freeze)
+	r.Both("/tokens/:id/thaw", p.askThaw, p.thaw)
+}

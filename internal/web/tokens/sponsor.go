@@ -1,0 +1,186 @@
+package tokens
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/web/ui"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// renew opens the form of a token's renewal, or the renewal that was sent already.
+func (p *Pages) renew(v *ui.Visit) error {
+	r, err := p.work.Renew(v.Ctx(), v.Session.Caller, v.ID)
+	switch {
+	case err != nil:
+		return p.tokenRefused(v, err)
+	case r.State != access.Draft:
+		return p.to.Request(v, http.StatusOK, r.ID, nil)
+	}
+	return p.to.Form(v, r.ID, func(sh ui.Shell) *ui.Banner {
+		return ui.ResultBanner(sh, access.Renew, workflow.Case{Request: r})
+	})
+}
+
+// tokenRefused answers a move of a token that was not made: its page with the
+// reason above it, or err for the table of errors.
+func (p *Pages) tokenRefused(v *ui.Visit, err error) error {
+	why := access.WhyOf(err)
+	if why == "" && !errors.Is(err, access.ErrConflict) {
+		return err
+	}
+	t, openErr := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	if openErr != nil {
+		return err
+	}
+	status := http.StatusOK // somebody was quicker: the page says how it stands
+	if why != "" {
+		status = ui.StatusOf(err)
+	}
+	return Show(v, status, t, func(sh ui.Shell) *ui.Banner {
+		if why == "" {
+			return nil
+		}
+		return ui.RefusedBanner(sh, why, &t.Case)
+	})
+}
+
+// asksToken is the question before a move of a token by its sponsor.
+func (p *Pages) asksToken(do access.Action) ui.Handler {
+	return func(v *ui.Visit) error { return p.confirmToken(v, http.StatusOK, do, "", nil) }
+}
+
+func (p *Pages) confirmToken(v *ui.Visit, status int, do access.Action, reason string, refused error) error {
+	t, err := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	if err != nil {
+		return err
+	}
+	if !t.Can[access.EndSponsor] {
+		return Show(v, http.StatusOK, t, nil)
+	}
+	var wrong *access.FormError
+	errors.As(refused, &wrong)
+	return ui.Show(v, status, ui.PageConfirm, nil, func(sh ui.Shell) ui.ConfirmPage {
+		if why := access.WhyOf(refused); why != "" {
+			sh.Banner = ui.RefusedBanner(sh, why, &t.Case)
+		}
+		return ui.NewConfirmPage(sh, ui.ConfirmInput{Do: do, Case: t.Case, Reason: reason, Errors: wrong})
+	})
+}
+
+// leaveToken ends a sponsorship, or the token because of misuse.
+func (p *Pages) leaveToken(do access.Action) ui.Handler {
+	return func(v *ui.Visit) error {
+		reason, tooLong := v.Parting("reason")
+		if tooLong != nil {
+			return p.confirmToken(v, ui.StatusOf(tooLong), do, reason, tooLong)
+		}
+		act := p.work.EndSponsorship
+		if do == ui.Misuse {
+			act = p.work.ReportMisuse
+		}
+		t, err := act(v.Ctx(), v.Session.Caller, v.ID, reason)
+		switch {
+		case err == nil:
+			shown := do
+			if do == ui.Misuse {
+				shown = access.Revoke
+			}
+			return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, shown, t.Case) })
+		case ui.IsFormError(err):
+			if p.confirmToken(v, ui.StatusOf(err), do, reason, err) == nil {
+				return nil
+			}
+			return err
+		}
+		return p.tokenRefused(v, err)
+	}
+}
+
+// askTokenSponsor is the page to name another sponsor for a token.
+func (p *Pages) askTokenSponsor(v *ui.Visit) error {
+	query, _ := text.Clean(v.R.URL.Query().Get("q"), ui.MaxSearch)
+	return p.tokenSponsor(v, http.StatusOK, SponsorInput{Query: query}, nil)
+}
+
+func (p *Pages) tokenSponsor(v *ui.Visit, status int, in SponsorInput, refused error) error {
+	t, err := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	if err != nil {
+		return err
+	}
+	if !t.Can[access.NameNext] {
+		return Show(v, http.StatusOK, t, nil)
+	}
+	in.Token = t
+	if in.Teachers, err = p.work.Teachers(v.Ctx(), v.Session.Caller, t.Request.Course.ID); err != nil {
+		return err
+	}
+	return ui.Show(v, status, ui.PageSponsor, nil, func(sh ui.Shell) ui.SponsorPage {
+		if why := access.WhyOf(refused); why != "" {
+			sh.Banner = ui.RefusedBanner(sh, why, &t.Case)
+		}
+		return NewSponsorPage(sh, in)
+	})
+}
+
+// nameSponsor asks another sponsor to take over.
+func (p *Pages) nameSponsor(v *ui.Visit) error {
+	key, _ := text.Clean(v.R.PostForm.Get("sponsor"), ui.MaxID)
+	t, err := p.work.NameSponsor(v.Ctx(), v.Session.Caller, v.ID, key)
+	var wrong *access.FormError
+	switch {
+	case err == nil:
+		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, access.NameNext, t.Case) })
+	case errors.As(err, &wrong):
+		if p.tokenSponsor(v, ui.StatusOf(err), SponsorInput{Chosen: key, Errors: wrong}, nil) == nil {
+			return nil
+		}
+		return err
+	}
+	return p.tokenRefused(v, err)
+}
+
+// takeOver makes who was asked the sponsor of a token.
+func (p *Pages) takeOver(v *ui.Visit) error {
+	t, err := p.work.TakeOver(v.Ctx(), v.Session.Caller, v.ID, v.TermsRead(ui.TermsField))
+	if err == nil {
+		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, access.TakeOver, t.Case) })
+	}
+	return p.askedRefused(v, err)
+}
+
+// askedRefused shows who was asked the request again, where they read what they
+// would stand for, with the reason above it.
+func (p *Pages) askedRefused(v *ui.Visit, err error) error {
+	why := access.WhyOf(err)
+	if why == "" && !ui.IsTermsError(err) {
+		return p.tokenRefused(v, err)
+	}
+	t, openErr := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	if openErr != nil {
+		return err
+	}
+	banner := func(sh ui.Shell, c workflow.Case) *ui.Banner {
+		if b := ui.TermsBanner(err, false); b != nil {
+			return b
+		}
+		return ui.RefusedBanner(sh, why, &c)
+	}
+	if v.R.PostForm.Has(ui.TermsField) {
+		banner = v.ChangedFirst(access.TakeOver, banner, func(c workflow.Case) access.Terms { return access.TakeOverTerms(c.Request, *c.Grant) }, false)
+	}
+	if p.to.Request(v, ui.StatusOf(err), t.Request.ID, banner) != nil {
+		return err
+	}
+	return nil
+}
+
+// turnDown answers no, and goes back to the list.
+func (p *Pages) turnDown(v *ui.Visit) error {
+	if err := p.work.TurnDown(v.Ctx(), v.Session.Caller, v.ID); err != nil {
+		return p.askedRefused(v, err)
+	}
+	return p.to.Sponsorships(v, ui.ResultBanner(v.Shell(nil), access.TurnDown, workflow.Case{}))
+}

@@ -1,0 +1,155 @@
+package ui
+
+import (
+	"errors"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/text"
+	"github.com/tokendesk/tokendesk/internal/workflow"
+)
+
+// listFields may come more than once: the boxes of one list.
+var listFields = []string{"grant", "pick"}
+
+// mayRepeat reports whether a field of a form may come more than once. Of the
+// request form that is for the school's questions to say (visit.answers).
+func mayRepeat(path, name string) bool {
+	if path == "/requests" || path == "/requests/keep" {
+		return !policy.IsReserved(name)
+	}
+	return slices.Contains(listFields, name)
+}
+
+// ReadForm reads the body of a post. Only the form encoding is ours. A field
+// that comes twice is refused: two readers of one form could take different
+// ones for the answer.
+//
+// Every field is cleaned here, once, and loses what looks like a token's value:
+// whatever is made of the form (rows, kept text, the page that shows it again,
+// an echo on a page about an error) is made without it. It returns the names of
+// the fields that lost one. The one field for a value, and the session's own,
+// stay as they came.
+func ReadForm(r *http.Request) (pasted map[string]bool, err error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "application/x-www-form-urlencoded" {
+		return nil, ErrForm
+	}
+	if err := r.ParseForm(); err != nil {
+		if isTooLarge(err) {
+			return nil, err
+		}
+		return nil, errors.Join(ErrForm, err)
+	}
+	for name, values := range r.PostForm {
+		if len(values) > 1 && name != session.Field && !mayRepeat(r.URL.Path, name) {
+			return nil, ErrForm
+		}
+		if name == session.Field || name == SuspectField {
+			continue
+		}
+		for i, typed := range values {
+			clean := text.Lines(typed)
+			values[i] = workflow.Storable(clean)
+			if values[i] != clean {
+				if pasted == nil {
+					pasted = map[string]bool{}
+				}
+				pasted[name] = true
+			}
+		}
+	}
+	return pasted, nil
+}
+
+// Limits of fields that the core does not limit, in characters.
+const (
+	MaxSearch = 200
+	MaxID     = 64
+)
+
+// ReadDate reads the date in a field of the post.
+func (v *Visit) ReadDate(name string) TypedDate {
+	typed, _ := text.Clean(v.R.PostForm.Get(name), MaxSearch)
+	return readDate(typed, v.Session.Locale, v.Words)
+}
+
+// Note reads a free text that somebody writes about a request or a token. One
+// above its limit, or one that held a token's value, comes back as it is shown
+// again, with an error.
+func (v *Visit) Note(name string) (string, *access.FormError) {
+	s, wrong := v.Parting(name)
+	if wrong == nil {
+		wrong = v.Held(name)
+	}
+	return s, wrong
+}
+
+// Parting is note for a text beside the removal of access, which is never
+// refused because of a token's value in it: the text is kept without.
+func (v *Visit) Parting(name string) (string, *access.FormError) {
+	s, err := text.CleanLines(v.R.PostForm.Get(name), access.MaxNote)
+	if err == nil {
+		return s, nil
+	}
+	wrong := &access.FormError{}
+	wrong.Add(name, "too_long", map[string]any{"Max": access.MaxNote})
+	return s, wrong
+}
+
+// Held names those of the fields that held a token's value, in this order, or is
+// nil.
+func (v *Visit) Held(names ...string) *access.FormError {
+	var wrong *access.FormError
+	for _, name := range names {
+		if !v.pasted[name] {
+			continue
+		}
+		if wrong == nil {
+			wrong = &access.FormError{}
+		}
+		wrong.Add(name, workflow.HeldToken, nil)
+	}
+	return wrong
+}
+
+// SortedKeys lists a form's fields in a fixed order.
+func SortedKeys(f url.Values) []string { return slices.Sorted(maps.Keys(f)) }
+
+// Query reads a filter from the address, cleaned as everything typed is.
+func (v *Visit) Query(name string) string {
+	s, err := text.Clean(v.R.URL.Query().Get(name), MaxSearch)
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+// TokenFilter reads the filter of the Tokens page from an address or a form.
+func (v *Visit) TokenFilter(get func(name string) string) workflow.TokenFilter {
+	f := workflow.TokenFilter{
+		Status: access.GrantState(get("status")), Affiliation: policy.Affiliation(get("role")), AI: get("ai"), Course: get("course"),
+		Sponsor: get("sponsor"), Vendor: get("vendor"), Search: get("q"), After: get("after"),
+	}
+	f.EndsBefore = readDate(get("ends_before"), v.Session.Locale, v.Words).End(v.Words.Zone())
+	if n, err := strconv.Atoi(get("idle_days")); err == nil && n > 0 {
+		f.IdleDays = n
+	}
+	return f
+}
+
+// Posted reads one line of the post, cleaned as everything typed is.
+func (v *Visit) Posted(name string) string {
+	s, err := text.Clean(v.R.PostForm.Get(name), MaxSearch)
+	if err != nil {
+		return ""
+	}
+	return s
+}

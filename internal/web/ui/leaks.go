@@ -1,0 +1,13 @@
+package ui
+
+import (
+	"net/url"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+)
+
+// SuspectField is the one form field that holds a token's value. No page, log,
+// kept text or retry repeats it.
+const SuspectField = "suspect"
+
+func LeakPath(i access.Incident, rest string) string { return "/leaks/" + url.PathEscape(i.ID) + rest }

@@ -1,0 +1,25 @@
+package ui
+
+import (
+	"context"
+)
+
+// Trace is what is known of one request while it is served: what its log line
+// says, and the number that a person can quote.
+type Trace struct {
+	Reference string
+	Route     string // pattern, never the address: that may hold an id or a query
+	Actor     string // per_…
+	Client    string
+	Logged    bool // a fault was logged with this reference
+}
+
+type TraceKey struct{}
+
+// TraceOf returns the request's trace; a request from elsewhere has an empty one.
+func TraceOf(ctx context.Context) *Trace {
+	if t, ok := ctx.Value(TraceKey{}).(*Trace); ok {
+		return t
+	}
+	return &Trace{}
+}
