@@ -1,7 +1,6 @@
 package web
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -57,7 +56,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.now()
 		t := &ui.Trace{Reference: lti.NewReference(), Route: "none", Client: remoteHost(r.RemoteAddr)}
-		r = r.WithContext(context.WithValue(r.Context(), ui.TraceKey{}, t))
+		r = r.WithContext(ui.Traced(r.Context(), t))
 		a := &answer{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil {

@@ -11,8 +11,6 @@ import (
 	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
-const routeRegister = "/lti/register"
-
 // RefusalStatus is the status of each reason.
 var RefusalStatus = map[operate.RegistrationWhy]int{
 	operate.RegistrationDirect: http.StatusBadRequest, operate.RegistrationForeign: http.StatusForbidden,
@@ -36,7 +34,7 @@ func (p *Pages) register(v *ui.Visit) error {
 		err = show(v, http.StatusOK, done.Frames, func(sh ui.Shell) any { return NewRegisteredPage(sh, done) })
 	case errors.As(err, &refusal):
 		t := ui.TraceOf(v.Ctx())
-		v.Warn("registration refused", "reference", t.Reference, "why", refusal.Why, "cause", refusal.Cause)
+		v.Log().WarnContext(v.Ctx(), "registration refused", "reference", t.Reference, "why", refusal.Why, "cause", refusal.Cause)
 		frames := refusal.Frames
 		if frames == nil {
 			frames = framing(ask.ConfigURL)

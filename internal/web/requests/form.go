@@ -137,7 +137,7 @@ func (p *Pages) keep(v *ui.Visit, object, form string, what any) {
 		_, err = p.work.Keep(v.Ctx(), v.Session.Caller, object, form, data)
 	}
 	if err != nil {
-		v.Warn("typed text could not be kept", "form", form, "err", err)
+		v.Log().WarnContext(v.Ctx(), "typed text could not be kept", "form", form, "err", err)
 	}
 }
 

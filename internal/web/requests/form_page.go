@@ -155,7 +155,7 @@ func (p *FormPage) asked(section policy.Section, in FormInput, errs map[string]s
 			c := formChoice(p.Shell, q, a.All(q.Key), errs)
 			for _, more := range f.Policy.Questions {
 				if more.When != nil && more.When.Question == q.Key {
-					showUnder(p.Shell, &c, more.When.Answer, textField(p.Shell, more, a.Text(more.Key), errs))
+					showUnder(&c, more.When.Answer, textField(p.Shell, more, a.Text(more.Key), errs))
 				}
 			}
 			out = append(out, asked{Choice: &c})
@@ -271,7 +271,7 @@ func textField(s ui.Shell, q policy.Question, value string, errs map[string]stri
 }
 
 // showUnder puts a field below one option; it shows while that is chosen.
-func showUnder(s ui.Shell, c *ui.Choice, value string, f ui.Field) {
+func showUnder(c *ui.Choice, value string, f ui.Field) {
 	for i := range c.Options {
 		if c.Options[i].Value == value {
 			c.Options[i].Fields = append(c.Options[i].Fields, f)

@@ -15,6 +15,7 @@ func (p *Pages) openList(v *ui.Visit) error {
 	return p.ShowList(v, http.StatusOK, v.TokenFilter(v.Query), nil)
 }
 
+// ShowList is the list with a filter that is set already, and a banner if there is one.
 func (p *Pages) ShowList(v *ui.Visit, status int, f workflow.TokenFilter, banner *ui.Banner) error {
 	l, err := p.work.Tokens(v.Ctx(), v.Session.Caller, f)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand

@@ -18,6 +18,7 @@ func (p *Pages) Open(v *ui.Visit) error {
 	return Show(v, http.StatusOK, t, nil)
 }
 
+// Show is the page of a token that was read already, with a banner if there is one.
 func Show(v *ui.Visit, status int, t workflow.TokenPage, banner func(ui.Shell) *ui.Banner) error {
 	return ui.Show(v, status, PageToken, nil, func(sh ui.Shell) Page {
 		if banner != nil {

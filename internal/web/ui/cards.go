@@ -21,6 +21,7 @@ func Subject(s Shell, c workflow.Case) template.HTML {
 	return s.H("case.subject", args...)
 }
 
+// Demote makes the primary one of several buttons an ordinary one.
 func Demote(as []Action) {
 	for i := range as {
 		if as[i].Look == Primary {

@@ -98,7 +98,7 @@ func (v *Visit) Download(name string, head []string, fill func(row func(cells ..
 		err = f.end()
 	}
 	if err != nil && began {
-		v.Warn("an export was cut", "err", err)
+		v.Log().WarnContext(v.Ctx(), "an export was cut", "err", err)
 		panic(http.ErrAbortHandler)
 	}
 	return err

@@ -33,20 +33,24 @@ func timeTag(t time.Time, words, full string, bold bool) template.HTML {
 	return template.HTML(b.String()) //nolint:gosec // every part is escaped or ours
 }
 
+// WhenTag is a date as near as the reader needs it; the whole of it is its title.
 func (s Shell) WhenTag(t time.Time, bold bool) template.HTML {
 	st := s.P.Stamp(t, s.Now)
 	return timeTag(t, st.Text, st.Full, bold)
 }
 
+// DayTag is a date without its hour.
 func (s Shell) DayTag(t time.Time) template.HTML {
 	return timeTag(t, s.P.Date(t), s.P.DateTime(t), false)
 }
 
+// MomentTag is a date with its hour and zone.
 func (s Shell) MomentTag(t time.Time) template.HTML {
 	full := s.P.DateTime(t)
 	return timeTag(t, full, full, false)
 }
 
+// AgoTag is a date and how long ago it was.
 func (s Shell) AgoTag(t time.Time) template.HTML {
 	return s.H("ago.beside", "When", t, "Ago", Word(s.age(t)))
 }

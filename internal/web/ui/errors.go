@@ -68,11 +68,13 @@ func isTooLarge(err error) bool {
 	return errors.As(err, &e)
 }
 
+// IsFormError reports whether an error asks for corrections.
 func IsFormError(err error) bool {
 	var e *access.FormError
 	return errors.As(err, &e)
 }
 
+// IsTermsError reports whether an error says that what was read has changed.
 func IsTermsError(err error) bool {
 	var e *access.TermsError
 	return errors.As(err, &e)

@@ -9,10 +9,13 @@ import (
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
+// UnmanagedPath is the address of the list of tokens that the tool did not make.
 const UnmanagedPath = "/unmanaged"
 
+// FoundPath is the address of one of them, or of rest below it.
 func FoundPath(f access.Found, rest string) string { return "/found/" + url.PathEscape(f.ID) + rest }
 
+// FoundUsedAt says when it was last used, or that it never was.
 func FoundUsedAt(s Shell, t time.Time) template.HTML {
 	if t.IsZero() {
 		return s.H("used.cell_never")
@@ -20,6 +23,7 @@ func FoundUsedAt(s Shell, t time.Time) template.HTML {
 	return s.WhenTag(t, false)
 }
 
+// FoundPurpose is what Canvas calls it.
 func FoundPurpose(s Shell, f access.Found) string {
 	if f.Purpose == "" {
 		return s.T("words.untitled")
@@ -27,6 +31,7 @@ func FoundPurpose(s Shell, f access.Found) string {
 	return f.Purpose
 }
 
+// FoundOwner is the name of whose it is.
 func FoundOwner(s Shell, c workflow.FoundCase) string {
 	switch {
 	case c.OwnerName != "":
@@ -37,6 +42,7 @@ func FoundOwner(s Shell, c workflow.FoundCase) string {
 	return s.T("words.somebody")
 }
 
+// FoundRole says that its owner has a role in an account, or nothing.
 func FoundRole(s Shell, f access.Found) template.HTML {
 	if f.AccountRole {
 		return s.H("unmanaged.admin_owned")

@@ -298,6 +298,8 @@ type BannerView struct {
 	Result     bool // focused on arrival
 }
 
+// BannerView makes a banner ready to print; result, for what was just done, which is
+// focused.
 func (s Shell) BannerView(b Banner, result bool) BannerView {
 	v := BannerView{Kind: string(b.Kind), Icon: iconOf(string(b.Kind)), Prefix: s.T("banner.prefix_" + string(b.Kind)),
 		Body: s.H(b.ID, b.Args), Quote: b.Text, Result: result}
@@ -314,6 +316,7 @@ func (s Shell) BannerView(b Banner, result bool) BannerView {
 	return v
 }
 
+// Affiliation is what somebody is to the school, in words.
 func (s Shell) Affiliation(a policy.Affiliation) string {
 	switch a {
 	case policy.Student, policy.Faculty, policy.Staff:
@@ -322,6 +325,7 @@ func (s Shell) Affiliation(a policy.Affiliation) string {
 	return s.T("who.none")
 }
 
+// Office is what the school calls its security office.
 func (s Shell) Office() string {
 	if s.Words.SecurityOffice != "" {
 		return s.Words.SecurityOffice
@@ -329,6 +333,7 @@ func (s Shell) Office() string {
 	return s.T("words.security_office")
 }
 
+// Team is what the school calls those who run Canvas.
 func (s Shell) Team() string {
 	if s.Words.CanvasTeam != "" {
 		return s.Words.CanvasTeam

@@ -8,11 +8,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
-func (s Shell) PanelArea(name, label, typed string, errs map[string]string) Field {
-	return Field{ID: "f-" + name, Name: name, Label: s.T(label), Value: typed, Rows: 3, Max: access.MaxNote,
-		Error: errs[name], ErrorWord: s.T("words.error")}
-}
-
 // How a button looks (component 2).
 const (
 	Primary    = "primary"
@@ -38,22 +33,27 @@ type Action struct {
 	ID          string
 }
 
+// GoTo is a link that looks like a button.
 func (s Shell) GoTo(look, id, href string) Action {
 	return Action{Look: look, Label: s.T(id), Href: href}
 }
 
+// PostTo is a button with a form of its own.
 func (s Shell) PostTo(look, id, href string) Action {
 	return Action{Look: look, Label: s.T(id), Href: href, Post: true, Handle: s.Handle}
 }
 
+// Submit is a button of the form it stands in.
 func (s Shell) Submit(look, id, name, value string) Action {
 	return Action{Look: look, Label: s.T(id), Submit: true, Name: name, Value: value}
 }
 
+// SubmitTo is a button that sends its form to another address.
 func (s Shell) SubmitTo(look, id, href string) Action {
 	return Action{Look: look, Label: s.T(id), Submit: true, Href: href}
 }
 
+// External is a link that leaves the tool.
 func (s Shell) External(look, id, href string) Action {
 	return Action{Look: look, Label: s.T(id), Href: href, External: true}
 }
@@ -78,6 +78,7 @@ type Fact struct {
 	Value template.HTML
 }
 
+// Fact is a fact whose term is a message.
 func (s Shell) Fact(id string, v template.HTML) Fact { return Fact{Term: s.T(id), Value: v} }
 
 // Step is one stage of the short story on a card.
@@ -122,6 +123,12 @@ type Field struct {
 	IfYes           string
 	ErrorWord       string
 	NoAutofill      bool
+}
+
+// PanelArea is a free text, labelled by a message.
+func (s Shell) PanelArea(name, label, typed string, errs map[string]string) Field {
+	return Field{ID: "f-" + name, Name: name, Label: s.T(label), Value: typed, Rows: 3, Max: access.MaxNote,
+		Error: errs[name], ErrorWord: s.T("words.error")}
 }
 
 // DescribedBy lists the elements that explain the control: help, then error.
@@ -182,11 +189,13 @@ type Table struct {
 	Pick, PickLabel string
 }
 
+// Column heads the cells of a table.
 type Column struct {
 	Label string
 	Quiet bool // header for assistive technology only
 }
 
+// Row is a line of a table. Its title leads to what it is about.
 type Row struct {
 	ID    string
 	Code  string
@@ -202,6 +211,7 @@ type Box struct {
 	Checked            bool
 }
 
+// Cell is what a row says in one column.
 type Cell struct {
 	Label   string // the Column's header, for the card form
 	HTML    template.HTML
@@ -225,11 +235,13 @@ type Filter struct {
 	Clear   string
 }
 
+// SelectBox is a choice of a filter.
 type SelectBox struct {
 	ID, Name, Label string
 	Options         []Option
 }
 
+// Chip is a filter that is set, with the address without it.
 type Chip struct{ Label, Href, Remove string }
 
 // Pager walks a list by key.
@@ -246,10 +258,12 @@ func caseRef(r access.Request) string {
 	return r.ID
 }
 
+// CasePath is the address of a request, or of rest below it.
 func CasePath(r access.Request, rest string) string {
 	return "/requests/" + url.PathEscape(caseRef(r)) + rest
 }
 
+// GrantPath is the address of a token, or of rest below it.
 func GrantPath(g *access.Grant, rest string) string {
 	return "/tokens/" + url.PathEscape(g.ID) + rest
 }
@@ -281,4 +295,5 @@ func (s Shell) ChoiceWord(list, key string) string {
 	return s.T(ChoiceKey(list, key))
 }
 
+// ChoiceKey is the message of one of the built-in answers.
 func ChoiceKey(list, key string) string { return "choice." + list + "_" + key }

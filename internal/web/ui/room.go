@@ -6,6 +6,12 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
+// Addresses of the launch that begin a session and show its first page again.
+const (
+	RouteLaunch = "/lti/launch"
+	RouteProof  = "/lti/proof"
+)
+
 // Room is the pages of one subject. What it does not register does not exist.
 type Room interface {
 	// Views are its pages.

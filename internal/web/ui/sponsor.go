@@ -10,6 +10,7 @@ import (
 // manyTeachers is how many names a list shows before it gets a search field.
 const manyTeachers = 8
 
+// CourseName is a course as its people call it.
 func (s Shell) CourseName(c access.Course) string {
 	switch {
 	case c.Code != "":

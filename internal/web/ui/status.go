@@ -25,6 +25,7 @@ func (st Status) Badges() []Badge { return append([]Badge{st.Badge}, st.Also...)
 // Viewer is for whom a sentence is worded.
 type Viewer int
 
+// The viewers.
 const (
 	AsRequester Viewer = iota
 	AsSponsor

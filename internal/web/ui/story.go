@@ -15,13 +15,13 @@ const storyShown = 8
 
 // Story is component 9, newest last.
 type Story struct {
-	Earlier     []storyLine
+	Earlier     []StoryLine
 	EarlierWord string
-	Lines       []storyLine
+	Lines       []StoryLine
 }
 
-// storyLine is one step: done, the present one, or one that comes.
-type storyLine struct {
+// StoryLine is one step: done, the present one, or one that comes.
+type StoryLine struct {
 	State string // done, now, next
 	Icon  string
 	Text  template.HTML
@@ -30,7 +30,7 @@ type storyLine struct {
 }
 
 // NewStory tells what happened, then what comes next.
-func NewStory(s Shell, steps []workflow.StoryStep, next []storyLine) Story {
+func NewStory(s Shell, steps []workflow.StoryStep, next []StoryLine) Story {
 	var st Story
 	for _, x := range steps {
 		if id := storyKey(x); id != "" {
@@ -39,7 +39,7 @@ func NewStory(s Shell, steps []workflow.StoryStep, next []storyLine) Story {
 			if actor == "" {
 				by = Word(s.T("words.tokendesk"))
 			}
-			st.Lines = append(st.Lines, storyLine{State: "done", Icon: "done", Text: s.H(id, "Actor", by), At: storyTime(s, x), Quote: s.Said(x.Quote)})
+			st.Lines = append(st.Lines, StoryLine{State: "done", Icon: "done", Text: s.H(id, "Actor", by), At: storyTime(s, x), Quote: s.Said(x.Quote)})
 		}
 	}
 	if n := len(st.Lines) - storyShown; n > 1 {
@@ -95,13 +95,13 @@ var adoptStories = []string{"story.request_return_adopt_refused", "story.request
 	"story.request_return_adopt_not_recorded"}
 
 // NextSteps is what follows now: the present step in bold, then the ones ahead.
-func NextSteps(s Shell, c workflow.Case) []storyLine {
+func NextSteps(s Shell, c workflow.Case) []StoryLine {
 	r := c.Request
-	now := func(id string, args ...any) storyLine {
-		return storyLine{State: "now", Icon: "ring", Text: s.H(id, args...)}
+	now := func(id string, args ...any) StoryLine {
+		return StoryLine{State: "now", Icon: "ring", Text: s.H(id, args...)}
 	}
-	next := func(id string, args ...any) storyLine {
-		return storyLine{State: "next", Icon: "hollow", Text: s.H("story.next", "What", s.H(id, args...))}
+	next := func(id string, args ...any) StoryLine {
+		return StoryLine{State: "next", Icon: "hollow", Text: s.H("story.next", "What", s.H(id, args...))}
 	}
 	team := Word(s.Team())
 	requester := Who(s.PersonName(c, r.Requester))
@@ -115,33 +115,33 @@ func NextSteps(s Shell, c workflow.Case) []storyLine {
 		if r.Sponsor == "" {
 			first = now("story.wait_choice", "Requester", requester, "By", r.SponsorDue)
 		}
-		return []storyLine{first, next("story.then_team", "Team", team), last}
+		return []StoryLine{first, next("story.then_team", "Team", team), last}
 	case access.InReview:
-		lines := []storyLine{now("story.wait_team", "Team", reviewing(s, c), "By", r.ReviewDue)}
+		lines := []StoryLine{now("story.wait_team", "Team", reviewing(s, c), "By", r.ReviewDue)}
 		for _, stage := range c.Policy.Stages[min(r.Stage, len(c.Policy.Stages)):] {
 			lines = append(lines, next("story.then_stage", "Stage", stage.Name))
 		}
 		return append(lines, last)
 	case access.Approved:
 		if r.Adopts != "" {
-			return []storyLine{now("story.wait_adopt")}
+			return []StoryLine{now("story.wait_adopt")}
 		}
-		return []storyLine{now("story.wait_collect", "Requester", requester, "By", r.CollectBy)}
+		return []StoryLine{now("story.wait_collect", "Requester", requester, "By", r.CollectBy)}
 	case access.Collecting:
-		return []storyLine{now("story.wait_canvas")}
+		return []StoryLine{now("story.wait_canvas")}
 	}
 	if g := c.Grant; g != nil {
 		switch g.State {
 		case access.HandedOver:
-			return []storyLine{now("story.wait_activate", "Requester", requester, "By", g.ActivateBy)}
+			return []StoryLine{now("story.wait_activate", "Requester", requester, "By", g.ActivateBy)}
 		case access.Active:
 			if !g.EndsAt().IsZero() {
-				return []storyLine{next("story.then_ends", "End", Day(g.EndsAt()))}
+				return []StoryLine{next("story.then_ends", "End", Day(g.EndsAt()))}
 			}
 		case access.Revoking:
-			return []storyLine{now("story.wait_gone")}
+			return []StoryLine{now("story.wait_gone")}
 		case access.Replacing:
-			return []storyLine{now("story.wait_replace", "Requester", requester, "By", g.ActivateBy)}
+			return []StoryLine{now("story.wait_replace", "Requester", requester, "By", g.ActivateBy)}
 		}
 	}
 	return nil

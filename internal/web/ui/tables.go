@@ -10,10 +10,13 @@ import (
 // MassesPath is the address of the list; one of them stands below it.
 const MassesPath = "/revocations"
 
+// NothingMatches is a list that its filter leaves empty; reset is the address without
+// it.
 func (s Shell) NothingMatches(reset string) *Empty {
 	return &Empty{Icon: "search", Title: s.T("list.no_match"), Actions: []Action{s.GoTo(Secondary, "list.clear", reset)}}
 }
 
+// AnyOf is a filter with one of these keys, or none.
 func (s Shell) AnyOf(name, chosen string, keys []string, words func(string) string) SelectBox {
 	b := SelectBox{ID: "q-" + name, Name: name, Label: s.T("filter." + name), Options: []Option{{Label: s.T("filter.any")}}}
 	for _, k := range keys {
@@ -22,6 +25,7 @@ func (s Shell) AnyOf(name, chosen string, keys []string, words func(string) stri
 	return b
 }
 
+// SearchField is a filter's text.
 func (s Shell) SearchField(v string) Field {
 	return Field{ID: "q-q", Name: "q", Type: "search", Label: s.T("filter.search"), Value: v, Max: access.MaxShort}
 }
@@ -46,6 +50,7 @@ func (s Shell) Chips(path string, set url.Values, words map[string]func(string) 
 	return out
 }
 
+// WithQuery is an address with a filter, from after on.
 func WithQuery(path string, set url.Values, after string) string {
 	if after != "" {
 		with := url.Values{"after": {after}}
@@ -60,6 +65,7 @@ func WithQuery(path string, set url.Values, after string) string {
 	return path + "?" + set.Encode()
 }
 
+// Pager walks a list: n rows of total from the given one on.
 func (s Shell) Pager(path string, set url.Values, after string, from, n, total int, next string) Pager {
 	p := Pager{Showing: s.T("list.showing", "From", from, "To", from+n-1, "Total", total)}
 	if after != "" {
@@ -71,6 +77,7 @@ func (s Shell) Pager(path string, set url.Values, after string, from, n, total i
 	return p
 }
 
+// Compact makes buttons small, as rows have them.
 func Compact(as []Action) []Action {
 	for i := range as {
 		as[i].Compact = true
@@ -97,6 +104,7 @@ func (s Shell) Cells(cols []Column, cs ...Cell) []Cell {
 	return cs
 }
 
+// CaseRow begins the row of a request.
 func CaseRow(s Shell, c workflow.Case) Row {
 	return Row{ID: "r-" + c.Request.ID, Code: c.Request.Code(), Title: s.CaseTitle(c), Href: CasePath(c.Request, "")}
 }

@@ -14,11 +14,16 @@ type Trace struct {
 	Logged    bool // a fault was logged with this reference
 }
 
-type TraceKey struct{}
+type traceKey struct{}
+
+// Traced is a context with the trace of its request.
+func Traced(ctx context.Context, t *Trace) context.Context {
+	return context.WithValue(ctx, traceKey{}, t)
+}
 
 // TraceOf returns the request's trace; a request from elsewhere has an empty one.
 func TraceOf(ctx context.Context) *Trace {
-	if t, ok := ctx.Value(TraceKey{}).(*Trace); ok {
+	if t, ok := ctx.Value(traceKey{}).(*Trace); ok {
 		return t
 	}
 	return &Trace{}

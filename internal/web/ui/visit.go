@@ -210,6 +210,7 @@ func (v *Visit) Begin(k Kept, handle string) {
 	TraceOf(v.R.Context()).Actor = string(k.Session.Person)
 }
 
+// Ctx is the request's context.
 func (v *Visit) Ctx() context.Context { return v.R.Context() }
 
 // Shell is what stands around the page, with a result banner if there is one.
@@ -235,8 +236,8 @@ func (v *Visit) Shell(banner *Banner) Shell {
 	return sh
 }
 
-// Warn writes a line of the log about something that the page does not show.
-func (v *Visit) Warn(msg string, args ...any) { v.kit.log.WarnContext(v.Ctx(), msg, args...) }
+// Log is where lines about this visit go that its page does not show.
+func (v *Visit) Log() *slog.Logger { return v.kit.log }
 
 // Bare is a shell for a fragment: nothing is asked for it.
 func (v *Visit) Bare() Shell {
