@@ -20,6 +20,7 @@ const (
 	xsync    = "golang.org/x/sync"
 	gomail   = "github.com/wneessen/go-mail"
 	lru      = "github.com/hashicorp/golang-lru/v2"
+	xhtml    = "golang.org/x/net/html"
 	prom     = "github.com/prometheus/client_golang"
 )
 
@@ -67,7 +68,7 @@ var Table = map[string]Rule{
 	"internal/canvas": {Own: []string{"internal/secret", "lti/loopback"}},
 	"internal/canvas/canvastest": {
 		Own: []string{"internal/canvas", "lti", "lti/loopback"}, Third: []string{jwx},
-		TestsOnly: true, For: []string{"cmd/demo", "cmd/canvas-standin"},
+		TestsOnly: true, For: []string{"cmd/demo", "cmd/canvas-standin", "internal/web/webtest"},
 	},
 	"internal/config": {Own: []string{"internal/secret", "lti/loopback"}},
 	"internal/egress": {Own: []string{"internal/secret", "lti/loopback"}},
@@ -109,6 +110,7 @@ var Table = map[string]Rule{
 	"internal/launchtest": {TestsOnly: true}, // tests and benchmarks only
 	"internal/store/storetest": {
 		Own: []string{"internal/access", "internal/audit", "internal/store", "migrations"}, Third: []string{pgx, sqlite}, TestsOnly: true,
+		For: []string{"internal/web/webtest"},
 	},
 	"internal/workflow": {
 		Own: []string{
@@ -141,6 +143,14 @@ var Table = map[string]Rule{
 			"internal/web/register",
 		},
 		Third: []string{gin},
+	},
+	"internal/web/webtest": { // the program over real HTTP, for the tests of web and its rooms
+		Own: []string{
+			"internal/access", "internal/app", "internal/audit", "internal/canvas/canvastest", "internal/config", "internal/operate", "internal/policy", "internal/secret",
+			"internal/session", "internal/store", "internal/store/storetest",
+		},
+		Third:     []string{xhtml},
+		TestsOnly: true,
 	},
 	"internal/app": {
 		Own: []string{

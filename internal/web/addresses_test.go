@@ -18,26 +18,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/web"
+	"github.com/tokendesk/tokendesk/internal/web/webtest"
 )
-
-// eachRig runs a test on a rig of each engine.
-func eachRig(t *testing.T, test func(t *testing.T, r *rig)) {
-	t.Helper()
-	storetest.EachURL(t, func(t *testing.T, db string) {
-		t.Parallel()
-		test(t, newRigOn(t, db))
-	})
-}
-
-// fault is the first line of the log that tells of a fault of ours.
-func (r *rig) fault() string {
-	for line := range strings.Lines(r.logs.String()) {
-		if strings.Contains(line, `"level":"ERROR"`) {
-			return line
-		}
-	}
-	return ""
-}
 
 // What anybody can write where an address or a form has a text: what no text
 // holds, what no database takes, what turns a line around, and far too much.
@@ -83,22 +65,22 @@ func fields(t *testing.T) []string {
 // it should not.
 func TestNoAddressIsAFault(t *testing.T) {
 	names := fields(t)
-	eachRig(t, func(t *testing.T, r *rig) {
-		maya, _ := r.collected()
-		people := map[string]*browser{"maya": maya, "dana": r.launch("dana", r.account("root"))}
+	webtest.Each(t, func(t *testing.T, r *webtest.Rig) {
+		maya, _ := r.Collected()
+		people := map[string]*webtest.Browser{"maya": maya, "dana": r.Launch("dana", r.Account("root"))}
 		handles := map[string]string{}
 		for name, b := range people {
-			handles[name] = b.handle()
+			handles[name] = b.Handle()
 		}
 		ask := func(who, method, path string, form url.Values) {
 			t.Helper()
-			b, h := people[who], sameOrigin()
+			b, h := people[who], webtest.SameOrigin()
 			h.Set(session.Header, handles[who])
 			if form != nil {
 				form.Set(session.Field, handles[who])
 			}
-			if b.send(method, path, form, h); b.status >= http.StatusInternalServerError {
-				t.Errorf("%s: %s %.120s is answered %d", who, method, path, b.status)
+			if b.Send(method, path, form, h); b.Status >= http.StatusInternalServerError {
+				t.Errorf("%s: %s %.120s is answered %d", who, method, path, b.Status)
 			}
 		}
 		all := func(value string) url.Values {
@@ -108,7 +90,7 @@ func TestNoAddressIsAFault(t *testing.T) {
 			}
 			return v
 		}
-		server, ok := r.app.Handler().(*web.Server)
+		server, ok := r.App.Handler().(*web.Server)
 		if !ok {
 			t.Fatal("the handler is no web.Server")
 		}
@@ -148,7 +130,7 @@ func TestNoAddressIsAFault(t *testing.T) {
 		if walked < 20*len(noTexts) {
 			t.Errorf("only %d addresses with parameters", walked)
 		}
-		if line := r.fault(); line != "" {
+		if line := r.Fault(); line != "" {
 			t.Errorf("the log tells of a fault: %.600s", line)
 		}
 	})
@@ -202,38 +184,38 @@ func TestALaunchWithTextThatNoDatabaseTakes(t *testing.T) {
 		"place":            {within("resource_link", "id", bad), http.StatusUnauthorized},
 		"role":             {set(claim+"roles", []string{bad}), http.StatusOK},
 	}
-	eachRig(t, func(t *testing.T, r *rig) {
+	webtest.Each(t, func(t *testing.T, r *webtest.Rig) {
 		var now func(map[string]any)
-		defer r.cv.OnLaunch(func(l *canvastest.SignedLaunch) { now(l.Claims) })()
+		defer r.Canvas.OnLaunch(func(l *canvastest.SignedLaunch) { now(l.Claims) })()
 		for _, name := range slices.Sorted(maps.Keys(cases)) {
 			tc := cases[name]
 			now = tc.change
 			for _, who := range []string{"maya", "luca"} {
-				b := r.launch(who, r.course("bio201"))
-				if b.status != tc.status {
-					t.Errorf("%s: %s's launch is answered %d: %s", name, who, b.status, text(b.body))
+				b := r.Launch(who, r.Course("bio201"))
+				if b.Status != tc.status {
+					t.Errorf("%s: %s's launch is answered %d: %s", name, who, b.Status, webtest.Text(b.Body))
 				}
-				if strings.ContainsAny(b.body, "\x00\u202e\u200b") {
+				if strings.ContainsAny(b.Body, "\x00\u202e\u200b") {
 					t.Errorf("%s: the page holds what turns a line around", name)
 				}
-				if name == "who acts" && !strings.Contains(text(b.get("/requests/new").body), "Canvas does not tell whether somebody acts for") {
+				if name == "who acts" && !strings.Contains(webtest.Text(b.Get("/requests/new").Body), "Canvas does not tell whether somebody acts for") {
 					t.Error("what is not the literal counts as nobody acting")
 				}
 			}
 		}
 		// Nor does what its API says, which names the teachers of the form.
 		now = func(map[string]any) {}
-		r.cv.World().AddUser(canvastest.User{Key: "trick", Name: "\u202eVera\u200b Trick\u2066", Email: "trick@northfield.example"}, "trick", "")
-		r.cv.World().Enroll("trick", "bio201", "TeacherEnrollment")
-		r.clock.Advance(time.Hour)
-		maya := r.launch("maya", r.course("bio201"))
-		if maya.get("/requests/new").says("Vera Trick"); strings.ContainsAny(maya.body, "\x00\u202e\u200b\u2066") {
+		r.Canvas.World().AddUser(canvastest.User{Key: "trick", Name: "\u202eVera\u200b Trick\u2066", Email: "trick@northfield.example"}, "trick", "")
+		r.Canvas.World().Enroll("trick", "bio201", "TeacherEnrollment")
+		r.Clock.Advance(time.Hour)
+		maya := r.Launch("maya", r.Course("bio201"))
+		if maya.Get("/requests/new").Says("Vera Trick"); strings.ContainsAny(maya.Body, "\x00\u202e\u200b\u2066") {
 			t.Error("the form holds what turns a line around")
 		}
-		if line := r.fault(); line != "" {
+		if line := r.Fault(); line != "" {
 			t.Errorf("the log tells of a fault: %.600s", line)
 		}
-		storetest.DumpURL(t, r.db, func(table, column, cell string) {
+		storetest.DumpURL(t, r.DB, func(table, column, cell string) {
 			if strings.ContainsAny(cell, "\x00\u202e\u200b") && utf8.ValidString(cell) { // else it is sealed, or a digest
 				t.Errorf("%s.%s holds %q", table, column, cell)
 			}

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -18,21 +17,21 @@ import (
 	"github.com/tokendesk/tokendesk/internal/config"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/session"
-	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/web"
+	"github.com/tokendesk/tokendesk/internal/web/webtest"
 )
 
 // routes lists every address, with its parameters filled in.
-func routes(r *rig) (gets, posts []string) {
-	server, ok := r.app.Handler().(*web.Server)
+func routes(r *webtest.Rig) (gets, posts []string) {
+	server, ok := r.App.Handler().(*web.Server)
 	if !ok {
-		r.t.Fatal("the handler is no web.Server")
+		r.T.Fatal("the handler is no web.Server")
 	}
 	for _, line := range server.Routes() {
 		method, path, _ := strings.Cut(line, " ")
 		path = strings.NewReplacer("/requests/:id", "/requests/REQ-0001", "/go/:id", "/go/REQ-0001", "/tokens/:id", "/tokens/grt_X", "/revocations/:id", "/revocations/mas_X", "/leaks/:id", "/leaks/inc_X", "/found/:id", "/found/fnd_X", "*file", "x.css").Replace(path)
 		if strings.Contains(path, ":") {
-			r.t.Fatalf("a parameter that this test does not know: %s", line)
+			r.T.Fatalf("a parameter that this test does not know: %s", line)
 		}
 		switch method {
 		case http.MethodGet:
@@ -42,127 +41,118 @@ func routes(r *rig) (gets, posts []string) {
 		}
 	}
 	if len(gets) < 30 || len(posts) < 20 {
-		r.t.Fatalf("%d pages and %d posts: routes are missing", len(gets), len(posts))
+		r.T.Fatalf("%d pages and %d posts: routes are missing", len(gets), len(posts))
 	}
 	return gets, posts
 }
 
 // What pages say that refuse, each by its problem.
 const (
-	notThere   = "We cannot find that"
-	notAllowed = "You cannot open this page"
-	noForm     = "We could not read that form"
-	over       = "Open Tokendesk again"
-
-	wrongDoor  = "This page opens from another place in Canvas."
-	forAdmins  = "This page is for Canvas admins of "
-	actingAs   = "You are acting as somebody else. You can look, but not change anything here."
-	anySite    = "You cannot do this." // nothing is told to another site
-	fromLink   = "You opened Tokendesk from a link in a course."
-	notWhere   = "It may have ended, or it is not yours."
-	nothingNew = "Nothing was changed."
+	over      = "Open Tokendesk again"
+	forAdmins = "This page is for Canvas admins of "
+	fromLink  = "You opened Tokendesk from a link in a course."
 )
 
 var nonceForm = regexp.MustCompile(`'nonce-([A-Z2-7]{26})'`)
 
 // checkHeaders fails unless an answer carries every defence that every answer
 // has, and a page those of pages.
-func checkHeaders(t *testing.T, b *browser, framers string) {
+func checkHeaders(t *testing.T, b *webtest.Browser, framers string) {
 	t.Helper()
 	for name, want := range map[string]string{
 		"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
 		"Permissions-Policy": "clipboard-write=(self), camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
 	} {
-		if got := b.header.Get(name); got != want {
-			t.Errorf("%s: %s is %q", b.path, name, got)
+		if got := b.Header.Get(name); got != want {
+			t.Errorf("%s: %s is %q", b.Path, name, got)
 		}
 	}
-	if b.header.Get("X-Frame-Options") != "" || b.header.Get("Strict-Transport-Security") != "" || b.header.Get("Server") != "" {
-		t.Errorf("%s: a header that must not be there: %v", b.path, b.header)
+	if b.Header.Get("X-Frame-Options") != "" || b.Header.Get("Strict-Transport-Security") != "" || b.Header.Get("Server") != "" {
+		t.Errorf("%s: a header that must not be there: %v", b.Path, b.Header)
 	}
-	csp := b.header.Get("Content-Security-Policy")
+	csp := b.Header.Get("Content-Security-Policy")
 	for _, want := range []string{"default-src 'none'", "base-uri 'none'"} {
 		if !strings.Contains(csp, want) {
-			t.Errorf("%s: the policy %q lacks %q", b.path, csp, want)
+			t.Errorf("%s: the policy %q lacks %q", b.Path, csp, want)
 		}
 	}
 	for _, bad := range []string{"unsafe", "*", "data:", "http:;", "https:;"} {
 		if strings.Contains(csp, bad) {
-			t.Errorf("%s: the policy %q has %q", b.path, csp, bad)
+			t.Errorf("%s: the policy %q has %q", b.Path, csp, bad)
 		}
 	}
-	if !strings.HasPrefix(b.header.Get("Content-Type"), "text/html") {
+	if !strings.HasPrefix(b.Header.Get("Content-Type"), "text/html") {
 		// What is no page is shown in no frame, sends no form, and is kept
 		// nowhere, but for files that are the same for everybody.
 		if got, want := csp, "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"; got != want {
-			t.Errorf("%s: the policy is %q", b.path, got)
+			t.Errorf("%s: the policy is %q", b.Path, got)
 		}
-		if got := b.header.Get("Cache-Control"); got != "no-store" && (got != "no-cache" || b.path != "/lti/config.json") && (!strings.HasPrefix(got, "public, max-age=") || b.path != "/lti/jwks.json") {
-			t.Errorf("%s: it may be cached: %q", b.path, got)
+		if got := b.Header.Get("Cache-Control"); got != "no-store" && (got != "no-cache" || b.Path != "/lti/config.json") && (!strings.HasPrefix(got, "public, max-age=") || b.Path != "/lti/jwks.json") {
+			t.Errorf("%s: it may be cached: %q", b.Path, got)
 		}
 		return
 	}
-	if got := b.header.Get("Vary"); b.header.Get("Vary") != session.Header+", Cookie" {
-		t.Errorf("%s: the page is told apart by %q", b.path, got)
+	if got := b.Header.Get("Vary"); b.Header.Get("Vary") != session.Header+", Cookie" {
+		t.Errorf("%s: the page is told apart by %q", b.Path, got)
 	}
 	for _, want := range []string{"script-src 'self';", "font-src 'self'", "img-src 'self'", "connect-src 'self'", "form-action 'self'", "frame-ancestors " + framers} {
 		if !strings.Contains(csp, want) {
-			t.Errorf("%s: the page's policy %q lacks %q", b.path, csp, want)
+			t.Errorf("%s: the page's policy %q lacks %q", b.Path, csp, want)
 		}
 	}
-	if !strings.Contains(b.header.Get("Cache-Control"), "no-store") {
-		t.Errorf("%s: a page may be cached: %q", b.path, b.header.Get("Cache-Control"))
+	if !strings.Contains(b.Header.Get("Cache-Control"), "no-store") {
+		t.Errorf("%s: a page may be cached: %q", b.Path, b.Header.Get("Cache-Control"))
 	}
-	if m := nonceForm.FindStringSubmatch(csp); m != nil && strings.Contains(b.body, "<style") && !strings.Contains(b.body, `nonce="`+m[1]+`"`) {
-		t.Errorf("%s: the page has another nonce than its policy", b.path)
+	if m := nonceForm.FindStringSubmatch(csp); m != nil && strings.Contains(b.Body, "<style") && !strings.Contains(b.Body, `nonce="`+m[1]+`"`) {
+		t.Errorf("%s: the page has another nonce than its policy", b.Path)
 	}
 }
 
 func TestEveryAnswerIsDefended(t *testing.T) {
-	r := newRig(t)
+	r := webtest.New(t)
 	gets, posts := routes(r)
-	framers := r.cv.InstitutionURL()
-	visitor := &browser{r: r, cookies: map[string]string{}}
-	maya := r.launch("maya", r.course("bio201"))
-	page := maya.body
+	framers := r.Canvas.InstitutionURL()
+	visitor := &webtest.Browser{Rig: r, Cookies: map[string]string{}}
+	maya := r.Launch("maya", r.Course("bio201"))
+	page := maya.Body
 	checkHeaders(t, maya, framers)
 	for _, path := range append(gets, "/nowhere", "/requests/req_nobodys", "/%2e%2e/etc/passwd") {
-		checkHeaders(t, visitor.send(http.MethodGet, path, nil, nil), framers)
-		maya.body = page
-		checkHeaders(t, maya.get(path), framers)
-		checkHeaders(t, visitor.send(http.MethodDelete, path, nil, nil), framers)
+		checkHeaders(t, visitor.Send(http.MethodGet, path, nil, nil), framers)
+		maya.Body = page
+		checkHeaders(t, maya.Get(path), framers)
+		checkHeaders(t, visitor.Send(http.MethodDelete, path, nil, nil), framers)
 	}
 	for _, path := range posts {
-		checkHeaders(t, visitor.send(http.MethodPost, path, url.Values{"x": {"y"}}, nil), framers)
-		checkHeaders(t, visitor.send(http.MethodPost, path, url.Values{"x": {"y"}}, http.Header{"Sec-Fetch-Site": {"cross-site"}}), framers)
+		checkHeaders(t, visitor.Send(http.MethodPost, path, url.Values{"x": {"y"}}, nil), framers)
+		checkHeaders(t, visitor.Send(http.MethodPost, path, url.Values{"x": {"y"}}, http.Header{"Sec-Fetch-Site": {"cross-site"}}), framers)
 	}
 }
 
 func TestHTTPSIsRequiredForYears(t *testing.T) {
-	h := secured(t)
+	h := webtest.Secured(t)
 	if got := h.Get("Strict-Transport-Security"); got != "max-age=31536000" {
 		t.Errorf("Strict-Transport-Security is %q", got)
 	}
 }
 
 func TestNothingOpensWithoutASession(t *testing.T) {
-	r := newRig(t)
+	r := webtest.New(t)
 	gets, posts := routes(r)
 	open := regexp.MustCompile(`^/(lti/(login|register|jwks\.json|config\.json)|healthz|readyz|static/.*)$`)
-	visitor := &browser{r: r, cookies: map[string]string{}}
+	visitor := &webtest.Browser{Rig: r, Cookies: map[string]string{}}
 	for _, path := range gets {
 		if open.MatchString(path) {
 			continue
 		}
-		visitor.send(http.MethodGet, path, nil, nil)
+		visitor.Send(http.MethodGet, path, nil, nil)
 		if path == "/requests/REQ-0001/collect/status" || path == "/revocations/mas_X/status" {
-			visitor.stopsAsking()
+			visitor.StopsAsking()
 			continue
 		}
-		visitor.want(http.StatusUnauthorized, over)
+		visitor.Want(http.StatusUnauthorized, over)
 	}
-	maya := r.launch("maya", r.course("bio201"))
-	cookie, handle, page := maya.cookies[session.Cookie], maya.handle(), maya.body
+	maya := r.Launch("maya", r.Course("bio201"))
+	cookie, handle, page := maya.Cookies[session.Cookie], maya.Handle(), maya.Body
 	if cookie != handle {
 		t.Error("the first session's cookie is not its handle")
 	}
@@ -171,169 +161,130 @@ func TestNothingOpensWithoutASession(t *testing.T) {
 			continue
 		}
 		// The script's silent save changes no page, whatever comes.
-		signedOut := func(b *browser) { t.Helper(); b.want(http.StatusUnauthorized, over) }
+		signedOut := func(b *webtest.Browser) { t.Helper(); b.Want(http.StatusUnauthorized, over) }
 		if path == "/requests/keep" {
-			signedOut = func(b *browser) { t.Helper(); b.want(http.StatusOK, "").says("could not be saved") }
+			signedOut = func(b *webtest.Browser) { t.Helper(); b.Want(http.StatusOK, "").Says("could not be saved") }
 		}
-		signedOut(visitor.send(http.MethodPost, path, url.Values{"do": {"submit"}}, sameOrigin()))
-		signedOut(visitor.send(http.MethodPost, path+"?tool_session="+handle, url.Values{"do": {"submit"}}, sameOrigin())) // a handle in the address
-		maya.body = page
-		signedOut(maya.send(http.MethodPost, path, url.Values{"do": {"submit"}}, sameOrigin())) // the cookie alone
+		signedOut(visitor.Send(http.MethodPost, path, url.Values{"do": {"submit"}}, webtest.SameOrigin()))
+		signedOut(visitor.Send(http.MethodPost, path+"?tool_session="+handle, url.Values{"do": {"submit"}}, webtest.SameOrigin())) // a handle in the address
+		maya.Body = page
+		signedOut(maya.Send(http.MethodPost, path, url.Values{"do": {"submit"}}, webtest.SameOrigin())) // the cookie alone
 		all := url.Values{session.Field: {handle}, "do": {"submit"}}
-		maya.send(http.MethodPost, path, all, http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}).want(http.StatusForbidden, notAllowed).says(anySite)
-		maya.send(http.MethodPost, path, all, http.Header{"Origin": {"https://evil.example"}}).want(http.StatusForbidden, notAllowed).says(anySite)
+		maya.Send(http.MethodPost, path, all, http.Header{"Sec-Fetch-Site": {"cross-site"}, "Origin": {"https://evil.example"}}).Want(http.StatusForbidden, webtest.NotAllowed).Says(webtest.AnySite)
+		maya.Send(http.MethodPost, path, all, http.Header{"Origin": {"https://evil.example"}}).Want(http.StatusForbidden, webtest.NotAllowed).Says(webtest.AnySite)
 	}
-	if len(r.requests()) != 0 {
-		t.Errorf("something was made: %v", r.requests())
+	if len(r.Requests()) != 0 {
+		t.Errorf("something was made: %v", r.Requests())
 	}
 }
 
 func TestBodiesAreLimited(t *testing.T) {
-	r := newRig(t)
-	maya := r.launch("maya", r.course("bio201"))
-	page := maya.body
-	maya.post("/requests", url.Values{"do": {"draft"}, "build": {strings.Repeat("x", 60<<10)}}).want(http.StatusOK, "Request an API token")
-	maya.body = page
-	maya.post("/requests", url.Values{"do": {"draft"}, "build": {strings.Repeat("x", 65<<10)}}).want(http.StatusRequestEntityTooLarge, noForm).says(nothingNew)
-	maya.send(http.MethodPost, "/lti/launch", url.Values{"id_token": {strings.Repeat("x", 600<<10)}, "state": {"x"}}, nil).
-		want(http.StatusRequestEntityTooLarge, "Canvas could not open Tokendesk").says("something that Tokendesk cannot accept")
+	r := webtest.New(t)
+	maya := r.Launch("maya", r.Course("bio201"))
+	page := maya.Body
+	maya.Post("/requests", url.Values{"do": {"draft"}, "build": {strings.Repeat("x", 60<<10)}}).Want(http.StatusOK, "Request an API token")
+	maya.Body = page
+	maya.Post("/requests", url.Values{"do": {"draft"}, "build": {strings.Repeat("x", 65<<10)}}).Want(http.StatusRequestEntityTooLarge, webtest.NoForm).Says(webtest.NothingNew)
+	maya.Send(http.MethodPost, "/lti/launch", url.Values{"id_token": {strings.Repeat("x", 600<<10)}, "state": {"x"}}, nil).
+		Want(http.StatusRequestEntityTooLarge, "Canvas could not open Tokendesk").Says("something that Tokendesk cannot accept")
 	// A launch carries the school's brand: it may be larger than a form, and is
 	// refused for what it says.
-	maya.send(http.MethodPost, "/lti/launch", url.Values{"id_token": {strings.Repeat("x", 200<<10)}, "state": {"x"}}, nil).
-		want(http.StatusUnauthorized, "Canvas could not open Tokendesk").says("was used already, or took too long")
+	maya.Send(http.MethodPost, "/lti/launch", url.Values{"id_token": {strings.Repeat("x", 200<<10)}, "state": {"x"}}, nil).
+		Want(http.StatusUnauthorized, "Canvas could not open Tokendesk").Says("was used already, or took too long")
 	for name, kind := range map[string]string{"JSON": "application/json", "multipart": "multipart/form-data; boundary=x"} {
-		h := sameOrigin()
+		h := webtest.SameOrigin()
 		h.Set("Content-Type", kind)
-		h.Set(session.Header, meta(t, page, "tool-session"))
+		h.Set(session.Header, webtest.Meta(t, page, "tool-session"))
 		t.Log(name)
-		maya.send(http.MethodPost, "/requests", url.Values{"do": {"submit"}}, h).want(http.StatusBadRequest, noForm).says(nothingNew)
+		maya.Send(http.MethodPost, "/requests", url.Values{"do": {"submit"}}, h).Want(http.StatusBadRequest, webtest.NoForm).Says(webtest.NothingNew)
 	}
-	maya.body = page
-	maya.post("/requests", url.Values{"do": {"draft", "submit"}}).want(http.StatusBadRequest, noForm).says(nothingNew)
+	maya.Body = page
+	maya.Post("/requests", url.Values{"do": {"draft", "submit"}}).Want(http.StatusBadRequest, webtest.NoForm).Says(webtest.NothingNew)
 }
 
 // TestNoHandleInAnyAddressOrLog opens everything a person can open and looks
 // for their handle where it must not be.
 func TestNoHandleInAnyAddressOrLog(t *testing.T) {
-	r := newRig(t)
-	maya := r.launch("maya", r.course("bio201"))
-	handle := maya.handle()
-	page := maya.body
+	r := webtest.New(t)
+	maya := r.Launch("maya", r.Course("bio201"))
+	handle := maya.Handle()
+	page := maya.Body
 	gets, posts := routes(r)
 	look := func() {
 		t.Helper()
-		if maya.status < 300 && strings.HasPrefix(maya.header.Get("Content-Type"), "text/html") && strings.Count(maya.body, handle) == 0 && strings.Contains(maya.body, "<html") {
-			t.Errorf("%s: the page carries no handle, so its links lead nowhere", maya.path)
+		if maya.Status < 300 && strings.HasPrefix(maya.Header.Get("Content-Type"), "text/html") && strings.Count(maya.Body, handle) == 0 && strings.Contains(maya.Body, "<html") {
+			t.Errorf("%s: the page carries no handle, so its links lead nowhere", maya.Path)
 		}
-		for n := range parse(t, maya.body).Descendants() {
+		for n := range webtest.Parse(t, maya.Body).Descendants() {
 			for _, a := range n.Attr {
-				ours := n.Data == "meta" && attr(n, "name") == "tool-session" || n.Data == "input" && attr(n, "name") == session.Field
+				ours := n.Data == "meta" && webtest.Attr(n, "name") == "tool-session" || n.Data == "input" && webtest.Attr(n, "name") == session.Field
 				if strings.Contains(a.Val, handle) && !ours {
-					t.Errorf("%s: the handle is in <%s %s>", maya.path, n.Data, a.Key)
+					t.Errorf("%s: the handle is in <%s %s>", maya.Path, n.Data, a.Key)
 				}
 			}
 		}
-		if strings.Contains(maya.header.Get("Location"), handle) || strings.Contains(maya.header.Get("Hx-Push-Url"), handle) {
-			t.Errorf("%s: the handle is in a header", maya.path)
+		if strings.Contains(maya.Header.Get("Location"), handle) || strings.Contains(maya.Header.Get("Hx-Push-Url"), handle) {
+			t.Errorf("%s: the handle is in a header", maya.Path)
 		}
 	}
 	for _, path := range gets {
-		maya.body = page
-		maya.get(path)
+		maya.Body = page
+		maya.Get(path)
 		look()
 	}
 	for _, path := range posts {
 		if strings.HasPrefix(path, "/lti/") {
 			continue
 		}
-		maya.body = page
-		maya.post(path, asked(r))
+		maya.Body = page
+		maya.Post(path, webtest.Answers(r))
 		look()
 	}
-	maya.send(http.MethodGet, "/queue?q=my+secret+words&tool_session="+handle, nil, http.Header{session.Header: {handle}})
+	maya.Send(http.MethodGet, "/queue?q=my+secret+words&tool_session="+handle, nil, http.Header{session.Header: {handle}})
 	for what, bad := range map[string]string{"the handle": handle, "what was searched for": "secret+words", "what was written": "assignments are due", "a name": "Maya Chen"} {
-		if strings.Contains(r.logs.String(), bad) {
+		if strings.Contains(r.Logs.String(), bad) {
 			t.Errorf("%s is in the log", what)
 		}
 	}
-	if !strings.Contains(r.logs.String(), `"route":"/requests/:id/collect"`) {
+	if !strings.Contains(r.Logs.String(), `"route":"/requests/:id/collect"`) {
 		t.Error("the log does not tell routes")
 	}
-	if !regexp.MustCompile(`"msg":"request","method":"GET","route":"/queue","status":403,[^\n]*"client":"127.0.0.1","reference":"[0-9A-Z-]{9}","actor":"per_`).MatchString(r.logs.String()) {
+	if !regexp.MustCompile(`"msg":"request","method":"GET","route":"/queue","status":403,[^\n]*"client":"127.0.0.1","reference":"[0-9A-Z-]{9}","actor":"per_`).MatchString(r.Logs.String()) {
 		t.Error("the log does not tell who came")
-	}
-}
-
-// acting changes every launch into one that tells of acting as described.
-func acting(r *rig, value any) func() {
-	return r.cv.OnLaunch(func(l *canvastest.SignedLaunch) {
-		custom, ok := l.Claims["https://purl.imsglobal.org/spec/lti/claim/custom"].(map[string]any)
-		if !ok {
-			r.t.Error("a launch without custom fields")
-			return
-		}
-		if value == nil {
-			delete(custom, "acting_user_id")
-			return
-		}
-		custom["acting_user_id"] = value
-	})
-}
-
-// rows is what the database has of requests and tokens, and of what was written
-// about them.
-func (r *rig) rows() []string {
-	r.t.Helper()
-	var out []string
-	storetest.DumpURL(r.t, r.db, func(table, column, cell string) {
-		if slices.Contains([]string{"requests", "grants", "found_tokens", "campaigns", "incidents", "mass_revocations", "mass_items", "kept"}, table) {
-			out = append(out, table+"."+column+" "+cell)
-		}
-	})
-	return out
-}
-
-// unchanged fails unless the rows are what they were.
-func (r *rig) unchanged(before []string) {
-	r.t.Helper()
-	for i, now := range r.rows() {
-		if i >= len(before) || now != before[i] {
-			r.t.Fatalf("something was written: %s", now)
-		}
 	}
 }
 
 // Every verb of the pages, by somebody who could use it: whoever acts for them
 // is refused, by name, and writes nothing.
 func TestWhoeverActsForSomebodyOnlyLooks(t *testing.T) {
-	r := newRig(t)
-	w := r.cv.World()
-	lucas := r.tokens(2)
-	maya, _ := r.collected()
-	token := linkOn(t, maya.get("/").body, "/tokens/")
-	maya.post("/requests", askedFor(r, "A second helper, which colours my calendar by course.")).want(http.StatusOK, "Request REQ-0002")
-	r.launch("ana", r.course("bio201")).post("/requests/REQ-0002/endorse", nil).want(http.StatusOK, "Request REQ-0002")
-	maya.post("/requests", askedFor(r, "A third helper, which counts the pages that I read.")).want(http.StatusOK, "Request REQ-0003")
-	draft := askedFor(r, "A fourth one that is not thought through yet, only begun.")
+	r := webtest.New(t)
+	w := r.Canvas.World()
+	lucas := r.MakeTokens(2)
+	maya, _ := r.Collected()
+	token := webtest.LinkOn(t, maya.Get("/").Body, "/tokens/")
+	maya.Post("/requests", webtest.AnswersFor(r, "A second helper, which colours my calendar by course.")).Want(http.StatusOK, "Request REQ-0002")
+	r.Launch("ana", r.Course("bio201")).Post("/requests/REQ-0002/endorse", nil).Want(http.StatusOK, "Request REQ-0002")
+	maya.Post("/requests", webtest.AnswersFor(r, "A third helper, which counts the pages that I read.")).Want(http.StatusOK, "Request REQ-0003")
+	draft := webtest.AnswersFor(r, "A fourth one that is not thought through yet, only begun.")
 	draft.Set("do", "draft")
-	maya.post("/requests", draft).want(http.StatusOK, "Request an API token")
-	_, sent := formOf(t, maya.body)
-	w.SeedToken("maya", canvastest.TokenSpec{Purpose: "my own script", CreatedAt: r.clock.Now().AddDate(0, -1, 0), ExpiresAt: r.clock.Now().AddDate(0, 1, 0)})
-	dana := r.launch("dana", r.account("root"))
-	r.checked(dana)
-	found := foundID.FindStringSubmatch(dana.says("my own script").body)[1]
-	dana.open(r.account("root")).post("/tokens/"+lucas[1]+"/leak", nil).want(http.StatusOK, "Report a leak")
-	leak := linkOn(t, dana.get("/leaks").want(http.StatusOK, "Leaks").body, "/leaks/")
-	dana.post("/revocations", url.Values{"do": {"chosen"}, "grant": {lucas[0]}}).want(http.StatusOK, "Revoke 1 token?")
-	mass := "/revocations/" + massAddress.FindStringSubmatch(dana.body)[1]
-	before := r.rows()
+	maya.Post("/requests", draft).Want(http.StatusOK, "Request an API token")
+	_, sent := webtest.FormOf(t, maya.Body)
+	w.SeedToken("maya", canvastest.TokenSpec{Purpose: "my own script", CreatedAt: r.Clock.Now().AddDate(0, -1, 0), ExpiresAt: r.Clock.Now().AddDate(0, 1, 0)})
+	dana := r.Launch("dana", r.Account("root"))
+	r.CheckTokens(dana)
+	found := webtest.FoundID.FindStringSubmatch(dana.Says("my own script").Body)[1]
+	dana.Open(r.Account("root")).Post("/tokens/"+lucas[1]+"/leak", nil).Want(http.StatusOK, "Report a leak")
+	leak := webtest.LinkOn(t, dana.Get("/leaks").Want(http.StatusOK, "Leaks").Body, "/leaks/")
+	dana.Post("/revocations", url.Values{"do": {"chosen"}, "grant": {lucas[0]}}).Want(http.StatusOK, "Revoke 1 token?")
+	mass := "/revocations/" + webtest.MassAddress.FindStringSubmatch(dana.Body)[1]
+	before := r.AllRows()
 
 	reason := url.Values{"reason": {"Because."}}
 	verbs := []struct {
 		who, path string
 		fields    url.Values
 	}{
-		{"maya", "/requests", asked(r)}, {"maya", "/requests", draft},
+		{"maya", "/requests", webtest.Answers(r)}, {"maya", "/requests", draft},
 		{"maya", "/requests/REQ-0003/withdraw", nil}, {"maya", "/requests/REQ-0003/sponsor", url.Values{"sponsor": {w.User("ana").ID.String()}}},
 		{"maya", "/requests/" + sent.Get("draft") + "/discard", nil}, {"maya", "/requests/REQ-0001/collect", nil}, {"maya", "/requests/REQ-0001/collect/check", nil},
 		{"maya", "/requests/REQ-0001/replace", nil}, {"maya", token + "/renew", nil}, {"maya", token + "/revoke", nil}, {"maya", token + "/leak", nil},
@@ -352,106 +303,106 @@ func TestWhoeverActsForSomebodyOnlyLooks(t *testing.T) {
 		{"dana", "/unmanaged/remove", url.Values{"pick": {found}, "reason": {"x"}, "number": {"1"}}}, {"dana", "/found/" + found + "/remove", reason},
 		{"dana", "/found/" + found + "/disallow", nil},
 	}
-	place := map[string]string{"maya": r.course("bio201"), "ana": r.course("bio201"), "dana": r.account("root")}
+	place := map[string]string{"maya": r.Course("bio201"), "ana": r.Course("bio201"), "dana": r.Account("root")}
 	for name, tc := range map[string]struct {
 		value any
 		says  string
 	}{
-		"acting": {"4711", actingAs}, "nobody knows": {nil, "Canvas does not tell whether somebody acts for you."}, "something else": {"x", "Canvas does not tell whether somebody acts for you."},
+		"acting": {"4711", webtest.ActingAs}, "nobody knows": {nil, "Canvas does not tell whether somebody acts for you."}, "something else": {"x", "Canvas does not tell whether somebody acts for you."},
 	} {
-		own := r.launch("maya", r.course("bio201"))
-		undo := acting(r, tc.value)
-		ghosts, pages := map[string]*browser{}, map[string]string{}
+		own := r.Launch("maya", r.Course("bio201"))
+		undo := webtest.ActAs(r, tc.value)
+		ghosts, pages := map[string]*webtest.Browser{}, map[string]string{}
 		for who, at := range place {
-			ghosts[who] = r.launch(who, at)
-			pages[who] = ghosts[who].body
+			ghosts[who] = r.Launch(who, at)
+			pages[who] = ghosts[who].Body
 		}
 		undo()
 		for _, v := range verbs {
 			ghost := ghosts[v.who]
-			ghost.body = pages[v.who]
-			if ghost.post(v.path, v.fields); ghost.status != http.StatusForbidden || !strings.Contains(text(ghost.body), tc.says) || valueShown(t, ghost.body) {
-				t.Errorf("%s: %s's POST %s answers %d\n%s", name, v.who, v.path, ghost.status, text(ghost.body))
+			ghost.Body = pages[v.who]
+			if ghost.Post(v.path, v.fields); ghost.Status != http.StatusForbidden || !strings.Contains(webtest.Text(ghost.Body), tc.says) || webtest.ValueShown(t, ghost.Body) {
+				t.Errorf("%s: %s's POST %s answers %d\n%s", name, v.who, v.path, ghost.Status, webtest.Text(ghost.Body))
 			}
 		}
 		// Whoever acts has a session beside the person's own, and so has a launch of
 		// which nobody knows whether it acts: neither shows that a right was lost.
-		own.get("/").want(http.StatusOK, "My API tokens").says("REQ-0003")
+		own.Get("/").Want(http.StatusOK, "My API tokens").Says("REQ-0003")
 		maya := ghosts["maya"]
-		maya.body = pages["maya"]
-		maya.post("/requests/keep", asked(r)).want(http.StatusOK, "").says("could not be saved")
-		maya.body = pages["maya"]
-		maya.get("/requests/REQ-0003").want(http.StatusOK, "Request REQ-0003")
+		maya.Body = pages["maya"]
+		maya.Post("/requests/keep", webtest.Answers(r)).Want(http.StatusOK, "").Says("could not be saved")
+		maya.Body = pages["maya"]
+		maya.Get("/requests/REQ-0003").Want(http.StatusOK, "Request REQ-0003")
 	}
-	r.unchanged(before)
-	maya.open(r.course("bio201"))
-	maya.post("/requests/REQ-0003/withdraw", nil).want(http.StatusOK, "Request REQ-0003").says("Withdrawn")
+	r.Unchanged(before)
+	maya.Open(r.Course("bio201"))
+	maya.Post("/requests/REQ-0003/withdraw", nil).Want(http.StatusOK, "Request REQ-0003").Says("Withdrawn")
 }
 
 func TestALaunchThroughAResourceLinkSeesItsHomeOnly(t *testing.T) {
-	r := newRig(t)
-	r.launch("maya", r.course("bio201")).post("/requests", asked(r)).want(http.StatusOK, "Request REQ-0001")
-	defer r.cv.OnLaunch(func(l *canvastest.SignedLaunch) {
+	r := webtest.New(t)
+	r.Launch("maya", r.Course("bio201")).Post("/requests", webtest.Answers(r)).Want(http.StatusOK, "Request REQ-0001")
+	defer r.Canvas.OnLaunch(func(l *canvastest.SignedLaunch) {
 		l.Claims["https://purl.imsglobal.org/spec/lti/claim/resource_link"] = map[string]any{"id": "b6d1d3f0-0000-4000-8000-000000000000"}
 	})()
-	maya := r.launch("maya", r.course("bio201")).want(http.StatusOK, "My API tokens").
-		says("You opened Tokendesk from a link in a course. To use it, open it from the Canvas menu.").says("REQ-0001")
-	page := maya.body
+	maya := r.Launch("maya", r.Course("bio201")).Want(http.StatusOK, "My API tokens").
+		Says("You opened Tokendesk from a link in a course. To use it, open it from the Canvas menu.").Says("REQ-0001")
+	page := maya.Body
 	// Where its link leads, it leads home as well.
-	r.launch("maya", r.course("bio201")+"?launch_url="+url.QueryEscape(r.url+"/go/REQ-0001")).want(http.StatusOK, "My API tokens").says(fromLink)
+	r.Launch("maya", r.Course("bio201")+"?launch_url="+url.QueryEscape(r.URL+"/go/REQ-0001")).Want(http.StatusOK, "My API tokens").Says(fromLink)
 	// What she has is there to read, and nothing leads on to what would be refused.
 	for _, bad := range []string{`href="/requests`, `action="/`, "Request a token", "Withdraw"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("the home of a resource link has %q", bad)
 		}
 	}
-	if ana := r.launch("ana", r.course("bio201")).want(http.StatusOK, "My API tokens").says(fromLink); strings.Contains(ana.body, `href="/sponsorships"`) {
+	if ana := r.Launch("ana", r.Course("bio201")).Want(http.StatusOK, "My API tokens").Says(fromLink); strings.Contains(ana.Body, `href="/sponsorships"`) {
 		t.Error("a sponsor is led on from the home of a resource link")
 	}
-	before := r.rows()
+	before := r.AllRows()
 	gets, posts := routes(r)
 	for _, path := range gets {
 		if strings.HasPrefix(path, "/lti/") || strings.HasPrefix(path, "/static/") || strings.HasSuffix(path, "z") || path == "/" {
 			continue
 		}
-		maya.body = page
-		maya.get(path)
+		maya.Body = page
+		maya.Get(path)
 		if strings.HasSuffix(path, "/status") {
-			maya.stopsAsking()
+			maya.StopsAsking()
 			continue
 		}
-		maya.want(http.StatusForbidden, notAllowed).says(wrongDoor)
+		maya.Want(http.StatusForbidden, webtest.NotAllowed).Says(webtest.WrongDoor)
 	}
 	for _, path := range posts {
 		if strings.HasPrefix(path, "/lti/") {
 			continue
 		}
-		maya.body = page
-		maya.post(path, asked(r))
+		maya.Body = page
+		maya.Post(path, webtest.Answers(r))
 		if path == "/requests/keep" {
-			maya.want(http.StatusOK, "").says("could not be saved")
+			maya.Want(http.StatusOK, "").Says("could not be saved")
 			continue
 		}
-		maya.want(http.StatusForbidden, notAllowed).says(wrongDoor)
+		maya.Want(http.StatusForbidden, webtest.NotAllowed).Says(webtest.WrongDoor)
 	}
-	r.unchanged(before)
+	r.Unchanged(before)
 	// Its home loads again, also by the address that the launch was posted to.
 	for _, path := range []string{"/", "/lti/launch", "/lti/proof"} {
-		maya.body = page
-		maya.get(path).want(http.StatusOK, "My API tokens").says(fromLink)
+		maya.Body = page
+		maya.Get(path).Want(http.StatusOK, "My API tokens").Says(fromLink)
 	}
 }
 
 func TestTestStudent(t *testing.T) {
-	r := newRig(t)
-	defer r.cv.OnLaunch(func(l *canvastest.SignedLaunch) {
+	r := webtest.New(t)
+	defer r.Canvas.OnLaunch(func(l *canvastest.SignedLaunch) {
 		custom := l.Claims["https://purl.imsglobal.org/spec/lti/claim/custom"].(map[string]any)
 		custom["student_view"] = "true"
 	})()
-	b := r.launch("maya", r.course("bio201")).want(http.StatusOK, "My API tokens").says("test student")
-	b.post("/requests", asked(r)).want(http.StatusForbidden, "Request an API token").says("The test student cannot have tokens.")
-	if len(r.requests()) != 0 {
-		t.Errorf("something was made: %v", r.requests())
+	b := r.Launch("maya", r.Course("bio201")).Want(http.StatusOK, "My API tokens").Says("test student")
+	b.Post("/requests", webtest.Answers(r)).Want(http.StatusForbidden, "Request an API token").Says("The test student cannot have tokens.")
+	if len(r.Requests()) != 0 {
+		t.Errorf("something was made: %v", r.Requests())
 	}
 }
 
@@ -459,45 +410,45 @@ func TestTestStudent(t *testing.T) {
 // school's colours.
 func TestTheSchoolsColoursComeOnce(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	r.cv.SetBrand(map[string]string{"ic-brand-primary": "#8C1D40"})
-	maya := r.launch("maya", r.course("bio201")).want(http.StatusOK, "My API tokens")
-	if !strings.Contains(maya.body, "<style nonce=") || !strings.Contains(maya.body, "#8C1D40") {
+	r := webtest.New(t)
+	r.Canvas.SetBrand(map[string]string{"ic-brand-primary": "#8C1D40"})
+	maya := r.Launch("maya", r.Course("bio201")).Want(http.StatusOK, "My API tokens")
+	if !strings.Contains(maya.Body, "<style nonce=") || !strings.Contains(maya.Body, "#8C1D40") {
 		t.Error("the first page has not the school's colours")
 	}
-	if maya.get("/requests/new").want(http.StatusOK, "Request an API token"); strings.Contains(maya.body, "<style") {
+	if maya.Get("/requests/new").Want(http.StatusOK, "Request an API token"); strings.Contains(maya.Body, "<style") {
 		t.Error("a page that is swapped in has a style")
 	}
 }
 
 func TestASessionLivesWhileItIsUsed(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	maya := r.launch("maya", r.course("bio201"))
+	r := webtest.New(t)
+	maya := r.Launch("maya", r.Course("bio201"))
 	for range 4 {
-		r.clock.Advance(session.Idle * 2 / 3)
-		maya.get("/").want(http.StatusOK, "My API tokens")
+		r.Clock.Advance(session.Idle * 2 / 3)
+		maya.Get("/").Want(http.StatusOK, "My API tokens")
 	}
-	r.clock.Advance(session.Idle)
-	maya.get("/").want(http.StatusUnauthorized, over)
+	r.Clock.Advance(session.Idle)
+	maya.Get("/").Want(http.StatusUnauthorized, over)
 }
 
 // Behind a proxy that changes Host, and at addresses that are nearly ours.
 func TestAddressesAndOrigins(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	maya := r.launch("maya", r.course("bio201"))
-	page := maya.body
-	send := func(host, origin string) *browser {
-		maya.body = page
-		return maya.send(http.MethodPost, "/requests", url.Values{session.Field: {maya.handle()}, "do": {"draft"}}, http.Header{"Host": {host}, "Origin": {origin}})
+	r := webtest.New(t)
+	maya := r.Launch("maya", r.Course("bio201"))
+	page := maya.Body
+	send := func(host, origin string) *webtest.Browser {
+		maya.Body = page
+		return maya.Send(http.MethodPost, "/requests", url.Values{session.Field: {maya.Handle()}, "do": {"draft"}}, http.Header{"Host": {host}, "Origin": {origin}})
 	}
-	send("inside.example:8080", r.url).want(http.StatusOK, "Request an API token")
-	send("inside.example:8080", "https://evil.example").want(http.StatusForbidden, notAllowed).says(anySite)
+	send("inside.example:8080", r.URL).Want(http.StatusOK, "Request an API token")
+	send("inside.example:8080", "https://evil.example").Want(http.StatusForbidden, webtest.NotAllowed).Says(webtest.AnySite)
 	for _, path := range []string{"/queue/", "/QUEUE", "//queue", "/tokens/export/"} {
-		maya.body = page
-		if maya.get(path).want(http.StatusNotFound, notThere).says(notWhere); maya.header.Get("Location") != "" {
-			t.Errorf("%s leads to %s", path, maya.header.Get("Location"))
+		maya.Body = page
+		if maya.Get(path).Want(http.StatusNotFound, webtest.NotThere).Says(webtest.NotWhere); maya.Header.Get("Location") != "" {
+			t.Errorf("%s leads to %s", path, maya.Header.Get("Location"))
 		}
 	}
 }
@@ -505,10 +456,10 @@ func TestAddressesAndOrigins(t *testing.T) {
 // What goes wrong on a post leaves what was typed on the page, whatever it was.
 func TestWhatWasTypedStandsOnThePageOfAnError(t *testing.T) {
 	t.Parallel()
-	r := newRig(t)
-	server, ok := r.app.Handler().(*web.Server)
+	r := webtest.New(t)
+	server, ok := r.App.Handler().(*web.Server)
 	if !ok {
-		t.Fatalf("the handler is a %T", r.app.Handler())
+		t.Fatalf("the handler is a %T", r.App.Handler())
 	}
 	ended, end := context.WithCancel(t.Context())
 	end()
@@ -520,15 +471,15 @@ func TestWhatWasTypedStandsOnThePageOfAnError(t *testing.T) {
 		echo   bool
 	}{
 		"signed out":     {t.Context(), session.ErrSignedOut, http.StatusUnauthorized, over, true},
-		"no form":        {t.Context(), access.ErrInvalid, http.StatusBadRequest, noForm, true},
-		"refused":        {t.Context(), access.Refuse(access.WhyRole), http.StatusForbidden, notAllowed, true},
+		"no form":        {t.Context(), access.ErrInvalid, http.StatusBadRequest, webtest.NoForm, true},
+		"refused":        {t.Context(), access.Refuse(access.WhyRole), http.StatusForbidden, webtest.NotAllowed, true},
 		"Canvas":         {t.Context(), access.Refuse(access.WhyCanvas), http.StatusServiceUnavailable, "Canvas is not answering", true},
 		"lost":           {t.Context(), access.ErrConflict, http.StatusConflict, "This changed in the meantime", true},
-		"not there":      {t.Context(), access.ErrNotFound, http.StatusNotFound, notThere, false},
+		"not there":      {t.Context(), access.ErrNotFound, http.StatusNotFound, webtest.NotThere, false},
 		"nobody waits":   {ended, context.Canceled, 499, "Something went wrong on our side", false},
 		"ours, given up": {t.Context(), context.Canceled, http.StatusInternalServerError, "Something went wrong on our side", false},
 	} {
-		logged := len(r.logs.String())
+		logged := len(r.Logs.String())
 		q := httptest.NewRequestWithContext(tc.ctx, http.MethodPost, "/requests", strings.NewReader("build=What+I+typed.&suspect=Never+this."))
 		q.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		if err := q.ParseForm(); err != nil {
@@ -537,17 +488,17 @@ func TestWhatWasTypedStandsOnThePageOfAnError(t *testing.T) {
 		w := httptest.NewRecorder()
 		server.Fail(w, q, tc.err)
 		page := w.Body.String()
-		if w.Code != tc.status || heading(t, page) != tc.h1 {
-			t.Errorf("%s: %d, %q", name, w.Code, heading(t, page))
+		if w.Code != tc.status || webtest.Heading(t, page) != tc.h1 {
+			t.Errorf("%s: %d, %q", name, w.Code, webtest.Heading(t, page))
 		}
-		if got := strings.Contains(text(page), "What I typed."); got != tc.echo || strings.Contains(page, "Never this.") {
-			t.Errorf("%s: what was typed is there: %v\n%s", name, got, text(page))
+		if got := strings.Contains(webtest.Text(page), "What I typed."); got != tc.echo || strings.Contains(page, "Never this.") {
+			t.Errorf("%s: what was typed is there: %v\n%s", name, got, webtest.Text(page))
 		}
 		// Nobody without a session is offered to send it again.
-		if strings.Contains(text(page), "Try again") && strings.Contains(page, "<form") {
+		if strings.Contains(webtest.Text(page), "Try again") && strings.Contains(page, "<form") {
 			t.Errorf("%s: the page offers to post again", name)
 		}
-		if said := strings.Contains(r.logs.String()[logged:], "could not answer"); said != (tc.status == http.StatusInternalServerError) {
+		if said := strings.Contains(r.Logs.String()[logged:], "could not answer"); said != (tc.status == http.StatusInternalServerError) {
 			t.Errorf("%s: the log tells of a fault: %v", name, said)
 		}
 	}
@@ -557,7 +508,7 @@ func TestWhatWasTypedStandsOnThePageOfAnError(t *testing.T) {
 // questions about health do not fill the log.
 func TestTheLogTellsWhoCame(t *testing.T) {
 	t.Parallel()
-	logs := &logs{}
+	logs := &webtest.Logs{}
 	cfg := config.Default()
 	cfg.Database = secret.New("sqlite:" + t.TempDir() + "/web.db")
 	cfg.PublicURL = "https://tokens.example.edu"

@@ -17,51 +17,35 @@ import (
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/session"
+	"github.com/tokendesk/tokendesk/internal/web/webtest"
 	"github.com/tokendesk/tokendesk/lti"
 )
-
-// figures are what Prometheus reads: all of it, and the program's own series.
-func (r *rig) figures() (text string, own map[string]string) {
-	r.t.Helper()
-	w := httptest.NewRecorder()
-	r.app.Metrics().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
-	if w.Code != http.StatusOK {
-		r.t.Fatalf("metrics: %d %s", w.Code, w.Body)
-	}
-	text, own = w.Body.String(), map[string]string{}
-	for s := bufio.NewScanner(strings.NewReader(text)); s.Scan(); {
-		if i := strings.LastIndexByte(s.Text(), ' '); strings.HasPrefix(s.Text(), "tokendesk_") {
-			own[s.Text()[:i]] = s.Text()[i+1:]
-		}
-	}
-	return text, own
-}
 
 // What happens is counted, and nothing of whom and what it concerned can be read.
 func TestFigures(t *testing.T) {
 	t.Parallel()
-	eachRig(t, func(t *testing.T, r *rig) {
-		maya, value := r.collected() // five launches
-		maya.send(http.MethodPost, "/lti/launch", url.Values{"id_token": {"a.b.c"}, "state": {"of maya"}}, nil).answers(http.StatusUnauthorized)
-		r.launch("luca", r.course("bio201")).post("/requests/REQ-0001/withdraw", nil).answers(http.StatusNotFound)
-		maya.get("/requests/REQ-0001")
-		maya.get("/of/maya").answers(http.StatusNotFound)
-		maya.send("MAYA", "/queue", nil, nil)
-		grant := linkOn(t, maya.open(r.course("bio201")).body, "/tokens/")
-		r.clock.Advance(access.Freshness + 2*time.Minute)
-		r.cv.Fail(canvastest.Fault{Method: http.MethodGet, Route: "/api/v1/users/:id", Status: http.StatusServiceUnavailable, Times: 1})
-		maya.open(r.course("bio201"))
-		if err := r.app.Store.InsertJob(t.Context(), jobs.Insert{Kind: "grant.end", Key: "of maya", Data: []byte("Maya Chen"), RunAt: r.clock.Now(), Tenant: "ten_maya"}); err != nil {
+	webtest.Each(t, func(t *testing.T, r *webtest.Rig) {
+		maya, value := r.Collected() // five launches
+		isAnswered(maya.Send(http.MethodPost, "/lti/launch", url.Values{"id_token": {"a.b.c"}, "state": {"of maya"}}, nil), http.StatusUnauthorized)
+		isAnswered(r.Launch("luca", r.Course("bio201")).Post("/requests/REQ-0001/withdraw", nil), http.StatusNotFound)
+		maya.Get("/requests/REQ-0001")
+		isAnswered(maya.Get("/of/maya"), http.StatusNotFound)
+		maya.Send("MAYA", "/queue", nil, nil)
+		grant := webtest.LinkOn(t, maya.Open(r.Course("bio201")).Body, "/tokens/")
+		r.Clock.Advance(access.Freshness + 2*time.Minute)
+		r.Canvas.Fail(canvastest.Fault{Method: http.MethodGet, Route: "/api/v1/users/:id", Status: http.StatusServiceUnavailable, Times: 1})
+		maya.Open(r.Course("bio201"))
+		if err := r.App.Store.InsertJob(t.Context(), jobs.Insert{Kind: "grant.end", Key: "of maya", Data: []byte("Maya Chen"), RunAt: r.Clock.Now(), Tenant: "ten_maya"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := r.app.Store.InsertJob(t.Context(), jobs.Insert{Kind: "kind of maya", Key: "k", RunAt: r.clock.Now(), Tenant: "ten_maya"}); err != nil {
+		if err := r.App.Store.InsertJob(t.Context(), jobs.Insert{Kind: "kind of maya", Key: "k", RunAt: r.Clock.Now(), Tenant: "ten_maya"}); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := r.app.Drain(t.Context()); err == nil {
+		if _, err := r.App.Drain(t.Context()); err == nil {
 			t.Error("no job failed")
 		}
 
-		text, own := r.figures()
+		text, own := figures(r)
 		for series, want := range map[string]string{
 			`tokendesk_launches_total{outcome="accepted",reason="",step="login"}`:              "7",
 			`tokendesk_launches_total{outcome="accepted",reason="",step="launch"}`:             "7",
@@ -94,7 +78,7 @@ func TestFigures(t *testing.T) {
 			}
 		}
 
-		kinds := append(slices.Collect(maps.Keys(r.app.Work.Handlers())), "upkeep", "credentials", jobs.UnknownKind)
+		kinds := append(slices.Collect(maps.Keys(r.App.Work.Handlers())), "upkeep", "credentials", jobs.UnknownKind)
 		allowed := map[string][]string{
 			"step": list(lti.Steps()), "outcome": slices.Concat(list(lti.Outcomes()), list(access.Outcomes()), list(canvas.Kinds()), []string{"ok"}),
 			"reason": slices.Concat(list(lti.Reasons()), list(access.Whys()), []string{""}), "verb": list(access.Verbs()), "endpoint": list(canvas.Endpoints()),
@@ -110,8 +94,8 @@ func TestFigures(t *testing.T) {
 				}
 			}
 		}
-		for _, secret := range []string{value, value[len(value)-20:], value[:5], maya.cookies[session.Cookie], r.cv.World().ServiceToken(), "maya", "Maya", "Chen",
-			"luca", "Ana Ruiz", "REQ-", strings.TrimPrefix(grant, "/tokens/"), r.cv.InstitutionURL(), r.url, r.tool.ClientID} {
+		for _, secret := range []string{value, value[len(value)-20:], value[:5], maya.Cookies[session.Cookie], r.Canvas.World().ServiceToken(), "maya", "Maya", "Chen",
+			"luca", "Ana Ruiz", "REQ-", strings.TrimPrefix(grant, "/tokens/"), r.Canvas.InstitutionURL(), r.URL, r.Tool.ClientID} {
 			for line := range strings.Lines(text) {
 				if secret == "" || strings.Contains(line, secret) && strings.HasPrefix(line, "tokendesk_") {
 					t.Errorf("%q is in %s", secret, line)
@@ -124,18 +108,35 @@ func TestFigures(t *testing.T) {
 	})
 }
 
-// answers fails unless the last answer has this status.
-func (b *browser) answers(status int) {
-	b.r.t.Helper()
-	if b.status != status {
-		b.r.t.Errorf("%s: status %d, want %d", b.path, b.status, status)
-	}
-}
-
 func list[T ~string](vs []T) []string {
 	out := make([]string, len(vs))
 	for i, v := range vs {
 		out[i] = string(v)
 	}
 	return out
+}
+
+// figures are what Prometheus reads: all of it, and the program's own series.
+func figures(r *webtest.Rig) (text string, own map[string]string) {
+	r.T.Helper()
+	w := httptest.NewRecorder()
+	r.App.Metrics().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	if w.Code != http.StatusOK {
+		r.T.Fatalf("metrics: %d %s", w.Code, w.Body)
+	}
+	text, own = w.Body.String(), map[string]string{}
+	for s := bufio.NewScanner(strings.NewReader(text)); s.Scan(); {
+		if i := strings.LastIndexByte(s.Text(), ' '); strings.HasPrefix(s.Text(), "tokendesk_") {
+			own[s.Text()[:i]] = s.Text()[i+1:]
+		}
+	}
+	return text, own
+}
+
+// isAnswered fails unless the last answer has this status.
+func isAnswered(b *webtest.Browser, status int) {
+	b.Rig.T.Helper()
+	if b.Status != status {
+		b.Rig.T.Errorf("%s: status %d, want %d", b.Path, b.Status, status)
+	}
 }
