@@ -10,4 +10,5 @@ import (
 // kept text or retry repeats it.
 const SuspectField = "suspect"
 
+// LeakPath is the address of a leak, or of rest below it.
 func LeakPath(i access.Incident, rest string) string { return "/leaks/" + url.PathEscape(i.ID) + rest }

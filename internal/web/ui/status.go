@@ -44,6 +44,7 @@ func ViewerOf(c workflow.Case) Viewer {
 	return AsReviewer
 }
 
+// Badge is a badge whose word is a message of the status.
 func (s Shell) Badge(kind, id string, args ...any) Badge {
 	return Badge{Kind: kind, Icon: iconOf(kind), Word: s.T("status."+id, args...)}
 }

@@ -64,12 +64,13 @@ func (l *Logs) String() string {
 	return l.b.String()
 }
 
+// New is the program on an empty SQLite database.
 func New(t *testing.T) *Rig {
 	t.Helper()
 	return NewOn(t, "sqlite:"+t.TempDir()+"/web.db")
 }
 
-// NewOn is newRig on the empty database with this address.
+// NewOn is New on the empty database with this address.
 func NewOn(t *testing.T, db string) *Rig {
 	t.Helper()
 	r := &Rig{T: t, Clock: canvastest.NewFixedClock(time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC)), Logs: &Logs{}}
@@ -128,7 +129,11 @@ func (r *Rig) Fault() string {
 // install registers the tool in Canvas and Canvas in the tool.
 func (r *Rig) install() {
 	r.T.Helper()
-	res, err := http.Get(r.URL + "/lti/config.json")
+	req, err := http.NewRequestWithContext(r.T.Context(), http.MethodGet, r.URL+"/lti/config.json", nil)
+	if err != nil {
+		r.T.Fatal(err)
+	}
+	res, err := (&http.Client{}).Do(req)
 	if err != nil {
 		r.T.Fatal(err)
 	}
@@ -155,11 +160,12 @@ func (r *Rig) install() {
 	}
 }
 
-// The places a tool is opened from.
+// Course is the tool in the menu of a course.
 func (r *Rig) Course(key string) string {
 	return "/courses/" + r.Canvas.World().Course(key).ID.String() + "/external_tools/" + r.Tool.ToolID.String()
 }
 
+// Account is the tool in the menu of an account.
 func (r *Rig) Account(key string) string {
 	return "/accounts/" + r.Canvas.World().Account(key).ID.String() + "/external_tools/" + r.Tool.ToolID.String()
 }
@@ -268,7 +274,7 @@ func (b *Browser) Send(method, path string, fields url.Values, header http.Heade
 	}
 	for name, value := range b.Cookies {
 		if !b.Block || strings.HasPrefix(name, "__Host-lti_") {
-			req.AddCookie(&http.Cookie{Name: name, Value: value})
+			req.AddCookie(&http.Cookie{Name: name, Value: value}) //nolint:gosec // what a browser sends has no attributes
 		}
 	}
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -358,6 +364,7 @@ func (b *Browser) StopsAsking() *Browser {
 
 // Reading pages.
 
+// Parse reads a page.
 func Parse(t *testing.T, page string) *html.Node {
 	t.Helper()
 	doc, err := html.Parse(strings.NewReader(page))
@@ -367,6 +374,7 @@ func Parse(t *testing.T, page string) *html.Node {
 	return doc
 }
 
+// Attr is an attribute of an element, or "".
 func Attr(n *html.Node, name string) string {
 	for _, a := range n.Attr {
 		if a.Key == name {
@@ -376,6 +384,7 @@ func Attr(n *html.Node, name string) string {
 	return ""
 }
 
+// Form is where the form with this id goes, and its fields; the first form for "".
 func Form(t *testing.T, page, id string) (action string, fields url.Values) {
 	t.Helper()
 	for n := range Parse(t, page).Descendants() {
@@ -394,6 +403,7 @@ func Form(t *testing.T, page, id string) (action string, fields url.Values) {
 	return "", nil
 }
 
+// Element is the text of the element with this id.
 func Element(t *testing.T, page, id string) string {
 	t.Helper()
 	for n := range Parse(t, page).Descendants() {
@@ -405,6 +415,7 @@ func Element(t *testing.T, page, id string) string {
 	return ""
 }
 
+// Meta is what a <meta> of the page says, or "".
 func Meta(t *testing.T, page, name string) string {
 	t.Helper()
 	for n := range Parse(t, page).Descendants() {
@@ -415,6 +426,7 @@ func Meta(t *testing.T, page, name string) string {
 	return ""
 }
 
+// Heading is the h1.
 func Heading(t *testing.T, page string) string {
 	t.Helper()
 	var all []string
@@ -426,6 +438,7 @@ func Heading(t *testing.T, page string) string {
 	return strings.Join(all, " / ")
 }
 
+// Words is what a person reads in an element.
 func Words(n *html.Node) string {
 	var b strings.Builder
 	for d := range n.Descendants() {
@@ -518,6 +531,7 @@ func (r *Rig) Requests() map[string]string {
 	return out
 }
 
+// ValueShown reports whether the page shows a token's value.
 func ValueShown(t *testing.T, page string) bool {
 	t.Helper()
 	for n := range Parse(t, page).Descendants() {
@@ -540,6 +554,6 @@ func Secured(t *testing.T) http.Header {
 	}
 	t.Cleanup(func() { _ = a.Close() })
 	w := httptest.NewRecorder()
-	a.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+	a.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 	return w.Header()
 }

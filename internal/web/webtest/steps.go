@@ -47,6 +47,7 @@ func (b *Browser) Keeps(field, text string) *Browser {
 // TooLong is a reason that nobody can keep.
 var TooLong = strings.Repeat("x", access.MaxNote+1)
 
+// Parts of what tests expect.
 const (
 	Unprocessable = http.StatusUnprocessableEntity
 	Helper        = "“A small helper that tells me which assignments are due this…”"
@@ -123,6 +124,7 @@ func (r *Rig) Collected() (*Browser, string) {
 	return maya, value
 }
 
+// MassAddress finds the id of a mass revocation.
 var MassAddress = regexp.MustCompile(`/revocations/(mas_[A-Z2-7]{26})`)
 
 // InReview is a rig with Maya's request endorsed.
@@ -135,6 +137,7 @@ func InReview(t *testing.T) *Rig {
 	return r
 }
 
+// FormOf is where the request form goes, and its fields.
 func FormOf(t *testing.T, page string) (string, url.Values) {
 	t.Helper()
 	return Form(t, page, "request-form")
@@ -173,6 +176,7 @@ func Carried(t *testing.T, page, name string) string {
 	return ""
 }
 
+// FoundID finds the id of a token that the tool did not make.
 var FoundID = regexp.MustCompile(`/found/(fnd_[A-Z2-7]{26})`)
 
 // CheckTokens lets an admin press Check now and runs the check to its end.
