@@ -19,7 +19,7 @@ import (
 func TestPagesNeedScriptAndKeepNoHistory(t *testing.T) {
 	cat := testCatalogue(t)
 	r := testRenderer(t, cat)
-	seen := map[string]bool{requests.PageKept: true, collect.PageCollectStatus: true, massrevoke.PageMassStatus: true} // parts of pages
+	seen := map[string]bool{requests.PageSaved: true, collect.PageCollectStatus: true, massrevoke.PageMassStatus: true} // parts of pages
 	for _, e := range exhibits() {
 		if seen[e.page] {
 			continue

@@ -145,8 +145,8 @@ func formExhibits() []exhibit {
 		formOf("staff", requests.FormInput{Form: staff}, func(s *ui.Shell) { s.Nav.Affiliation = policy.Staff; s.Session.Learner = false }, "Latest you can choose"),
 		formOf("capped", requests.FormInput{Form: capped}, asMaya, "the most that this Canvas allows"),
 		formOf("quota", requests.FormInput{Form: withQuota(filled)}, asMaya, "You have 2 live tokens, the most allowed. End one first."),
-		{name: "kept-fragment", page: requests.PageKept, view: func(s ui.Shell) any { return requests.NewKept(s, galleryNow) }, want: []string{"Draft saved 14:05"}},
-		{name: "kept-failed", page: requests.PageKept, view: func(s ui.Shell) any { return requests.NewKept(s, time0) }, want: []string{"could not be saved"}},
+		{name: "kept-fragment", page: requests.PageSaved, view: func(s ui.Shell) any { return requests.NewSavedLine(s, galleryNow) }, want: []string{"Draft saved 14:05"}},
+		{name: "kept-failed", page: requests.PageSaved, view: func(s ui.Shell) any { return requests.NewSavedLine(s, time0) }, want: []string{"could not be saved"}},
 	}
 }
 

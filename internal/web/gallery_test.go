@@ -82,7 +82,7 @@ func TestEveryPageInEveryState(t *testing.T) {
 					t.Fatal(err)
 				}
 				page := b.String()
-				fragment := e.page == requests.PageKept || e.page == collect.PageCollectStatus || e.page == massrevoke.PageMassStatus
+				fragment := e.page == requests.PageSaved || e.page == collect.PageCollectStatus || e.page == massrevoke.PageMassStatus
 				checkPage(t, page, locale, fragment)
 				if locale == "en" {
 					checkWords(t, page, e)

@@ -19,7 +19,7 @@ const (
 )
 
 // defend sets the headers of every answer and the limit of every body. Pages
-// replace the policy by their own (see pagePolicy).
+// replace the policy by their own (see ui).
 func (s *Server) defend(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

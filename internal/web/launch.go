@@ -121,7 +121,7 @@ func (s *Server) launch(v *ui.Visit, l lti.Launch) error {
 	if err != nil {
 		return err
 	}
-	k := ui.Kept{Session: NewSession(l, admitted)}
+	k := ui.SessionRow{Session: NewSession(l, admitted)}
 	k.NewTab = toolAddress(k.Session.CanvasURL, l)
 	data, err := json.Marshal(k)
 	if err != nil {

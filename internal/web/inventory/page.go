@@ -50,7 +50,7 @@ func NewListPage(s ui.Shell, l workflow.Unmanaged, f workflow.FoundFilter) ListP
 	}
 	put("q", f.Search)
 	if b := checkTrouble(s, l); b != nil {
-		s.Standing = append(s.Standing, *b)
+		s.Lasting = append(s.Lasting, *b)
 	}
 	p := ListPage{Frame: ui.NewFrame(s, ui.PageUnmanaged, s.T("unmanaged.h1"), ui.WithQuery(ui.UnmanagedPath, set, f.After))}
 	switch {

@@ -47,7 +47,7 @@ func (p *Pages) show(v *ui.Visit, status int, typed *PanelInput, banner func(ui.
 	if typed != nil {
 		in = *typed
 	} else if c.Sponsor || c.Reviewer {
-		in = p.keptPanel(v)
+		in = p.savedPanel(v)
 	}
 	return ui.Show(v, status, PageCase, nil, func(sh ui.Shell) CasePage {
 		if banner != nil {
@@ -57,8 +57,8 @@ func (p *Pages) show(v *ui.Visit, status int, typed *PanelInput, banner func(ui.
 	})
 }
 
-// keptDecision is what is kept of a panel.
-type keptDecision struct {
+// panelText is what is kept of a panel.
+type panelText struct {
 	Do          access.Action `json:"do"`
 	End         string        `json:"end,omitempty"`
 	Reason      string        `json:"reason,omitempty"`
@@ -67,9 +67,9 @@ type keptDecision struct {
 	AltText     string        `json:"alternative_text,omitempty"`
 }
 
-func (p *Pages) keptPanel(v *ui.Visit) PanelInput {
+func (p *Pages) savedPanel(v *ui.Visit) PanelInput {
 	data, _, err := p.work.Kept(v.Ctx(), v.Session.Caller, v.ID, workflow.FormDecision)
-	var k keptDecision
+	var k panelText
 	if err != nil || data == nil || json.Unmarshal(data, &k) != nil {
 		return PanelInput{}
 	}
@@ -122,7 +122,7 @@ func (p *Pages) moveRefused(v *ui.Visit, do access.Action, in PanelInput, err er
 		banner = v.ChangedFirst(do, banner, func(c workflow.Case) access.Terms { return c.Terms() }, in.typedAnything())
 	}
 	if in.typedAnything() {
-		p.keep(v, v.ID, workflow.FormDecision, keptDecision{do, in.End, in.Reason, in.Conditions, in.Alternative, in.AltText})
+		p.saveText(v, v.ID, workflow.FormDecision, panelText{do, in.End, in.Reason, in.Conditions, in.Alternative, in.AltText})
 	}
 	if p.showMoved(v, ui.StatusOf(err), v.ID, do, in, banner) != nil {
 		return err

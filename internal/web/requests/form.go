@@ -117,7 +117,7 @@ func (p *Pages) formRefused(v *ui.Visit, draft string, a access.Answers, end ui.
 			}
 		}
 	}
-	p.keep(v, draft, workflow.FormRequest, a)
+	p.saveText(v, draft, workflow.FormRequest, a)
 	return p.showForm(v, ui.StatusOf(err), draft, &a, wrong, func(_ *FormInput, sh ui.Shell) *ui.Banner {
 		if why == "" {
 			return nil
@@ -126,9 +126,9 @@ func (p *Pages) formRefused(v *ui.Visit, draft string, a access.Answers, end ui.
 	})
 }
 
-// keep keeps what was typed for the next session. It is a service on the side:
+// saveText keeps what was typed for the next session. It is a service on the side:
 // where it fails, the page still has the text.
-func (p *Pages) keep(v *ui.Visit, object, form string, what any) {
+func (p *Pages) saveText(v *ui.Visit, object, form string, what any) {
 	if v.Session.NoWrites != "" {
 		return
 	}
@@ -141,9 +141,9 @@ func (p *Pages) keep(v *ui.Visit, object, form string, what any) {
 	}
 }
 
-// keepTyped is the silent save while somebody types. Whatever happens, the
+// saveTyped is the silent save while somebody types. Whatever happens, the
 // answer replaces one line and never the form.
-func (p *Pages) keepTyped(v *ui.Visit) error {
+func (p *Pages) saveTyped(v *ui.Visit) error {
 	qs, err := p.work.Questions(v.Ctx(), v.Session.Caller)
 	if err != nil {
 		return err
@@ -160,10 +160,10 @@ func (p *Pages) keepTyped(v *ui.Visit) error {
 	if err != nil {
 		return err
 	}
-	return v.Fragment(PageKept, NewKept(v.Bare(), at))
+	return v.Fragment(PageSaved, NewSavedLine(v.Bare(), at))
 }
 
-// keepFailed says in the form's own line that the text could not be saved.
-func keepFailed(v *ui.Visit, _ error) error {
-	return v.Fragment(PageKept, NewKept(v.Bare(), time.Time{}))
+// saveFailed says in the form's own line that the text could not be saved.
+func saveFailed(v *ui.Visit, _ error) error {
+	return v.Fragment(PageSaved, NewSavedLine(v.Bare(), time.Time{}))
 }

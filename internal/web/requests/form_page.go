@@ -17,8 +17,8 @@ import (
 type FormPage struct {
 	ui.Frame
 	DraftID string
-	Kept    string // line that says where the answers on the page come from
-	Saved   Kept
+	From    string // line that says where the answers on the page come from
+	Saved   SavedLine
 
 	Keeps []ui.Fact
 
@@ -75,16 +75,16 @@ type rulesBox struct {
 	ErrorWord string
 }
 
-// Kept is the line "Draft saved 14:05", and the fragment that replaces it.
-type Kept struct {
+// SavedLine is the line "Draft saved 14:05", and the fragment that replaces it.
+type SavedLine struct {
 	ui.Frame
 	Text string
 }
 
-// NewKept is the fragment that answers POST /requests/keep: "Draft saved 14:05".
+// NewSavedLine is the fragment that answers POST /requests/keep: "Draft saved 14:05".
 // A zero at says that it could not be saved.
-func NewKept(s ui.Shell, at time.Time) Kept {
-	k := Kept{Frame: ui.Frame{Shell: s}}
+func NewSavedLine(s ui.Shell, at time.Time) SavedLine {
+	k := SavedLine{Frame: ui.Frame{Shell: s}}
 	if at.IsZero() {
 		k.Text = s.T("form.not_saved")
 	} else {
@@ -106,20 +106,20 @@ func NewFormPage(s ui.Shell, in FormInput) FormPage {
 	p.SetErrors(in.Errors)
 	switch {
 	case !in.SavedAt.IsZero():
-		p.Saved = NewKept(s, in.SavedAt)
+		p.Saved = NewSavedLine(s, in.SavedAt)
 		if in.Errors == nil {
 			p.Focus, p.Say = ui.FocusSave, p.Saved.Text
 		}
 	case !f.KeptAt.IsZero() && in.Errors == nil:
 		// Whether a session that kept it has ended is not known; that it began
 		// before this one is.
-		p.Kept = s.T("form.kept_now", "When", s.P.DateTime(f.KeptAt))
+		p.From = s.T("form.kept_now", "When", s.P.DateTime(f.KeptAt))
 		if f.KeptAt.Before(s.Session.LaunchedAt) {
-			p.Kept = s.T("form.kept_from", "When", s.P.DateTime(f.KeptAt))
+			p.From = s.T("form.kept_from", "When", s.P.DateTime(f.KeptAt))
 		}
 	case f.Draft.Renews != "" && f.Draft.UpdatedAt.Equal(f.Draft.CreatedAt): // made by this press: the answers are the last request's
 	case f.Draft.ID != "" && in.Errors == nil:
-		p.Kept = s.T("form.draft_from", "When", s.P.DateTime(f.Draft.UpdatedAt))
+		p.From = s.T("form.draft_from", "When", s.P.DateTime(f.Draft.UpdatedAt))
 	}
 	if f.Keeps != nil {
 		p.Keeps = ui.FoundFacts(s, *f.Keeps, "")

@@ -11,9 +11,9 @@ import (
 
 // Pages of this subject, by name.
 const (
-	PageForm = "form"
-	PageCase = "case"
-	PageKept = "kept" // fragment: the autosave's answer
+	PageForm  = "form"
+	PageCase  = "case"
+	PageSaved = "kept" // fragment: the autosave's answer
 )
 
 // List shows a list that somebody goes back to, with what was done above it.
@@ -35,7 +35,7 @@ func New(work *workflow.Service, home, sponsorships List) *Pages {
 func (*Pages) Views() []ui.View {
 	return []ui.View{
 		{Page: PageForm, File: "requests/form", Of: FormPage{}}, {Page: PageCase, File: "requests/case", Of: CasePage{}},
-		{Page: PageKept, File: "requests/kept", Of: Kept{}},
+		{Page: PageSaved, File: "requests/kept", Of: SavedLine{}},
 	}
 }
 
@@ -68,7 +68,7 @@ func (p *Pages) Routes(r *ui.Routes) {
 	r.Get("/requests/new", p.openForm)
 	r.Get("/requests", func(v *ui.Visit) error { return p.showHome(v, nil) }) // reload after a form was sent by the browser itself
 	r.Post("/requests", p.postRequest)
-	r.Save("/requests/keep", p.keepTyped, keepFailed)
+	r.Save("/requests/keep", p.saveTyped, saveFailed)
 	r.Get("/requests/:id", p.Open)
 
 	for _, do := range []access.Action{access.Withdraw, access.Rescind} {

@@ -20,7 +20,7 @@ import (
 var listFields = []string{"grant", "pick"}
 
 // mayRepeat reports whether a field of a form may come more than once. Of the
-// request form that is for the school's questions to say (visit.answers).
+// request form that is for the school's questions to say (requests).
 func mayRepeat(path, name string) bool {
 	if path == "/requests" || path == "/requests/keep" {
 		return !policy.IsReserved(name)

@@ -49,7 +49,7 @@ func NewFrame(s Shell, current, h1, path string) Frame {
 	if s.Banner != nil {
 		f.Notes = append(f.Notes, s.BannerView(*s.Banner, true))
 	}
-	if b := s.standingNotice(path); b != nil {
+	if b := s.lastingBanner(path); b != nil {
 		f.Notes = append(f.Notes, s.BannerView(*b, false))
 	}
 	return f
@@ -211,16 +211,16 @@ func (s Shell) counted(id string, n int) string {
 	return s.T("nav.counted", "Name", s.T(id), "Number", n)
 }
 
-// standingNotice picks the one notice that stays above the page at path: a page never
+// lastingBanner picks the one notice that stays above the page at path: a page never
 // shows more than one.
-func (s Shell) standingNotice(path string) *Banner {
-	for _, b := range slices.Concat(s.ownNotices(path), s.Standing) {
+func (s Shell) lastingBanner(path string) *Banner {
+	for _, b := range slices.Concat(s.ownLasting(path), s.Lasting) {
 		return &b
 	}
 	return nil
 }
 
-func (s Shell) ownNotices(path string) []Banner {
+func (s Shell) ownLasting(path string) []Banner {
 	if !s.HasSession {
 		return nil
 	}

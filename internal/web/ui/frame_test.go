@@ -31,7 +31,7 @@ func TestFrameIsOfWhoeverReads(t *testing.T) {
 		for _, e := range s.tabs() {
 			tabs = append(tabs, e.Href)
 		}
-		for _, b := range s.ownNotices("/") {
+		for _, b := range s.ownLasting("/") {
 			notices = append(notices, b.ID)
 		}
 		if got := strings.Join(tabs, " "); got != tc.tabs {

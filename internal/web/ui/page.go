@@ -80,11 +80,11 @@ type Shell struct {
 	// Asks marks a page that asks before something is done: a leak of some other
 	// token does not stand between the question and its answer.
 	Asks bool
-	// Standing are notices that stay; the shell adds those that Session.NoWrites
+	// Lasting are banners that stay; the shell adds those that Session.NoWrites
 	// and Nav.Trouble ask for, so callers rarely set it.
-	Standing []Banner
-	Now      time.Time
-	P        *text.Printer
+	Lasting []Banner
+	Now     time.Time
+	P       *text.Printer
 	// Nonce is the CSP nonce of the one <style> that carries the brand.
 	Nonce string
 	// NewTabURL, when not empty, is the Canvas address that opens the tool in a

@@ -12,7 +12,7 @@ import (
 // A row that the program before this one wrote is read as it was meant, so that an
 // upgrade signs nobody out; how its person came is not read from it.
 func TestASessionOfBefore(t *testing.T) {
-	var k Kept
+	var k SessionRow
 	err := json.Unmarshal([]byte(`{"session":{"tenant":"ten_a","school":"Northfield","platform":"plt_a","person":"per_a","sub":"s1","canvas_user":"11","name":"Maya",
 		"door":"course","course":{"ID":"7","Name":"Biology II","Code":"BIO 201"},"context":"ctx","learner":true,"teacher":false,"roster_url":"https://a.test/r","root_gate":false,
 		"no_writes":"acting","locale":"el","time_zone":"America/Denver","dyslexic":true,"brand":{"Primary":"#0374B5"},"canvas_url":"https://a.test","frames":["https://a.test"],

@@ -21,34 +21,32 @@ import (
 	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
-// Show renders a page of a signed-in person under a fresh nonce.
-func Show[V any](v *Visit, status int, name string, banner *Banner, build func(Shell) V) error {
-	sh := v.Shell(banner)
-	sh.Nonce = NewNonce()
-	return v.Page(status, name, build(sh), sh.Nonce)
-}
-
 // Visit is one request: of a person with a live session, or, with signedIn
 // false, of a page before or after one.
 type Visit struct {
+	W       http.ResponseWriter
+	R       *http.Request
+	ID      string // {id} of the address
+	Session Session
+	Words   *text.Printer
+	// Nav is set where the first page was chosen by it; else it is read when the
+	// shell is made.
+	Nav *workflow.Nav
+	// Frames are the origins around a page without a session; nil is all that are
+	// registered.
+	Frames []string
+	Forget any // what the launch left in the platform's storage
+
 	kit      *Kit
-	W        http.ResponseWriter
-	R        *http.Request
+	now      time.Time
 	signedIn bool
-	Session  Session
-	NewTab   string // Canvas's own address of the tool, for a full window
 	handle   string
-	Forget   any // what the launch left in the platform's storage
-	Words    *text.Printer
-	Now      time.Time
-	ID       string          // {id} of the address
+	newTab   string          // Canvas's own address of the tool, for a full window
 	pasted   map[string]bool // fields of the post that held a token's value
-	Nav      *workflow.Nav   // of the first page, which is chosen by it; else nil until the shell is made
-	Frames   []string        // origins around a page without a session; nil is all that are registered
 }
 
-// Kept is what a session row holds.
-type Kept struct {
+// SessionRow is what a session row holds.
+type SessionRow struct {
 	Session Session `json:"session"`
 	NewTab  string  `json:"new_tab,omitempty"`
 }
@@ -147,7 +145,7 @@ func pollFailed(v *Visit, err error) error {
 // Visitor is a request without a session so far.
 func (k *Kit) Visitor(w http.ResponseWriter, r *http.Request) *Visit {
 	r = r.WithContext(workflow.Remembering(r.Context()))
-	return &Visit{kit: k, W: w, R: r, Now: k.now(), Words: k.catalogue.For(preferred(r), "")}
+	return &Visit{kit: k, W: w, R: r, now: k.now(), Words: k.catalogue.For(preferred(r), "")}
 }
 
 // enter finds the session of the request and notes its use.
@@ -166,7 +164,7 @@ func (v *Visit) enter() error {
 	if !ok {
 		return session.ErrSignedOut
 	}
-	var k Kept
+	var k SessionRow
 	if err := json.Unmarshal(rec.Data, &k); err != nil {
 		return fmt.Errorf("session of %s: %w", rec.Person, err)
 	}
@@ -203,8 +201,8 @@ func (v *Visit) address(params gin.Params) error {
 }
 
 // Begin makes v a visit of the session.
-func (v *Visit) Begin(k Kept, handle string) {
-	v.signedIn, v.Session, v.NewTab, v.handle = true, k.Session, k.NewTab, handle
+func (v *Visit) Begin(k SessionRow, handle string) {
+	v.signedIn, v.Session, v.newTab, v.handle = true, k.Session, k.NewTab, handle
 	v.Session.Via = access.ViaLaunch // only a launch makes a session
 	v.Words = v.kit.catalogue.For(k.Session.Locale, k.Session.TimeZone)
 	TraceOf(v.R.Context()).Actor = string(k.Session.Person)
@@ -216,11 +214,11 @@ func (v *Visit) Ctx() context.Context { return v.R.Context() }
 // Shell is what stands around the page, with a result banner if there is one.
 // The page's own name marks its tab.
 func (v *Visit) Shell(banner *Banner) Shell {
-	sh := Shell{Now: v.Now, P: v.Words, Banner: banner}
+	sh := Shell{Now: v.now, P: v.Words, Banner: banner}
 	if !v.signedIn {
 		return sh
 	}
-	sh.HasSession, sh.Session, sh.Handle, sh.NewTabURL, sh.Forget = true, v.Session, v.handle, v.NewTab, v.Forget
+	sh.HasSession, sh.Session, sh.Handle, sh.NewTabURL, sh.Forget = true, v.Session, v.handle, v.newTab, v.Forget
 	if v.R.Header.Get("HX-Request") == "true" {
 		// The frame has the school's colours since its first page. htmx swaps no
 		// style, and its parsing of one would be reported against the policy.
@@ -241,7 +239,7 @@ func (v *Visit) Log() *slog.Logger { return v.kit.log }
 
 // Bare is a shell for a fragment: nothing is asked for it.
 func (v *Visit) Bare() Shell {
-	return Shell{Now: v.Now, P: v.Words, HasSession: v.signedIn, Session: v.Session, Handle: v.handle}
+	return Shell{Now: v.now, P: v.Words, HasSession: v.signedIn, Session: v.Session, Handle: v.handle}
 }
 
 // Fragment answers with a piece of a page, for the page's script.
@@ -269,6 +267,13 @@ func (v *Visit) Page(status int, name string, view any, nonce string) error {
 	v.W.WriteHeader(status)
 	_, _ = v.W.Write(b.Bytes()) // a browser that left is nobody's fault
 	return nil
+}
+
+// Show renders a page of a signed-in person under a fresh nonce.
+func Show[V any](v *Visit, status int, name string, banner *Banner, build func(Shell) V) error {
+	sh := v.Shell(banner)
+	sh.Nonce = NewNonce()
+	return v.Page(status, name, build(sh), sh.Nonce)
 }
 
 // Fail answers an error by the table of errors. Faults of ours are logged here,
