@@ -81,6 +81,14 @@ func TestRendererRefusesToStart(t *testing.T) {
 	}
 }
 
+// A page has one room: two that call theirs alike stop the start.
+func TestNoTwoRoomsHaveOnePage(t *testing.T) {
+	_, err := ui.NewRenderer(templates.Pages, lti.BrowserScript, launching{}, launching{})
+	if err == nil || !strings.Contains(err.Error(), "two pages are called "+PageLaunchFailed) {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestRenderWritesNothingOnAnError(t *testing.T) {
 	cat := testCatalogue(t)
 	r := testRenderer(t, cat)
