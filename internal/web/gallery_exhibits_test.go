@@ -364,7 +364,7 @@ func problemExhibits() []exhibit {
 		out = append(out, exhibit{name: "problem-" + name, page: ui.PageProblem, noSession: !session, shell: asMaya, want: want,
 			view: func(s ui.Shell) any { return ui.NewProblemPage(s, in) }})
 	}
-	for _, w := range ui.Whys {
+	for _, w := range access.Whys() {
 		add("forbidden-"+string(w), ui.ProblemInput{Kind: ui.ProblemForbidden, Why: w}, true, "You cannot open this page", "You are signed in as Maya Chen")
 	}
 	add("forbidden", ui.ProblemInput{Kind: ui.ProblemForbidden}, true, "You cannot do this.")

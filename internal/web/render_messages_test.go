@@ -72,7 +72,7 @@ func TestKeysOfOtherPackagesHaveWords(t *testing.T) {
 		}
 	}
 	for _, m := range regexp.MustCompile(`Why\w+\s+Why = "(\w+)"`).FindAllStringSubmatch(sourceOf(t, "access"), -1) {
-		if !slices.Contains(ui.Whys, access.Why(m[1])) {
+		if id := "refused." + m[1]; ui.RefusedKey(access.Why(m[1])) != id || !slices.Contains(said, id) {
 			t.Errorf("the refusal %s has no words", m[1])
 		}
 	}

@@ -126,27 +126,27 @@ func (p *Pages) pickDo(do access.Action) ui.Handler {
 }
 
 func (p *Pages) doPicked(v *ui.Visit, in PickInput, ids []string, date ui.TypedDate) (*ui.Banner, error) {
-	work, at := p.work, date.End(v.Words.Zone())
+	at := date.End(v.Words.Zone())
 	switch in.Do {
 	case access.TellOwner:
-		c, err := work.TellOwners(v.Ctx(), v.Session.Caller, ids, at, in.Text)
+		c, err := p.work.TellOwners(v.Ctx(), v.Session.Caller, ids, at, in.Text)
 		return &ui.Banner{Kind: ui.BannerGood, ID: "result.tell_owner", Args: map[string]any{"Count": c.Told, "By": ui.Until(c.DueAt)}}, err
 	case access.Allow:
 		read := map[string]string{}
 		for _, id := range ids {
 			read[id] = v.TermsRead(termsOf(id))
 		}
-		fs, err := work.AllowTokens(v.Ctx(), v.Session.Caller, ids, read, in.Text, at)
+		fs, err := p.work.AllowTokens(v.Ctx(), v.Session.Caller, ids, read, in.Text, at)
 		id := "result.allow"
 		if len(fs) > 0 && fs[0].State == access.FoundAllowing {
 			id = "result.allow_first"
 		}
 		return &ui.Banner{Kind: ui.BannerGood, ID: id, Args: map[string]any{"Count": len(fs)}}, err
 	case access.Adopt:
-		n, err := work.ProposeKeep(v.Ctx(), v.Session.Caller, ids, in.Text, date.Iso())
+		n, err := p.work.ProposeKeep(v.Ctx(), v.Session.Caller, ids, in.Text, date.Iso())
 		return &ui.Banner{Kind: ui.BannerGood, ID: "result.propose", Args: map[string]any{"Count": n}}, err
 	}
-	fs, err := work.RemoveTokens(v.Ctx(), v.Session.Caller, ids, in.Text, in.Number)
+	fs, err := p.work.RemoveTokens(v.Ctx(), v.Session.Caller, ids, in.Text, in.Number)
 	return &ui.Banner{Kind: ui.BannerInfo, ID: "result.removing", Args: map[string]any{"Count": len(fs)}}, err
 }
 

@@ -17,7 +17,7 @@ func messages() []string {
 	for _, k := range access.Alternatives {
 		add(ChoiceKey("alternative", k))
 	}
-	for _, w := range Whys {
+	for _, w := range access.Whys() {
 		add(RefusedKey(w))
 	}
 	add("refused.general")

@@ -139,20 +139,10 @@ func (s Shell) school() string {
 
 // RefusedKey is the sentence for a refusal.
 func RefusedKey(why access.Why) string {
-	if !slices.Contains(Whys, why) {
+	if !slices.Contains(access.Whys(), why) {
 		return "refused.general"
 	}
 	return "refused." + string(why)
-}
-
-// Whys are the refusals that have words of their own.
-var Whys = []access.Why{
-	access.WhyNotYours, access.WhySelf, access.WhySponsorDecides, access.WhyStale, access.WhyActing, access.WhyUnknownActing,
-	access.WhyTestStudent, access.WhyRole, access.WhyAccountRole, access.WhyQuotaOpen, access.WhyQuotaLive, access.WhyNotTeaching,
-	access.WhyNotEnrolled, access.WhyNotReviewer, access.WhyCanvas, access.WhyIdentity, access.WhyReplaceUsed, access.WhyReplaceLate,
-	access.WhyNoListing, access.WhyOver, access.WhySponsorChanged, access.WhyWrongDoor, access.WhyTenantSuspended, access.WhyOtherPerson,
-	access.WhySecondPerson, access.WhyIncident, access.WhyNotRenewable, access.WhyRenewedEnded, access.WhyTotalLife, access.WhyNoFreeze, access.WhyNeedsLaunch,
-	access.WhyDrafts, access.WhyBegun, access.WhyBusy,
 }
 
 // echoFields are the fields whose text a person typed, in the form's order.
