@@ -35,6 +35,9 @@ func (*Pages) Messages() []string {
 }
 
 // Routes implements ui.Room.
+//
+//	GET  /requests/{id}/collect               POST creates; POST …/collect/check asks Canvas again
+//	GET  /requests/{id}/collect/status        poll; answered with NewStatus
 func (p *Pages) Routes(r *ui.Routes) {
 	r.Both("/requests/:id/collect", p.open, p.collecting(access.Collect, p.work.Collect))
 	r.Both("/requests/:id/collect/check", p.open, p.collecting(access.Collect, p.work.CheckMint))

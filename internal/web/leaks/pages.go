@@ -50,6 +50,9 @@ func (*Pages) Messages() []string {
 }
 
 // Routes implements ui.Room.
+//
+//	GET  /tokens/{id}/leak                    confirm page; POST; POST …/leak/seen: field seen
+//	GET  /leaks?after=, /leaks/{id}           POST /leaks/check: field suspect; POST /leaks/{id}/clear: field reason
 func (p *Pages) Routes(r *ui.Routes) {
 	r.Both("/tokens/:id/leak", p.askLeak, p.reportLeak)
 	r.Both("/tokens/:id/leak/seen", p.askLeak, p.leakSeen)

@@ -10,8 +10,8 @@ import (
 
 // Pages of this subject, by name.
 const (
-	PageMass       = "mass"
-	PageMasses     = "masses"
+	PageMass       = "mass"        // a plan to confirm, its progress, its report
+	PageMasses     = "masses"      // the list
 	PageMassStatus = "mass_status" // fragment: the poll's answer
 )
 

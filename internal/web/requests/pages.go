@@ -63,7 +63,14 @@ func (*Pages) Messages() []string {
 		"alternative.missing", "alternative.text")...)
 }
 
-// Routes implements ui.Room.
+// Routes implements ui.Room. {id} is the code of a numbered request, else its id.
+//
+//	GET  /requests/req_…                      go on with a draft
+//	POST /requests                            do=submit | draft | find; hidden draft (see FormInput)
+//	POST /requests/keep                       the same fields, by the script; answered with NewSavedLine
+//	GET  /requests/{id}/withdraw, rescind, replace, discard   confirm pages; POST to the same address does it
+//	GET  /requests/{id}/sponsor               choose another sponsor; POST: field sponsor, do=choose, or do=find with q
+//	POST /requests/{id}/refile                answered with the form of the new draft
 func (p *Pages) Routes(r *ui.Routes) {
 	r.Get("/requests/new", p.openForm)
 	r.Get("/requests", func(v *ui.Visit) error { return p.showHome(v, nil) }) // reload after a form was sent by the browser itself

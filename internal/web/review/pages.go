@@ -27,4 +27,6 @@ func (*Pages) Messages() []string {
 }
 
 // Routes implements ui.Room.
+//
+//	GET  /queue?status=&role=&maker=&ai=&q=&after=
 func (p *Pages) Routes(r *ui.Routes) { r.Get("/queue", p.Open) }

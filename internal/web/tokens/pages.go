@@ -42,6 +42,10 @@ func (*Pages) Messages() []string {
 }
 
 // Routes implements ui.Room.
+//
+//	GET  /tokens?status=&q=&ends_before=&after=
+//	GET  /tokens/{id}/revoke                  confirm page; POST: field reason
+//	GET  /tokens/{id}/freeze, thaw            confirm pages; POST to the same address, freeze with field reason
 func (p *Pages) Routes(r *ui.Routes) {
 	r.Get("/tokens", p.openList)
 	r.Both("/tokens/export", p.openList, p.exportTokens) // reload after the post

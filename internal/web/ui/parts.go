@@ -185,7 +185,7 @@ type Table struct {
 	Columns     []Column
 	Rows        []Row
 	// Pick is the id of the form that the rows' boxes belong to; PickLabel heads
-	// their Column. Empty: no row has a box.
+	// their column. Empty: no row has a box.
 	Pick, PickLabel string
 }
 
@@ -213,7 +213,7 @@ type Box struct {
 
 // Cell is what a row says in one column.
 type Cell struct {
-	Label   string // the Column's header, for the card form
+	Label   string // the column's header, for the card form
 	HTML    template.HTML
 	Small   template.HTML
 	Badges  []Badge

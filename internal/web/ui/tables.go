@@ -94,7 +94,7 @@ func (s Shell) Columns(ids ...string) []Column {
 	return out
 }
 
-// Cells gives each cell its Column's name, for the card form of narrow frames.
+// Cells gives each cell its column's name, for the card form of narrow frames.
 func (s Shell) Cells(cols []Column, cs ...Cell) []Cell {
 	for i := range cs {
 		if !cols[i].Quiet {
