@@ -292,7 +292,7 @@ func (d *demo) seed(ctx context.Context) error {
 		return err
 	}
 	s := &seeder{
-		canvas: d.canvas, clock: d.clock, desk: d.tool.Work, from: d.from, zone: zone,
+		canvas: d.canvas, clock: d.clock, desk: d.tool.Rooms, from: d.from, zone: zone,
 		settle: func(ctx context.Context) error { _, err := d.tool.Drain(ctx); return err },
 	}
 	return s.run(ctx)

@@ -7,7 +7,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/rooms"
 )
 
 // seeder lets the sample people use the tool before anybody looks, so that no
@@ -17,7 +17,7 @@ import (
 type seeder struct {
 	canvas *canvastest.Server
 	clock  *canvastest.Clock
-	desk   *workflow.Service
+	desk   *rooms.Rooms
 	from   origin
 	zone   *time.Location
 	// settle runs the tool's due jobs, so that messages carry the day they belong to.
@@ -176,7 +176,7 @@ func (s *seeder) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := s.desk.CheckNow(ctx, priya); err != nil {
+	if err := s.desk.Inventory.CheckNow(ctx, priya); err != nil {
 		return fmt.Errorf("priya checks all tokens: %w", err)
 	}
 	return s.looks(ctx)

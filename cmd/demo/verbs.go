@@ -8,7 +8,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -64,7 +64,7 @@ func (s *seeder) launch(key string, at spot) lti.Launch {
 		l.Placement = "account_navigation"
 		known[admin], known[mayDecide] = "true", "create_access_tokens"
 	}
-	for name, variable := range workflow.CustomFields {
+	for name, variable := range authority.CustomFields {
 		l.Custom[name] = lti.CustomValue{Kind: lti.CustomLiteral, Text: variable} // Canvas leaves what it has no value for
 		if text, ok := known[variable]; ok {
 			l.Custom[name] = lti.CustomValue{Kind: lti.CustomText, Text: text}
@@ -79,7 +79,7 @@ func (s *seeder) launch(key string, at spot) lti.Launch {
 
 // as lets somebody in, at a place in Canvas.
 func (s *seeder) as(ctx context.Context, key string, at spot) (access.Caller, error) {
-	admitted, err := s.desk.Admit(ctx, s.launch(key, at))
+	admitted, err := s.desk.Authority.Admit(ctx, s.launch(key, at))
 	if err != nil {
 		return access.Caller{}, fmt.Errorf("%s: %w", key, err)
 	}
@@ -93,7 +93,7 @@ func (s *seeder) submit(ctx context.Context, key string, at spot, a answers, day
 		return "", err
 	}
 	a["accepted"], a["end"] = "yes", s.clock.Now().In(s.zone).AddDate(0, 0, days).Format(time.DateOnly)
-	r, err := s.desk.Submit(ctx, caller, "", a.values())
+	r, err := s.desk.Requests.Submit(ctx, caller, "", a.values())
 	if err != nil {
 		return "", fmt.Errorf("%s asks for %q: %w", key, a["build"], err)
 	}
@@ -105,7 +105,7 @@ func (s *seeder) draft(ctx context.Context, key string, at spot, a answers) erro
 	if err != nil {
 		return err
 	}
-	if _, err := s.desk.SaveDraft(ctx, caller, "", a.values()); err != nil {
+	if _, err := s.desk.Requests.SaveDraft(ctx, caller, "", a.values()); err != nil {
 		return fmt.Errorf("%s writes a draft: %w", key, err)
 	}
 	return nil
@@ -117,9 +117,9 @@ func (s *seeder) move(ctx context.Context, key string, at spot, request string, 
 	if err != nil {
 		return err
 	}
-	read, err := s.desk.Open(ctx, caller, request)
+	read, err := s.desk.Cases.Open(ctx, caller, request)
 	if err == nil {
-		_, err = s.desk.Act(ctx, caller, request, do, m, read.Terms().Digest())
+		_, err = s.desk.Requests.Act(ctx, caller, request, do, m, read.Terms().Digest())
 	}
 	if err != nil {
 		return fmt.Errorf("%s would %s %s: %w", key, do, request, err)
@@ -133,7 +133,7 @@ func (s *seeder) collect(ctx context.Context, key string, at spot, request strin
 	if err != nil {
 		return err
 	}
-	made, err := s.desk.Collect(ctx, caller, request)
+	made, err := s.desk.Tokens.Collect(ctx, caller, request)
 	if err == nil && made.Value.IsZero() {
 		err = errors.New("no token was made")
 	}
@@ -146,7 +146,7 @@ func (s *seeder) collect(ctx context.Context, key string, at spot, request strin
 	if err := s.canvas.ActivateAs(key, token); err != nil {
 		return err
 	}
-	if _, err := s.desk.CheckMint(ctx, caller, request); err != nil {
+	if _, err := s.desk.Tokens.CheckMint(ctx, caller, request); err != nil {
 		return fmt.Errorf("%s looks whether %s is active: %w", key, request, err)
 	}
 	w.UpdateToken(token, func(t *canvastest.Token) { t.LastUsedAt = time.Now().UTC().Add(-14 * time.Hour) })
@@ -160,9 +160,9 @@ func (s *seeder) reportLeak(ctx context.Context, key string, at spot, request, r
 	if err != nil {
 		return err
 	}
-	page, err := s.desk.Open(ctx, owner, request)
+	page, err := s.desk.Cases.Open(ctx, owner, request)
 	if err == nil {
-		_, err = s.desk.ReportLeak(ctx, owner, page.Grant.ID)
+		_, err = s.desk.Leaks.Report(ctx, owner, page.Grant.ID)
 	}
 	if err != nil {
 		return fmt.Errorf("%s reports a leak: %w", key, err)
@@ -171,13 +171,13 @@ func (s *seeder) reportLeak(ctx context.Context, key string, at spot, request, r
 	if err != nil {
 		return err
 	}
-	leaks, err := s.desk.Leaks(ctx, clearer, "")
+	leaks, err := s.desk.Leaks.List(ctx, clearer, "")
 	if err != nil || len(leaks.Open) == 0 {
 		return errors.Join(fmt.Errorf("%s finds %d leaks", reviewer, len(leaks.Open)), err)
 	}
-	leak, err := s.desk.Leak(ctx, clearer, leaks.Open[0].Incident.ID)
+	leak, err := s.desk.Leaks.Open(ctx, clearer, leaks.Open[0].Incident.ID)
 	if err == nil {
-		_, err = s.desk.ClearLeak(ctx, clearer, leak.Incident.ID, note, leak.Terms.Digest())
+		_, err = s.desk.Leaks.Clear(ctx, clearer, leak.Incident.ID, note, leak.Terms.Digest())
 	}
 	if err != nil {
 		return fmt.Errorf("%s clears a leak: %w", reviewer, err)

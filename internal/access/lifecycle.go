@@ -32,7 +32,7 @@ const (
 	Refile Action = "refile"
 )
 
-// Effect names what must follow a move, who is told and which job; the workflow
+// Effect names what must follow a move, who is told and which job; the desk
 // turns it into jobs in the same transaction.
 type Effect string
 

@@ -15,6 +15,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/config"
 	"github.com/tokendesk/tokendesk/internal/credential"
+	"github.com/tokendesk/tokendesk/internal/desk"
+	"github.com/tokendesk/tokendesk/internal/desk/rooms"
 	"github.com/tokendesk/tokendesk/internal/doctor"
 	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/internal/jobs"
@@ -27,7 +29,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/toolkeys"
 	"github.com/tokendesk/tokendesk/internal/web"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -42,15 +43,16 @@ type Options struct {
 	// Migrate brings the database to this version first. Production does that by
 	// a command of its own; the demo and tests have nobody else to do it.
 	Migrate bool
-	// AtStep is workflow.Service's, for tests that end the process there.
+	// AtStep is desk.Desk's, for tests that end the process there.
 	AtStep func(step string)
 }
 
 // App is the program, ready to serve. Close it when it is no longer needed.
 type App struct {
 	Store *store.Store
-	Box   *secret.Box       // opens what is sealed in the store
-	Work  *workflow.Service // nil where the program was opened and cannot serve
+	Box   *secret.Box // opens what is sealed in the store
+	Desk  *desk.Desk  // the kernel that the rooms stand on
+	Rooms *rooms.Rooms
 	// Operate is what operators do by command.
 	Operate *operate.Commands
 	Log     *slog.Logger
@@ -112,8 +114,10 @@ func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 	a.guard = egress.New(a.private.Has)
 	a.keys = toolkeys.New(a.Store, a.Box, a.now, a.Log)
 	a.clients = &credential.Clients{Store: a.Store, Box: a.Box, HTTP: a.guard.Client(), Now: a.now, Sleep: o.Sleep, Clean: text.Line, Log: a.Log, Observer: a.figures}
+	a.Desk = &desk.Desk{Store: a.Store, Box: a.Box, Canvas: a.clients.Of, Now: a.now, Log: a.Log, PublicURL: cfg.PublicURL}
+	a.Rooms = rooms.New(a.Desk)
 	a.Operate = &operate.Commands{
-		Store: a.Store, Box: a.Box, ToolKeys: a.keys, Canvas: a.clients.Of, Forget: a.private.Forget,
+		Rooms: a.Rooms, Store: a.Store, Box: a.Box, ToolKeys: a.keys, Canvas: a.clients.Of, Forget: a.private.Forget,
 		PublicURL: cfg.PublicURL, TrustedProxies: cfg.TrustedProxies, Now: a.now, Log: a.Log,
 	}
 	if !cfg.SMTP.IsZero() {
@@ -137,12 +141,9 @@ func (a *App) wire(ctx context.Context, o Options) error {
 	}
 	a.runner = &jobs.Runner{Queue: a.Store, Now: a.now, Log: a.Log, Observer: a.figures}
 	a.figures.Watch(a.runner)
-	a.Work = &workflow.Service{
-		Store: a.Store, Box: a.Box, Canvas: a.clients.Of, NamesRoles: a.namesRoles(), Composer: a.composer, Ways: a.ways, Now: a.now, Log: a.Log,
-		Nudge: a.runner.Nudge, Observer: a.figures, PublicURL: a.cfg.PublicURL, AtStep: o.AtStep,
-	}
-	a.Operate.Work = a.Work
-	a.runner.Handlers, a.runner.Schedules = a.Work.Handlers(), a.Work.Schedules()
+	d := a.Desk
+	d.NamesRoles, d.Composer, d.Ways, d.Nudge, d.Observer, d.AtStep = a.namesRoles(), a.composer, a.ways, a.runner.Nudge, a.figures, o.AtStep
+	a.runner.Handlers, a.runner.Schedules = d.Handlers(), d.Schedules()
 	a.Operate.Schedule(a.runner)
 	a.clients.Schedule(a.runner)
 
@@ -155,7 +156,7 @@ func (a *App) wire(ctx context.Context, o Options) error {
 		keySets.Now, keySets.Sleep = a.now, o.Sleep
 	}
 	a.web, err = web.New(web.Options{
-		Work: a.Work, Sessions: &session.Store{Backend: a.Store, Now: a.now}, Catalogue: words,
+		Rooms: a.Rooms, Sessions: &session.Store{Backend: a.Store, Now: a.now}, Catalogue: words,
 		LTI: &lti.Tool{
 			Registrations: a.Store, States: a.Store, StateKeys: a.StateKeys(), Now: a.now, Log: a.Log, KeySets: keySets, Observer: a.figures,
 		},

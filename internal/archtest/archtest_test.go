@@ -36,7 +36,7 @@ func TestImportsFollowTheTable(t *testing.T) {
 }
 
 func TestNothingOutgrowsItsRoom(t *testing.T) {
-	for _, wrong := range archtest.CheckSize(load(t), archtest.Sizes) {
+	for _, wrong := range archtest.CheckSize(archtest.Shipped(load(t), archtest.Table), archtest.Sizes) {
 		t.Error(wrong)
 	}
 }
@@ -87,7 +87,7 @@ func TestPlantedGrowthIsCaught(t *testing.T) {
 }
 
 func TestReservedNames(t *testing.T) {
-	pkgs := load(t)
+	pkgs := archtest.Shipped(load(t), archtest.Table)
 	for _, wrong := range archtest.CheckReserved(pkgs, archtest.Reserved) {
 		t.Error(wrong)
 	}
@@ -139,6 +139,32 @@ func TestProductionProgramsLinkNoTestMachinery(t *testing.T) {
 	}
 }
 
+// The rooms of the desk stand in one order, and each uses only those below it.
+func TestRoomsUseWhatIsBelow(t *testing.T) {
+	order := []string{"authority", "notices", "cases", "requests", "tokens", "leaks", "inventory", "eligibility", "massrevoke"}
+	const desk = "internal/desk"
+	for i, name := range order {
+		room := desk + "/" + name
+		rules := map[string]archtest.Rule{room: archtest.Table[room]}
+		for j, other := range append(order, "") {
+			target := desk + "/" + other
+			if other == "" {
+				target = desk
+			}
+			if target == room {
+				continue
+			}
+			pkgs, err := planted(map[string]string{room + "/x.go": "package " + name + "\nimport _ \"" + archtest.Module + "/" + target + "\"\n"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if wrong, above := archtest.Check(pkgs, rules), j > i && other != ""; (len(wrong) != 0) != above {
+				t.Errorf("%s uses %s: %q", room, target, wrong)
+			}
+		}
+	}
+}
+
 // planted is a small module with a table of its own, so that each rule is seen
 // to catch what it is for.
 func planted(files map[string]string) (map[string]*archtest.Package, error) {
@@ -157,6 +183,7 @@ func TestPlantedViolationsAreCaught(t *testing.T) {
 		"fake":  {TestsOnly: true, For: []string{"demo"}},
 		"demo":  {Own: []string{"core", "rows", "fake"}},
 		"serve": {Own: []string{"core", "rows", "fake"}},
+		"rig":   {TestsOnly: true, Tests: true},
 	}
 	sound := map[string]string{
 		"core/core.go":       "package core\nimport \"net/url\"\nvar _ url.URL\n",
@@ -165,6 +192,7 @@ func TestPlantedViolationsAreCaught(t *testing.T) {
 		"fake/fake.go":       "package fake\n",
 		"demo/main.go":       "package main\nimport _ \"" + own + "fake\"\n",
 		"serve/main.go":      "package main\nimport _ \"" + own + "rows\"\n",
+		"rig/rig.go":         "package rig\nimport _ \"" + own + "fake\"\n",
 		"rows/testdata/x.go": "package x\nimport _ \"no.example/such\"\n",
 	}
 	cases := []struct {
@@ -178,6 +206,7 @@ func TestPlantedViolationsAreCaught(t *testing.T) {
 		{"a clock in a pure package", "core/b.go", "package core\nimport \"time\"\nvar now = time.Now\n", "core is pure"},
 		{"a reader of what may be erased", "core/b.go", "package core\nimport _ \"" + own + "internal/audit\"\nfunc f(e E) string { return e.Detail.Data[\"quote\"] }\n", "core/b.go:3:29 reads the details of the audit log"},
 		{"a package for tests in a program that may not have it", "serve/b.go", "package main\nimport _ \"" + own + "fake\"\n", "it is for tests only"},
+		{"code of tests in a program", "serve/b.go", "package main\nimport _ \"" + own + "rig\"\n", "it is for tests only"},
 		{"a package that nobody entered", "extra/x.go", "package extra\n", "extra is not in the table"},
 		{"a package named after nothing", "utils/x.go", "package utils\n", "names no subject"},
 		{"a file that grew too long", "core/b_test.go", "package core\n" + strings.Repeat("\n", archtest.MaxLines), "core/b_test.go has 601 lines"},

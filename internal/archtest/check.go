@@ -31,6 +31,12 @@ func Check(pkgs map[string]*Package, rules map[string]Rule) []string {
 			say("%s is not in the table of import rules", dir)
 			continue
 		}
+		if rule.Tests {
+			if !rule.TestsOnly {
+				say("%s is code of tests, and others may import it", dir)
+			}
+			continue
+		}
 		for _, name := range slices.Sorted(maps.Keys(p.Imports)) {
 			if why := refuse(dir, name, rule, rules); why != "" {
 				say("%s imports %s (%s): %s", dir, name, strings.Join(p.Imports[name], ", "), why)
@@ -53,6 +59,13 @@ func Check(pkgs map[string]*Package, rules map[string]Rule) []string {
 		}
 	}
 	return said
+}
+
+// Shipped leaves out the packages that are code of tests.
+func Shipped(pkgs map[string]*Package, rules map[string]Rule) map[string]*Package {
+	shipped := maps.Clone(pkgs)
+	maps.DeleteFunc(shipped, func(dir string, _ *Package) bool { return rules[dir].Tests })
+	return shipped
 }
 
 // refuse says why dir may not import name, or "".

@@ -1,5 +1,7 @@
 package archtest
 
+import "slices"
+
 // Module is the path of the module that the rules speak about.
 const Module = "github.com/tokendesk/tokendesk"
 
@@ -24,6 +26,32 @@ const (
 	prom     = "github.com/prometheus/client_golang"
 )
 
+// The rooms of the desk (internal/desk), from the bottom up.
+const (
+	authority   = "internal/desk/authority"
+	notices     = "internal/desk/notices"
+	cases       = "internal/desk/cases"
+	requests    = "internal/desk/requests"
+	tokens      = "internal/desk/tokens"
+	leaks       = "internal/desk/leaks"
+	inventory   = "internal/desk/inventory"
+	eligibility = "internal/desk/eligibility"
+	massrevoke  = "internal/desk/massrevoke"
+)
+
+var (
+	deskRooms = []string{authority, notices, cases, requests, tokens, leaks, inventory, eligibility, massrevoke}
+	// kernel is what the kernel and every room may use.
+	kernel = []string{
+		"internal/access", "internal/audit", "internal/canvas", "internal/jobs", "internal/notify", "internal/policy",
+		"internal/secret", "internal/store", "internal/text",
+	}
+)
+
+// room is what a room may use: what the kernel does, the kernel, and the named
+// rooms below it.
+func room(below ...string) []string { return slices.Concat(kernel, []string{"internal/desk"}, below) }
+
 // Rule says what one package may import besides the standard library.
 type Rule struct {
 	// Own lists packages of this module, relative to its root.
@@ -39,13 +67,16 @@ type Rule struct {
 	// TestsOnly packages are imported by test files and by the packages in For.
 	TestsOnly bool
 	For       []string
+	// Tests is code of tests outside test files, as free as those are. Such a
+	// package is TestsOnly.
+	Tests bool
 }
 
 // webRoom is what the pages of one subject may import: never another subject's,
 // whose pages they are handed by web.
-var webRoom = Rule{Own: []string{
-	"internal/access", "internal/audit", "internal/policy", "internal/text", "internal/web/ui", "internal/workflow",
-}}
+var webRoom = Rule{Own: slices.Concat(deskRooms, []string{
+	"internal/access", "internal/audit", "internal/policy", "internal/text", "internal/web/ui", "internal/desk",
+})}
 
 // Table is every package of the module. Keys are paths relative to its root.
 var Table = map[string]Rule{
@@ -96,14 +127,16 @@ var Table = map[string]Rule{
 		Own: []string{
 			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/credential", "internal/egress",
 			"internal/jobs", "internal/notify", "internal/policy", "internal/secret", "internal/store", "internal/text",
-			"internal/toolkeys", "internal/workflow", "lti", "lti/loopback",
+			"internal/toolkeys", "internal/desk", "internal/desk/rooms", authority, notices, cases, requests, tokens, leaks, inventory,
+			eligibility, massrevoke, "lti", "lti/loopback",
 		},
 	},
 	"internal/operate": {
 		Own: []string{
 			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/credential", "internal/egress",
 			"internal/jobs", "internal/notify", "internal/policy", "internal/secret", "internal/store", "internal/text",
-			"internal/toolkeys", "internal/workflow", "lti", "lti/loopback",
+			"internal/toolkeys", "internal/desk", "internal/desk/rooms", authority, notices, cases, requests, tokens, leaks, inventory,
+			eligibility, massrevoke, "lti", "lti/loopback",
 		},
 	},
 	"internal/toolkeys":   {Own: []string{"internal/access", "internal/audit", "internal/secret", "internal/store", "lti"}},
@@ -112,16 +145,24 @@ var Table = map[string]Rule{
 		Own: []string{"internal/access", "internal/audit", "internal/store", "migrations"}, Third: []string{pgx, sqlite}, TestsOnly: true,
 		For: []string{"internal/web/webtest"},
 	},
-	"internal/workflow": {
-		Own: []string{
-			"internal/access", "internal/audit", "internal/canvas", "internal/jobs", "internal/notify",
-			"internal/policy", "internal/secret", "internal/store", "lti",
-		},
-		Third: []string{lru},
-	},
+	// The kernel of the desk, and its rooms from the bottom up: each may use those
+	// below it and none above.
+	"internal/desk":             {Own: slices.Concat(kernel, []string{"lti"}), Third: []string{lru}},
+	"internal/desk/authority":   {Own: room("lti")},
+	"internal/desk/notices":     {Own: room(authority)},
+	"internal/desk/cases":       {Own: room(authority, notices)},
+	"internal/desk/requests":    {Own: room(authority, notices, cases)},
+	"internal/desk/tokens":      {Own: room(authority, notices, cases, requests)},
+	"internal/desk/leaks":       {Own: room(authority, notices, cases, requests, tokens)},
+	"internal/desk/inventory":   {Own: room(authority, notices, cases, requests, tokens, leaks)},
+	"internal/desk/eligibility": {Own: room(authority, notices, cases, requests, tokens, leaks, inventory)},
+	"internal/desk/massrevoke":  {Own: room(authority, notices, cases, requests, tokens, leaks, inventory, eligibility)},
+	// rooms stacks them, for those who make a program of them.
+	"internal/desk/rooms":    {Own: slices.Concat([]string{"internal/desk"}, deskRooms)},
+	"internal/desk/desktest": {TestsOnly: true, Tests: true},
 	"internal/web/ui": {
 		Own: []string{
-			"internal/access", "internal/audit", "internal/policy", "internal/session", "internal/text", "internal/workflow", "static",
+			"internal/access", "internal/audit", "internal/policy", "internal/session", "internal/text", "internal/desk", authority, cases, "static",
 		},
 		Third: []string{gin},
 	},
@@ -137,7 +178,7 @@ var Table = map[string]Rule{
 	"internal/web/register":     {Own: []string{"internal/operate", "internal/web/ui", "lti/loopback"}},
 	"internal/web": {
 		Own: []string{
-			"internal/access", "internal/operate", "internal/session", "internal/text", "internal/workflow", "lti", "templates",
+			"internal/access", "internal/desk", "internal/desk/rooms", authority, cases, "internal/operate", "internal/session", "internal/text", "lti", "templates",
 			"internal/web/ui", "internal/web/home", "internal/web/requests", "internal/web/collect", "internal/web/sponsorships",
 			"internal/web/review", "internal/web/tokens", "internal/web/leaks", "internal/web/inventory", "internal/web/massrevoke",
 			"internal/web/register",
@@ -156,7 +197,7 @@ var Table = map[string]Rule{
 		Own: []string{
 			"internal/canvas", "internal/config", "internal/credential", "internal/doctor", "internal/egress", "internal/jobs",
 			"internal/metrics", "internal/notify", "internal/operate", "internal/secret", "internal/session", "internal/store", "internal/text",
-			"internal/toolkeys", "internal/web", "internal/workflow", "lti",
+			"internal/toolkeys", "internal/web", "internal/desk", "internal/desk/rooms", "lti",
 		},
 		Third: []string{xsync},
 	},
@@ -168,7 +209,7 @@ var Table = map[string]Rule{
 
 	"cmd/tokendesk": {Own: []string{"internal/app", "internal/config", "internal/doctor", "internal/operate"}},
 	"cmd/demo": {
-		Own: []string{"internal/access", "internal/app", "internal/canvas/canvastest", "internal/config", "internal/operate", "internal/workflow", "lti"},
+		Own: []string{"internal/access", "internal/app", "internal/canvas/canvastest", "internal/config", "internal/operate", "internal/desk/rooms", authority, "lti"},
 	},
 	"cmd/canvas-standin": {Own: []string{"internal/app", "internal/config", "internal/doctor", "internal/operate", "internal/canvas/canvastest"}},
 }
@@ -189,7 +230,7 @@ var Reserved = map[string][]string{"internal/policy.BuiltIn": {"internal/store/t
 // Evidence are the files that may read the details of the audit log: they keep it,
 // export it, and tell its story. The details may be erased, so no rule, state,
 // letter or recipient may come from them.
-var Evidence = []string{"internal/store/auditlog.go", "internal/workflow/story.go", "internal/operate/auditlog.go"}
+var Evidence = []string{"internal/store/auditlog.go", "internal/desk/cases/story.go", "internal/operate/auditlog.go"}
 
 // Refused are package names that say nothing about what is inside.
 var Refused = []string{"utils", "util", "common", "helpers", "helper", "models", "dto", "misc", "shared", "base"}
@@ -217,8 +258,5 @@ var Sizes = Size{
 	Apart: []string{
 		"internal/canvas/canvastest", // the stand-in is as large as what it stands in for
 		"internal/store.Tx",          // one file for each table
-	},
-	Shrinking: map[string]int{
-		"internal/workflow": 13590, "internal/workflow.Service": 362,
 	},
 }

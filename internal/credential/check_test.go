@@ -66,7 +66,7 @@ func TestCredentialsAreLookedAfter(t *testing.T) {
 
 	// Canvas deletes it: the first call that fails tells everybody.
 	cv.World().DeleteTokenBehind(made.ID)
-	client, err := replicas[0].Work.Canvas(p)
+	client, err := replicas[0].Desk.Canvas(p)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,7 @@ func (r *oauthRig) register(reason string) {
 }
 
 func (r *oauthRig) call(ctx context.Context, replica int) error {
-	client, err := r.replicas[replica].Work.Canvas(r.platform)
+	client, err := r.replicas[replica].Desk.Canvas(r.platform)
 	if err != nil {
 		return err
 	}
@@ -461,7 +461,7 @@ func TestOAuthCredential(t *testing.T) {
 		}
 	}
 	call := func() error {
-		client, err := a.Work.Canvas(p)
+		client, err := a.Desk.Canvas(p)
 		if err != nil {
 			return err
 		}

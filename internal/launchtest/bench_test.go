@@ -18,13 +18,13 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web"
 	webhome "github.com/tokendesk/tokendesk/internal/web/home"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // floor is one RSA-2048 verification of a token and one decoding of its payload.
@@ -108,9 +108,9 @@ func firstPage(tb testing.TB) func() int {
 		shell := ui.Shell{
 			Now: now, P: words.For("en", "America/New_York"), HasSession: true, Session: sess, Handle: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
 			NewTabURL: "http://127.0.0.1:8080/courses/7318824/external_tools/214866?display=borderless", Nonce: "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-			Nav: workflow.Nav{Affiliation: policy.Student},
+			Nav: cases.Nav{Affiliation: policy.Student},
 		}
-		if err := renderer.Render(&page, ui.PageHome, webhome.NewPage(shell, workflow.Home{})); err != nil {
+		if err := renderer.Render(&page, ui.PageHome, webhome.NewPage(shell, cases.Home{})); err != nil {
 			tb.Fatal(err)
 		}
 		return page.Len()

@@ -92,7 +92,7 @@ func BenchmarkOwnWork(b *testing.B) {
 	verify := floor(b, s, s.token(nonce))
 	own()
 	admit := func() {
-		if _, err := s.apps[0].Work.Admit(b.Context(), last); err != nil {
+		if _, err := s.apps[0].Rooms.Authority.Admit(b.Context(), last); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/session"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -70,7 +70,7 @@ func (m *mark) refused(p *page, want lti.Reason) line {
 }
 
 // unadmitted is refused for a launch that verified and still gives no session.
-func (m *mark) unadmitted(p *page, status int, want workflow.AdmitReason) line {
+func (m *mark) unadmitted(p *page, status int, want authority.AdmitReason) line {
 	m.t.Helper()
 	l := m.explained(p, status, "launch not admitted", string(want))
 	if l.text("registration") != m.platform.ID || l.text("kid") == "" {

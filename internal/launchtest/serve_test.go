@@ -23,10 +23,11 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/desk"
+	"github.com/tokendesk/tokendesk/internal/desk/rooms"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/web"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -134,7 +135,7 @@ func handlerOf(ctx context.Context, kind string) (h http.Handler, end func(), er
 // bare is what the product does with a launch, but for the web server's own
 // layers and the rendering: the protocol, Admit, the session, and then whatever
 // the first page reads.
-func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, caller access.Caller) error) (http.Handler, error) {
+func bare(a *app.App, then func(ctx context.Context, w *rooms.Rooms, caller access.Caller) error) (http.Handler, error) {
 	log := slog.New(slog.NewJSONHandler(io.Discard, nil)) //nolint:sloglint // as above
 	sessions := &session.Store{Backend: a.Store, Now: time.Now}
 	fail := func(w http.ResponseWriter, err error) { http.Error(w, err.Error(), http.StatusUnauthorized) }
@@ -144,8 +145,8 @@ func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, caller
 		Pages: lti.Pages{
 			Refused: func(w http.ResponseWriter, _ *http.Request, r *lti.Refusal) { fail(w, r) },
 			Launched: func(w http.ResponseWriter, r *http.Request, l lti.Launch) {
-				r = r.WithContext(workflow.Remembering(r.Context()))
-				admitted, err := a.Work.Admit(r.Context(), l)
+				r = r.WithContext(desk.Remembering(r.Context()))
+				admitted, err := a.Rooms.Authority.Admit(r.Context(), l)
 				if err != nil {
 					fail(w, err)
 					return
@@ -165,7 +166,7 @@ func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, caller
 					return
 				}
 				if then != nil {
-					if err := then(r.Context(), a.Work, admitted.Caller); err != nil {
+					if err := then(r.Context(), a.Rooms, admitted.Caller); err != nil {
 						fail(w, err)
 						return
 					}
@@ -183,9 +184,9 @@ func bare(a *app.App, then func(ctx context.Context, w *workflow.Service, caller
 }
 
 // firstReads reads what the first page shows, in the order of package web.
-func firstReads(ctx context.Context, w *workflow.Service, caller access.Caller) error {
-	_ = w.Nav(ctx, caller)
-	_, err := w.Home(ctx, caller)
+func firstReads(ctx context.Context, w *rooms.Rooms, caller access.Caller) error {
+	_ = w.Cases.Nav(ctx, caller)
+	_, err := w.Cases.Home(ctx, caller)
 	return err
 }
 

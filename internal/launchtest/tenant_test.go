@@ -7,13 +7,13 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
 // tenants lists the tenants of all sessions.
-func (d *desk) tenants() string {
+func (d *office) tenants() string {
 	d.t.Helper()
 	rows, err := d.db.QueryContext(d.t.Context(), "SELECT DISTINCT tenant FROM sessions ORDER BY tenant")
 	if err != nil {
@@ -217,7 +217,7 @@ func TestPlatformGUID(t *testing.T) {
 	each(t, func(s *school) {
 		// A first launch without one leaves nothing to remember it by.
 		m, p := s.spoil(s.t, "maya", s.course("bio201"), without(claim+"tool_platform"))
-		m.unadmitted(p, http.StatusForbidden, workflow.AdmitGUID)
+		m.unadmitted(p, http.StatusForbidden, authority.AdmitGUID)
 		s.browser("maya").open(s.course("bio201")).is(http.StatusOK, home)
 		var guid string
 		if err := s.db.QueryRowContext(s.t.Context(), "SELECT platform_guid FROM tenants").Scan(&guid); err != nil || guid != s.w.Account("root").GUID {
@@ -239,7 +239,7 @@ func TestMergedUser(t *testing.T) {
 		withhold := s.cv.Fail(canvastest.Fault{Route: "/api/lti/courses/:id/names_and_roles", Status: http.StatusUnauthorized, Times: -1})
 		m := b.mark("rosa")
 		p := b.open(s.course("bio201")).says("two Canvas accounts of one person were joined").says("write to the Canvas team: give the reference")
-		m.unadmitted(p, http.StatusForbidden, workflow.AdmitUnconfirmed)
+		m.unadmitted(p, http.StatusForbidden, authority.AdmitUnconfirmed)
 		// Their own menu is a place in which Canvas shows who they are now.
 		m.relaunches(p)
 		withhold()
@@ -274,10 +274,10 @@ func TestClaimedUser(t *testing.T) {
 		}
 		dana := s.w.User("dana").ID.String()
 		m, p := s.spoil(s.t, "luca", s.course("bio201"), claims(dana))
-		m.unadmitted(p, http.StatusForbidden, workflow.AdmitOther)
+		m.unadmitted(p, http.StatusForbidden, authority.AdmitOther)
 		s.browser("luca").open(s.course("bio201")).is(http.StatusOK, home)
 		m, p = s.spoil(s.t, "luca", s.course("bio201"), claims(dana))
-		m.unadmitted(p, http.StatusForbidden, workflow.AdmitOther)
+		m.unadmitted(p, http.StatusForbidden, authority.AdmitOther)
 		_, p = s.spoil(s.t, "luca", s.course("bio201"), claims("$Canvas.user.id"))
 		p.is(http.StatusOK, home).says("Luca Moretti")
 
@@ -287,7 +287,7 @@ func TestClaimedUser(t *testing.T) {
 		b := s.browser("maya")
 		m = b.mark("maya")
 		p = b.open(s.course("bio201"))
-		m.unadmitted(p, http.StatusServiceUnavailable, workflow.AdmitSilent)
+		m.unadmitted(p, http.StatusServiceUnavailable, authority.AdmitSilent)
 		p.says("Try again in a few minutes.")
 		s.browser("luca").open(s.course("bio201")).is(http.StatusOK, home)
 	})
@@ -307,7 +307,7 @@ func TestAnAddressThatIsNoCanvas(t *testing.T) {
 			b := s.browser("maya")
 			m := b.mark("maya")
 			p := b.open(s.course("bio201"))
-			m.unadmitted(p, http.StatusServiceUnavailable, workflow.AdmitNotCanvas)
+			m.unadmitted(p, http.StatusServiceUnavailable, authority.AdmitNotCanvas)
 			p.says("This address does not answer as Canvas.")
 			for _, no := range []string{"Try again in a few minutes", "external_tools"} {
 				if strings.Contains(p.body, no) {

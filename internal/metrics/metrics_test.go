@@ -10,18 +10,18 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/metrics"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/web"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
 var (
-	_ web.Observer      = (*metrics.Figures)(nil)
-	_ workflow.Observer = (*metrics.Figures)(nil)
+	_ web.Observer  = (*metrics.Figures)(nil)
+	_ desk.Observer = (*metrics.Figures)(nil)
 )
 
 // shown is what Prometheus reads.

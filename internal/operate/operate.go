@@ -20,14 +20,14 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/credential"
+	"github.com/tokendesk/tokendesk/internal/desk/rooms"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/toolkeys"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Commands are what operators do, each as one method, and the steps of a
-// registration that pages call. All fields are needed but Work, Forget and
+// registration that pages call. All fields are needed but Forget and
 // TrustedProxies; only Invite needs PublicURL. They need no server beside them.
 type Commands struct {
 	Store *store.Store
@@ -36,8 +36,9 @@ type Commands struct {
 	ToolKeys *toolkeys.Keys
 	// Canvas returns the client of a platform's REST API.
 	Canvas func(p store.Platform) (*canvas.Client, error)
-	// Work is the server's; nil where none runs in this process.
-	Work *workflow.Service
+	// Rooms have the verbs that pages call too. Where no server runs in this process
+	// they send no letters: those are stored as jobs, which a server does.
+	Rooms *rooms.Rooms
 	// Forget is told that a registration was written, so that what this process has
 	// read of them is read anew; nil where nothing is kept.
 	Forget         func()

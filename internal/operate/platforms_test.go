@@ -119,7 +119,7 @@ func TestAPlatformIsRegisteredAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	call := func(p store.Platform) error {
-		client, err := a.Work.Canvas(p)
+		client, err := a.Desk.Canvas(p)
 		if err != nil {
 			return err
 		}

@@ -13,9 +13,9 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/egress"
 	"github.com/tokendesk/tokendesk/internal/store"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -263,7 +263,7 @@ func (c *Commands) Setup(ctx context.Context, l lti.Launch) (Setup, error) {
 	if err != nil {
 		return Setup{}, err
 	}
-	if !hasRoot(p) && workflow.FromRootAdmin(l) {
+	if !hasRoot(p) && authority.FromRootAdmin(l) {
 		if err := c.confirmRoot(ctx, p, l); err != nil {
 			return Setup{}, err
 		}

@@ -8,29 +8,20 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/massrevoke"
 	"github.com/tokendesk/tokendesk/internal/store"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Revocation is a mass revocation in an operator's hands: a plan, or one that
 // runs already.
 type Revocation struct {
-	workflow.MassPage
+	massrevoke.Page
 	Platform string // its name
 	// Running: it was started before, by this command or on the page.
 	Running bool
 
-	work *workflow.Service
+	mass *massrevoke.MassRevoke
 	by   access.Caller
-}
-
-// work is the workflow as far as commands need it: it calls Canvas and
-// stores what follows. Notices are stored as jobs; a server sends them.
-func (c *Commands) work() *workflow.Service {
-	if c.Work != nil {
-		return c.Work
-	}
-	return &workflow.Service{Store: c.Store, Box: c.Box, Canvas: c.Canvas, Now: c.Now, Log: c.Log, PublicURL: c.PublicURL}
 }
 
 // ErrNothingMatches: a filter selects no token that could be revoked.
@@ -48,13 +39,13 @@ func (c *Commands) PlanRevocation(ctx context.Context, platform, filter string, 
 	if err != nil {
 		return nil, err
 	}
-	r := &Revocation{Platform: p.Name, work: c.work(), by: access.OperatorCaller(p.Tenant, account())}
+	r := &Revocation{Platform: p.Name, mass: c.Rooms.MassRevoke, by: access.OperatorCaller(p.Tenant, account())}
 	if !anew {
-		if r.MassPage, r.Running, err = r.work.UnfinishedMass(ctx, r.by, f); err != nil || r.Running {
+		if r.Page, r.Running, err = r.mass.Unfinished(ctx, r.by, f); err != nil || r.Running {
 			return r, err
 		}
 	}
-	r.MassPage, err = r.work.PlanMass(ctx, r.by, workflow.MassChoice{Command: f})
+	r.Page, err = r.mass.Plan(ctx, r.by, massrevoke.Choice{Command: f})
 	var form *access.FormError
 	if errors.As(err, &form) {
 		return nil, ErrNothingMatches
@@ -65,7 +56,7 @@ func (c *Commands) PlanRevocation(ctx context.Context, platform, filter string, 
 // Start starts a plan with the number that was typed. Its errors are one
 // sentence each; after any of them nothing was started.
 func (r *Revocation) Start(ctx context.Context, typed, reason string) error {
-	p, err := r.work.StartMass(ctx, r.by, r.ID, typed, reason, access.MassTerms(r.Mass).Digest())
+	p, err := r.mass.Start(ctx, r.by, r.ID, typed, reason, access.MassTerms(r.Mass).Digest())
 	var form *access.FormError
 	if errors.As(err, &form) {
 		has := func(code string) int {
@@ -86,7 +77,7 @@ func (r *Revocation) Start(ctx context.Context, typed, reason string) error {
 	case errors.As(err, &other):
 		return errors.New("the plan was made anew by somebody else; nothing was done, run the command again")
 	case err == nil:
-		r.MassPage = p
+		r.Page = p
 	}
 	return err
 }
@@ -94,9 +85,9 @@ func (r *Revocation) Start(ctx context.Context, typed, reason string) error {
 // Finish works until every token is proven gone, or ctx ends. progress is told
 // how far it has come every few seconds.
 func (r *Revocation) Finish(ctx context.Context, progress func(p Progress, trouble error)) error {
-	p, err := r.work.FinishMass(ctx, r.by, r.ID, progress)
+	p, err := r.mass.Finish(ctx, r.by, r.ID, progress)
 	if p.ID != "" {
-		r.MassPage = p
+		r.Page = p
 	}
 	return err
 }
@@ -104,5 +95,5 @@ func (r *Revocation) Finish(ctx context.Context, progress func(p Progress, troub
 // Group is how many tokens fall under one word, Progress how far it has come.
 type (
 	Group    = store.MassGroup
-	Progress = workflow.MassPage
+	Progress = massrevoke.Page
 )

@@ -76,7 +76,7 @@ func TestEightApprovalsAtOnce(t *testing.T) {
 	})
 }
 
-// The same, as the workflow does it: read, ask, write. Whoever reads second
+// The same, as a verb does it: read, ask, write. Whoever reads second
 // sees what the first has done.
 func TestReadThenMoveAtOnce(t *testing.T) {
 	t.Parallel()

@@ -71,7 +71,7 @@ func refused(err error, want any) bool {
 	return false
 }
 
-// told is an event as the workflow makes it.
+// told is an event as a verb makes it.
 func told(do audit.Action, object, from, to string, version int) audit.Event {
 	return audit.Event{At: at(version), Actor: string(ana), Action: do, Object: object, From: from, To: to, Version: version}
 }

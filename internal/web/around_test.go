@@ -2,20 +2,19 @@ package web
 
 import (
 	"context"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // While one visit reads the origins, nobody else waits for the database: who
 // leaves has left, and where a list was read before, it is taken.
 func TestAroundWaitsForNobody(t *testing.T) {
 	var reads atomic.Int32
-	began, answer := make(chan struct{}), make(chan workflow.Around)
-	f := &frames{read: func(ctx context.Context) workflow.Around {
+	began, answer := make(chan struct{}), make(chan authority.Around)
+	f := &frames{read: func(ctx context.Context) authority.Around {
 		reads.Add(1)
 		began <- struct{}{}
 		if ctx.Err() != nil {
@@ -40,7 +39,7 @@ func TestAroundWaitsForNobody(t *testing.T) {
 	leave()
 	<-first
 	second := get(t.Context(), now)
-	answer <- workflow.Around{Frames: []string{"https://a.example"}}
+	answer <- authority.Around{Frames: []string{"https://a.example"}}
 	if got := <-second; !slices.Equal(got, []string{"https://a.example"}) {
 		t.Errorf("who waited got %q", got)
 	}
@@ -50,7 +49,7 @@ func TestAroundWaitsForNobody(t *testing.T) {
 	if got := f.get(t.Context(), later); !slices.Equal(got.Frames, []string{"https://a.example"}) { // the list of before, at once
 		t.Errorf("meanwhile they are %q", got.Frames)
 	}
-	answer <- workflow.Around{Frames: []string{"https://b.example"}}
+	answer <- authority.Around{Frames: []string{"https://b.example"}}
 	if got := <-third; !slices.Equal(got, []string{"https://b.example"}) {
 		t.Errorf("anew they are %q", got)
 	}

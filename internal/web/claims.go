@@ -6,8 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/text"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -21,7 +21,7 @@ const maxClaim = 255
 // what no id holds counts as missing.
 func plainLaunch(l lti.Launch) lti.Launch {
 	for _, s := range []*string{&l.Name, &l.GivenName, &l.FamilyName, &l.Email, &l.Locale, &l.Context.Title, &l.Context.Label, &l.PlatformName} {
-		*s = firstOf(workflow.Storable(text.Line(*s)), maxClaim)
+		*s = firstOf(desk.Storable(text.Line(*s)), maxClaim)
 	}
 	for _, s := range []*string{&l.PlatformGUID, &l.ReturnURL, &l.NamesRolesURL, &l.Placement} {
 		if !sound(*s) {

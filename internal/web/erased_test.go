@@ -8,13 +8,15 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	deskleaks "github.com/tokendesk/tokendesk/internal/desk/leaks"
+	deskmassrevoke "github.com/tokendesk/tokendesk/internal/desk/massrevoke"
 	"github.com/tokendesk/tokendesk/internal/web/inventory"
 	"github.com/tokendesk/tokendesk/internal/web/leaks"
 	"github.com/tokendesk/tokendesk/internal/web/massrevoke"
 	"github.com/tokendesk/tokendesk/internal/web/requests"
 	"github.com/tokendesk/tokendesk/internal/web/tokens"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Where what people wrote was erased, a page says that it was removed.
@@ -23,8 +25,8 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 	r := testRenderer(t, cat)
 	s := galleryShell(cat, "en", true)
 	const gone = access.Erased
-	story := []workflow.StoryStep{{At: days(-1), Actor: "Ana Ruiz", Action: audit.GrantRevoke, Quote: gone}}
-	request := func(st access.RequestState) workflow.CasePage {
+	story := []cases.StoryStep{{At: days(-1), Actor: "Ana Ruiz", Action: audit.GrantRevoke, Quote: gone}}
+	request := func(st access.RequestState) cases.CasePage {
 		c := galleryCase(st, "")
 		q := &c.Request
 		if q.Remark = gone; st == access.SponsorDeclined {
@@ -38,8 +40,8 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 	}
 	frozen := seenBy(galleryCase(access.Fulfilled, access.Frozen, access.Thaw), ui.AsReviewer)
 	frozen.Grant.FrozenBy, frozen.Grant.FrozenAt, frozen.Grant.FreezeReason = dana, days(-0.1), gone
-	leak := workflow.LeakPage{LeakRow: workflow.LeakRow{Incident: access.Incident{ID: "inc_x", OpenedAt: days(-1), ClearedAt: days(-0.5)}, Case: workflow.Case{}},
-		Seen: []workflow.StoryStep{{At: days(-1), Actor: "Ana Ruiz", Action: audit.IncidentSeen, Quote: gone}}, Note: gone}
+	leak := deskleaks.Page{Row: deskleaks.Row{Incident: access.Incident{ID: "inc_x", OpenedAt: days(-1), ClearedAt: days(-0.5)}, Case: cases.Case{}},
+		Seen: []cases.StoryStep{{At: days(-1), Actor: "Ana Ruiz", Action: audit.IncidentSeen, Quote: gone}}, Note: gone}
 	for name, tt := range map[string]struct {
 		page   string
 		view   any
@@ -48,7 +50,7 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 		"declined":  {requests.PageCase, requests.NewCasePage(s, request(access.SponsorDeclined), requests.PanelInput{}), 2},
 		"denied":    {requests.PageCase, requests.NewCasePage(s, request(access.Denied), requests.PanelInput{}), 3},
 		"rescinded": {requests.PageCase, requests.NewCasePage(s, request(access.Rescinded), requests.PanelInput{}), 3},
-		"frozen":    {tokens.PageToken, tokens.NewPage(s, workflow.TokenPage{Case: frozen, Story: story}), 2},
+		"frozen":    {tokens.PageToken, tokens.NewPage(s, cases.TokenPage{Case: frozen, Story: story}), 2},
 		"thaw":      {ui.PageConfirm, ui.NewConfirmPage(s, ui.ConfirmInput{Do: access.Thaw, Case: frozen}), 1},
 		"leak":      {leaks.PageLeak, leaks.NewPage(s, leaks.Input{Page: leak}), 2},
 	} {
@@ -60,11 +62,11 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 			t.Errorf("%s: %d quotes read removed, want %d\n%s", name, n, tt.quotes, b.String())
 		}
 	}
-	f := workflow.FoundCase{Found: access.Found{State: access.FoundAllowing, Votes: access.Votes{{Stage: 1, Verdict: access.Yes, Reason: gone, End: days(1)}}}}
+	f := cases.FoundCase{Found: access.Found{State: access.FoundAllowing, Votes: access.Votes{{Stage: 1, Verdict: access.Yes, Reason: gone, End: days(1)}}}}
 	picked := f
 	picked.Can = map[access.Action]bool{access.TellOwner: true}
-	for name, text := range map[string]string{"pick": inventory.NewPickPage(s, inventory.PickInput{Do: access.TellOwner, Rows: []workflow.FoundCase{picked}}).Choice.Options[0].Note, "found": fmt.Sprint(ui.FoundStatus(s, f).Now),
-		"mass": fmt.Sprint(massrevoke.NewPage(s, massrevoke.Input{Mass: workflow.MassPage{Mass: access.Mass{State: access.MassDone, Reason: gone}}}))} {
+	for name, text := range map[string]string{"pick": inventory.NewPickPage(s, inventory.PickInput{Do: access.TellOwner, Rows: []cases.FoundCase{picked}}).Choice.Options[0].Note, "found": fmt.Sprint(ui.FoundStatus(s, f).Now),
+		"mass": fmt.Sprint(massrevoke.NewPage(s, massrevoke.Input{Mass: deskmassrevoke.Page{Mass: access.Mass{State: access.MassDone, Reason: gone}}}))} {
 		if !strings.Contains(text, "[removed]") || strings.Contains(text, gone) {
 			t.Errorf("%s: %q", name, text)
 		}

@@ -78,7 +78,7 @@ func TestFigures(t *testing.T) {
 			}
 		}
 
-		kinds := append(slices.Collect(maps.Keys(r.App.Work.Handlers())), "upkeep", "credentials", jobs.UnknownKind)
+		kinds := append(slices.Collect(maps.Keys(r.App.Desk.Handlers())), "upkeep", "credentials", jobs.UnknownKind)
 		allowed := map[string][]string{
 			"step": list(lti.Steps()), "outcome": slices.Concat(list(lti.Outcomes()), list(access.Outcomes()), list(canvas.Kinds()), []string{"ok"}),
 			"reason": slices.Concat(list(lti.Reasons()), list(access.Whys()), []string{""}), "verb": list(access.Verbs()), "endpoint": list(canvas.Endpoints()),

@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/collect"
 	"github.com/tokendesk/tokendesk/internal/web/home"
 	"github.com/tokendesk/tokendesk/internal/web/requests"
 	"github.com/tokendesk/tokendesk/internal/web/review"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -104,7 +104,7 @@ func newComponents(s ui.Shell) componentsPage {
 	p.Buttons = append(p.Buttons, s.External(ui.Primary, "act.activate", "https://canvas.northfield.test/profile/settings"))
 	wait := galleryCase(access.AwaitingSponsor, "", access.Withdraw)
 	token := numbered(galleryCase(access.Fulfilled, access.Active, access.Revoke, access.Replace), 5, "")
-	mine := home.NewPage(s, workflow.Home{Progress: []workflow.Case{wait}, Tokens: []workflow.Case{token}})
+	mine := home.NewPage(s, cases.Home{Progress: []cases.Case{wait}, Tokens: []cases.Case{token}})
 	p.Cards = []ui.Card{mine.Progress[0], mine.Tokens[0]}
 	p.Empties = []ui.Empty{{Icon: "key", Title: s.T("home.empty_title"), Text: s.T("home.empty_text"), Actions: []ui.Action{s.GoTo(ui.Primary, "home.ask", "/requests/new")}},
 		*s.NothingMatches("/queue"), {Icon: "tray", Title: s.T("queue.empty")}, {Icon: "hands", Title: s.T("sponsorships.empty")}}

@@ -5,13 +5,16 @@ import (
 	"fmt"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	deskrequests "github.com/tokendesk/tokendesk/internal/desk/requests"
+	"github.com/tokendesk/tokendesk/internal/desk/tokens"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/web/collect"
 	"github.com/tokendesk/tokendesk/internal/web/home"
 	"github.com/tokendesk/tokendesk/internal/web/requests"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -27,27 +30,27 @@ func exhibits() []exhibit {
 	return out
 }
 
-func homeOf(name string, h workflow.Home, shell func(*ui.Shell), want ...string) exhibit {
+func homeOf(name string, h cases.Home, shell func(*ui.Shell), want ...string) exhibit {
 	return exhibit{name: "home-" + name, page: ui.PageHome, shell: shell, want: append(want, "My API tokens"),
 		view: func(s ui.Shell) any { return home.NewPage(s, h) }}
 }
 
 func homeExhibits() []exhibit {
-	full := workflow.Home{
-		NeedsYou: []workflow.Case{
+	full := cases.Home{
+		NeedsYou: []cases.Case{
 			numbered(galleryCase(access.Fulfilled, access.HandedOver, access.Revoke, access.Replace), 3, "Sorts my files"),
 			galleryCase(access.Approved, "", access.Collect, access.Withdraw),
 		},
-		Drafts: []workflow.Case{numbered(galleryCase(access.Draft, "", access.Submit, access.Discard), 0, "")},
-		Progress: []workflow.Case{
+		Drafts: []cases.Case{numbered(galleryCase(access.Draft, "", access.Submit, access.Discard), 0, "")},
+		Progress: []cases.Case{
 			numbered(galleryCase(access.AwaitingSponsor, "", access.Withdraw, access.ChooseSponsor), 9, ""),
 			numbered(galleryCase(access.InReview, "", access.Withdraw), 10, "Grade exporter for the whole department with a title that is as long as titles get and then some"),
 		},
-		Tokens: []workflow.Case{
+		Tokens: []cases.Case{
 			numbered(galleryCase(access.Fulfilled, access.Active, access.Revoke), 5, ""),
 			numbered(galleryCase(access.Fulfilled, access.Revoking), 6, ""),
 		},
-		Ended: []workflow.Case{
+		Ended: []cases.Case{
 			numbered(galleryCase(access.Denied, "", access.Refile), 1, ""), numbered(galleryCase(access.Lapsed, "", access.Refile), 2, ""),
 			numbered(galleryCase(access.Fulfilled, access.Revoked), 4, ""),
 		},
@@ -55,28 +58,28 @@ func homeExhibits() []exhibit {
 	full.Drafts[0].Request.Number = 0
 	lost := galleryCase(access.AwaitingSponsor, "", access.ChooseSponsor, access.Withdraw)
 	lost.Request.Sponsor, lost.Request.SponsorLost = "", "Ana Ruiz"
-	waiting := workflow.Home{Progress: []workflow.Case{galleryCase(access.AwaitingSponsor, "", access.Withdraw)}}
+	waiting := cases.Home{Progress: []cases.Case{galleryCase(access.AwaitingSponsor, "", access.Withdraw)}}
 	return []exhibit{
-		homeOf("empty", workflow.Home{}, asMaya, "You have no API tokens.", "Request a token"),
-		homeOf("kept", workflow.Home{Kept: true}, asMaya, "Continue your draft"),
+		homeOf("empty", cases.Home{}, asMaya, "You have no API tokens.", "Request a token"),
+		homeOf("kept", cases.Home{Kept: true}, asMaya, "Continue your draft"),
 		homeOf("full", full, asMaya, "Needs you", "In progress", "Collect token", "Withdraw", "Revoke", "Activate in Canvas"),
 		homeOf("waiting", waiting, asMaya, "With Ana Ruiz since", "Answer due by"),
-		homeOf("sponsor-lost", workflow.Home{NeedsYou: []workflow.Case{lost}}, asMaya, "Sponsor needed", "Choose a sponsor"),
-		homeOf("sponsor", workflow.Home{}, asAna, "2 requests need your answer"),
-		homeOf("role-refused", workflow.Home{Refused: access.WhyRole}, asMaya, "Your role cannot have tokens here."),
-		homeOf("account-role", workflow.Home{Refused: access.WhyAccountRole}, asDana, "People with an admin role"),
+		homeOf("sponsor-lost", cases.Home{NeedsYou: []cases.Case{lost}}, asMaya, "Sponsor needed", "Choose a sponsor"),
+		homeOf("sponsor", cases.Home{}, asAna, "2 requests need your answer"),
+		homeOf("role-refused", cases.Home{Refused: access.WhyRole}, asMaya, "Your role cannot have tokens here."),
+		homeOf("account-role", cases.Home{Refused: access.WhyAccountRole}, asDana, "People with an admin role"),
 		homeOf("acting", full, func(s *ui.Shell) { asMaya(s); s.Session.NoWrites = access.WhyActing }, "You are acting as Maya Chen."),
 		homeOf("unknown-acting", waiting, func(s *ui.Shell) { asMaya(s); s.Session.NoWrites = access.WhyUnknownActing }, "Canvas does not tell"),
-		homeOf("test-student", workflow.Home{Refused: access.WhyTestStudent}, func(s *ui.Shell) { asMaya(s); s.Session.NoWrites = access.WhyTestStudent }, "The test student cannot have tokens."),
-		homeOf("wrong-door", workflow.Home{}, func(s *ui.Shell) {
+		homeOf("test-student", cases.Home{Refused: access.WhyTestStudent}, func(s *ui.Shell) { asMaya(s); s.Session.NoWrites = access.WhyTestStudent }, "The test student cannot have tokens."),
+		homeOf("wrong-door", cases.Home{}, func(s *ui.Shell) {
 			asMaya(s)
 			s.Session.NoWrites, s.Session.Door = access.WhyWrongDoor, access.DoorNone
 		}, "open it from the Canvas menu"),
 		homeOf("canvas-down", full, func(s *ui.Shell) { asMaya(s); s.Nav.Trouble.CanvasSince = days(-0.05) }, "Canvas is not answering our questions"),
 		homeOf("still-usable", full, func(s *ui.Shell) { asMaya(s); s.Nav.Trouble.StillUsable = 1 }, "1 token of yours may still work"),
-		homeOf("self-service", workflow.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.SelfService = true }, "by themselves"),
-		homeOf("credential-refused", workflow.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.Credential.RefusedSince = days(-0.05) }, "no longer accepts Tokendesk's own access"),
-		homeOf("credential-ends", workflow.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.Credential.EndsAt = days(9) }, "own access to Canvas ends on"),
+		homeOf("self-service", cases.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.SelfService = true }, "by themselves"),
+		homeOf("credential-refused", cases.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.Credential.RefusedSince = days(-0.05) }, "no longer accepts Tokendesk's own access"),
+		homeOf("credential-ends", cases.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.Credential.EndsAt = days(9) }, "own access to Canvas ends on"),
 		homeOf("result", waiting, func(s *ui.Shell) {
 			asMaya(s)
 			s.Banner = ui.ResultBanner(*s, access.Withdraw, waiting.Progress[0])
@@ -114,7 +117,7 @@ func formExhibits() []exhibit {
 	many.Answers.Set("sponsor", "12")
 	many.Teachers = nil
 	for i := range 41 {
-		many.Teachers = append(many.Teachers, workflow.Teacher{CanvasUser: fmt.Sprint(i), Name: "Kim Teacher"})
+		many.Teachers = append(many.Teachers, authority.Teacher{CanvasUser: fmt.Sprint(i), Name: "Kim Teacher"})
 	}
 	none := galleryForm()
 	none.Teachers = nil
@@ -150,12 +153,12 @@ func formExhibits() []exhibit {
 	}
 }
 
-func withQuota(f workflow.Form) workflow.Form {
+func withQuota(f deskrequests.Form) deskrequests.Form {
 	f.Quota = access.WhyQuotaLive
 	return f
 }
 
-func one(name string, c workflow.Case, in requests.PanelInput, shell func(*ui.Shell), want ...string) exhibit {
+func one(name string, c cases.Case, in requests.PanelInput, shell func(*ui.Shell), want ...string) exhibit {
 	return exhibit{name: "case-" + name, page: requests.PageCase, shell: shell, want: append(want, "Request "+c.Request.Code()),
 		view: func(s ui.Shell) any { return requests.NewCasePage(s, galleryCasePage(c), in) }}
 }
@@ -240,7 +243,7 @@ func caseExhibits() []exhibit {
 		}, "To decide, open Tokendesk again from the Canvas menu."),
 		one("review-lost", seenBy(galleryCase(access.Approved, "", access.Rescind), ui.AsReviewer), requests.PanelInput{}, func(s *ui.Shell) {
 			asDana(s)
-			s.Banner = requests.LostBanner(*s, &workflow.Lost{Now: galleryRequest(access.Approved), Actor: "Dana Ortiz"}, galleryReason)
+			s.Banner = requests.LostBanner(*s, &cases.Lost{Now: galleryRequest(access.Approved), Actor: "Dana Ortiz"}, galleryReason)
 		}, "Your text is kept below."),
 		one("review-changed", mine, requests.PanelInput{Do: access.Approve, Conditions: galleryReason}, func(s *ui.Shell) {
 			asDana(s)
@@ -254,7 +257,7 @@ func caseExhibits() []exhibit {
 				p.Story = galleryLife()
 				return requests.NewCasePage(s, p, requests.PanelInput{})
 			}},
-		one("rtl-name", func() workflow.Case {
+		one("rtl-name", func() cases.Case {
 			c := galleryCase(access.AwaitingSponsor, "", access.Withdraw)
 			c.Request.Sponsor, c.Request.Requester = layla, long
 			return c
@@ -274,7 +277,7 @@ func confirmExhibits() []exhibit {
 	many := choose
 	many.Sponsors = nil
 	for i := range 12 {
-		many.Sponsors = append(many.Sponsors, workflow.Teacher{CanvasUser: fmt.Sprint(i), Name: "Kim Teacher"})
+		many.Sponsors = append(many.Sponsors, authority.Teacher{CanvasUser: fmt.Sprint(i), Name: "Kim Teacher"})
 	}
 	none := choose
 	none.Sponsors = nil
@@ -300,36 +303,36 @@ func confirmExhibits() []exhibit {
 }
 
 func collectExhibits() []exhibit {
-	at := func(name string, c workflow.Collection, want ...string) exhibit {
+	at := func(name string, c tokens.Collection, want ...string) exhibit {
 		return exhibit{name: "collect-" + name, page: collect.PageCollect, shell: asMaya, want: append(want, "Collect your token"),
 			view: func(s ui.Shell) any { return collect.NewPage(s, c) }}
 	}
-	status := func(name string, c workflow.Collection, want ...string) exhibit {
+	status := func(name string, c tokens.Collection, want ...string) exhibit {
 		return exhibit{name: "status-" + name, page: collect.PageCollectStatus, want: want, view: func(s ui.Shell) any { return collect.NewStatus(s, c) }}
 	}
-	of := func(stage workflow.CollectStage, r access.RequestState, g access.GrantState) workflow.Collection {
-		return workflow.Collection{Case: galleryCase(r, g), Stage: stage, Ends: days(21)}
+	of := func(stage tokens.CollectStage, r access.RequestState, g access.GrantState) tokens.Collection {
+		return tokens.Collection{Case: galleryCase(r, g), Stage: stage, Ends: days(21)}
 	}
-	ready := of(workflow.StageReady, access.Approved, "")
+	ready := of(tokens.StageReady, access.Approved, "")
 	again := ready
 	again.Trouble = "mint.cap:90"
-	shown := of(workflow.StageShown, access.Fulfilled, access.HandedOver)
+	shown := of(tokens.StageShown, access.Fulfilled, access.HandedOver)
 	shown.CanReplace = true
-	leakable := of(workflow.StageShown, access.Fulfilled, access.HandedOver)
+	leakable := of(tokens.StageShown, access.Fulfilled, access.HandedOver)
 	leakable.Can[access.ReportLeak], leakable.CanReplace = true, true
 	secretPage := shown
-	secretPage.Stage, secretPage.Value = workflow.StageSecret, secret.New(galleryToken)
-	late := of(workflow.StageShown, access.Fulfilled, access.HandedOver)
+	secretPage.Stage, secretPage.Value = tokens.StageSecret, secret.New(galleryToken)
+	late := of(tokens.StageShown, access.Fulfilled, access.HandedOver)
 	late.ReplaceWhy, late.Grant.ShownAt = access.WhyReplaceLate, days(-2)
-	used := of(workflow.StageShown, access.Fulfilled, access.HandedOver)
+	used := of(tokens.StageShown, access.Fulfilled, access.HandedOver)
 	used.ReplaceWhy = access.WhyReplaceUsed
-	creating := of(workflow.StageCreating, access.Collecting, access.Minting)
-	recovering := of(workflow.StageRecovering, access.Collecting, access.Recovering)
-	active := of(workflow.StageActive, access.Fulfilled, access.Active)
+	creating := of(tokens.StageCreating, access.Collecting, access.Minting)
+	recovering := of(tokens.StageRecovering, access.Collecting, access.Recovering)
+	active := of(tokens.StageActive, access.Fulfilled, access.Active)
 	active.CanReplace = true
-	over := of(workflow.StageOver, access.Fulfilled, access.Revoked)
-	overWithdrawn := of(workflow.StageOver, access.Withdrawn, "")
-	replacing := of(workflow.StageReplacing, access.Fulfilled, access.Replacing)
+	over := of(tokens.StageOver, access.Fulfilled, access.Revoked)
+	overWithdrawn := of(tokens.StageOver, access.Withdrawn, "")
+	replacing := of(tokens.StageReplacing, access.Fulfilled, access.Replacing)
 	out := []exhibit{
 		at("ready", ready, "Create my token", "Not now", "You see it once. We do not keep it.", "Nobody else may be looking at your screen."),
 		at("ready-again", again, "Canvas refused: the end date is later than your school allows (90 days). We noted that."),
@@ -395,9 +398,9 @@ func problemExhibits() []exhibit {
 		out = append(out, exhibit{name: "launch-" + string(r), page: PageLaunchFailed, noSession: true, want: want,
 			view: func(s ui.Shell) any { return NewLaunchFailedPage(s, refusal) }})
 	}
-	for _, r := range workflow.AdmitReasons {
+	for _, r := range authority.AdmitReasons {
 		want := []string{"Canvas could not open Tokendesk", "1F4A-9C2E", "Open in a new tab"}
-		if r == workflow.AdmitNotCanvas {
+		if r == authority.AdmitNotCanvas {
 			want[2] = "This address does not answer as Canvas."
 		}
 		out = append(out, exhibit{name: "launch-admit-" + string(r), page: PageLaunchFailed, noSession: true, want: want,
@@ -416,6 +419,6 @@ func problemExhibits() []exhibit {
 				return newBrowserPage(s, lti.ProofPage{Step: "proof", StorageItem: item, Post: "/lti/proof"})
 			}},
 		exhibit{name: "home-forget", page: ui.PageHome, shell: func(s *ui.Shell) { asMaya(s); f := item.ForgetItem(); s.Forget = &f },
-			view: func(s ui.Shell) any { return home.NewPage(s, workflow.Home{}) }},
+			view: func(s ui.Shell) any { return home.NewPage(s, cases.Home{}) }},
 	)
 }

@@ -7,9 +7,11 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/requests"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // The people of the gallery.
@@ -56,16 +58,16 @@ func gallerySession() ui.Session {
 
 func asAna(s *ui.Shell) {
 	s.Session.Name, s.Session.Person, s.Session.Learner, s.Session.Teacher = "Ana Ruiz", ana, false, true
-	s.Nav = workflow.Nav{Affiliation: policy.Faculty, Sponsor: true, Waiting: 2}
+	s.Nav = cases.Nav{Affiliation: policy.Faculty, Sponsor: true, Waiting: 2}
 }
 
 func asDana(s *ui.Shell) {
 	s.Session.Name, s.Session.Person, s.Session.Learner = "Dana Ortiz", dana, false
 	s.Session.Door, s.Session.Course = access.DoorAccount, access.Course{}
-	s.Nav = workflow.Nav{Affiliation: policy.None, Reviewer: true, Queue: 4}
+	s.Nav = cases.Nav{Affiliation: policy.None, Reviewer: true, Queue: 4}
 }
 
-func asMaya(s *ui.Shell) { s.Nav = workflow.Nav{Affiliation: policy.Student} }
+func asMaya(s *ui.Shell) { s.Nav = cases.Nav{Affiliation: policy.Student} }
 
 func galleryAnswers() access.Answers {
 	return access.Answers{
@@ -133,8 +135,8 @@ func galleryGrant(state access.GrantState) *access.Grant {
 	return g
 }
 
-func galleryCase(state access.RequestState, grant access.GrantState, can ...access.Action) workflow.Case {
-	c := workflow.Case{Policy: policy.BuiltIn(), Request: galleryRequest(state), Names: galleryNames, Own: true, Can: map[access.Action]bool{}}
+func galleryCase(state access.RequestState, grant access.GrantState, can ...access.Action) cases.Case {
+	c := cases.Case{Policy: policy.BuiltIn(), Request: galleryRequest(state), Names: galleryNames, Own: true, Can: map[access.Action]bool{}}
 	if grant != "" {
 		c.Grant = galleryGrant(grant)
 	}
@@ -144,12 +146,12 @@ func galleryCase(state access.RequestState, grant access.GrantState, can ...acce
 	return c
 }
 
-func seenBy(c workflow.Case, v ui.Viewer) workflow.Case {
+func seenBy(c cases.Case, v ui.Viewer) cases.Case {
 	c.Own, c.Sponsor, c.Reviewer = v == ui.AsRequester, v == ui.AsSponsor, v == ui.AsReviewer
 	return c
 }
 
-func numbered(c workflow.Case, n int, build string) workflow.Case {
+func numbered(c cases.Case, n int, build string) cases.Case {
 	c.Request.ID, c.Request.Number = "req_"+strings.Repeat("i", n), n
 	if build != "" {
 		c.Request.Answers.Set("build", build)
@@ -162,8 +164,8 @@ func numbered(c workflow.Case, n int, build string) workflow.Case {
 	return c
 }
 
-func galleryStory() []workflow.StoryStep {
-	return []workflow.StoryStep{
+func galleryStory() []cases.StoryStep {
+	return []cases.StoryStep{
 		{At: days(-6), Actor: "Maya Chen", Action: audit.RequestCreate, To: "draft"},
 		{At: days(-5), Actor: "Maya Chen", Action: audit.RequestSubmit, To: "awaiting_sponsor"},
 		{At: days(-3), Actor: "Ana Ruiz", Action: audit.RequestEndorse, To: "in_review", Quote: galleryNote},
@@ -171,42 +173,42 @@ func galleryStory() []workflow.StoryStep {
 	}
 }
 
-func galleryLife() []workflow.StoryStep {
+func galleryLife() []cases.StoryStep {
 	return append(galleryStory(),
-		workflow.StoryStep{At: days(-1), Actor: "Dana Ortiz", Action: audit.RequestApprove, To: "approved"},
-		workflow.StoryStep{At: days(-0.9), Actor: "Maya Chen", Action: audit.GrantCreate, To: "minting"},
-		workflow.StoryStep{At: days(-0.8), Action: audit.GrantDoubt, To: "recovering"},
-		workflow.StoryStep{At: days(-0.7), Action: audit.GrantGiveUp, To: "void"},
-		workflow.StoryStep{At: days(-0.6), Actor: "Maya Chen", Action: audit.GrantMint, To: "minting"},
-		workflow.StoryStep{At: days(-0.5), Action: audit.GrantShown, To: "handed_over"},
-		workflow.StoryStep{At: days(-0.4), Action: audit.GrantSeenActive, To: "active"},
-		workflow.StoryStep{At: days(-0.3), Actor: "Dana Ortiz", Action: audit.GrantRevoke, To: "revoking", Quote: galleryReason},
-		workflow.StoryStep{At: days(-0.2), Action: audit.GrantGone, To: "revoked"})
+		cases.StoryStep{At: days(-1), Actor: "Dana Ortiz", Action: audit.RequestApprove, To: "approved"},
+		cases.StoryStep{At: days(-0.9), Actor: "Maya Chen", Action: audit.GrantCreate, To: "minting"},
+		cases.StoryStep{At: days(-0.8), Action: audit.GrantDoubt, To: "recovering"},
+		cases.StoryStep{At: days(-0.7), Action: audit.GrantGiveUp, To: "void"},
+		cases.StoryStep{At: days(-0.6), Actor: "Maya Chen", Action: audit.GrantMint, To: "minting"},
+		cases.StoryStep{At: days(-0.5), Action: audit.GrantShown, To: "handed_over"},
+		cases.StoryStep{At: days(-0.4), Action: audit.GrantSeenActive, To: "active"},
+		cases.StoryStep{At: days(-0.3), Actor: "Dana Ortiz", Action: audit.GrantRevoke, To: "revoking", Quote: galleryReason},
+		cases.StoryStep{At: days(-0.2), Action: audit.GrantGone, To: "revoked"})
 }
 
-func galleryForm() workflow.Form {
-	return workflow.Form{
+func galleryForm() requests.Form {
+	return requests.Form{
 		Affiliation: policy.Student, Rule: policy.RuleSponsor, Course: access.Course{ID: "7", Name: "Biology II", Code: "BIO 201"},
-		Teachers: []workflow.Teacher{{CanvasUser: "21", Name: "Ana Ruiz"}, {CanvasUser: "22", Name: galleryNames[layla]},
+		Teachers: []authority.Teacher{{CanvasUser: "21", Name: "Ana Ruiz"}, {CanvasUser: "22", Name: galleryNames[layla]},
 			{CanvasUser: "23", Name: "Ana Ruiz", Supervisor: true}},
 		Latest: days(21.3), Cause: policy.CauseCourse, CourseEnd: days(7), Rules: []string{
 			"Keep the token in a password manager or an encrypted configuration.", "Do not give it to anyone.", "Report at once if it may have leaked.",
 		},
-		RulesVer: "2026-09", RulesDate: "1 Sep 2026", Reach: &workflow.Reach{Student: 3, Assistant: 1, CheckedAt: days(-0.001)}, Policy: policy.BuiltIn(),
+		RulesVer: "2026-09", RulesDate: "1 Sep 2026", Reach: &authority.Reach{Student: 3, Assistant: 1, CheckedAt: days(-0.001)}, Policy: policy.BuiltIn(),
 	}
 }
 
-func galleryCasePage(c workflow.Case) workflow.CasePage {
-	p := workflow.CasePage{Case: c, Story: galleryStory(), Latest: c.Request.End,
-		Reach: &workflow.Reach{Student: 3, Teaching: 0, CheckedAt: days(-0.002)}}
+func galleryCasePage(c cases.Case) cases.CasePage {
+	p := cases.CasePage{Case: c, Story: galleryStory(), Latest: c.Request.End,
+		Reach: &authority.Reach{Student: 3, Teaching: 0, CheckedAt: days(-0.002)}}
 	return p
 }
 
-func galleryQueue(rows ...workflow.Case) workflow.Queue {
-	return workflow.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc", Target: 5}
+func galleryQueue(rows ...cases.Case) cases.Queue {
+	return cases.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc", Target: 5}
 }
 
-var galleryQueueFilter = workflow.QueueFilter{Affiliation: policy.Student, Search: "helper"}
+var galleryQueueFilter = cases.QueueFilter{Affiliation: policy.Student, Search: "helper"}
 
 // claimed gives a request in review a claim.
 func claimed(r *access.Request, by access.PersonID, at time.Time) {

@@ -3,11 +3,12 @@ package web
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	deskinventory "github.com/tokendesk/tokendesk/internal/desk/inventory"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/inventory"
 	"github.com/tokendesk/tokendesk/internal/web/requests"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // galleryFound is a token that the tool did not make, in a state, with what its
@@ -16,8 +17,8 @@ func galleryAllow(by access.PersonID) access.Vote {
 	return access.Vote{Stage: 1, Part: access.AsReviewer, Person: by, Verdict: access.Yes, At: days(-1), Reason: "Service account of the library.", End: days(180)}
 }
 
-func galleryFound(st access.FoundState, change ...func(*workflow.FoundCase)) workflow.FoundCase {
-	c := workflow.FoundCase{Policy: policy.BuiltIn(), Found: access.Found{ID: "fnd_" + string(st), Tenant: "ten_1", Version: 2, State: st, CanvasUser: "44", CanvasID: "901", OwnerName: "Tom Becker",
+func galleryFound(st access.FoundState, change ...func(*cases.FoundCase)) cases.FoundCase {
+	c := cases.FoundCase{Policy: policy.BuiltIn(), Found: access.Found{ID: "fnd_" + string(st), Tenant: "ten_1", Version: 2, State: st, CanvasUser: "44", CanvasID: "901", OwnerName: "Tom Becker",
 		Hint: "BbCcD", Purpose: "grade export script", MadeAt: days(-90), Expires: days(40), LastUsedAt: days(-2), FoundAt: days(-3), SeenAt: days(-0.3), UpdatedAt: days(-1)},
 		Names: galleryNames, Can: map[access.Action]bool{}}
 	switch st {
@@ -42,7 +43,7 @@ func galleryFound(st access.FoundState, change ...func(*workflow.FoundCase)) wor
 	return c
 }
 
-func ownFound(c *workflow.FoundCase) {
+func ownFound(c *cases.FoundCase) {
 	c.Own, c.Reviewer, c.Owner = true, false, maya
 	for do := range c.Can {
 		c.Can[do] = access.CanFound(c.Found, do, access.Actor{Person: maya})
@@ -50,55 +51,55 @@ func ownFound(c *workflow.FoundCase) {
 }
 
 func foundExhibits() []exhibit {
-	never := func(c *workflow.FoundCase) {
+	never := func(c *cases.FoundCase) {
 		c.ID, c.Expires, c.AccountRole, c.Purpose, c.LastUsedAt = "fnd_never", time0, true, "Panda Planner nightly", time0
 	}
-	asked := func(c *workflow.FoundCase) {
+	asked := func(c *cases.FoundCase) {
 		r := galleryRequest(access.InReview)
 		c.ID, c.Request, c.Asked = "fnd_asked", &r, true
 	}
-	late := func(c *workflow.FoundCase) { c.ID, c.DueAt = "fnd_late", days(-1) }
-	list := workflow.Unmanaged{Total: 31, From: 1, Next: "25~x", CheckedAt: days(-0.3), Tokens: 18402, Ours: 128,
-		Rows:      []workflow.FoundCase{galleryFound(access.FoundNew, never), galleryFound(access.FoundTold), galleryFound(access.FoundTold, asked), galleryFound(access.FoundTold, late), galleryFound(access.FoundAllowing), galleryFound(access.FoundRemoving)},
-		Campaigns: []workflow.CampaignView{{ID: "cam_1", StartedAt: days(-2), StartedBy: "Dana Ortiz", DueAt: days(28), People: 9, Told: 12, Asked: 2, Adopted: 3, Removed: 4, Silent: 3}}}
-	page := func(name string, l workflow.Unmanaged, f workflow.FoundFilter, want ...string) exhibit {
+	late := func(c *cases.FoundCase) { c.ID, c.DueAt = "fnd_late", days(-1) }
+	list := deskinventory.Unmanaged{Total: 31, From: 1, Next: "25~x", CheckedAt: days(-0.3), Tokens: 18402, Ours: 128,
+		Rows:      []cases.FoundCase{galleryFound(access.FoundNew, never), galleryFound(access.FoundTold), galleryFound(access.FoundTold, asked), galleryFound(access.FoundTold, late), galleryFound(access.FoundAllowing), galleryFound(access.FoundRemoving)},
+		Campaigns: []deskinventory.CampaignView{{ID: "cam_1", StartedAt: days(-2), StartedBy: "Dana Ortiz", DueAt: days(28), People: 9, Told: 12, Asked: 2, Adopted: 3, Removed: 4, Silent: 3}}}
+	page := func(name string, l deskinventory.Unmanaged, f deskinventory.FoundFilter, want ...string) exhibit {
 		return exhibit{name: "unmanaged-" + name, page: ui.PageUnmanaged, shell: asDana, want: append(want, "Unmanaged tokens", "Check now"),
 			view: func(s ui.Shell) any { return inventory.NewListPage(s, l, f) }}
 	}
-	with := func(change func(*workflow.Unmanaged)) workflow.Unmanaged {
+	with := func(change func(*deskinventory.Unmanaged)) deskinventory.Unmanaged {
 		l := list
-		l.Campaigns = append([]workflow.CampaignView{}, l.Campaigns...)
+		l.Campaigns = append([]deskinventory.CampaignView{}, l.Campaigns...)
 		change(&l)
 		return l
 	}
 	out := []exhibit{
-		page("full", list, workflow.FoundFilter{}, "Notify owners", "Adopt", "Allow-list", "Remove", "Never ends", "Canvas admin", "Select “Panda Planner nightly”, Tom Becker",
+		page("full", list, deskinventory.FoundFilter{}, "Notify owners", "Adopt", "Allow-list", "Remove", "Never ends", "Canvas admin", "Select “Panda Planner nightly”, Tom Becker",
 			"Asked to keep", "No answer", "Second person needed", "Last full check", "18,402 tokens in Canvas.", "Days left", "Showing 1–6 of 31"),
-		page("filtered", list, workflow.FoundFilter{Status: workflow.NoAnswer, NeverEnds: true, Admins: true, Search: "helper", After: "x"}, "Remove filter: No answer", "Remove filter: Never ends", "Remove filter: Canvas admins"),
-		page("empty", workflow.Unmanaged{CheckedAt: days(-0.3), Tokens: 128, Ours: 128}, workflow.FoundFilter{}, "Every token in Canvas was requested here."),
-		page("unchecked", workflow.Unmanaged{}, workflow.FoundFilter{}, "No full check yet.", "Nobody has looked yet."),
-		page("no-match", workflow.Unmanaged{CheckedAt: days(-0.3)}, workflow.FoundFilter{Search: "helper"}, "Nothing matches."),
-		page("running", with(func(l *workflow.Unmanaged) { l.RunningSince = days(-0.001) }), workflow.FoundFilter{}, "A full check runs"),
-		page("stale", with(func(l *workflow.Unmanaged) { l.CheckedAt = days(-3) }), workflow.FoundFilter{}, "Newer tokens are not listed yet."),
-		page("over", with(func(l *workflow.Unmanaged) { l.Campaigns[0].DueAt = days(-2) }), workflow.FoundFilter{}),
+		page("filtered", list, deskinventory.FoundFilter{Status: deskinventory.NoAnswer, NeverEnds: true, Admins: true, Search: "helper", After: "x"}, "Remove filter: No answer", "Remove filter: Never ends", "Remove filter: Canvas admins"),
+		page("empty", deskinventory.Unmanaged{CheckedAt: days(-0.3), Tokens: 128, Ours: 128}, deskinventory.FoundFilter{}, "Every token in Canvas was requested here."),
+		page("unchecked", deskinventory.Unmanaged{}, deskinventory.FoundFilter{}, "No full check yet.", "Nobody has looked yet."),
+		page("no-match", deskinventory.Unmanaged{CheckedAt: days(-0.3)}, deskinventory.FoundFilter{Search: "helper"}, "Nothing matches."),
+		page("running", with(func(l *deskinventory.Unmanaged) { l.RunningSince = days(-0.001) }), deskinventory.FoundFilter{}, "A full check runs"),
+		page("stale", with(func(l *deskinventory.Unmanaged) { l.CheckedAt = days(-3) }), deskinventory.FoundFilter{}, "Newer tokens are not listed yet."),
+		page("over", with(func(l *deskinventory.Unmanaged) { l.Campaigns[0].DueAt = days(-2) }), deskinventory.FoundFilter{}),
 	}
 	for _, why := range []string{"denied", "no_listing", "report", "file", "canvas"} {
-		out = append(out, page("failed-"+why, with(func(l *workflow.Unmanaged) { l.FailedAt, l.Trouble = days(-0.1), "inventory."+why }), workflow.FoundFilter{}, "is from"),
-			page("failed-first-"+why, workflow.Unmanaged{FailedAt: days(-0.1), Trouble: "inventory." + why}, workflow.FoundFilter{}, "No full check yet."))
+		out = append(out, page("failed-"+why, with(func(l *deskinventory.Unmanaged) { l.FailedAt, l.Trouble = days(-0.1), "inventory."+why }), deskinventory.FoundFilter{}, "is from"),
+			page("failed-first-"+why, deskinventory.Unmanaged{FailedAt: days(-0.1), Trouble: "inventory." + why}, deskinventory.FoundFilter{}, "No full check yet."))
 	}
-	one := func(name string, c workflow.FoundCase, shell func(*ui.Shell), want ...string) {
-		story := []workflow.StoryStep{{At: days(-3), Action: audit.FoundDiscover, To: "found"}, {At: days(-2), Actor: "Dana Ortiz", Action: audit.FoundTellOwner, To: "told"}}
+	one := func(name string, c cases.FoundCase, shell func(*ui.Shell), want ...string) {
+		story := []cases.StoryStep{{At: days(-3), Action: audit.FoundDiscover, To: "found"}, {At: days(-2), Actor: "Dana Ortiz", Action: audit.FoundTellOwner, To: "told"}}
 		out = append(out, exhibit{name: "found-" + name, page: inventory.PageFound, shell: shell, want: append(want, "Unmanaged token “"),
-			view: func(s ui.Shell) any { return inventory.NewPage(s, workflow.FoundPage{FoundCase: c, Story: story}) }})
+			view: func(s ui.Shell) any { return inventory.NewPage(s, deskinventory.FoundPage{FoundCase: c, Story: story}) }})
 	}
 	for _, st := range access.FoundStates {
 		one(string(st), galleryFound(st), asDana)
 		one(string(st)+"-own", galleryFound(st, ownFound), asMaya)
 	}
 	one("told-own-words", galleryFound(access.FoundTold, ownFound), asMaya, "Your answer", "Ask to keep it", "Remove it", "Your school asks whether you still need it.")
-	one("marker", galleryFound(access.FoundNew, func(c *workflow.FoundCase) { c.Marker = "grt_X" }), asDana, "It may come from a backup or from a copy of Canvas.")
-	one("unproven", galleryFound(access.FoundNew, func(c *workflow.FoundCase) { c.Trouble = "found.unproven" }), asDana, "does not prove that it is gone")
-	rows := []workflow.FoundCase{galleryFound(access.FoundNew, never), galleryFound(access.FoundTold), galleryFound(access.FoundGone)}
+	one("marker", galleryFound(access.FoundNew, func(c *cases.FoundCase) { c.Marker = "grt_X" }), asDana, "It may come from a backup or from a copy of Canvas.")
+	one("unproven", galleryFound(access.FoundNew, func(c *cases.FoundCase) { c.Trouble = "found.unproven" }), asDana, "does not prove that it is gone")
+	rows := []cases.FoundCase{galleryFound(access.FoundNew, never), galleryFound(access.FoundTold), galleryFound(access.FoundGone)}
 	for do, want := range map[access.Action]string{access.TellOwner: "What owners read", access.Adopt: "1 request is begun", access.Allow: "It takes two people.", access.Remove: "Type 2 to confirm"} {
 		wrong := &access.FormError{}
 		wrong.Add("pick", "pick.missing", nil)
@@ -116,7 +117,7 @@ func foundExhibits() []exhibit {
 					return inventory.NewPickPage(s, inventory.PickInput{Do: do, Rows: asks, Chosen: map[string]bool{}, Date: "next year", Text: galleryReason, Number: "7", Errors: wrong})
 				}})
 	}
-	second := []workflow.FoundCase{galleryFound(access.FoundAllowing)}
+	second := []cases.FoundCase{galleryFound(access.FoundAllowing)}
 	wish := galleryCase(access.Approved, "")
 	wish.Request.Adopts = "fnd_1"
 	f := galleryFound(access.FoundTold).Found
@@ -136,11 +137,11 @@ func foundExhibits() []exhibit {
 			}},
 		exhibit{name: "confirm-remove", page: ui.PageConfirm, shell: asMaya, want: []string{"Remove “grade export script”?", "Keep token", "Remove it"},
 			view: func(s ui.Shell) any {
-				return inventory.NewRemovePage(s, workflow.FoundPage{FoundCase: galleryFound(access.FoundTold, ownFound)}, "", nil)
+				return inventory.NewRemovePage(s, deskinventory.FoundPage{FoundCase: galleryFound(access.FoundTold, ownFound)}, "", nil)
 			}},
 		exhibit{name: "confirm-remove-other", page: ui.PageConfirm, shell: asDana, want: []string{"Tom Becker is told why."},
 			view: func(s ui.Shell) any {
-				return inventory.NewRemovePage(s, workflow.FoundPage{FoundCase: galleryFound(access.FoundNew)}, "", nil)
+				return inventory.NewRemovePage(s, deskinventory.FoundPage{FoundCase: galleryFound(access.FoundNew)}, "", nil)
 			}},
 		exhibit{name: "case-keeps-approved", page: requests.PageCase, shell: asMaya, want: []string{"Keeps a token that exists", "Nothing is to be collected"}, never: []string{"Collect token", "Ready to collect"},
 			view: func(s ui.Shell) any { return requests.NewCasePage(s, galleryCasePage(wish), requests.PanelInput{}) }},
@@ -148,16 +149,16 @@ func foundExhibits() []exhibit {
 			view: func(s ui.Shell) any { return requests.NewCasePage(s, galleryCasePage(gone), requests.PanelInput{}) }},
 		exhibit{name: "form-keeps", page: requests.PageForm, shell: asMaya, want: []string{"Keeps a token that exists", "nothing is to be collected"},
 			view: func(s ui.Shell) any { return requests.NewFormPage(s, requests.FormInput{Form: draft}) }},
-		homeOf("found", workflow.Home{Found: []workflow.FoundCase{galleryFound(access.FoundTold, ownFound), galleryFound(access.FoundRemoving, ownFound)}, Progress: []workflow.Case{wish}}, asMaya,
+		homeOf("found", cases.Home{Found: []cases.FoundCase{galleryFound(access.FoundTold, ownFound), galleryFound(access.FoundRemoving, ownFound)}, Progress: []cases.Case{wish}}, asMaya,
 			"Needs you", "A token made outside Tokendesk.", "Answer by", "Ask to keep it", "Remove it", "Approved"),
-		homeOf("self-made", workflow.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.SelfService, s.Nav.SelfMade, s.Nav.Unmanaged = true, days(-2), 3 },
+		homeOf("self-made", cases.Home{}, func(s *ui.Shell) { asDana(s); s.Nav.SelfService, s.Nav.SelfMade, s.Nav.Unmanaged = true, days(-2), 3 },
 			"People can still make tokens in Canvas by themselves. One was made on 19 Nov 2026.", "Unmanaged tokens (3)"),
 	)
 }
 
 // apart copies cases so that each exhibit has buttons of its own.
-func apart(cs []workflow.FoundCase) []workflow.FoundCase {
-	out := make([]workflow.FoundCase, len(cs))
+func apart(cs []cases.FoundCase) []cases.FoundCase {
+	out := make([]cases.FoundCase, len(cs))
 	for i, c := range cs {
 		can := map[access.Action]bool{}
 		for do, yes := range c.Can {

@@ -3,24 +3,25 @@ package web
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	deskleaks "github.com/tokendesk/tokendesk/internal/desk/leaks"
 	"github.com/tokendesk/tokendesk/internal/web/leaks"
 	"github.com/tokendesk/tokendesk/internal/web/requests"
 	"github.com/tokendesk/tokendesk/internal/web/review"
 	"github.com/tokendesk/tokendesk/internal/web/tokens"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // leakOf is a leak that Maya reported of a token in a state.
-func leakOf(id string, st access.GrantState) workflow.LeakRow {
+func leakOf(id string, st access.GrantState) deskleaks.Row {
 	c := seenBy(galleryCase(access.Fulfilled, st), ui.AsReviewer)
 	c.Grant.Cause, c.Grant.EndedBy, c.Grant.Sponsor, c.Grant.RevokingAt = access.ByLeak, maya, ana, days(-0.1)
 	i := access.Incident{ID: id, Tenant: "ten_1", Version: 1, GrantID: c.Grant.ID, Owner: maya, ReportedBy: maya, How: access.LeakByOwner, OpenedAt: days(-0.1)}
 	c.Leak = &i
-	return workflow.LeakRow{Incident: i, Case: c, Reporter: "Maya Chen"}
+	return deskleaks.Row{Incident: i, Case: c, Reporter: "Maya Chen"}
 }
 
-func cleared(r workflow.LeakRow) workflow.LeakRow {
+func cleared(r deskleaks.Row) deskleaks.Row {
 	r.Incident.ClearedAt, r.Incident.ClearedBy, r.Clearer = days(-0.05), dana, "Dana Ortiz"
 	r.Case.Leak = &r.Incident
 	return r
@@ -30,7 +31,7 @@ func leakExhibits() []exhibit {
 	gone, waits := leakOf("inc_1", access.Revoked), leakOf("inc_2", access.Revoking)
 	pasted := leakOf("inc_3", access.Revoked)
 	pasted.Incident.How, pasted.Incident.ReportedBy, pasted.Reporter = access.LeakByIntake, dana, "Dana Ortiz"
-	unknown := workflow.LeakRow{Incident: access.Incident{ID: "inc_4", Owner: maya, How: access.LeakByReviewer, OpenedAt: days(-1)}, Case: workflow.Case{Names: galleryNames}}
+	unknown := deskleaks.Row{Incident: access.Incident{ID: "inc_4", Owner: maya, How: access.LeakByReviewer, OpenedAt: days(-1)}, Case: cases.Case{Names: galleryNames}}
 	list := func(name string, in leaks.ListInput, shell func(*ui.Shell), want ...string) exhibit {
 		return exhibit{name: "leaks-" + name, page: ui.PageLeaks, shell: shell, want: append(want, "Leaks", "Check a suspected token", "Suspected token"), never: []string{galleryToken},
 			view: func(s ui.Shell) any { return leaks.NewListPage(s, in) }}
@@ -38,25 +39,25 @@ func leakExhibits() []exhibit {
 	open := func(name string, in leaks.Input, want ...string) exhibit {
 		return exhibit{name: "leak-" + name, page: leaks.PageLeak, shell: asDana, want: want, view: func(s ui.Shell) any { return leaks.NewPage(s, in) }}
 	}
-	done := func(name string, r workflow.LeakRow, v ui.Viewer, in leaks.ReportedInput, shell func(*ui.Shell), want ...string) exhibit {
-		in.Token = workflow.TokenPage{Case: seenBy(r.Case, v)}
+	done := func(name string, r deskleaks.Row, v ui.Viewer, in leaks.ReportedInput, shell func(*ui.Shell), want ...string) exhibit {
+		in.Token = cases.TokenPage{Case: seenBy(r.Case, v)}
 		return exhibit{name: "leak-reported-" + name, page: leaks.PageLeakReported, shell: shell, want: append(want, "Report a leak"), view: func(s ui.Shell) any { return leaks.NewReportedPage(s, in) }}
 	}
 	ask := func(name string, in ui.ConfirmInput, shell func(*ui.Shell), want ...string) exhibit {
 		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: shell, want: want, view: func(s ui.Shell) any { return ui.NewConfirmPage(s, in) }}
 	}
-	token := func(name string, c workflow.Case, shell func(*ui.Shell), want ...string) exhibit {
-		return exhibit{name: "token-" + name, page: tokens.PageToken, shell: shell, want: want, view: func(s ui.Shell) any { return tokens.NewPage(s, workflow.TokenPage{Case: c, Story: galleryLife()}) }}
+	token := func(name string, c cases.Case, shell func(*ui.Shell), want ...string) exhibit {
+		return exhibit{name: "token-" + name, page: tokens.PageToken, shell: shell, want: want, view: func(s ui.Shell) any { return tokens.NewPage(s, cases.TokenPage{Case: c, Story: galleryLife()}) }}
 	}
-	story := []workflow.StoryStep{
-		{At: days(-0.1), Actor: "Maya Chen", Action: audit.IncidentOpen, Why: workflow.WhyEnded},
+	story := []cases.StoryStep{
+		{At: days(-0.1), Actor: "Maya Chen", Action: audit.IncidentOpen, Why: cases.WhyEnded},
 		{At: days(-0.1), Actor: "Maya Chen", Action: audit.GrantReportLeak}, {At: days(-0.09), Action: audit.GrantGone, To: "revoked"},
 	}
-	seen := []workflow.StoryStep{{At: days(-0.08), Actor: "Maya Chen", Action: audit.IncidentSeen, Quote: galleryNote}}
-	page := workflow.LeakPage{LeakRow: gone, Story: story, Seen: seen, Can: true, Terms: access.LeakTerms(gone.Incident, []string{"aud_1"}, access.Revoked)}
-	waiting := workflow.LeakPage{LeakRow: waits, Story: story[1:2], Waits: true}
-	self := workflow.LeakPage{LeakRow: gone, Story: story, Why: access.WhySelf}
-	over := workflow.LeakPage{LeakRow: cleared(gone), Story: append(story, workflow.StoryStep{At: days(-0.05), Actor: "Dana Ortiz", Action: audit.IncidentClear}), Seen: seen, Note: galleryReason}
+	seen := []cases.StoryStep{{At: days(-0.08), Actor: "Maya Chen", Action: audit.IncidentSeen, Quote: galleryNote}}
+	page := deskleaks.Page{Row: gone, Story: story, Seen: seen, Can: true, Terms: access.LeakTerms(gone.Incident, []string{"aud_1"}, access.Revoked)}
+	waiting := deskleaks.Page{Row: waits, Story: story[1:2], Waits: true}
+	self := deskleaks.Page{Row: gone, Story: story, Why: access.WhySelf}
+	over := deskleaks.Page{Row: cleared(gone), Story: append(story, cases.StoryStep{At: days(-0.05), Actor: "Dana Ortiz", Action: audit.IncidentClear}), Seen: seen, Note: galleryReason}
 	frozen := galleryCase(access.Fulfilled, access.Frozen, access.Revoke, access.ReportLeak)
 	frozen.Grant.FrozenBy, frozen.Grant.FrozenAt, frozen.Grant.FreezeReason = dana, days(-0.1), galleryReason
 	half := seenBy(galleryCase(access.Fulfilled, access.Frozen, access.Revoke, access.ReportLeak, access.Thaw), ui.AsReviewer)
@@ -72,7 +73,7 @@ func leakExhibits() []exhibit {
 	checked.Leaks = []access.Incident{gone.Incident, {ID: "inc_5", Owner: ana, OpenedAt: days(-20), ClearedAt: days(-19)}}
 	return []exhibit{
 		list("empty", leaks.ListInput{}, asDana, "No leak is open."),
-		list("full", leaks.ListInput{List: workflow.LeakList{Open: []workflow.LeakRow{waits, pasted, unknown}, Opened: 3, Cleared: []workflow.LeakRow{cleared(gone)}, Total: 26, From: 1, Next: "abc"}}, open2,
+		list("full", leaks.ListInput{List: deskleaks.List{Open: []deskleaks.Row{waits, pasted, unknown}, Opened: 3, Cleared: []deskleaks.Row{cleared(gone)}, Total: 26, From: 1, Next: "abc"}}, open2,
 			"Open (3)", "Cleared (26)", "May still work", "pasted its value", "Leaks (2)"),
 		list("unreadable", leaks.ListInput{Errors: &access.FormError{Fields: []access.FieldError{{Field: "suspect", Code: "suspect.not_token"}}}}, asDana, "Paste the whole value of the token"),
 		list("not-ours", leaks.ListInput{}, func(s *ui.Shell) { asDana(s); s.Banner = &ui.Banner{Kind: ui.BannerInfo, ID: "leaks.not_ours"} }, "This is not one of ours.", "first five characters"),
@@ -81,10 +82,10 @@ func leakExhibits() []exhibit {
 		open("self", leaks.Input{Page: self}, "somebody else must clear this"),
 		open("wrong", leaks.Input{Page: page, Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.clear"}}}}, "Write what was found and done, in a sentence."),
 		open("cleared", leaks.Input{Page: over}, "Cleared by Dana Ortiz", galleryReason),
-		open("unknown", leaks.Input{Page: workflow.LeakPage{LeakRow: unknown, Can: true, Terms: access.LeakTerms(unknown.Incident, nil, "")}}, "Leak of a token"),
+		open("unknown", leaks.Input{Page: deskleaks.Page{Row: unknown, Can: true, Terms: access.LeakTerms(unknown.Incident, nil, "")}}, "Leak of a token"),
 		done("gone", gone, ui.AsRequester, leaks.ReportedInput{}, asMaya, "Deleted in Canvas by", "You are not in trouble for reporting.", "Where was it seen?"),
 		done("waits", waits, ui.AsRequester, leaks.ReportedInput{}, asMaya, "It may still work; we keep trying every few minutes and tell you."),
-		done("ended", func() workflow.LeakRow {
+		done("ended", func() deskleaks.Row {
 			r := leakOf("inc_6", access.Revoked)
 			r.Case.Grant.Cause = access.ByOwner
 			return r
@@ -96,7 +97,7 @@ func leakExhibits() []exhibit {
 		ask("leak-ended", ui.ConfirmInput{Do: access.ReportLeak, Case: ended}, asMaya, "has ended and does not work"),
 		ask("freeze", ui.ConfirmInput{Do: access.Freeze, Case: active}, asDana, "Only two people together can thaw it.", "Keep as it is", "Reason"),
 		ask("freeze-wrong", ui.ConfirmInput{Do: access.Freeze, Case: active, Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.freeze"}}}}, asDana, "Write why it is stopped, in a sentence."),
-		ask("thaw", ui.ConfirmInput{Do: access.Thaw, Case: func() workflow.Case { c := half; g := *half.Grant; g.Votes = nil; c.Grant = &g; return c }()}, asDana, "A second person must agree"),
+		ask("thaw", ui.ConfirmInput{Do: access.Thaw, Case: func() cases.Case { c := half; g := *half.Grant; g.Votes = nil; c.Grant = &g; return c }()}, asDana, "A second person must agree"),
 		ask("thaw-second", ui.ConfirmInput{Do: access.Thaw, Case: half}, asDana, "yours is the second voice"),
 		token("frozen-own", frozen, asMaya, "Frozen", "Your software gets errors now.", galleryReason, "Report a leak", "Revoke"),
 		token("frozen-half", half, asDana, "agreed to thaw it", "Thaw"),
@@ -105,8 +106,8 @@ func leakExhibits() []exhibit {
 		token("stayed-on", stayed, asDana, "Revoke it instead."),
 		token("leaked", gone.Case, asDana, "Open the leak", "Until the security office clears the leak"),
 		token("ended-own", ended, asMaya, "Report a leak"),
-		homeOf("own-leak", workflow.Home{Ended: []workflow.Case{ended}}, func(s *ui.Shell) { asMaya(s); s.Nav.OwnLeak = true }, "A leak of your token was reported.", "Report a leak"),
-		{name: "queue-leaks", page: ui.PageQueue, shell: open2, want: []string{"2 leaks are not cleared.", "Open Leaks"}, view: func(s ui.Shell) any { return review.NewPage(s, workflow.Queue{}, workflow.QueueFilter{}) }},
+		homeOf("own-leak", cases.Home{Ended: []cases.Case{ended}}, func(s *ui.Shell) { asMaya(s); s.Nav.OwnLeak = true }, "A leak of your token was reported.", "Report a leak"),
+		{name: "queue-leaks", page: ui.PageQueue, shell: open2, want: []string{"2 leaks are not cleared.", "Open Leaks"}, view: func(s ui.Shell) any { return review.NewPage(s, cases.Queue{}, cases.QueueFilter{}) }},
 		{name: "case-review-leaks", page: requests.PageCase, shell: asDana, want: []string{"Last leak", "Last leak of the sponsor", "not cleared."}, view: func(s ui.Shell) any { return requests.NewCasePage(s, checked, requests.PanelInput{}) }},
 	}
 }

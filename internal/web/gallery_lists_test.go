@@ -4,19 +4,19 @@ import (
 	"fmt"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/review"
 	"github.com/tokendesk/tokendesk/internal/web/sponsorships"
 	"github.com/tokendesk/tokendesk/internal/web/tokens"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 func listExhibits() []exhibit {
-	sponsored := func(st access.RequestState, g access.GrantState, n int, can ...access.Action) workflow.Case {
+	sponsored := func(st access.RequestState, g access.GrantState, n int, can ...access.Action) cases.Case {
 		return numbered(seenBy(galleryCase(st, g, can...), ui.AsSponsor), n, "")
 	}
-	reviewed := func(st access.RequestState, g access.GrantState, n int, can ...access.Action) workflow.Case {
+	reviewed := func(st access.RequestState, g access.GrantState, n int, can ...access.Action) cases.Case {
 		return numbered(seenBy(galleryCase(st, g, can...), ui.AsReviewer), n, "")
 	}
 	late := reviewed(access.InReview, "", 7)
@@ -27,75 +27,75 @@ func listExhibits() []exhibit {
 	held.Request.Requester, held.Request.Sponsor = layla, ""
 	claimed(&held.Request, dana, days(-1))
 	held.Request.Answers.Set("data", "grades")
-	rows := []workflow.Case{late, held, reviewed(access.InReview, "", 9)}
+	rows := []cases.Case{late, held, reviewed(access.InReview, "", 9)}
 	stuck := reviewed(access.Fulfilled, access.Revoking, 5)
 	stuck.Grant.RevokingAt, stuck.Grant.Tries, stuck.Grant.Trouble = days(-0.2), 6, "mint.canvas_down"
 	ending := reviewed(access.Fulfilled, access.Active, 6, access.Revoke)
 	ending.Grant.Expires, ending.Grant.CheckedAt = days(6.9), days(-3)
 	unchecked := reviewed(access.Fulfilled, access.Active, 7, access.Revoke)
 	unchecked.Grant.CheckedAt, unchecked.Grant.LastUsedAt, unchecked.Request.Sponsor = time0, time0, ""
-	all := []workflow.Case{reviewed(access.Fulfilled, access.Active, 4, access.Revoke), stuck, ending, unchecked}
+	all := []cases.Case{reviewed(access.Fulfilled, access.Active, 4, access.Revoke), stuck, ending, unchecked}
 	return []exhibit{
 		{name: "sponsorships-empty", page: ui.PageSponsorships, shell: asAna, want: []string{"Sponsorships", "Nobody has asked you to sponsor a token."},
-			view: func(s ui.Shell) any { return sponsorships.NewPage(s, workflow.Sponsorships{}) }},
+			view: func(s ui.Shell) any { return sponsorships.NewPage(s, cases.Sponsorships{}) }},
 		{name: "sponsorships-full", page: ui.PageSponsorships, shell: asAna, want: []string{"Waiting for you (2)", "You stand for (3)", "Your answer", "Past (2)"},
 			view: func(s ui.Shell) any {
-				return sponsorships.NewPage(s, workflow.Sponsorships{
-					Waiting:  []workflow.Case{sponsored(access.AwaitingSponsor, "", 1, access.Endorse, access.Decline), sponsored(access.AwaitingSponsor, "", 2, access.Endorse)},
-					Standing: []workflow.Case{sponsored(access.Fulfilled, access.Active, 3, access.Revoke), sponsored(access.InReview, "", 4), sponsored(access.Fulfilled, access.Revoking, 5)},
-					Past:     []workflow.Case{sponsored(access.Denied, "", 6), sponsored(access.Fulfilled, access.Revoked, 7)},
+				return sponsorships.NewPage(s, cases.Sponsorships{
+					Waiting:  []cases.Case{sponsored(access.AwaitingSponsor, "", 1, access.Endorse, access.Decline), sponsored(access.AwaitingSponsor, "", 2, access.Endorse)},
+					Standing: []cases.Case{sponsored(access.Fulfilled, access.Active, 3, access.Revoke), sponsored(access.InReview, "", 4), sponsored(access.Fulfilled, access.Revoking, 5)},
+					Past:     []cases.Case{sponsored(access.Denied, "", 6), sponsored(access.Fulfilled, access.Revoked, 7)},
 				})
 			}},
 		{name: "sponsorships-past", page: ui.PageSponsorships, shell: asAna, want: []string{"Nobody waits for your answer.", "You stand for nobody now."},
 			view: func(s ui.Shell) any {
-				return sponsorships.NewPage(s, workflow.Sponsorships{Past: []workflow.Case{sponsored(access.Withdrawn, "", 1)}})
+				return sponsorships.NewPage(s, cases.Sponsorships{Past: []cases.Case{sponsored(access.Withdrawn, "", 1)}})
 			}},
 		{name: "queue-full", page: ui.PageQueue, shell: asDana, want: []string{"Review queue", "4 waiting", "1 overdue", "target 5 working days", "Overdue by 1 day", "Data of others", "Day 3 of 5", "Showing 1–3 of 30", "Next"},
 			view: func(s ui.Shell) any {
-				return review.NewPage(s, workflow.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc", Target: 5}, workflow.QueueFilter{})
+				return review.NewPage(s, cases.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc", Target: 5}, cases.QueueFilter{})
 			}},
 		{name: "queue-filtered", page: ui.PageQueue, shell: asDana, want: []string{"Remove filter: Approved, not collected", "First page"},
 			view: func(s ui.Shell) any {
-				return review.NewPage(s, workflow.Queue{Rows: []workflow.Case{reviewed(access.Approved, "", 9)}, Waiting: 4, Total: 26, From: 26},
-					workflow.QueueFilter{Status: access.Approved, Affiliation: policy.Student, Maker: "company", AI: "yes", Search: "helper", After: "x"})
+				return review.NewPage(s, cases.Queue{Rows: []cases.Case{reviewed(access.Approved, "", 9)}, Waiting: 4, Total: 26, From: 26},
+					cases.QueueFilter{Status: access.Approved, Affiliation: policy.Student, Maker: "company", AI: "yes", Search: "helper", After: "x"})
 			}},
 		{name: "queue-empty", page: ui.PageQueue, shell: asDana, want: []string{"Nothing is waiting.", "Last decision:"},
 			view: func(s ui.Shell) any {
-				return review.NewPage(s, workflow.Queue{LastDecisionAt: days(-1)}, workflow.QueueFilter{})
+				return review.NewPage(s, cases.Queue{LastDecisionAt: days(-1)}, cases.QueueFilter{})
 			}},
 		{name: "queue-no-match", page: ui.PageQueue, shell: asDana, want: []string{"Nothing matches.", "Clear filters"},
 			view: func(s ui.Shell) any {
-				return review.NewPage(s, workflow.Queue{Waiting: 4}, workflow.QueueFilter{Search: "helper"})
+				return review.NewPage(s, cases.Queue{Waiting: 4}, cases.QueueFilter{Search: "helper"})
 			}},
 		{name: "tokens-full", page: ui.PageTokens, shell: asDana, want: []string{"Tokens", "Still usable", "Ends in 7 days", "Active", "not checked since", "Revoke", "Canvas checked", "Select Attendance helper, Maya Chen", "With the chosen tokens:", "Revoke all matching", "Mass revocations", "Export"},
 			view: func(s ui.Shell) any {
-				return tokens.NewListPage(s, workflow.TokenList{Rows: all, Total: 4, Targets: 3, Masses: 1, From: 1, CheckedAt: days(-0.002), Cap: workflow.LearnedCap{Days: 90, At: days(-6)}}, workflow.TokenFilter{})
+				return tokens.NewListPage(s, cases.TokenList{Rows: all, Total: 4, Targets: 3, Masses: 1, From: 1, CheckedAt: days(-0.002), Cap: cases.LearnedCap{Days: 90, At: days(-6)}}, cases.TokenFilter{})
 			}},
 		{name: "tokens-filtered", page: ui.PageTokens, shell: asDana, want: []string{"Ends before 20 Dec 2026", "Remove filter: Revoked", "Remove filter: Company: Acme", "Remove filter: Unused for 90 days or more", "CSV, 1 row"},
 			view: func(s ui.Shell) any {
-				return tokens.NewListPage(s, workflow.TokenList{Rows: []workflow.Case{reviewed(access.Fulfilled, access.Revoked, 4)}, Total: 1, From: 1},
-					workflow.TokenFilter{Status: access.Revoked, EndsBefore: days(29), Search: "helper", Affiliation: policy.Student, AI: "yes",
+				return tokens.NewListPage(s, cases.TokenList{Rows: []cases.Case{reviewed(access.Fulfilled, access.Revoked, 4)}, Total: 1, From: 1},
+					cases.TokenFilter{Status: access.Revoked, EndsBefore: days(29), Search: "helper", Affiliation: policy.Student, AI: "yes",
 						Course: "BIO 201", Sponsor: "Ana Ruiz", Vendor: "Acme", IdleDays: 90})
 			}},
 		{name: "tokens-empty", page: ui.PageTokens, shell: asDana, want: []string{"No tokens yet."},
-			view: func(s ui.Shell) any { return tokens.NewListPage(s, workflow.TokenList{}, workflow.TokenFilter{}) }},
+			view: func(s ui.Shell) any { return tokens.NewListPage(s, cases.TokenList{}, cases.TokenFilter{}) }},
 		{name: "tokens-none-live", page: ui.PageTokens, shell: asDana, want: []string{"No live token.", "Show ended ones"},
 			view: func(s ui.Shell) any {
-				return tokens.NewListPage(s, workflow.TokenList{Ended: 3}, workflow.TokenFilter{})
+				return tokens.NewListPage(s, cases.TokenList{Ended: 3}, cases.TokenFilter{})
 			}},
 		{name: "tokens-no-match", page: ui.PageTokens, shell: asDana, want: []string{"Nothing matches."},
 			view: func(s ui.Shell) any {
-				return tokens.NewListPage(s, workflow.TokenList{}, workflow.TokenFilter{Search: "helper"})
+				return tokens.NewListPage(s, cases.TokenList{}, cases.TokenFilter{Search: "helper"})
 			}},
 	}
 }
 
 func tokenExhibits() []exhibit {
 	var out []exhibit
-	add := func(name string, c workflow.Case, shell func(*ui.Shell), want ...string) {
+	add := func(name string, c cases.Case, shell func(*ui.Shell), want ...string) {
 		out = append(out, exhibit{name: "token-" + name, page: tokens.PageToken, shell: shell, want: append(want, "Token “Attendance helper”"),
 			view: func(s ui.Shell) any {
-				return tokens.NewPage(s, workflow.TokenPage{Case: c, Story: galleryLife()})
+				return tokens.NewPage(s, cases.TokenPage{Case: c, Story: galleryLife()})
 			}})
 	}
 	for _, st := range access.GrantStates {

@@ -4,18 +4,18 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	deskmassrevoke "github.com/tokendesk/tokendesk/internal/desk/massrevoke"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/massrevoke"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // galleryMass is a mass revocation of twelve tokens in the given state.
-func galleryMass(st access.MassState, c workflow.MassCounts) workflow.MassPage {
-	m := workflow.MassPage{Mass: access.Mass{ID: "mas_AAAAAAAAAAAAAAAAAAAAAAAAAA", Version: 1, State: st, Filter: access.MassFilter{Role: policy.Student, Vendor: "Acme", IdleDays: 90},
+func galleryMass(st access.MassState, c deskmassrevoke.MassCounts) deskmassrevoke.Page {
+	m := deskmassrevoke.Page{Mass: access.Mass{ID: "mas_AAAAAAAAAAAAAAAAAAAAAAAAAA", Version: 1, State: st, Filter: access.MassFilter{Role: policy.Student, Vendor: "Acme", IdleDays: 90},
 		By: string(dana), PlannedAt: days(-0.01), Tokens: 12, People: 9, Estimate: 40 * time.Second}, Counts: c, ByName: "Dana Ortiz",
-		Roles: []workflow.MassGroup{{Word: "student", Tokens: 12}}, Courses: []workflow.MassGroup{{Word: "BIO 201", Tokens: 8}, {Word: "", Tokens: 4}},
-		Vendors: []workflow.MassGroup{{Word: "acme", Tokens: 12}}}
+		Roles: []deskmassrevoke.MassGroup{{Word: "student", Tokens: 12}}, Courses: []deskmassrevoke.MassGroup{{Word: "BIO 201", Tokens: 8}, {Word: "", Tokens: 4}},
+		Vendors: []deskmassrevoke.MassGroup{{Word: "acme", Tokens: 12}}}
 	if st != access.MassPlanned {
 		m.StartedAt, m.Reason = days(-0.005), "The company reported a breach."
 	}
@@ -26,19 +26,19 @@ func galleryMass(st access.MassState, c workflow.MassCounts) workflow.MassPage {
 }
 
 func massExhibits() []exhibit {
-	plan := galleryMass(access.MassPlanned, workflow.MassCounts{Waiting: 12, Untried: 12})
-	running := galleryMass(access.MassRunning, workflow.MassCounts{Ending: 5, Gone: 6, EndedBefore: 1, Retrying: 1, Untried: 4})
-	stuck := galleryMass(access.MassRunning, workflow.MassCounts{Ending: 1, Gone: 11, Retrying: 1})
+	plan := galleryMass(access.MassPlanned, deskmassrevoke.MassCounts{Waiting: 12, Untried: 12})
+	running := galleryMass(access.MassRunning, deskmassrevoke.MassCounts{Ending: 5, Gone: 6, EndedBefore: 1, Retrying: 1, Untried: 4})
+	stuck := galleryMass(access.MassRunning, deskmassrevoke.MassCounts{Ending: 1, Gone: 11, Retrying: 1})
 	stuck.ID = "mas_BBBBBBBBBBBBBBBBBBBBBBBBBB"
 	stuck.StartedAt, stuck.ByName, stuck.By, stuck.Filter = days(-0.1), "", "operator:root", access.MassFilter{All: true}
-	done := galleryMass(access.MassDone, workflow.MassCounts{Gone: 11, EndedBefore: 1})
+	done := galleryMass(access.MassDone, deskmassrevoke.MassCounts{Gone: 11, EndedBefore: 1})
 	done.ID = "mas_CCCCCCCCCCCCCCCCCCCCCCCCCC"
-	none := galleryMass(access.MassDone, workflow.MassCounts{EndedBefore: 12})
+	none := galleryMass(access.MassDone, deskmassrevoke.MassCounts{EndedBefore: 12})
 	none.ID = "mas_DDDDDDDDDDDDDDDDDDDDDDDDDD"
-	picked := galleryMass(access.MassPlanned, workflow.MassCounts{Waiting: 2, Untried: 2})
+	picked := galleryMass(access.MassPlanned, deskmassrevoke.MassCounts{Waiting: 2, Untried: 2})
 	picked.Filter, picked.Tokens, picked.People, picked.Missing, picked.Estimate, picked.Vendors = access.MassFilter{}, 2, 1, 1, 3*time.Hour, nil
 	every := access.MassFilter{Role: policy.Faculty, Course: "42", Sponsor: "7", Vendor: "A", AI: "yes", IssuedBefore: days(-30), IdleDays: 1, Owner: "9"}
-	wide := galleryMass(access.MassPlanned, workflow.MassCounts{Waiting: 12})
+	wide := galleryMass(access.MassPlanned, deskmassrevoke.MassCounts{Waiting: 12})
 	wide.Filter, wide.Estimate = every, 63*time.Minute
 	wrong := &access.FormError{}
 	wrong.Add("count", "mass.count", map[string]any{"Count": 12})
@@ -48,7 +48,7 @@ func massExhibits() []exhibit {
 	page := func(name string, in massrevoke.Input, want ...string) exhibit {
 		return exhibit{name: "mass-" + name, page: massrevoke.PageMass, shell: asDana, want: want, view: func(s ui.Shell) any { return massrevoke.NewPage(s, in) }}
 	}
-	status := func(name string, m workflow.MassPage, want ...string) exhibit {
+	status := func(name string, m deskmassrevoke.Page, want ...string) exhibit {
 		return exhibit{name: "mass-status-" + name, page: massrevoke.PageMassStatus, shell: asDana, want: want, view: func(s ui.Shell) any { return massrevoke.NewEnd(s, m) }}
 	}
 	return []exhibit{
@@ -64,7 +64,7 @@ func massExhibits() []exhibit {
 		status("running", running, "7 of 12 confirmed gone."),
 		status("done", done, "Show the report"),
 		{name: "masses", page: massrevoke.PageMasses, shell: asDana, want: []string{"Mass revocations", "3 mass revocations", "Running", "Finished", "Still usable"},
-			view: func(s ui.Shell) any { return massrevoke.NewListPage(s, []workflow.MassPage{running, stuck, done}) }},
+			view: func(s ui.Shell) any { return massrevoke.NewListPage(s, []deskmassrevoke.Page{running, stuck, done}) }},
 		{name: "masses-empty", page: massrevoke.PageMasses, shell: asDana, want: []string{"No mass revocation yet."}, view: func(s ui.Shell) any { return massrevoke.NewListPage(s, nil) }},
 	}
 }

@@ -2,13 +2,12 @@ package web
 
 import (
 	"context"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Limits of a request's body. A launch carries a signed token with the school's
@@ -49,17 +48,17 @@ const framesAge = 30 * time.Second
 // reads them anew; meanwhile others take those of before, and where there are
 // none, wait for that visit as long as their own browser does.
 type frames struct {
-	read func(ctx context.Context) workflow.Around
+	read func(ctx context.Context) authority.Around
 
 	mu      sync.Mutex // never held while the database is read
 	at      time.Time
-	all     workflow.Around
+	all     authority.Around
 	reading chan struct{} // closed when the read is done; nil while there is none
 }
 
-func (s *Server) around(ctx context.Context) workflow.Around { return s.frames.get(ctx, s.now()) }
+func (s *Server) around(ctx context.Context) authority.Around { return s.frames.get(ctx, s.now()) }
 
-func (f *frames) get(ctx context.Context, now time.Time) workflow.Around {
+func (f *frames) get(ctx context.Context, now time.Time) authority.Around {
 	f.mu.Lock()
 	all, known := f.all, !f.at.IsZero()
 	if known && now.Sub(f.at) <= framesAge && !now.Before(f.at) {

@@ -4,21 +4,21 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/home"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // What others ended stands open on home; only what went as its owner knew it
 // would, or made it, is folded away.
 func TestWhatOthersEndedStandsOpen(t *testing.T) {
 	t.Parallel()
-	revoked := func(by access.PersonID, why access.Cause) workflow.Case {
+	revoked := func(by access.PersonID, why access.Cause) cases.Case {
 		c := galleryCase(access.Fulfilled, access.Revoked)
 		c.Grant.EndedBy, c.Grant.Cause = by, why
 		return c
 	}
 	for name, tt := range map[string]struct {
-		c    workflow.Case
+		c    cases.Case
 		open bool
 	}{
 		"denied":              {galleryCase(access.Denied, ""), true},
@@ -39,7 +39,7 @@ func TestWhatOthersEndedStandsOpen(t *testing.T) {
 		"its renewal":         {revoked("", access.BySuperseded), false},
 		"in Canvas":           {revoked("", access.ByCanvas), false},
 	} {
-		p := home.NewPage(galleryShell(testCatalogue(t), "en", true), workflow.Home{Ended: []workflow.Case{tt.c}})
+		p := home.NewPage(galleryShell(testCatalogue(t), "en", true), cases.Home{Ended: []cases.Case{tt.c}})
 		if open, folded := len(p.ByOthers), len(p.Ended); open+folded != 1 || (open == 1) != tt.open {
 			t.Errorf("%s: %d open, %d folded", name, open, folded)
 		}

@@ -13,11 +13,11 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/web/register"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -91,7 +91,7 @@ func (s *Server) launched(w http.ResponseWriter, r *http.Request, l lti.Launch) 
 		v.Words = s.catalogue.For(l.Locale, "")
 	}
 	err := s.launch(v, l)
-	var no *workflow.NotAdmitted
+	var no *authority.NotAdmitted
 	switch {
 	case errors.As(err, &no):
 		s.notAdmitted(v, l, no)
@@ -101,12 +101,12 @@ func (s *Server) launched(w http.ResponseWriter, r *http.Request, l lti.Launch) 
 }
 
 // notAdmitted answers a verified launch that gives no session.
-func (s *Server) notAdmitted(v *ui.Visit, l lti.Launch, no *workflow.NotAdmitted) {
+func (s *Server) notAdmitted(v *ui.Visit, l lti.Launch, no *authority.NotAdmitted) {
 	t := ui.TraceOf(v.Ctx())
 	s.log.LogAttrs(v.Ctx(), slog.LevelWarn, "launch not admitted", slog.String("reason", string(no.Reason)),
 		slog.String("registration", l.Registration), slog.String("kid", l.KeyID), slog.String("reference", t.Reference))
 	sh := v.Shell(nil)
-	sh.Nonce, sh.Words = ui.NewNonce(), ui.Words(s.work.WordsOf(v.Ctx(), l.Registration))
+	sh.Nonce, sh.Words = ui.NewNonce(), ui.Words(s.desk.Cases.WordsOf(v.Ctx(), l.Registration))
 	page := NewNotAdmittedPage(sh, no.Reason, t.Reference, s.elsewhere(v.Ctx(), l))
 	if err := v.Page(ui.StatusOf(no), PageLaunchFailed, page, sh.Nonce); err != nil {
 		v.Fail(err)
@@ -117,7 +117,7 @@ func (s *Server) launch(v *ui.Visit, l lti.Launch) error {
 	if answered, err := s.settle(v, &l); answered || err != nil {
 		return err
 	}
-	admitted, err := s.work.Admit(v.Ctx(), l)
+	admitted, err := s.desk.Authority.Admit(v.Ctx(), l)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (s *Server) launch(v *ui.Visit, l lti.Launch) error {
 		return err
 	}
 	for _, older := range session.Differing(sess) {
-		if s.work.Lost(v.Ctx(), admitted.Caller, older.Rights) {
+		if s.desk.Authority.Lost(v.Ctx(), admitted.Caller, older.Rights) {
 			if err := s.sessions.Backend.EndSession(v.Ctx(), older.Hash); err != nil {
 				return err
 			}
@@ -172,21 +172,21 @@ type SetupFunc func(ctx context.Context, l lti.Launch) (operate.Setup, error)
 // behind its door.
 func (s *Server) first(v *ui.Visit) error {
 	if v.Session.Door == access.DoorNone {
-		return s.rooms.home.Open(v)
+		return s.subjects.home.Open(v)
 	}
 	if code, ok := strings.CutPrefix(v.Session.Target, "/go/"); ok {
 		v.ID = code
 		return s.goTo(v)
 	}
-	nav := s.work.Nav(v.Ctx(), v.Session.Caller)
+	nav := s.desk.Cases.Nav(v.Ctx(), v.Session.Caller)
 	v.Nav = &nav // the page has no verb behind it that could change this
 	switch {
 	case v.Session.Door == access.DoorAccount && nav.Reviewer:
-		return s.rooms.review.Open(v)
+		return s.subjects.review.Open(v)
 	case v.Session.Door == access.DoorCourse && v.Session.Teacher && nav.Waiting > 0:
-		return s.rooms.sponsorships.Open(v)
+		return s.subjects.sponsorships.Open(v)
 	}
-	return s.rooms.home.Open(v)
+	return s.subjects.home.Open(v)
 }
 
 // goTo is the address of links in mails and messages. It routes and means
@@ -194,9 +194,9 @@ func (s *Server) first(v *ui.Visit) error {
 // other page.
 func (s *Server) goTo(v *ui.Visit) error {
 	if strings.HasPrefix(v.ID, "mas_") {
-		return s.rooms.massrevoke.Open(v)
+		return s.subjects.massrevoke.Open(v)
 	}
-	return s.rooms.requests.Open(v)
+	return s.subjects.requests.Open(v)
 }
 
 // relaunch is Canvas's own page of the tool, for opening it outside the frame:
@@ -265,7 +265,7 @@ func toolAddress(canvas string, l lti.Launch) string {
 		return ""
 	}
 	m := returnPath.FindStringSubmatch(back.Path)
-	user, told := l.Custom.Text(workflow.CustomUser)
+	user, told := l.Custom.Text(authority.CustomUser)
 	switch {
 	case m != nil && access.CanvasID(m[2]):
 		return canvas + "/" + m[1] + "/" + m[2] + "/external_tools/" + tool + "?display=borderless"

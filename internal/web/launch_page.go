@@ -3,8 +3,8 @@ package web
 import (
 	"html/template"
 
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -46,25 +46,25 @@ func (p *LaunchFailedPage) newTab(url string) {
 // NewNotAdmittedPage says why a verified launch gives no session; tab is where
 // to open the tool anew, if that is known. The shell has no session, but the
 // school's words.
-func NewNotAdmittedPage(s ui.Shell, r workflow.AdmitReason, reference, tab string) LaunchFailedPage {
+func NewNotAdmittedPage(s ui.Shell, r authority.AdmitReason, reference, tab string) LaunchFailedPage {
 	key := admitKey(r)
 	p := LaunchFailedPage{Frame: ui.NewFrame(s, "", s.T("launch.h1"), ""), Cause: s.T(key + ".cause"), Step: s.T(key+".step", "Team", s.Team()),
 		Reference: s.H("launch.reference", "Reference", ui.Code(reference))}
-	if r != workflow.AdmitNotCanvas { // only Canvas has such a page
+	if r != authority.AdmitNotCanvas { // only Canvas has such a page
 		p.newTab(tab)
 	}
 	return p
 }
 
-func admitKey(r workflow.AdmitReason) string {
+func admitKey(r authority.AdmitReason) string {
 	switch r {
-	case workflow.AdmitOff:
+	case authority.AdmitOff:
 		return "launch.off"
-	case workflow.AdmitUnconfirmed, workflow.AdmitOther:
+	case authority.AdmitUnconfirmed, authority.AdmitOther:
 		return "launch.unconfirmed"
-	case workflow.AdmitSilent:
+	case authority.AdmitSilent:
 		return "launch.unasked"
-	case workflow.AdmitNotCanvas:
+	case authority.AdmitNotCanvas:
 		return "launch.not_canvas"
 	}
 	return "launch.setup"
@@ -124,7 +124,7 @@ func (launching) Messages() []string {
 	for _, r := range lti.Reasons() {
 		out = append(out, launchKey(r)+".cause", launchKey(r)+".step")
 	}
-	for _, r := range workflow.AdmitReasons {
+	for _, r := range authority.AdmitReasons {
 		out = append(out, admitKey(r)+".cause", admitKey(r)+".step")
 	}
 	return out

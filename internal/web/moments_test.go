@@ -62,7 +62,7 @@ func TestTroubleOfOurs(t *testing.T) {
 	r := webtest.InReview(t)
 	r.Launch("dana", r.Account("root")).Post("/requests/REQ-0001/approve", url.Values{"conditions": {""}})
 	maya := r.Launch("maya", r.Course("bio201"))
-	r.App.Work.AtStep = func(string) { panic("the disk is on fire") }
+	r.App.Desk.AtStep = func(string) { panic("the disk is on fire") }
 	maya.Get("/requests/REQ-0001/collect")
 	maya.Post("/requests/REQ-0001/collect", nil).Want(http.StatusInternalServerError, "Something went wrong on our side")
 	number := referenceForm.FindString(webtest.Text(maya.Body))
@@ -82,7 +82,7 @@ func TestTroubleOfOurs(t *testing.T) {
 		t.Errorf("%d lines tell of it: %q", len(lines), lines)
 	}
 	checkHeaders(t, maya, r.Canvas.InstitutionURL())
-	r.App.Work.AtStep = nil
+	r.App.Desk.AtStep = nil
 	// Nobody waits for ever, and the next press makes exactly one token.
 	r.Clock.Advance(access.MintLease + time.Minute)
 	maya.Open(r.Course("bio201"))

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"errors"
+	"github.com/tokendesk/tokendesk/internal/desk/rooms"
 	"io/fs"
 	"os"
 	"regexp"
@@ -16,13 +17,14 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/tokens"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web/collect"
 	"github.com/tokendesk/tokendesk/internal/web/home"
 	"github.com/tokendesk/tokendesk/internal/web/requests"
 	"github.com/tokendesk/tokendesk/internal/web/review"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 	"github.com/tokendesk/tokendesk/templates"
 )
@@ -52,7 +54,7 @@ func withPage(t *testing.T, path, content string) fs.FS {
 
 // rendererOf is NewRenderer with templates from elsewhere.
 func rendererOf(cat *text.Catalogue, files fs.FS) (*ui.Renderer, error) {
-	r, err := ui.NewRenderer(files, lti.BrowserScript, newRooms(nil, nil).all...)
+	r, err := ui.NewRenderer(files, lti.BrowserScript, newSubjects(&rooms.Rooms{}, nil).all...)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func TestRenderWritesNothingOnAnError(t *testing.T) {
 		says string
 	}{
 		"no such page":          {"nothing", home.Page{}, "no page \"nothing\""},
-		"another page's view":   {ui.PageHome, review.NewPage(s, workflow.Queue{}, workflow.QueueFilter{}), "not from review.Page"},
+		"another page's view":   {ui.PageHome, review.NewPage(s, cases.Queue{}, cases.QueueFilter{}), "not from review.Page"},
 		"a pointer to the view": {ui.PageHome, &home.Page{}, "not from *home.Page"},
 		"no view":               {ui.PageHome, nil, "not from %!s(<nil>)"},
 		"a view that fails":     {ui.PageHome, home.Page{Frame: ui.Frame{Shell: ui.Shell{}}}, "nil pointer"}, // no printer
@@ -142,13 +144,13 @@ func TestWhatPeopleTypeIsOnlyText(t *testing.T) {
 	f.Answers.Set("build", evil)
 	f.Answers.Set("maker_name", evil)
 	f.Answers.Set("maker", "company")
-	lost := &workflow.Lost{Now: c.Request, Actor: evil}
+	lost := &cases.Lost{Now: c.Request, Actor: evil}
 	for page, view := range map[string]any{
 		requests.PageCase: requests.NewCasePage(func() ui.Shell { s := s; s.Banner = requests.LostBanner(s, lost, evil); return s }(), p, requests.PanelInput{Reason: evil}),
 		requests.PageForm: requests.NewFormPage(s, requests.FormInput{Form: f, SponsorQuery: evil}),
-		ui.PageHome:       home.NewPage(s, workflow.Home{Ended: []workflow.Case{c}}),
-		ui.PageQueue: review.NewPage(s, workflow.Queue{Rows: []workflow.Case{c}, Total: 1, From: 1},
-			workflow.QueueFilter{Search: evil, Status: evil, Maker: evil}),
+		ui.PageHome:       home.NewPage(s, cases.Home{Ended: []cases.Case{c}}),
+		ui.PageQueue: review.NewPage(s, cases.Queue{Rows: []cases.Case{c}, Total: 1, From: 1},
+			cases.QueueFilter{Search: evil, Status: evil, Maker: evil}),
 		ui.PageConfirm: ui.NewConfirmPage(s, ui.ConfirmInput{Do: access.Withdraw, Case: c}),
 		ui.PageProblem: ui.NewProblemPage(s, ui.ProblemInput{Kind: ui.ProblemTrouble, Reference: evil, SavedTitle: evil, SavedAt: galleryNow,
 			Echo: []ui.Echo{{LabelID: "form.build", Value: evil}}, RetryAction: "/requests", RetryFields: []ui.RetryField{{Name: evil, Value: evil}}}),
@@ -194,7 +196,7 @@ func TestCollectIsPostedByTheBrowserItself(t *testing.T) {
 	cat := testCatalogue(t)
 	r := testRenderer(t, cat)
 	var b bytes.Buffer
-	c := workflow.Collection{Case: galleryCase(access.Approved, ""), Stage: workflow.StageReady}
+	c := tokens.Collection{Case: galleryCase(access.Approved, ""), Stage: tokens.StageReady}
 	if err := r.Render(&b, collect.PageCollect, collect.NewPage(galleryShell(cat, "en", true), c)); err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +298,7 @@ func TestEveryMessageIsUsed(t *testing.T) {
 func TestButtonsOfTheWaitingLineLeadToPages(t *testing.T) {
 	cat := testCatalogue(t)
 	r := testRenderer(t, cat)
-	c := workflow.Collection{Case: galleryCase(access.Collecting, access.Recovering), Stage: workflow.StageRecovering}
+	c := tokens.Collection{Case: galleryCase(access.Collecting, access.Recovering), Stage: tokens.StageRecovering}
 	var b bytes.Buffer
 	if err := r.Render(&b, collect.PageCollectStatus, collect.NewStatus(galleryShell(cat, "en", true), c)); err != nil {
 		t.Fatal(err)

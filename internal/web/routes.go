@@ -26,7 +26,7 @@ const (
 func (s *Server) routes() error {
 	e := s.engine
 	r := ui.NewRoutes(s.kit, e)
-	for _, room := range s.rooms.all {
+	for _, room := range s.subjects.all {
 		room.Routes(r)
 	}
 
@@ -37,9 +37,9 @@ func (s *Server) routes() error {
 	e.GET(routeLogin, gin.WrapF(s.lti.HandleLogin))
 	e.POST(routeLogin, gin.WrapF(s.lti.HandleLogin))
 	e.POST(ui.RouteLaunch, gin.WrapF(s.lti.HandleLaunch))
-	r.Get(ui.RouteLaunch, s.rooms.home.Open) // reload of the first page
+	r.Get(ui.RouteLaunch, s.subjects.home.Open) // reload of the first page
 	e.POST(ui.RouteProof, gin.WrapF(s.lti.HandleProof))
-	r.Get(ui.RouteProof, s.rooms.home.Open)
+	r.Get(ui.RouteProof, s.subjects.home.Open)
 	r.Get("/go/:id", s.goTo)
 	e.GET(routeKeys, gin.WrapH(lti.KeySetHandler(s.keys)))
 	e.GET(routeConfig, func(c *gin.Context) {

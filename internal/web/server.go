@@ -1,5 +1,5 @@
 // Package web is the tool's HTTP face: the launch, the defence of every answer, and
-// the rooms of the subjects, which register their own pages and addresses (rooms.go).
+// the rooms of the subjects, which register their own pages and addresses (subjects.go).
 // Only web and its rooms know gin. Every page is rendered whole before its first
 // byte goes out; every error becomes status and words in one table (ui/errors.go).
 package web
@@ -17,19 +17,19 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/tokendesk/tokendesk/internal/desk/rooms"
 	"github.com/tokendesk/tokendesk/internal/operate"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web/register"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
 // Options is what a Server is made of. Everything is required but
 // TrustedProxies, NoteForward and Observer.
 type Options struct {
-	Work      *workflow.Service
+	Rooms     *rooms.Rooms
 	Sessions  *session.Store
 	Catalogue *text.Catalogue
 	// LTI is the launch protocol; its Pages and Target are the Server's to set.
@@ -56,7 +56,7 @@ type Options struct {
 // Server answers every request of the tool. It is safe for concurrent use.
 type Server struct {
 	kit       *ui.Kit
-	work      *workflow.Service
+	desk      *rooms.Rooms
 	sessions  *session.Store
 	catalogue *text.Catalogue
 	lti       *lti.Tool
@@ -71,7 +71,7 @@ type Server struct {
 	setup SetupFunc
 
 	pages       *ui.Renderer
-	rooms       *rooms
+	subjects    *subjects
 	frames      frames
 	forwards    *forwards
 	noteForward func(ctx context.Context, peer netip.Addr, header string) error
@@ -85,17 +85,17 @@ var ginMode sync.Once
 // New builds the server and fails on what would fail later: a template that
 // does not parse, a missing part, an unusable configuration of LTI.
 func New(o Options) (*Server, error) {
-	if o.Work == nil || o.Sessions == nil || o.Catalogue == nil || o.LTI == nil || o.Keys == nil || o.Ready == nil || o.Register == nil || o.Setup == nil || o.Now == nil || o.Log == nil {
+	if o.Rooms == nil || o.Sessions == nil || o.Catalogue == nil || o.LTI == nil || o.Keys == nil || o.Ready == nil || o.Register == nil || o.Setup == nil || o.Now == nil || o.Log == nil {
 		return nil, errors.New("web: an option is missing")
 	}
-	s := &Server{work: o.Work, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
+	s := &Server{desk: o.Rooms, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
 		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log, observer: o.Observer,
 		setup: o.Setup, noteForward: o.NoteForward}
-	s.rooms = newRooms(o.Work, func(ctx context.Context, ask operate.RegistrationAsk) (operate.Registered, error) {
+	s.subjects = newSubjects(o.Rooms, func(ctx context.Context, ask operate.RegistrationAsk) (operate.Registered, error) {
 		ask.Profile = s.profile()
 		return o.Register(ctx, ask)
 	})
-	s.frames.read = s.work.Around
+	s.frames.read = s.desk.Authority.Around
 	var err error
 	if s.forwards, err = newForwards(o.TrustedProxies); err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func New(o Options) (*Server, error) {
 	if s.pages, err = NewRenderer(o.Catalogue); err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
-	s.kit = ui.NewKit(o.Work, o.Sessions, o.Catalogue, s.pages, o.Log, o.Now, func(ctx context.Context) []string { return s.around(ctx).Frames })
+	s.kit = ui.NewKit(o.Rooms.Cases, o.Sessions, o.Catalogue, s.pages, o.Log, o.Now, func(ctx context.Context) []string { return s.around(ctx).Frames })
 	if err := s.setUpLTI(); err != nil {
 		return nil, err
 	}

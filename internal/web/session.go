@@ -4,8 +4,8 @@ import (
 	"maps"
 	"strings"
 
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -21,7 +21,7 @@ const (
 // Canvas variable. It is the one list: the configuration to paste and dynamic
 // registration use it.
 func CustomFields() map[string]string {
-	all := maps.Clone(workflow.CustomFields)
+	all := maps.Clone(authority.CustomFields)
 	all[customLocale] = "$Message.locale"
 	all[customContrast] = "$Canvas.user.prefersHighContrast"
 	all[customDyslexic] = "$Canvas.user.prefersDyslexicFont"
@@ -30,8 +30,8 @@ func CustomFields() map[string]string {
 }
 
 // NewSession is the session of a launch that was admitted.
-func NewSession(l lti.Launch, a workflow.Admitted) ui.Session {
-	custom := workflow.TrustedCustom(l)
+func NewSession(l lti.Launch, a authority.Admitted) ui.Session {
+	custom := authority.TrustedCustom(l)
 	s := ui.Session{Caller: a.Caller, School: a.School, Locale: l.Locale, Frames: a.CanvasURLs, Target: l.TargetPath,
 		HighContrast: custom.True(customContrast), Dyslexic: custom.True(customDyslexic)}
 	if len(a.CanvasURLs) > 0 {

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 	"github.com/tokendesk/tokendesk/lti"
 )
 
@@ -66,7 +66,7 @@ func TestSettingsOfTheReader(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := lti.Launch{Context: lti.Context{ID: "c", Type: []string{lti.ContextCourse}}, ResourceLinkID: "c", CustomTrusted: true}
 			tt.change(&l)
-			s := NewSession(l, workflow.Admitted{Caller: access.Caller{Tenant: "ten_a"}, School: "Northfield", CanvasURLs: []string{"https://a.test", "https://b.test"}})
+			s := NewSession(l, authority.Admitted{Caller: access.Caller{Tenant: "ten_a"}, School: "Northfield", CanvasURLs: []string{"https://a.test", "https://b.test"}})
 			if got := (settings{s.Locale, s.HighContrast, s.Dyslexic, s.Brand.Primary}); got != tt.want {
 				t.Errorf("%+v, want %+v", got, tt.want)
 			}

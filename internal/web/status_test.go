@@ -9,10 +9,10 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/tokens"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // plainText is a sentence as a reader gets it.
@@ -39,7 +39,7 @@ func TestStatusOfARequest(t *testing.T) {
 	text.Request.Votes[1].Alternative, text.Request.Votes[1].AltText = "other", "Use the CSV export in the gradebook."
 	answer := galleryCase(access.AwaitingSponsor, "", access.Endorse)
 	for name, c := range map[string]struct {
-		c         workflow.Case
+		c         cases.Case
 		v         ui.Viewer
 		kind      string
 		word, now string
@@ -86,7 +86,7 @@ func TestStatusOfARequest(t *testing.T) {
 
 func TestStatusOfAToken(t *testing.T) {
 	s := galleryShell(testCatalogue(t), "en", true)
-	of := func(st access.GrantState, change func(*access.Grant)) workflow.Case {
+	of := func(st access.GrantState, change func(*access.Grant)) cases.Case {
 		c := galleryCase(access.Fulfilled, st)
 		if change != nil {
 			change(c.Grant)
@@ -97,7 +97,7 @@ func TestStatusOfAToken(t *testing.T) {
 		g.RevokingAt, g.Tries, g.Trouble, g.NextTry = days(-0.1), 6, "mint.canvas_down", days(0.003)
 	}
 	for name, c := range map[string]struct {
-		c         workflow.Case
+		c         cases.Case
 		v         ui.Viewer
 		kind      string
 		word, now string
@@ -149,7 +149,7 @@ func TestRevokedIsSaidOnlyAfterProof(t *testing.T) {
 		s := galleryShell(cat, "en", true)
 		s.Banner = ui.ResultBanner(s, access.Revoke, c)
 		var b bytes.Buffer
-		if err := r.Render(&b, tokens.PageToken, tokens.NewPage(s, workflow.TokenPage{Case: c})); err != nil {
+		if err := r.Render(&b, tokens.PageToken, tokens.NewPage(s, cases.TokenPage{Case: c})); err != nil {
 			t.Fatal(err)
 		}
 		if said := strings.Contains(plainText(t, b.String()), "Confirmed in Canvas"); said != st.Final() && st != access.Void {
@@ -162,7 +162,7 @@ func TestReviewAgeCountsBusinessDays(t *testing.T) {
 	s := galleryShell(testCatalogue(t), "en", true)
 	at := func(day int) time.Time { return time.Date(2026, 11, day, 10, 0, 0, 0, s.P.Zone()) }
 	pol := policy.BuiltIn()
-	c := workflow.Case{Policy: pol, Request: access.Request{ReviewSince: at(12), ReviewDue: pol.Calendar.After(at(12), pol.Windows.ReviewDays, s.P.Zone())}} // a Thursday
+	c := cases.Case{Policy: pol, Request: access.Request{ReviewSince: at(12), ReviewDue: pol.Calendar.After(at(12), pol.Windows.ReviewDays, s.P.Zone())}} // a Thursday
 	for now, want := range map[time.Time]string{
 		at(12): "Day 1 of 5", at(13): "Day 2 of 5", at(14): "Day 2 of 5", at(16): "Day 3 of 5", at(18): "Day 5 of 5", at(19): "Day 5 of 5",
 		at(19).Add(time.Hour): "Overdue", at(20): "Overdue by 1 day", at(21): "Overdue by 1 day", at(24): "Overdue by 3 days",

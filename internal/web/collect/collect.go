@@ -5,16 +5,16 @@ import (
 	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/tokens"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // collectVerb is a verb of the workflow whose answer is the collect page.
-type collectVerb func(ctx context.Context, caller access.Caller, id string) (workflow.Collection, error)
+type collectVerb func(ctx context.Context, caller access.Caller, id string) (tokens.Collection, error)
 
 // open shows where the collection stands. It never holds a value.
 func (p *Pages) open(v *ui.Visit) error {
-	c, err := p.work.CollectPage(v.Ctx(), v.Session.Caller, v.ID)
+	c, err := p.tokens.CollectPage(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (p *Pages) collecting(do access.Action, verb collectVerb) ui.Handler {
 		case why == "":
 			return err
 		}
-		c, again := p.work.CollectPage(v.Ctx(), v.Session.Caller, v.ID)
+		c, again := p.tokens.CollectPage(v.Ctx(), v.Session.Caller, v.ID)
 		if again != nil {
 			return err
 		}
@@ -47,7 +47,7 @@ func (p *Pages) collecting(do access.Action, verb collectVerb) ui.Handler {
 	}
 }
 
-func show(v *ui.Visit, status int, c workflow.Collection, banner func(ui.Shell) *ui.Banner) error {
+func show(v *ui.Visit, status int, c tokens.Collection, banner func(ui.Shell) *ui.Banner) error {
 	return ui.Show(v, status, PageCollect, nil, func(sh ui.Shell) Page {
 		if banner != nil {
 			sh.Banner = banner(sh)
@@ -58,7 +58,7 @@ func show(v *ui.Visit, status int, c workflow.Collection, banner func(ui.Shell) 
 
 // status answers the poll of an open collect page.
 func (p *Pages) status(v *ui.Visit) error {
-	c, err := p.work.CollectPage(v.Ctx(), v.Session.Caller, v.ID)
+	c, err := p.tokens.CollectPage(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}

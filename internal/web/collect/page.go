@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/tokens"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // pollFor is how long an open collect page asks by itself.
@@ -16,7 +16,7 @@ const pollFor = 15 * time.Minute
 // out of its secret.Text: the template of the secret box reveals it.
 type Page struct {
 	ui.Frame
-	workflow.Collection
+	tokens.Collection
 	Subtitle template.HTML
 	Create   *ui.Action // plain POST: its answer may carry the value
 	NotNow   ui.Action
@@ -41,13 +41,13 @@ type Status struct {
 	Poll       string // address to ask again by itself; "" stops
 	Again      *ui.Action
 	Go         *ui.Action
-	Stage      workflow.CollectStage
+	Stage      tokens.CollectStage
 }
 
 // NewPage is Collect your token, in every stage. The page of StageSecret
 // carries the value once: it must go out with no-store, uncompressed, as the
 // answer of a plain POST.
-func NewPage(s ui.Shell, c workflow.Collection) Page {
+func NewPage(s ui.Shell, c tokens.Collection) Page {
 	r := c.Request
 	p := Page{Frame: ui.NewFrame(s, ui.PageHome, s.T("collect.h1"), ui.CasePath(r, "/collect")), Collection: c}
 	title := s.CaseTitle(c.Case)
@@ -65,23 +65,23 @@ func NewPage(s ui.Shell, c workflow.Collection) Page {
 		s.H("collect.step_press"),
 	}
 	switch c.Stage {
-	case workflow.StageReady, workflow.StageReplacing:
+	case tokens.StageReady, tokens.StageReplacing:
 		p.ready(c, title)
-	case workflow.StageSecret:
+	case tokens.StageSecret:
 		p.Wait, p.Focus = true, ui.FocusKeep
-	case workflow.StageShown:
+	case tokens.StageShown:
 		p.Shown = s.H("collect.shown_at", "When", ui.Moment(c.Grant.ShownAt))
-	case workflow.StageOver:
+	case tokens.StageOver:
 		p.More = p.over(c)
-	case workflow.StageCreating, workflow.StageRecovering, workflow.StageActive:
+	case tokens.StageCreating, tokens.StageRecovering, tokens.StageActive:
 	}
 	if c.CanReplace {
 		a := s.GoTo(ui.Secondary, "act.replace", ui.CasePath(r, "/replace"))
 		p.Lost, p.LostNote = &a, s.T("collect.lost_note")
-	} else if c.Stage == workflow.StageShown && c.ReplaceWhy != "" {
+	} else if c.Stage == tokens.StageShown && c.ReplaceWhy != "" {
 		p.LostNote = s.T(lostKey(c.ReplaceWhy))
 	}
-	if c.Can[access.ReportLeak] && c.Stage != workflow.StageSecret {
+	if c.Can[access.ReportLeak] && c.Stage != tokens.StageSecret {
 		a := ui.LeakAction(s, c.Case)
 		p.Leak = &a
 	}
@@ -90,9 +90,9 @@ func NewPage(s ui.Shell, c workflow.Collection) Page {
 }
 
 // ready is the page with the button.
-func (p *Page) ready(c workflow.Collection, title string) {
+func (p *Page) ready(c tokens.Collection, title string) {
 	id := "collect.about"
-	if c.Stage == workflow.StageReplacing {
+	if c.Stage == tokens.StageReplacing {
 		id = "collect.about_again"
 	}
 	p.More = p.H(id, "Title", title, "End", ui.Day(c.Ends))
@@ -106,7 +106,7 @@ func (p *Page) ready(c workflow.Collection, title string) {
 }
 
 // over says why there is nothing to collect.
-func (p *Page) over(c workflow.Collection) template.HTML {
+func (p *Page) over(c tokens.Collection) template.HTML {
 	if c.Grant != nil && c.Request.State == access.Fulfilled {
 		return ui.GrantStatus(p.Shell, c.Case, ui.AsRequester).Now
 	}
@@ -124,32 +124,32 @@ func lostKey(why access.Why) string {
 
 // NewStatus is the fragment that GET /requests/{id}/collect/status
 // answers. It never carries a value.
-func NewStatus(s ui.Shell, c workflow.Collection) Status {
+func NewStatus(s ui.Shell, c tokens.Collection) Status {
 	st := Status{Frame: ui.Frame{Shell: s}, Stage: c.Stage, Kind: "info", Icon: "ring"}
 	again := s.GoTo(ui.Secondary, "collect.check_again", ui.CasePath(c.Request, "/collect/status"))
 	var since time.Time
 	switch c.Stage {
-	case workflow.StageSecret, workflow.StageShown:
+	case tokens.StageSecret, tokens.StageShown:
 		st.Text = s.H("collect.wait_active")
 		since = c.Grant.ShownAt
-	case workflow.StageActive:
+	case tokens.StageActive:
 		st.Kind, st.Icon = "good", "check"
 		st.Text = s.H("collect.active", "When", c.Grant.ActivatedAt)
 		st.Say = s.T("collect.active_said")
 		return st
-	case workflow.StageCreating:
+	case tokens.StageCreating:
 		st.Text = s.H("collect.creating")
 		since = c.Grant.UpdatedAt
-	case workflow.StageRecovering:
+	case tokens.StageRecovering:
 		st.Text = s.H("collect.recovering")
 		again = s.PostTo(ui.Secondary, "collect.check_again", ui.CasePath(c.Request, "/collect/check"))
 		since = c.Grant.UpdatedAt
-	case workflow.StageReplacing, workflow.StageReady:
+	case tokens.StageReplacing, tokens.StageReady:
 		st.Text = s.H("collect.may_create")
 		a := s.GoTo(ui.Primary, "collect.go_on", ui.CasePath(c.Request, "/collect"))
 		st.Go, st.Say = &a, s.T("collect.may_create")
 		return st
-	case workflow.StageOver:
+	case tokens.StageOver:
 		a := s.GoTo(ui.Secondary, "collect.go_on", ui.CasePath(c.Request, ""))
 		st.Kind, st.Icon, st.Text, st.Go = "quiet", "dash", s.H("collect.over"), &a
 		return st
@@ -157,7 +157,7 @@ func NewStatus(s ui.Shell, c workflow.Collection) Status {
 	if s.Now.Sub(since) < pollFor {
 		st.Poll = ui.CasePath(c.Request, "/collect/status")
 	}
-	if st.Poll == "" || c.Stage == workflow.StageRecovering {
+	if st.Poll == "" || c.Stage == tokens.StageRecovering {
 		st.Again = &again
 	}
 	return st

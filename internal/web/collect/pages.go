@@ -4,8 +4,8 @@ package collect
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/tokens"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Pages of this subject, by name.
@@ -15,10 +15,12 @@ const (
 )
 
 // Pages are the pages of this subject.
-type Pages struct{ work *workflow.Service }
+type Pages struct {
+	tokens *tokens.Tokens
+}
 
 // New makes the pages of this subject.
-func New(work *workflow.Service) *Pages { return &Pages{work: work} }
+func New(t *tokens.Tokens) *Pages { return &Pages{tokens: t} }
 
 // Views implements ui.Room.
 func (*Pages) Views() []ui.View {
@@ -39,8 +41,8 @@ func (*Pages) Messages() []string {
 //	GET  /requests/{id}/collect               POST creates; POST …/collect/check asks Canvas again
 //	GET  /requests/{id}/collect/status        poll; answered with NewStatus
 func (p *Pages) Routes(r *ui.Routes) {
-	r.Both("/requests/:id/collect", p.open, p.collecting(access.Collect, p.work.Collect))
-	r.Both("/requests/:id/collect/check", p.open, p.collecting(access.Collect, p.work.CheckMint))
+	r.Both("/requests/:id/collect", p.open, p.collecting(access.Collect, p.tokens.Collect))
+	r.Both("/requests/:id/collect/check", p.open, p.collecting(access.Collect, p.tokens.CheckMint))
 	r.Poll("/requests/:id/collect/status", p.status)
-	r.Post("/requests/:id/replace", p.collecting(access.Replace, p.work.Replace)) // asked by the request's pages
+	r.Post("/requests/:id/replace", p.collecting(access.Replace, p.tokens.Replace)) // asked by the request's pages
 }

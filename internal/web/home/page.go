@@ -2,8 +2,8 @@ package home
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Page is My API tokens.
@@ -21,7 +21,7 @@ type Page struct {
 }
 
 // NewPage is My API tokens.
-func NewPage(s ui.Shell, h workflow.Home) Page {
+func NewPage(s ui.Shell, h cases.Home) Page {
 	p := Page{Frame: ui.NewFrame(s, ui.PageHome, s.T("home.h1"), "/")}
 	for i, c := range h.NeedsYou {
 		k := needsCard(s, c)
@@ -76,7 +76,7 @@ func NewPage(s ui.Shell, h workflow.Home) Page {
 
 // endedByOthers reports whether an ended request or token was ended against its
 // owner's plan: refused, taken back, or revoked by somebody else or a rule.
-func endedByOthers(c workflow.Case) bool {
+func endedByOthers(c cases.Case) bool {
 	switch c.Request.State {
 	case access.Denied, access.SponsorDeclined, access.Rescinded:
 		return true
@@ -94,7 +94,7 @@ func endedByOthers(c workflow.Case) bool {
 
 // askAction is the way into the form. It is the page's primary only while no
 // card below has something to do first.
-func (p Page) askAction(h workflow.Home) *ui.Action {
+func (p Page) askAction(h cases.Home) *ui.Action {
 	look := ui.Primary
 	if len(p.NeedsYou) > 0 || len(h.Drafts) > 0 {
 		look = ui.Secondary
@@ -115,7 +115,7 @@ func (p *Page) emptyHome() *ui.Empty {
 	return e
 }
 
-func draftCard(s ui.Shell, c workflow.Case, first bool) ui.Card {
+func draftCard(s ui.Shell, c cases.Case, first bool) ui.Card {
 	k := ui.BaseCard(s, c, ui.RequestStatus(s, c, ui.AsRequester))
 	look := ui.Secondary
 	if first {
@@ -130,7 +130,7 @@ func draftCard(s ui.Shell, c workflow.Case, first bool) ui.Card {
 }
 
 // needsCard is a card whose owner must do something, with that as its primary.
-func needsCard(s ui.Shell, c workflow.Case) ui.Card {
+func needsCard(s ui.Shell, c cases.Case) ui.Card {
 	if c.Grant != nil && c.Grant.State.Live() && c.Request.State != access.Approved {
 		return needsTokenCard(s, c)
 	}
@@ -152,7 +152,7 @@ func needsCard(s ui.Shell, c workflow.Case) ui.Card {
 	return k
 }
 
-func needsTokenCard(s ui.Shell, c workflow.Case) ui.Card {
+func needsTokenCard(s ui.Shell, c cases.Case) ui.Card {
 	k := tokenCard(s, c)
 	var first []ui.Action
 	switch c.Grant.State {
@@ -170,7 +170,7 @@ func needsTokenCard(s ui.Shell, c workflow.Case) ui.Card {
 }
 
 // requestCard is a request that somebody else has.
-func requestCard(s ui.Shell, c workflow.Case) ui.Card {
+func requestCard(s ui.Shell, c cases.Case) ui.Card {
 	k := ui.BaseCard(s, c, ui.RequestStatus(s, c, ui.AsRequester))
 	k.Steps, k.StepLine = stepsOf(s, c)
 	if c.Can[access.Withdraw] {
@@ -180,7 +180,7 @@ func requestCard(s ui.Shell, c workflow.Case) ui.Card {
 }
 
 // tokenCard is a live token of the session's person.
-func tokenCard(s ui.Shell, c workflow.Case) ui.Card {
+func tokenCard(s ui.Shell, c cases.Case) ui.Card {
 	k := ui.BaseCard(s, c, ui.GrantStatus(s, c, ui.AsRequester))
 	g := c.Grant
 	k.Href = ui.GrantPath(g, "")
@@ -208,7 +208,7 @@ func tokenCard(s ui.Shell, c workflow.Case) ui.Card {
 	return k
 }
 
-func endedCard(s ui.Shell, c workflow.Case) ui.Card {
+func endedCard(s ui.Shell, c cases.Case) ui.Card {
 	st := ui.RequestStatus(s, c, ui.AsRequester)
 	k := ui.BaseCard(s, c, st)
 	if c.Grant != nil && c.Request.State == access.Fulfilled {
@@ -225,7 +225,7 @@ func endedCard(s ui.Shell, c workflow.Case) ui.Card {
 }
 
 // stepsOf is the short story of an open request: who had it, has it, comes next.
-func stepsOf(s ui.Shell, c workflow.Case) ([]ui.Step, string) {
+func stepsOf(s ui.Shell, c cases.Case) ([]ui.Step, string) {
 	r := c.Request
 	names := []string{"you"}
 	if r.Sponsor != "" || r.State == access.AwaitingSponsor || r.Endorsement().Said() {
@@ -264,7 +264,7 @@ func stepsOf(s ui.Shell, c workflow.Case) ([]ui.Step, string) {
 }
 
 // foundCard is a person's own token at their home.
-func foundCard(s ui.Shell, c workflow.FoundCase, look string) ui.Card {
+func foundCard(s ui.Shell, c cases.FoundCase, look string) ui.Card {
 	st := ui.FoundStatus(s, c)
 	k := ui.Card{ID: "c-" + c.ID, Title: ui.FoundPurpose(s, c.Found), Href: ui.FoundPath(c.Found, ""), Badges: st.Badges(), Now: s.H("found.lead") + " " + st.Now}
 	k.Facts = ui.FoundFacts(s, c.Found, "")[1:]

@@ -6,9 +6,10 @@ import (
 	"slices"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/inventory"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // openList is the list of tokens that the tool did not make.
@@ -20,11 +21,11 @@ func (p *Pages) showList(v *ui.Visit, status int, banner *ui.Banner) error {
 
 // showTicked is the list with some of its tokens ticked.
 func (p *Pages) showTicked(v *ui.Visit, status int, banner *ui.Banner, ticked []string) error {
-	f := workflow.FoundFilter{Status: v.Query("status"), Search: v.Query("q"), NeverEnds: v.Query("ends") == "never", Admins: v.Query("who") == "admins", After: v.Query("after")}
-	l, err := p.work.Unmanaged(v.Ctx(), v.Session.Caller, f)
+	f := inventory.FoundFilter{Status: v.Query("status"), Search: v.Query("q"), NeverEnds: v.Query("ends") == "never", Admins: v.Query("who") == "admins", After: v.Query("after")}
+	l, err := p.inventory.Unmanaged(v.Ctx(), v.Session.Caller, f)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
-		f = workflow.FoundFilter{}
-		l, err = p.work.Unmanaged(v.Ctx(), v.Session.Caller, f)
+		f = inventory.FoundFilter{}
+		l, err = p.inventory.Unmanaged(v.Ctx(), v.Session.Caller, f)
 	}
 	if err != nil {
 		return err
@@ -38,7 +39,7 @@ func (p *Pages) showTicked(v *ui.Visit, status int, banner *ui.Banner, ticked []
 
 // checkNow begins a check of all tokens.
 func (p *Pages) checkNow(v *ui.Visit) error {
-	if err := p.work.CheckNow(v.Ctx(), v.Session.Caller); err != nil {
+	if err := p.inventory.CheckNow(v.Ctx(), v.Session.Caller); err != nil {
 		return err
 	}
 	return p.showList(v, http.StatusOK, &ui.Banner{Kind: ui.BannerInfo, ID: "result.check_now"})
@@ -61,7 +62,7 @@ func (p *Pages) pickTokens(v *ui.Visit) error {
 		return access.Refuse(why) // the page is of no use to who may only look
 	}
 	ids := picked(v)
-	rows, err := p.work.Picked(v.Ctx(), v.Session.Caller, ids)
+	rows, err := p.inventory.Picked(v.Ctx(), v.Session.Caller, ids)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (p *Pages) pickTokens(v *ui.Visit) error {
 	if _, ok := pickAddress[do]; !ok {
 		return ui.ErrForm
 	}
-	if !slices.ContainsFunc(rows, func(c workflow.FoundCase) bool { return c.Can[pickMove(do)] }) {
+	if !slices.ContainsFunc(rows, func(c cases.FoundCase) bool { return c.Can[pickMove(do)] }) {
 		none := &ui.Banner{Kind: ui.BannerWarn, ID: "pick.none"}
 		if len(ids) > 0 {
 			none.ID = "pick.none_possible"
@@ -129,24 +130,24 @@ func (p *Pages) doPicked(v *ui.Visit, in PickInput, ids []string, date ui.TypedD
 	at := date.End(v.Words.Zone())
 	switch in.Do {
 	case access.TellOwner:
-		c, err := p.work.TellOwners(v.Ctx(), v.Session.Caller, ids, at, in.Text)
+		c, err := p.inventory.TellOwners(v.Ctx(), v.Session.Caller, ids, at, in.Text)
 		return &ui.Banner{Kind: ui.BannerGood, ID: "result.tell_owner", Args: map[string]any{"Count": c.Told, "By": ui.Until(c.DueAt)}}, err
 	case access.Allow:
 		read := map[string]string{}
 		for _, id := range ids {
 			read[id] = v.TermsRead(termsOf(id))
 		}
-		fs, err := p.work.AllowTokens(v.Ctx(), v.Session.Caller, ids, read, in.Text, at)
+		fs, err := p.inventory.AllowTokens(v.Ctx(), v.Session.Caller, ids, read, in.Text, at)
 		id := "result.allow"
 		if len(fs) > 0 && fs[0].State == access.FoundAllowing {
 			id = "result.allow_first"
 		}
 		return &ui.Banner{Kind: ui.BannerGood, ID: id, Args: map[string]any{"Count": len(fs)}}, err
 	case access.Adopt:
-		n, err := p.work.ProposeKeep(v.Ctx(), v.Session.Caller, ids, in.Text, date.Iso())
+		n, err := p.inventory.ProposeKeep(v.Ctx(), v.Session.Caller, ids, in.Text, date.Iso())
 		return &ui.Banner{Kind: ui.BannerGood, ID: "result.propose", Args: map[string]any{"Count": n}}, err
 	}
-	fs, err := p.work.RemoveTokens(v.Ctx(), v.Session.Caller, ids, in.Text, in.Number)
+	fs, err := p.inventory.RemoveTokens(v.Ctx(), v.Session.Caller, ids, in.Text, in.Number)
 	return &ui.Banner{Kind: ui.BannerInfo, ID: "result.removing", Args: map[string]any{"Count": len(fs)}}, err
 }
 
@@ -174,7 +175,7 @@ func (p *Pages) pickRefused(v *ui.Visit, in PickInput, err error) error {
 	for id := range in.Chosen {
 		all = append(all, id)
 	}
-	rows, readErr := p.work.Picked(v.Ctx(), v.Session.Caller, all)
+	rows, readErr := p.inventory.Picked(v.Ctx(), v.Session.Caller, all)
 	if readErr != nil || len(rows) == 0 {
 		if wrong != nil && p.showList(v, ui.StatusOf(err), &ui.Banner{Kind: ui.BannerWarn, ID: "pick.none"}) == nil {
 			return nil
@@ -195,7 +196,7 @@ func (p *Pages) pickRefused(v *ui.Visit, in PickInput, err error) error {
 func (p *Pages) open(v *ui.Visit) error { return p.show(v, http.StatusOK, nil) }
 
 func (p *Pages) show(v *ui.Visit, status int, banner *ui.Banner) error {
-	c, err := p.work.FoundToken(v.Ctx(), v.Session.Caller, v.ID)
+	c, err := p.inventory.FoundToken(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -204,7 +205,7 @@ func (p *Pages) show(v *ui.Visit, status int, banner *ui.Banner) error {
 
 // keepFound begins the request to keep one's own token, and opens its form.
 func (p *Pages) keepFound(v *ui.Visit) error {
-	r, err := p.work.AskToKeep(v.Ctx(), v.Session.Caller, v.ID)
+	r, err := p.inventory.AskToKeep(v.Ctx(), v.Session.Caller, v.ID)
 	switch why := access.WhyOf(err); {
 	case err == nil && r.State == access.Draft:
 		return p.to.Form(v, r.ID, nil)
@@ -226,7 +227,7 @@ func (p *Pages) keepFound(v *ui.Visit) error {
 func (p *Pages) askRemove(v *ui.Visit) error { return p.confirmRemove(v, http.StatusOK, "", nil) }
 
 func (p *Pages) confirmRemove(v *ui.Visit, status int, reason string, refused error) error {
-	c, err := p.work.FoundToken(v.Ctx(), v.Session.Caller, v.ID)
+	c, err := p.inventory.FoundToken(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -249,7 +250,7 @@ func (p *Pages) removeFound(v *ui.Visit) error {
 	if tooLong != nil {
 		return p.confirmRemove(v, ui.StatusOf(tooLong), reason, tooLong)
 	}
-	c, err := p.work.RemoveToken(v.Ctx(), v.Session.Caller, v.ID, reason)
+	c, err := p.inventory.RemoveToken(v.Ctx(), v.Session.Caller, v.ID, reason)
 	switch {
 	case err == nil:
 		b := &ui.Banner{Kind: ui.BannerWarn, ID: "result.revoking"}
@@ -271,7 +272,7 @@ func (p *Pages) removeFound(v *ui.Visit) error {
 
 // disallow takes a token off the allow-list, or a proposal back.
 func (p *Pages) disallow(v *ui.Visit) error {
-	err := p.work.Disallow(v.Ctx(), v.Session.Caller, v.ID)
+	err := p.inventory.Disallow(v.Ctx(), v.Session.Caller, v.ID)
 	switch why := access.WhyOf(err); {
 	case err == nil:
 		return p.show(v, http.StatusOK, &ui.Banner{Kind: ui.BannerGood, ID: "result.disallow"})

@@ -7,8 +7,9 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/inventory"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // ListPage is the list of tokens that the tool did not make.
@@ -34,7 +35,7 @@ type campaign struct {
 }
 
 // NewListPage is the list of tokens that the tool did not make.
-func NewListPage(s ui.Shell, l workflow.Unmanaged, f workflow.FoundFilter) ListPage {
+func NewListPage(s ui.Shell, l inventory.Unmanaged, f inventory.FoundFilter) ListPage {
 	set := url.Values{}
 	put := func(k, v string) {
 		if v != "" {
@@ -102,7 +103,7 @@ func pickActions(s ui.Shell) []ui.Action {
 }
 
 // checkTrouble is the notice above the list while it cannot be trusted to be whole.
-func checkTrouble(s ui.Shell, l workflow.Unmanaged) *ui.Banner {
+func checkTrouble(s ui.Shell, l inventory.Unmanaged) *ui.Banner {
 	args := map[string]any{"Checked": ui.Moment(l.CheckedAt), "Failed": ui.Moment(l.FailedAt)}
 	switch {
 	case l.Trouble != "":
@@ -123,7 +124,7 @@ func checkTrouble(s ui.Shell, l workflow.Unmanaged) *ui.Banner {
 // staleList is how old the last full check may be before the page says so.
 const staleList = 26 * time.Hour
 
-func campaignOf(s ui.Shell, c workflow.CampaignView) campaign {
+func campaignOf(s ui.Shell, c inventory.CampaignView) campaign {
 	out := campaign{Title: s.H("campaign.title", "When", ui.Day(c.StartedAt), "Name", c.StartedBy, "By", ui.Until(c.DueAt))}
 	if c.DueAt.Before(s.Now) {
 		out.Title = s.H("campaign.title_over", "When", ui.Day(c.StartedAt), "Name", c.StartedBy, "By", ui.Day(c.DueAt))
@@ -140,11 +141,11 @@ func campaignOf(s ui.Shell, c workflow.CampaignView) campaign {
 	return out
 }
 
-func foundFilter(s ui.Shell, f workflow.FoundFilter, set url.Values) ui.Filter {
+func foundFilter(s ui.Shell, f inventory.FoundFilter, set url.Values) ui.Filter {
 	b := ui.Filter{Action: ui.UnmanagedPath, Clear: ui.UnmanagedPath}
 	word := func(v string) string { return s.T("filter.found_" + v) }
 	states := []ui.Option{{Label: s.T("filter.found_open"), Checked: f.Status == ""}}
-	for _, st := range append([]string{workflow.NoAnswer}, foundStateKeys()...) {
+	for _, st := range append([]string{inventory.NoAnswer}, foundStateKeys()...) {
 		states = append(states, ui.Option{Value: st, Label: word(st), Checked: f.Status == st})
 	}
 	b.Selects = []ui.SelectBox{
@@ -169,7 +170,7 @@ func foundStateKeys() []string {
 	return out
 }
 
-func foundTable(s ui.Shell, cs []workflow.FoundCase) ui.Table {
+func foundTable(s ui.Shell, cs []cases.FoundCase) ui.Table {
 	t := ui.Table{ID: "unmanaged", Caption: s.T("unmanaged.caption"), Pick: "choose", PickLabel: s.T("col.pick")}
 	t.Columns = s.Columns("col.purpose", "col.owner", "col.ends", "col.last_used", "col.found", "col.status")
 	for _, c := range cs {
@@ -205,7 +206,7 @@ type Page struct {
 }
 
 // NewPage is one token that the tool did not make.
-func NewPage(s ui.Shell, c workflow.FoundPage) Page {
+func NewPage(s ui.Shell, c inventory.FoundPage) Page {
 	f := c.Found
 	current := ui.PageUnmanaged
 	if !c.Reviewer {

@@ -4,8 +4,9 @@ package inventory
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/inventory"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Pages of this subject, by name; the list is ui.PageUnmanaged.
@@ -16,18 +17,18 @@ const (
 
 // Elsewhere are the pages of other subjects that lead on from here.
 type Elsewhere struct {
-	Request func(v *ui.Visit, status int, id string, banner func(ui.Shell, workflow.Case) *ui.Banner) error
+	Request func(v *ui.Visit, status int, id string, banner func(ui.Shell, cases.Case) *ui.Banner) error
 	Form    func(v *ui.Visit, draft string, banner func(ui.Shell) *ui.Banner) error
 }
 
 // Pages are the pages of this subject.
 type Pages struct {
-	work *workflow.Service
-	to   Elsewhere
+	inventory *inventory.Inventory
+	to        Elsewhere
 }
 
 // New makes the pages of this subject.
-func New(work *workflow.Service, to Elsewhere) *Pages { return &Pages{work: work, to: to} }
+func New(i *inventory.Inventory, to Elsewhere) *Pages { return &Pages{inventory: i, to: to} }
 
 // Views implements ui.Room.
 func (*Pages) Views() []ui.View {

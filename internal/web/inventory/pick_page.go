@@ -4,9 +4,9 @@ import (
 	"html/template"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // PickInput is a question about several tokens that the tool did not make,
@@ -14,7 +14,7 @@ import (
 // Remove; the fields are as typed.
 type PickInput struct {
 	Do      access.Action
-	Rows    []workflow.FoundCase
+	Rows    []cases.FoundCase
 	Chosen  map[string]bool // ids that are ticked; nil ticks all
 	Date    string          // due_at, review_at or end
 	Text    string          // message, build or reason
@@ -112,7 +112,7 @@ func NewPickPage(s ui.Shell, in PickInput) PickPage {
 }
 
 // pickWhy says of a token why this cannot be done with it now.
-func pickWhy(s ui.Shell, do access.Action, c workflow.FoundCase) string {
+func pickWhy(s ui.Shell, do access.Action, c cases.FoundCase) string {
 	id := "pick.why_state"
 	switch {
 	case do == access.Adopt && c.Asked:
@@ -129,7 +129,7 @@ func pickWhy(s ui.Shell, do access.Action, c workflow.FoundCase) string {
 
 // pickNote is the second line of a token: whose it is, when it ends, and what
 // somebody wrote who wants it on the allow-list.
-func pickNote(s ui.Shell, c workflow.FoundCase) string {
+func pickNote(s ui.Shell, c cases.FoundCase) string {
 	id := "pick.note"
 	if c.NeverEnds() {
 		id = "pick.note_never"

@@ -4,12 +4,12 @@ import (
 	"html/template"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/inventory"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // NewRemovePage asks before a token that the tool did not make is deleted.
-func NewRemovePage(s ui.Shell, c workflow.FoundPage, reason string, wrong *access.FormError) ui.ConfirmPage {
+func NewRemovePage(s ui.Shell, c inventory.FoundPage, reason string, wrong *access.FormError) ui.ConfirmPage {
 	f := c.Found
 	id, current := "confirm.remove", ui.PageHome
 	if !c.Own {

@@ -5,8 +5,8 @@ import (
 	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/leaks"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // askLeak asks before a token is deleted as leaked; after the report it says how
@@ -14,7 +14,7 @@ import (
 func (p *Pages) askLeak(v *ui.Visit) error { return p.confirmLeak(v, http.StatusOK, nil) }
 
 func (p *Pages) confirmLeak(v *ui.Visit, status int, refused error) error {
-	t, err := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -33,7 +33,7 @@ func showReported(v *ui.Visit, status int, in ReportedInput, banner *ui.Banner) 
 
 // reportLeak ends a token that leaked. Nothing is asked before.
 func (p *Pages) reportLeak(v *ui.Visit) error {
-	t, err := p.work.ReportLeak(v.Ctx(), v.Session.Caller, v.ID)
+	t, err := p.leaks.Report(v.Ctx(), v.Session.Caller, v.ID)
 	switch {
 	case err == nil:
 		return showReported(v, http.StatusOK, ReportedInput{Token: t}, nil)
@@ -53,7 +53,7 @@ func (p *Pages) reportLeak(v *ui.Visit) error {
 func (p *Pages) leakSeen(v *ui.Visit) error {
 	seen, tooLong := v.Parting("seen")
 	if tooLong != nil {
-		t, err := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+		t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 		if err != nil {
 			return err
 		}
@@ -62,7 +62,7 @@ func (p *Pages) leakSeen(v *ui.Visit) error {
 		}
 		return showReported(v, ui.StatusOf(tooLong), ReportedInput{Token: t, Seen: seen, Errors: tooLong}, nil)
 	}
-	t, err := p.work.TellSeen(v.Ctx(), v.Session.Caller, v.ID, seen)
+	t, err := p.leaks.TellSeen(v.Ctx(), v.Session.Caller, v.ID, seen)
 	switch {
 	case err == nil && seen == "":
 		return p.showToken(v, http.StatusOK, t, nil)
@@ -85,10 +85,10 @@ func (p *Pages) openList(v *ui.Visit) error { return p.showList(v, http.StatusOK
 
 func (p *Pages) showList(v *ui.Visit, status int, wrong *access.FormError, banner *ui.Banner) error {
 	after := v.Query("after")
-	l, err := p.work.Leaks(v.Ctx(), v.Session.Caller, after)
+	l, err := p.leaks.List(v.Ctx(), v.Session.Caller, after)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
 		after = ""
-		l, err = p.work.Leaks(v.Ctx(), v.Session.Caller, after)
+		l, err = p.leaks.List(v.Ctx(), v.Session.Caller, after)
 	}
 	if err != nil {
 		return err
@@ -99,12 +99,12 @@ func (p *Pages) showList(v *ui.Visit, status int, wrong *access.FormError, banne
 // checkLeak looks for the token behind a pasted value. The value goes to the
 // workflow and nowhere else: no answer of this handler holds it.
 func (p *Pages) checkLeak(v *ui.Visit) error {
-	t, err := p.work.CheckLeak(v.Ctx(), v.Session.Caller, v.R.PostForm.Get(ui.SuspectField))
+	t, err := p.leaks.Check(v.Ctx(), v.Session.Caller, v.R.PostForm.Get(ui.SuspectField))
 	var wrong *access.FormError
 	switch {
 	case err == nil && t.Leak != nil:
 		v.ID = t.Leak.ID
-		return p.show(v, http.StatusOK, Input{}, func(ui.Shell, workflow.LeakPage) *ui.Banner {
+		return p.show(v, http.StatusOK, Input{}, func(ui.Shell, leaks.Page) *ui.Banner {
 			return &ui.Banner{Kind: ui.BannerBad, ID: "result.leak_match"}
 		})
 	case errors.Is(err, access.ErrNotFound):
@@ -122,8 +122,8 @@ func (p *Pages) checkLeak(v *ui.Visit) error {
 // open is one leak.
 func (p *Pages) open(v *ui.Visit) error { return p.show(v, http.StatusOK, Input{}, nil) }
 
-func (p *Pages) show(v *ui.Visit, status int, in Input, banner func(ui.Shell, workflow.LeakPage) *ui.Banner) error {
-	l, err := p.work.Leak(v.Ctx(), v.Session.Caller, v.ID)
+func (p *Pages) show(v *ui.Visit, status int, in Input, banner func(ui.Shell, leaks.Page) *ui.Banner) error {
+	l, err := p.leaks.Open(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -143,16 +143,16 @@ func (p *Pages) clearLeak(v *ui.Visit) error {
 	if tooLong != nil {
 		err = tooLong
 	} else {
-		_, err = p.work.ClearLeak(v.Ctx(), v.Session.Caller, v.ID, note, v.TermsRead(ui.TermsField))
+		_, err = p.leaks.Clear(v.Ctx(), v.Session.Caller, v.ID, note, v.TermsRead(ui.TermsField))
 	}
 	var wrong *access.FormError
 	switch {
 	case err == nil:
-		return p.show(v, http.StatusOK, Input{}, func(sh ui.Shell, l workflow.LeakPage) *ui.Banner {
+		return p.show(v, http.StatusOK, Input{}, func(sh ui.Shell, l leaks.Page) *ui.Banner {
 			return &ui.Banner{Kind: ui.BannerGood, ID: "result.leak_cleared", Args: map[string]any{"Requester": ui.Who(sh.PersonName(l.Case, l.Incident.Owner))}}
 		})
 	case errors.As(err, &wrong), access.WhyOf(err) != "", errors.Is(err, access.ErrConflict):
-		if p.show(v, ui.StatusOf(err), Input{Note: note, Errors: wrong}, func(sh ui.Shell, l workflow.LeakPage) *ui.Banner {
+		if p.show(v, ui.StatusOf(err), Input{Note: note, Errors: wrong}, func(sh ui.Shell, l leaks.Page) *ui.Banner {
 			if b := ui.TermsBanner(l.Terms.Check(v.TermsRead(ui.TermsField)), note != ""); b != nil && l.Can {
 				return b
 			}

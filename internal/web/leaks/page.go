@@ -5,8 +5,9 @@ import (
 	"net/url"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/leaks"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // ListPage is the reviewers' list of leaks, with the form that checks a
@@ -24,7 +25,7 @@ type ListPage struct {
 
 // ListInput is what the list is made from. Errors are of the check.
 type ListInput struct {
-	List   workflow.LeakList
+	List   leaks.List
 	After  string
 	Errors *access.FormError
 }
@@ -51,20 +52,20 @@ func NewListPage(s ui.Shell, in ListInput) ListPage {
 		p.Pager = s.Pager("/leaks", url.Values{}, in.After, l.From, len(l.Cleared), l.Total, l.Next)
 	}
 	p.Suspect = ui.Field{ID: "f-" + ui.SuspectField, Name: ui.SuspectField, Type: "text", Label: s.T("leaks.suspect"), Hint: s.H("leaks.suspect_hint"),
-		Error: s.ErrorsOf(in.Errors)[ui.SuspectField], ErrorWord: s.T("words.error"), NoAutofill: true, Max: workflow.IntakeLimit}
+		Error: s.ErrorsOf(in.Errors)[ui.SuspectField], ErrorWord: s.T("words.error"), NoAutofill: true, Max: leaks.IntakeLimit}
 	p.Check = s.Submit(ui.Secondary, "leaks.check", "", "")
 	return p
 }
 
 // leakTitle names the token of a leak.
-func leakTitle(s ui.Shell, r workflow.LeakRow) string {
+func leakTitle(s ui.Shell, r leaks.Row) string {
 	if r.Case.Grant == nil {
 		return s.T("leak.h1_unknown")
 	}
 	return s.CaseTitle(r.Case)
 }
 
-func leakStatus(s ui.Shell, r workflow.LeakRow) ui.Status {
+func leakStatus(s ui.Shell, r leaks.Row) ui.Status {
 	i := r.Incident
 	switch {
 	case !i.Open():
@@ -82,7 +83,7 @@ func orSomebody(s ui.Shell, name string) string {
 	return name
 }
 
-func leakFacts(s ui.Shell, r workflow.LeakRow) []ui.Fact {
+func leakFacts(s ui.Shell, r leaks.Row) []ui.Fact {
 	i, c := r.Incident, r.Case
 	out := []ui.Fact{s.Fact("fact.owner", s.Value(s.PersonName(c, i.Owner), ""))}
 	if c.Grant != nil && c.Grant.Sponsor != "" {
@@ -91,7 +92,7 @@ func leakFacts(s ui.Shell, r workflow.LeakRow) []ui.Fact {
 	return append(out, s.Fact("fact.reported_by", s.H("leak.how_"+string(i.How), "Name", orSomebody(s, r.Reporter))))
 }
 
-func leakCard(s ui.Shell, r workflow.LeakRow) ui.Card {
+func leakCard(s ui.Shell, r leaks.Row) ui.Card {
 	st := leakStatus(s, r)
 	k := ui.Card{ID: "l-" + r.Incident.ID, Title: leakTitle(s, r), Href: ui.LeakPath(r.Incident, ""), Badges: st.Badges(), Now: st.Now, Facts: leakFacts(s, r)}
 	if r.Case.Grant != nil {
@@ -101,7 +102,7 @@ func leakCard(s ui.Shell, r workflow.LeakRow) ui.Card {
 	return k
 }
 
-func clearedTable(s ui.Shell, rows []workflow.LeakRow) ui.Table {
+func clearedTable(s ui.Shell, rows []leaks.Row) ui.Table {
 	t := ui.Table{ID: "cleared", Caption: s.T("leaks.caption")}
 	t.Columns = s.Columns("col.token", "col.owner", "col.reported", "col.cleared")
 	for _, r := range rows {
@@ -148,7 +149,7 @@ type clearForm struct {
 
 // Input is one leak, and what was typed into its form.
 type Input struct {
-	Page   workflow.LeakPage
+	Page   leaks.Page
 	Note   string
 	Errors *access.FormError
 }
@@ -156,13 +157,13 @@ type Input struct {
 // NewPage is one leak.
 func NewPage(s ui.Shell, in Input) Page {
 	l := in.Page
-	h1 := s.T("leak.h1", "Title", leakTitle(s, l.LeakRow))
+	h1 := s.T("leak.h1", "Title", leakTitle(s, l.Row))
 	if l.Case.Grant == nil {
 		h1 = s.T("leak.h1_unknown")
 	}
-	p := Page{Frame: ui.NewFrame(s, ui.PageLeaks, h1, ui.LeakPath(l.Incident, "")), Status: leakStatus(s, l.LeakRow), Note: s.Said(l.Note)}
+	p := Page{Frame: ui.NewFrame(s, ui.PageLeaks, h1, ui.LeakPath(l.Incident, "")), Status: leakStatus(s, l.Row), Note: s.Said(l.Note)}
 	p.SetErrors(in.Errors)
-	p.Facts = append(leakFacts(s, l.LeakRow), s.Fact("fact.reported", s.DayTag(l.Incident.OpenedAt)))
+	p.Facts = append(leakFacts(s, l.Row), s.Fact("fact.reported", s.DayTag(l.Incident.OpenedAt)))
 	if g := l.Case.Grant; g != nil {
 		p.Subject = ui.Subject(s, l.Case)
 		st := ui.GrantStatus(s, l.Case, ui.AsReviewer)
@@ -213,7 +214,7 @@ type ReportedPage struct {
 
 // ReportedInput is a token whose leak is open, and what was typed.
 type ReportedInput struct {
-	Token  workflow.TokenPage
+	Token  cases.TokenPage
 	Seen   string
 	Told   bool // it was answered
 	Errors *access.FormError

@@ -3,8 +3,9 @@ package leaks
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/leaks"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Pages of this subject, by name; the list is ui.PageLeaks.
@@ -14,19 +15,20 @@ const (
 )
 
 // ShowToken shows a token's page, with a banner if there is one.
-type ShowToken func(v *ui.Visit, status int, t workflow.TokenPage, banner func(ui.Shell) *ui.Banner) error
+type ShowToken func(v *ui.Visit, status int, t cases.TokenPage, banner func(ui.Shell) *ui.Banner) error
 
 // Pages are the pages of this subject.
 type Pages struct {
-	work      *workflow.Service
+	cases     *cases.Cases
+	leaks     *leaks.Leaks
 	showToken ShowToken
 	openToken ui.Handler
 }
 
 // New makes the pages of this subject. show and open are a token's page, read
 // already or to be read.
-func New(work *workflow.Service, show ShowToken, open ui.Handler) *Pages {
-	return &Pages{work: work, showToken: show, openToken: open}
+func New(c *cases.Cases, l *leaks.Leaks, show ShowToken, open ui.Handler) *Pages {
+	return &Pages{cases: c, leaks: l, showToken: show, openToken: open}
 }
 
 // Views implements ui.Room.

@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/massrevoke"
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/web/webtest"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // From the filter to the report, over HTTP.
@@ -143,7 +143,7 @@ func finishMass(r *webtest.Rig, id string) {
 	if err != nil {
 		r.T.Fatal(err)
 	}
-	if _, err := r.App.Work.FinishMass(r.T.Context(), access.OperatorCaller(tenant, "test"), id, func(workflow.MassPage, error) {}); err != nil {
+	if _, err := r.App.Rooms.MassRevoke.Finish(r.T.Context(), access.OperatorCaller(tenant, "test"), id, func(massrevoke.Page, error) {}); err != nil {
 		r.T.Fatal(err)
 	}
 }

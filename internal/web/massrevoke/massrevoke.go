@@ -6,26 +6,27 @@ import (
 	"strconv"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/massrevoke"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // planMass makes a plan: of the tokens that were ticked, or of all that match.
 func (p *Pages) planMass(v *ui.Visit) error {
-	choice := workflow.MassChoice{Filter: v.TokenFilter(v.Posted)}
+	choice := massrevoke.Choice{Filter: v.TokenFilter(v.Posted)}
 	if v.R.PostForm.Get("do") == "chosen" {
-		choice.Filter = workflow.TokenFilter{}
+		choice.Filter = cases.TokenFilter{}
 		for _, id := range v.R.PostForm["grant"] {
 			if id, err := text.Clean(id, ui.MaxID); err == nil && id != "" {
 				choice.IDs = append(choice.IDs, id)
 			}
 		}
 		if len(choice.IDs) == 0 {
-			return p.showTokens(v, http.StatusUnprocessableEntity, workflow.TokenFilter{}, &ui.Banner{Kind: ui.BannerWarn, ID: "mass.none_chosen"})
+			return p.showTokens(v, http.StatusUnprocessableEntity, cases.TokenFilter{}, &ui.Banner{Kind: ui.BannerWarn, ID: "mass.none_chosen"})
 		}
 	}
-	m, err := p.work.PlanMass(v.Ctx(), v.Session.Caller, choice)
+	m, err := p.massrevoke.Plan(v.Ctx(), v.Session.Caller, choice)
 	var wrong *access.FormError
 	switch why := access.WhyOf(err); {
 	case err == nil:
@@ -51,7 +52,7 @@ func show(v *ui.Visit, status int, in Input, banner func(ui.Shell) *ui.Banner) e
 
 // Open is one mass revocation: a plan, its progress or its report.
 func (p *Pages) Open(v *ui.Visit) error {
-	m, err := p.work.Mass(v.Ctx(), v.Session.Caller, v.ID)
+	m, err := p.massrevoke.Open(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -67,7 +68,7 @@ func (p *Pages) startMass(v *ui.Visit) error {
 	if tooLong != nil {
 		err = tooLong
 	} else {
-		in.Mass, err = p.work.StartMass(v.Ctx(), v.Session.Caller, v.ID, in.Count, in.Reason, v.TermsRead(ui.TermsField))
+		in.Mass, err = p.massrevoke.Start(v.Ctx(), v.Session.Caller, v.ID, in.Count, in.Reason, v.TermsRead(ui.TermsField))
 	}
 	if err == nil {
 		return show(v, http.StatusOK, in, func(ui.Shell) *ui.Banner { return &ui.Banner{Kind: ui.BannerInfo, ID: "mass.begun"} })
@@ -75,7 +76,7 @@ func (p *Pages) startMass(v *ui.Visit) error {
 	if !errors.As(err, &in.Errors) && access.WhyOf(err) == "" && !ui.IsTermsError(err) {
 		return err
 	}
-	m, readErr := p.work.Mass(v.Ctx(), v.Session.Caller, v.ID)
+	m, readErr := p.massrevoke.Open(v.Ctx(), v.Session.Caller, v.ID)
 	if readErr != nil {
 		return err
 	}
@@ -93,7 +94,7 @@ func (p *Pages) startMass(v *ui.Visit) error {
 
 // massStatus answers the poll of a running one.
 func (p *Pages) massStatus(v *ui.Visit) error {
-	m, err := p.work.Mass(v.Ctx(), v.Session.Caller, v.ID)
+	m, err := p.massrevoke.Open(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func (p *Pages) massStatus(v *ui.Visit) error {
 
 // openList is the list of mass revocations.
 func (p *Pages) openList(v *ui.Visit) error {
-	all, err := p.work.Masses(v.Ctx(), v.Session.Caller)
+	all, err := p.massrevoke.List(v.Ctx(), v.Session.Caller)
 	if err != nil {
 		return err
 	}
@@ -117,7 +118,7 @@ func (p *Pages) exportMass(v *ui.Visit) error {
 		head = append(head, sh.T(id))
 	}
 	return v.Download("mass-revocation", head, func(row func(...string) error) error {
-		return p.work.MassReport(v.Ctx(), v.Session.Caller, v.ID, func(r workflow.MassRow) error {
+		return p.massrevoke.Report(v.Ctx(), v.Session.Caller, v.ID, func(r massrevoke.Row) error {
 			return row(r.Grant.ID, r.Grant.Title, r.Code, r.Owner, r.Grant.CanvasUser, r.Sponsor, r.Grant.CanvasID,
 				sh.T("mass.item_"+string(r.Item.State)), ui.StampCSV(r.Item.EndedAt), r.Item.Proof, strconv.Itoa(r.Item.Tries))
 		})

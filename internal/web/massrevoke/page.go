@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/massrevoke"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 func massPath(id, rest string) string { return ui.MassesPath + "/" + url.PathEscape(id) + rest }
 
 // Input is one mass revocation to show, with what was typed to start it.
 type Input struct {
-	Mass          workflow.MassPage
+	Mass          massrevoke.Page
 	Count, Reason string
 	Errors        *access.FormError
 }
@@ -114,7 +114,7 @@ func (v *Page) plan(s ui.Shell, in Input) {
 }
 
 // NewStatus is how far a mass revocation has come.
-func NewStatus(s ui.Shell, m workflow.MassPage) Status {
+func NewStatus(s ui.Shell, m massrevoke.Page) Status {
 	st := Status{Frame: ui.Frame{Shell: s}, Kind: "warn", Icon: "ring"}
 	done := m.Counts.Gone + m.Counts.EndedBefore
 	st.Text = s.H("mass.progress", "Done", ui.Word(strconv.Itoa(done)), "Total", ui.Word(strconv.Itoa(m.Counts.Total())))
@@ -140,7 +140,7 @@ func NewStatus(s ui.Shell, m workflow.MassPage) Status {
 }
 
 // NewEnd is the poll's answer once it is done: it leads to the report.
-func NewEnd(s ui.Shell, m workflow.MassPage) Status {
+func NewEnd(s ui.Shell, m massrevoke.Page) Status {
 	st := NewStatus(s, m)
 	if m.State != access.MassDone {
 		return st
@@ -209,11 +209,11 @@ func lasts(s ui.Shell, d time.Duration) template.HTML {
 	return s.H(id, "Count", n)
 }
 
-func massGroups(s ui.Shell, m workflow.MassPage) []group {
+func massGroups(s ui.Shell, m massrevoke.Page) []group {
 	var out []group
 	for _, g := range []struct {
 		title string
-		all   []workflow.MassGroup
+		all   []massrevoke.MassGroup
 		words func(string) string
 	}{
 		{"mass.by_role", m.Roles, func(k string) string { return s.Affiliation(policy.Affiliation(k)) }},
@@ -249,7 +249,7 @@ type ListPage struct {
 }
 
 // NewListPage is the list of mass revocations, newest first.
-func NewListPage(s ui.Shell, all []workflow.MassPage) ListPage {
+func NewListPage(s ui.Shell, all []massrevoke.Page) ListPage {
 	v := ListPage{Frame: ui.NewFrame(s, ui.PageTokens, s.T("mass.list_h1"), ui.MassesPath), Back: s.GoTo(ui.Secondary, "mass.back", "/tokens")}
 	v.Count = s.T("mass.list_count", "Count", len(all))
 	if len(all) == 0 {

@@ -4,8 +4,9 @@ package massrevoke
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/massrevoke"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Pages of this subject, by name.
@@ -16,17 +17,17 @@ const (
 )
 
 // ShowTokens shows the list of tokens, with a banner if there is one.
-type ShowTokens func(v *ui.Visit, status int, f workflow.TokenFilter, banner *ui.Banner) error
+type ShowTokens func(v *ui.Visit, status int, f cases.TokenFilter, banner *ui.Banner) error
 
 // Pages are the pages of this subject.
 type Pages struct {
-	work       *workflow.Service
+	massrevoke *massrevoke.MassRevoke
 	showTokens ShowTokens
 }
 
 // New makes the pages of this subject. tokens is the list that a plan is made from.
-func New(work *workflow.Service, tokens ShowTokens) *Pages {
-	return &Pages{work: work, showTokens: tokens}
+func New(m *massrevoke.MassRevoke, tokens ShowTokens) *Pages {
+	return &Pages{massrevoke: m, showTokens: tokens}
 }
 
 // Views implements ui.Room.

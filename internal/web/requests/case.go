@@ -6,9 +6,10 @@ import (
 	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/requests"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Open is one request, for whoever has a part in it. One's own draft opens
@@ -18,25 +19,25 @@ func (p *Pages) Open(v *ui.Visit) error {
 }
 
 // showMoved shows the request after a move that was made.
-func (p *Pages) showMoved(v *ui.Visit, status int, id string, do access.Action, in PanelInput, banner func(ui.Shell, workflow.Case) *ui.Banner) error {
+func (p *Pages) showMoved(v *ui.Visit, status int, id string, do access.Action, in PanelInput, banner func(ui.Shell, cases.Case) *ui.Banner) error {
 	v.ID = id
 	if banner == nil {
-		banner = func(sh ui.Shell, c workflow.Case) *ui.Banner { return ui.ResultBanner(sh, do, c) }
+		banner = func(sh ui.Shell, c cases.Case) *ui.Banner { return ui.ResultBanner(sh, do, c) }
 	}
 	return p.show(v, status, &in, banner)
 }
 
 // Show shows a request that another page leads to, with a banner if there
 // is one.
-func (p *Pages) Show(v *ui.Visit, status int, id string, banner func(ui.Shell, workflow.Case) *ui.Banner) error {
+func (p *Pages) Show(v *ui.Visit, status int, id string, banner func(ui.Shell, cases.Case) *ui.Banner) error {
 	v.ID = id
 	return p.show(v, status, &PanelInput{}, banner)
 }
 
 // show shows v's request: with typed, the panel as it was sent; without,
 // the text that an earlier session left in it.
-func (p *Pages) show(v *ui.Visit, status int, typed *PanelInput, banner func(ui.Shell, workflow.Case) *ui.Banner) error {
-	c, err := p.work.Open(v.Ctx(), v.Session.Caller, v.ID)
+func (p *Pages) show(v *ui.Visit, status int, typed *PanelInput, banner func(ui.Shell, cases.Case) *ui.Banner) error {
+	c, err := p.cases.Open(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ type panelText struct {
 }
 
 func (p *Pages) savedPanel(v *ui.Visit) PanelInput {
-	data, _, err := p.work.Kept(v.Ctx(), v.Session.Caller, v.ID, workflow.FormDecision)
+	data, _, err := p.requests.Kept(v.Ctx(), v.Session.Caller, v.ID, requests.FormDecision)
 	var k panelText
 	if err != nil || data == nil || json.Unmarshal(data, &k) != nil {
 		return PanelInput{}
@@ -82,7 +83,7 @@ func (p *Pages) move(do access.Action) ui.Handler {
 	return func(v *ui.Visit) error {
 		in, m, err := readPanel(v, do)
 		if err == nil {
-			_, err = p.work.Act(v.Ctx(), v.Session.Caller, v.ID, do, m, v.TermsRead(ui.TermsField))
+			_, err = p.requests.Act(v.Ctx(), v.Session.Caller, v.ID, do, m, v.TermsRead(ui.TermsField))
 		}
 		if err != nil {
 			return p.moveRefused(v, do, in, err)
@@ -95,8 +96,8 @@ func (p *Pages) move(do access.Action) ui.Handler {
 // typed and the reason above it, or err for the table of errors.
 func (p *Pages) moveRefused(v *ui.Visit, do access.Action, in PanelInput, err error) error {
 	var wrong *access.FormError
-	var lost *workflow.Lost
-	var banner func(ui.Shell, workflow.Case) *ui.Banner
+	var lost *cases.Lost
+	var banner func(ui.Shell, cases.Case) *ui.Banner
 	why := access.WhyOf(err)
 	switch {
 	case errors.As(err, &wrong):
@@ -104,25 +105,25 @@ func (p *Pages) moveRefused(v *ui.Visit, do access.Action, in PanelInput, err er
 		if do == access.Rescind {
 			return p.showQuestion(v, ui.StatusOf(err), do, in.Reason, wrong, nil)
 		}
-		banner = func(ui.Shell, workflow.Case) *ui.Banner { return nil }
+		banner = func(ui.Shell, cases.Case) *ui.Banner { return nil }
 	case errors.As(err, &lost):
 		typed := in.Reason
 		if typed == "" {
 			typed = in.Conditions
 		}
-		banner = func(sh ui.Shell, _ workflow.Case) *ui.Banner { return LostBanner(sh, lost, typed) }
+		banner = func(sh ui.Shell, _ cases.Case) *ui.Banner { return LostBanner(sh, lost, typed) }
 	case why != "":
-		banner = func(sh ui.Shell, c workflow.Case) *ui.Banner { return ui.RefusedBanner(sh, why, &c) }
+		banner = func(sh ui.Shell, c cases.Case) *ui.Banner { return ui.RefusedBanner(sh, why, &c) }
 	case ui.IsTermsError(err):
-		banner = func(ui.Shell, workflow.Case) *ui.Banner { return ui.TermsBanner(err, in.typedAnything()) }
+		banner = func(ui.Shell, cases.Case) *ui.Banner { return ui.TermsBanner(err, in.typedAnything()) }
 	default:
 		return err
 	}
 	if lost == nil && v.R.PostForm.Has(ui.TermsField) {
-		banner = v.ChangedFirst(do, banner, func(c workflow.Case) access.Terms { return c.Terms() }, in.typedAnything())
+		banner = v.ChangedFirst(do, banner, func(c cases.Case) access.Terms { return c.Terms() }, in.typedAnything())
 	}
 	if in.typedAnything() {
-		p.saveText(v, v.ID, workflow.FormDecision, panelText{do, in.End, in.Reason, in.Conditions, in.Alternative, in.AltText})
+		p.saveText(v, v.ID, requests.FormDecision, panelText{do, in.End, in.Reason, in.Conditions, in.Alternative, in.AltText})
 	}
 	if p.showMoved(v, ui.StatusOf(err), v.ID, do, in, banner) != nil {
 		return err
@@ -140,7 +141,7 @@ func (p *Pages) asks(do access.Action) ui.Handler {
 }
 
 func (p *Pages) showQuestion(v *ui.Visit, status int, do access.Action, reason string, wrong *access.FormError, refused error) error {
-	c, err := p.work.Open(v.Ctx(), v.Session.Caller, v.ID)
+	c, err := p.cases.Open(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -162,24 +163,24 @@ func (p *Pages) discard(v *ui.Visit) error {
 	if why := v.Session.NoWrites; why != "" {
 		return access.Refuse(why)
 	}
-	switch err := p.work.DiscardDraft(v.Ctx(), v.Session.Caller, v.ID); {
+	switch err := p.requests.DiscardDraft(v.Ctx(), v.Session.Caller, v.ID); {
 	case errors.Is(err, access.ErrConflict):
 		return p.show(v, http.StatusOK, nil, nil) // no draft any more
 	case err != nil:
 		return err
 	}
 	sh := v.Shell(nil)
-	return p.showHome(v, ui.ResultBanner(sh, access.Discard, workflow.Case{}))
+	return p.showHome(v, ui.ResultBanner(sh, access.Discard, cases.Case{}))
 }
 
 // refile starts again from a request that was declined or timed out.
 func (p *Pages) refile(v *ui.Visit) error {
-	r, err := p.work.Refile(v.Ctx(), v.Session.Caller, v.ID)
+	r, err := p.requests.Refile(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return p.moveRefused(v, access.Refile, PanelInput{}, err)
 	}
 	return p.showForm(v, http.StatusOK, r.ID, nil, nil, func(_ *FormInput, sh ui.Shell) *ui.Banner {
-		return ui.ResultBanner(sh, access.Refile, workflow.Case{Request: r})
+		return ui.ResultBanner(sh, access.Refile, cases.Case{Request: r})
 	})
 }
 
@@ -190,7 +191,7 @@ func (p *Pages) askSponsor(v *ui.Visit) error {
 }
 
 func (p *Pages) chooseSponsor(v *ui.Visit, status int, in SponsorInput, refused error) error {
-	c, err := p.work.Open(v.Ctx(), v.Session.Caller, v.ID)
+	c, err := p.cases.Open(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -209,7 +210,7 @@ func (p *Pages) chooseSponsor(v *ui.Visit, status int, in SponsorInput, refused 
 // postSponsor names another sponsor.
 func (p *Pages) postSponsor(v *ui.Visit) error {
 	key, _ := text.Clean(v.R.PostForm.Get("sponsor"), ui.MaxID)
-	c, err := p.work.ChooseSponsor(v.Ctx(), v.Session.Caller, v.ID, key)
+	c, err := p.requests.ChooseSponsor(v.Ctx(), v.Session.Caller, v.ID, key)
 	var wrong *access.FormError
 	switch {
 	case err == nil && c.Unmoved:
@@ -228,7 +229,7 @@ func (p *Pages) postSponsor(v *ui.Visit) error {
 // leaveRequest ends the sponsorship of a request for which no token exists yet,
 // and goes back to the list: who left has no part in it any more.
 func (p *Pages) leaveRequest(v *ui.Visit) error {
-	c, err := p.work.Open(v.Ctx(), v.Session.Caller, v.ID)
+	c, err := p.cases.Open(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -238,7 +239,7 @@ func (p *Pages) leaveRequest(v *ui.Visit) error {
 		errors.As(wrong, &form)
 		return p.showQuestion(v, ui.StatusOf(wrong), access.EndSponsor, reason, form, nil)
 	}
-	if _, err := p.work.Act(v.Ctx(), v.Session.Caller, v.ID, access.EndSponsor, access.Move{Reason: reason}, ""); err != nil {
+	if _, err := p.requests.Act(v.Ctx(), v.Session.Caller, v.ID, access.EndSponsor, access.Move{Reason: reason}, ""); err != nil {
 		return p.moveRefused(v, access.EndSponsor, PanelInput{Reason: reason}, err)
 	}
 	return p.showSponsorships(v, ui.ResultBanner(v.Shell(nil), access.EndSponsor, c.Case))

@@ -6,9 +6,9 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // CasePage is one request, for every part its reader has in it.
@@ -37,7 +37,7 @@ type CasePage struct {
 }
 
 // NewCasePage is one request, for every part its reader has in it.
-func NewCasePage(s ui.Shell, c workflow.CasePage, in PanelInput) CasePage {
+func NewCasePage(s ui.Shell, c cases.CasePage, in PanelInput) CasePage {
 	r := c.Request
 	v := ui.ViewerOf(c.Case)
 	current := ui.PageHome
@@ -85,7 +85,7 @@ func NewCasePage(s ui.Shell, c workflow.CasePage, in PanelInput) CasePage {
 }
 
 // caseToken is the token of a request, on the request's page.
-func caseToken(s ui.Shell, c workflow.Case, v ui.Viewer) ui.Card {
+func caseToken(s ui.Shell, c cases.Case, v ui.Viewer) ui.Card {
 	st := ui.GrantStatus(s, c, v)
 	if c.Can[access.TurnDown] {
 		st = ui.TakeOverStatus(s, c)
@@ -118,7 +118,7 @@ func caseToken(s ui.Shell, c workflow.Case, v ui.Viewer) ui.Card {
 }
 
 // checkFacts is what a reviewer looks at before deciding.
-func checkFacts(s ui.Shell, c workflow.CasePage) []ui.Fact {
+func checkFacts(s ui.Shell, c cases.CasePage) []ui.Fact {
 	a, r := c.Request.Answers, c.Request
 	if r.State != access.InReview {
 		return nil
@@ -187,7 +187,7 @@ func otherTokens(s ui.Shell, gs []access.Grant) template.HTML {
 	return out
 }
 
-func (p *CasePage) setReach(c workflow.CasePage) {
+func (p *CasePage) setReach(c cases.CasePage) {
 	p.Reach = reachWords(p.Shell, c.Reach)
 	requester := p.PersonName(c.Case, c.Request.Requester)
 	id := "reach.lead_other"
@@ -202,7 +202,7 @@ func (p *CasePage) setReach(c workflow.CasePage) {
 	p.ReachNote = p.H("reach.note", "Checked", c.Reach.CheckedAt)
 }
 
-func dateFacts(s ui.Shell, c workflow.CasePage) []ui.Fact {
+func dateFacts(s ui.Shell, c cases.CasePage) []ui.Fact {
 	r := c.Request
 	var out []ui.Fact
 	add := func(id string, t time.Time) {
@@ -232,7 +232,7 @@ func dateFacts(s ui.Shell, c workflow.CasePage) []ui.Fact {
 	return out
 }
 
-func peopleFacts(s ui.Shell, c workflow.CasePage) []ui.Fact {
+func peopleFacts(s ui.Shell, c cases.CasePage) []ui.Fact {
 	r := c.Request
 	var out []ui.Fact
 	add := func(id string, p access.PersonID) {
@@ -262,7 +262,7 @@ func peopleFacts(s ui.Shell, c workflow.CasePage) []ui.Fact {
 }
 
 // stageFacts say where a review stands that takes more than one person's yes.
-func stageFacts(s ui.Shell, c workflow.Case) []ui.Fact {
+func stageFacts(s ui.Shell, c cases.Case) []ui.Fact {
 	r, of := c.Request, c.Policy.Stages
 	stage, ok := c.Policy.Stage(r.Stage)
 	if !ok || len(of) == 1 && stage.Votes == 1 {
@@ -276,7 +276,7 @@ func stageFacts(s ui.Shell, c workflow.Case) []ui.Fact {
 }
 
 // answerFacts is the form as it was answered, by the questions of its own policy.
-func answerFacts(s ui.Shell, c workflow.CasePage) []ui.Fact {
+func answerFacts(s ui.Shell, c cases.CasePage) []ui.Fact {
 	a := c.Request.Answers
 	var out []ui.Fact
 	typed := func(v string) template.HTML {

@@ -2,12 +2,12 @@ package requests
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // askedPanel is where who was asked to take over as sponsor answers.
-func askedPanel(s ui.Shell, c workflow.CasePage) *panel {
+func askedPanel(s ui.Shell, c cases.CasePage) *panel {
 	r, g := c.Request, c.Grant
 	requester := s.PersonName(c.Case, r.Requester)
 	p := &panel{Title: s.T("sponsor.title"), Action: ui.GrantPath(g, "/take-over"), Handle: s.Handle, Terms: access.TakeOverTerms(r, *g).Digest(),
@@ -22,7 +22,7 @@ func askedPanel(s ui.Shell, c workflow.CasePage) *panel {
 }
 
 // attests is what a sponsor confirms.
-func attests(s ui.Shell, c workflow.Case) []string {
+func attests(s ui.Shell, c cases.Case) []string {
 	requester := s.PersonName(c, c.Request.Requester)
 	teach := s.T("sponsor.confirm_teach", "Requester", requester, "Course", s.CourseName(c.Request.Course))
 	if c.Request.Course.ID == "" {
@@ -35,7 +35,7 @@ func attests(s ui.Shell, c workflow.Case) []string {
 }
 
 // evidenceFacts is what sponsor and reviewer look at before a token is renewed.
-func evidenceFacts(s ui.Shell, e *workflow.Evidence) []ui.Fact {
+func evidenceFacts(s ui.Shell, e *cases.Evidence) []ui.Fact {
 	if e == nil {
 		return nil
 	}

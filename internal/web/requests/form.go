@@ -7,9 +7,9 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // openForm is the empty form, or the text that a session left behind.
@@ -17,7 +17,7 @@ func (p *Pages) openForm(v *ui.Visit) error { return p.showForm(v, http.StatusOK
 
 // showForm shows the request form. With typed it shows what was just posted.
 func (p *Pages) showForm(v *ui.Visit, status int, draft string, typed *access.Answers, wrong *access.FormError, also func(*FormInput, ui.Shell) *ui.Banner) error {
-	f, err := p.work.Form(v.Ctx(), v.Session.Caller, draft)
+	f, err := p.requests.Form(v.Ctx(), v.Session.Caller, draft)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (p *Pages) ShowForm(v *ui.Visit, draft string, banner func(ui.Shell) *ui.Ba
 // postRequest is the form sent: to find a teacher, to save the draft, or to
 // submit it.
 func (p *Pages) postRequest(v *ui.Visit) error {
-	qs, err := p.work.Questions(v.Ctx(), v.Session.Caller)
+	qs, err := p.requests.Questions(v.Ctx(), v.Session.Caller)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (p *Pages) postRequest(v *ui.Visit) error {
 			return nil
 		})
 	case "draft":
-		r, err := p.work.SaveDraft(v.Ctx(), v.Session.Caller, draft, a)
+		r, err := p.requests.SaveDraft(v.Ctx(), v.Session.Caller, draft, a)
 		if err != nil {
 			return p.formRefused(v, draft, a, end, err)
 		}
@@ -78,7 +78,7 @@ func (p *Pages) postRequest(v *ui.Visit) error {
 		if held != nil {
 			return p.formRefused(v, draft, a, end, held)
 		}
-		r, err := p.work.Submit(v.Ctx(), v.Session.Caller, draft, a)
+		r, err := p.requests.Submit(v.Ctx(), v.Session.Caller, draft, a)
 		if err != nil {
 			return p.formRefused(v, draft, a, end, err)
 		}
@@ -112,12 +112,12 @@ func (p *Pages) formRefused(v *ui.Visit, draft string, a access.Answers, end ui.
 	}
 	if e, bad := end.Problem("end", v.Words.Zone()); bad && wrong != nil {
 		for i := range wrong.Fields {
-			if wrong.Fields[i].Field == e.Field && wrong.Fields[i].Code != workflow.HeldToken {
+			if wrong.Fields[i].Field == e.Field && wrong.Fields[i].Code != desk.HeldToken {
 				wrong.Fields[i] = e // the core knows only that it is no date
 			}
 		}
 	}
-	p.saveText(v, draft, workflow.FormRequest, a)
+	p.saveText(v, draft, desk.FormRequest, a)
 	return p.showForm(v, ui.StatusOf(err), draft, &a, wrong, func(_ *FormInput, sh ui.Shell) *ui.Banner {
 		if why == "" {
 			return nil
@@ -134,7 +134,7 @@ func (p *Pages) saveText(v *ui.Visit, object, form string, what any) {
 	}
 	data, err := json.Marshal(what)
 	if err == nil {
-		_, err = p.work.Keep(v.Ctx(), v.Session.Caller, object, form, data)
+		_, err = p.requests.Keep(v.Ctx(), v.Session.Caller, object, form, data)
 	}
 	if err != nil {
 		v.Log().WarnContext(v.Ctx(), "typed text could not be kept", "form", form, "err", err)
@@ -144,7 +144,7 @@ func (p *Pages) saveText(v *ui.Visit, object, form string, what any) {
 // saveTyped is the silent save while somebody types. Whatever happens, the
 // answer replaces one line and never the form.
 func (p *Pages) saveTyped(v *ui.Visit) error {
-	qs, err := p.work.Questions(v.Ctx(), v.Session.Caller)
+	qs, err := p.requests.Questions(v.Ctx(), v.Session.Caller)
 	if err != nil {
 		return err
 	}
@@ -156,7 +156,7 @@ func (p *Pages) saveTyped(v *ui.Visit) error {
 	if err != nil {
 		return err
 	}
-	at, err := p.work.Keep(v.Ctx(), v.Session.Caller, draft(v), workflow.FormRequest, data)
+	at, err := p.requests.Keep(v.Ctx(), v.Session.Caller, draft(v), desk.FormRequest, data)
 	if err != nil {
 		return err
 	}

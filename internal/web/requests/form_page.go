@@ -8,9 +8,10 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
+	"github.com/tokendesk/tokendesk/internal/desk/requests"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // FormPage is Request an API token.
@@ -281,7 +282,7 @@ func showUnder(c *ui.Choice, value string, f ui.Field) {
 
 // reachWords lists the courses by part, largest power first; nil where Canvas was
 // not asked.
-func reachWords(s ui.Shell, r *workflow.Reach) []string {
+func reachWords(s ui.Shell, r *authority.Reach) []string {
 	if r == nil {
 		return nil
 	}
@@ -300,7 +301,7 @@ func reachWords(s ui.Shell, r *workflow.Reach) []string {
 	return out
 }
 
-func (p *FormPage) endField(f workflow.Form, errs map[string]string) ui.Field {
+func (p *FormPage) endField(f requests.Form, errs map[string]string) ui.Field {
 	q, _ := f.Policy.Question(policy.KeyEnd)
 	typed := f.Answers.Text(policy.KeyEnd)
 	e := formField(p.Shell, q, typed, errs)
@@ -326,7 +327,7 @@ func (p *FormPage) endField(f workflow.Form, errs map[string]string) ui.Field {
 
 // causeKey names what limits the end date; the course's end is only named where
 // it is known.
-func (p *FormPage) causeKey(f workflow.Form) string {
+func (p *FormPage) causeKey(f requests.Form) string {
 	switch {
 	case f.Cause == policy.CauseCourse && !f.CourseEnd.IsZero():
 		return "course"
@@ -336,7 +337,7 @@ func (p *FormPage) causeKey(f workflow.Form) string {
 	return "role"
 }
 
-func (p *FormPage) sponsorAsked(f workflow.Form, query string, errs map[string]string) *sponsorAsked {
+func (p *FormPage) sponsorAsked(f requests.Form, query string, errs map[string]string) *sponsorAsked {
 	out := &sponsorAsked{Label: p.T("form.sponsor"), Error: errs[policy.KeySponsor], ErrorWord: p.T("words.error")}
 	if f.Course.ID != "" {
 		out.CourseNote = p.H("form.sponsor_course", "Course", p.CourseName(f.Course))
@@ -359,7 +360,7 @@ func (p *FormPage) sponsorAsked(f workflow.Form, query string, errs map[string]s
 }
 
 // setAside tells what happens after the form is sent, and when.
-func (p *FormPage) setAside(f workflow.Form) {
+func (p *FormPage) setAside(f requests.Form) {
 	p.Next = []string{p.T("form.next_you")}
 	if f.Rule == policy.RuleSponsor {
 		p.Next = append(p.Next, p.T("form.next_sponsor", "Count", int(f.Policy.Windows.SponsorAnswer/(24*time.Hour))))

@@ -4,14 +4,15 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/requests"
 )
 
 // FormInput is what the request form shows.
 type FormInput struct {
 	// Form as workflow.Form answered it, with Answers replaced by what was just
 	// posted when the form comes back.
-	Form   workflow.Form
+	Form   requests.Form
 	Errors *access.FormError
 	// SavedAt is when this draft was just saved; zero says nothing.
 	SavedAt time.Time
@@ -35,7 +36,7 @@ type PanelInput struct {
 // (Canvas user id) to /requests/{id}/sponsor; button do=find with field q shows
 // the list again, filtered.
 type SponsorInput struct {
-	Case   workflow.CasePage
+	Case   cases.CasePage
 	Chosen string
 	Query  string
 	Errors *access.FormError

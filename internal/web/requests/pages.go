@@ -4,9 +4,10 @@ package requests
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/requests"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Pages of this subject, by name.
@@ -21,14 +22,15 @@ type List func(v *ui.Visit, banner *ui.Banner) error
 
 // Pages are the pages of this subject.
 type Pages struct {
-	work                       *workflow.Service
+	cases                      *cases.Cases
+	requests                   *requests.Requests
 	showHome, showSponsorships List
 }
 
 // New makes the pages of this subject. home and sponsorships are shown to who has
 // no part in a request any more.
-func New(work *workflow.Service, home, sponsorships List) *Pages {
-	return &Pages{work: work, showHome: home, showSponsorships: sponsorships}
+func New(c *cases.Cases, r *requests.Requests, home, sponsorships List) *Pages {
+	return &Pages{cases: c, requests: r, showHome: home, showSponsorships: sponsorships}
 }
 
 // Views implements ui.Room.

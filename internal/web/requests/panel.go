@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // ownPanel is what the requester can do.
@@ -31,7 +31,7 @@ type panel struct {
 	Other   []ui.Action // beside a panel without a form
 }
 
-func newOwnPanel(s ui.Shell, c workflow.Case) *ownPanel {
+func newOwnPanel(s ui.Shell, c cases.Case) *ownPanel {
 	r := c.Request
 	var as []ui.Action
 	look := ui.Primary
@@ -59,7 +59,7 @@ func newOwnPanel(s ui.Shell, c workflow.Case) *ownPanel {
 	return &ownPanel{Actions: as}
 }
 
-func sponsorPanel(s ui.Shell, c workflow.CasePage, in PanelInput) *panel {
+func sponsorPanel(s ui.Shell, c cases.CasePage, in PanelInput) *panel {
 	r := c.Request
 	requester := s.PersonName(c.Case, r.Requester)
 	if c.Can[access.TakeOver] || c.Can[access.TurnDown] {
@@ -99,7 +99,7 @@ func endField(s ui.Shell, typed string, r access.Request, errs map[string]string
 	return f
 }
 
-func reviewerPanel(s ui.Shell, c workflow.CasePage, in PanelInput) *panel {
+func reviewerPanel(s ui.Shell, c cases.CasePage, in PanelInput) *panel {
 	r := c.Request
 	if c.Why != "" {
 		if r.State.Final() {

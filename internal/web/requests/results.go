@@ -2,13 +2,13 @@ package requests
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // AskedAlready is what a page says where the sponsor named is the one who is
 // asked: that nothing was sent.
-func AskedAlready(s ui.Shell, c workflow.Case) *ui.Banner {
+func AskedAlready(s ui.Shell, c cases.Case) *ui.Banner {
 	return &ui.Banner{Kind: ui.BannerInfo, ID: "result.asked_already",
 		Args: map[string]any{"Sponsor": ui.Who(s.PersonName(c, c.Request.Sponsor)), "SponsorBy": c.Request.SponsorDue}}
 }
@@ -16,7 +16,7 @@ func AskedAlready(s ui.Shell, c workflow.Case) *ui.Banner {
 // LostBanner is the banner after a lost race; typed is the text to keep.
 //
 // lostBanner tells what somebody quicker did. The typed text stands below it.
-func LostBanner(s ui.Shell, l *workflow.Lost, typed string) *ui.Banner {
+func LostBanner(s ui.Shell, l *cases.Lost, typed string) *ui.Banner {
 	id := "lost.changed"
 	switch l.Now.State {
 	case access.Approved, access.Denied, access.Withdrawn, access.Rescinded, access.SponsorDeclined, access.Lapsed:

@@ -5,9 +5,9 @@ import (
 	"net/url"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Page is the review queue.
@@ -22,7 +22,7 @@ type Page struct {
 }
 
 // NewPage is the review queue, with the filter that made it.
-func NewPage(s ui.Shell, q workflow.Queue, f workflow.QueueFilter) Page {
+func NewPage(s ui.Shell, q cases.Queue, f cases.QueueFilter) Page {
 	set := url.Values{}
 	put := func(k, v string) {
 		if v != "" {
@@ -49,7 +49,7 @@ func NewPage(s ui.Shell, q workflow.Queue, f workflow.QueueFilter) Page {
 	return p
 }
 
-func (p *Page) emptyQueue(q workflow.Queue, filtered bool) *ui.Empty {
+func (p *Page) emptyQueue(q cases.Queue, filtered bool) *ui.Empty {
 	if filtered {
 		return p.NothingMatches("/queue")
 	}
@@ -64,7 +64,7 @@ func (p *Page) emptyQueue(q workflow.Queue, filtered bool) *ui.Empty {
 var queueStatuses = []access.RequestState{access.InReview, access.AwaitingSponsor, access.Approved, access.Collecting,
 	access.Fulfilled, access.SponsorDeclined, access.Denied, access.Withdrawn, access.Lapsed, access.Rescinded}
 
-func queueFilter(s ui.Shell, f workflow.QueueFilter, set url.Values) ui.Filter {
+func queueFilter(s ui.Shell, f cases.QueueFilter, set url.Values) ui.Filter {
 	b := ui.Filter{Action: "/queue", Clear: "/queue"}
 	states := make([]ui.Option, 0, len(queueStatuses))
 	for _, st := range queueStatuses {
@@ -93,7 +93,7 @@ func queueFilter(s ui.Shell, f workflow.QueueFilter, set url.Values) ui.Filter {
 
 func stateKey(st access.RequestState) string { return "filter.state_" + string(st) }
 
-func queueTable(s ui.Shell, cs []workflow.Case) ui.Table {
+func queueTable(s ui.Shell, cs []cases.Case) ui.Table {
 	t := ui.Table{ID: "queue", Caption: s.T("queue.caption")}
 	t.Columns = s.Columns("col.request", "col.requester", "col.sponsor", "col.look", "col.age", "col.held", "col.status")
 	for _, c := range cs {
@@ -130,7 +130,7 @@ func queueTable(s ui.Shell, cs []workflow.Case) ui.Table {
 }
 
 // openLink names what in a request asks for a closer look, in a few words.
-func openLink(s ui.Shell, c workflow.Case) template.HTML {
+func openLink(s ui.Shell, c cases.Case) template.HTML {
 	a, id := c.Request.Answers, "look.own"
 	if a.Others(c.Policy.Questions) {
 		id = "look.others"

@@ -4,8 +4,8 @@ import (
 	"html/template"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Page is the sponsor's list.
@@ -19,7 +19,7 @@ type Page struct {
 }
 
 // NewPage is the sponsor's list.
-func NewPage(s ui.Shell, l workflow.Sponsorships) Page {
+func NewPage(s ui.Shell, l cases.Sponsorships) Page {
 	p := Page{Frame: ui.NewFrame(s, ui.PageSponsorships, s.T("sponsorships.h1"), "/sponsorships")}
 	if len(l.Waiting)+len(l.Standing)+len(l.Past) == 0 {
 		p.Empty = &ui.Empty{Icon: "hands", Title: s.T("sponsorships.empty"), Text: s.T("sponsorships.empty_text")}
@@ -58,7 +58,7 @@ func NewPage(s ui.Shell, l workflow.Sponsorships) Page {
 	return p
 }
 
-func sponsoredTable(s ui.Shell, cs []workflow.Case) ui.Table {
+func sponsoredTable(s ui.Shell, cs []cases.Case) ui.Table {
 	t := ui.Table{ID: "standing", Caption: s.T("sponsorships.caption")}
 	t.Columns = s.Columns("col.token", "col.student", "col.ends", "col.last_used", "col.status", "col.actions")
 	for _, c := range cs {

@@ -2,15 +2,17 @@
 package sponsorships
 
 import (
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Pages are the pages of this subject.
-type Pages struct{ work *workflow.Service }
+type Pages struct {
+	cases *cases.Cases
+}
 
 // New makes the pages of this subject.
-func New(work *workflow.Service) *Pages { return &Pages{work: work} }
+func New(c *cases.Cases) *Pages { return &Pages{cases: c} }
 
 // Views implements ui.Room.
 func (*Pages) Views() []ui.View {

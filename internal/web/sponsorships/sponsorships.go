@@ -11,7 +11,7 @@ func (p *Pages) Open(v *ui.Visit) error { return p.Show(v, nil) }
 
 // Show is the same with what was just done above it.
 func (p *Pages) Show(v *ui.Visit, banner *ui.Banner) error {
-	l, err := p.work.Sponsorships(v.Ctx(), v.Session.Caller)
+	l, err := p.cases.Sponsorships(v.Ctx(), v.Session.Caller)
 	if err != nil {
 		return err
 	}

@@ -5,14 +5,14 @@ import (
 	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // askFreeze asks before a token is stopped, and says where this Canvas is known
 // not to allow it.
 func (p *Pages) askFreeze(v *ui.Visit) error {
-	t, err := p.work.AskFreeze(v.Ctx(), v.Session.Caller, v.ID)
+	t, err := p.tokens.AskFreeze(v.Ctx(), v.Session.Caller, v.ID)
 	switch {
 	case access.WhyOf(err) == access.WhyNoFreeze:
 		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.RefusedBanner(sh, access.WhyNoFreeze, &t.Case) })
@@ -27,19 +27,19 @@ func (p *Pages) askFreeze(v *ui.Visit) error {
 // freeze stops a token.
 func (p *Pages) freeze(v *ui.Visit) error {
 	reason, tooLong := v.Parting("reason")
-	var t workflow.TokenPage
+	var t cases.TokenPage
 	var err error
 	if tooLong != nil {
 		err = tooLong
 	} else {
-		t, err = p.work.Freeze(v.Ctx(), v.Session.Caller, v.ID, reason)
+		t, err = p.tokens.Freeze(v.Ctx(), v.Session.Caller, v.ID, reason)
 	}
 	return p.grantMoved(v, access.Freeze, t, reason, err)
 }
 
 // askThaw asks before a reviewer's voice for a thaw is recorded.
 func (p *Pages) askThaw(v *ui.Visit) error {
-	t, err := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -51,18 +51,18 @@ func (p *Pages) askThaw(v *ui.Visit) error {
 
 // thaw records one of the two voices.
 func (p *Pages) thaw(v *ui.Visit) error {
-	t, err := p.work.Thaw(v.Ctx(), v.Session.Caller, v.ID, v.TermsRead(ui.TermsField))
+	t, err := p.tokens.Thaw(v.Ctx(), v.Session.Caller, v.ID, v.TermsRead(ui.TermsField))
 	return p.grantMoved(v, access.Thaw, t, "", err)
 }
 
 // grantMoved answers a freeze or a thaw: the token's page, or the question again
 // with the reason above it.
-func (p *Pages) grantMoved(v *ui.Visit, do access.Action, t workflow.TokenPage, reason string, err error) error {
+func (p *Pages) grantMoved(v *ui.Visit, do access.Action, t cases.TokenPage, reason string, err error) error {
 	switch {
 	case err == nil:
 		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, do, t.Case) })
 	case ui.IsFormError(err), access.WhyOf(err) != "", ui.IsTermsError(err):
-		t, again := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+		t, again := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 		if again != nil {
 			return err
 		}

@@ -5,9 +5,9 @@ import (
 	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // openList is the list of all tokens.
@@ -16,11 +16,11 @@ func (p *Pages) openList(v *ui.Visit) error {
 }
 
 // ShowList is the list with a filter that is set already, and a banner if there is one.
-func (p *Pages) ShowList(v *ui.Visit, status int, f workflow.TokenFilter, banner *ui.Banner) error {
-	l, err := p.work.Tokens(v.Ctx(), v.Session.Caller, f)
+func (p *Pages) ShowList(v *ui.Visit, status int, f cases.TokenFilter, banner *ui.Banner) error {
+	l, err := p.cases.Tokens(v.Ctx(), v.Session.Caller, f)
 	if errors.Is(err, access.ErrInvalid) { // an address that was changed by hand
-		f = workflow.TokenFilter{}
-		l, err = p.work.Tokens(v.Ctx(), v.Session.Caller, f)
+		f = cases.TokenFilter{}
+		l, err = p.cases.Tokens(v.Ctx(), v.Session.Caller, f)
 	}
 	if err != nil {
 		return err
@@ -43,7 +43,7 @@ func (p *Pages) exportTokens(v *ui.Visit) error {
 		head = append(head, sh.T(id))
 	}
 	return v.Download("tokens", head, func(row func(...string) error) error {
-		return p.work.ExportTokens(v.Ctx(), v.Session.Caller, f, func(c workflow.Case) error {
+		return p.cases.ExportTokens(v.Ctx(), v.Session.Caller, f, func(c cases.Case) error {
 			g, r := *c.Grant, c.Request
 			sponsor := ""
 			if g.Sponsor != "" {

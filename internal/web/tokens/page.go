@@ -8,16 +8,17 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // SponsorInput is the page on which an owner names another sponsor for a
 // token.
 type SponsorInput struct {
-	Token    workflow.TokenPage
-	Teachers []workflow.Teacher
+	Token    cases.TokenPage
+	Teachers []authority.Teacher
 	Chosen   string
 	Query    string
 	Errors   *access.FormError
@@ -49,7 +50,7 @@ type bulk struct {
 }
 
 // tokenSet writes a filter as an address has it.
-func tokenSet(s ui.Shell, f workflow.TokenFilter) url.Values {
+func tokenSet(s ui.Shell, f cases.TokenFilter) url.Values {
 	set := url.Values{}
 	for k, v := range map[string]string{"status": string(f.Status), "role": string(f.Affiliation), "ai": f.AI, "course": f.Course,
 		"sponsor": f.Sponsor, "vendor": f.Vendor, "q": f.Search} {
@@ -67,7 +68,7 @@ func tokenSet(s ui.Shell, f workflow.TokenFilter) url.Values {
 }
 
 // NewListPage is the list of tokens, with the filter that made it.
-func NewListPage(s ui.Shell, l workflow.TokenList, f workflow.TokenFilter) ListPage {
+func NewListPage(s ui.Shell, l cases.TokenList, f cases.TokenFilter) ListPage {
 	set := tokenSet(s, f)
 	p := ListPage{Frame: ui.NewFrame(s, ui.PageTokens, s.T("tokens.h1"), ui.WithQuery("/tokens", set, f.After)), ExportTo: "/tokens/export"}
 	p.Count = s.T("tokens.count", "Count", l.Total)
@@ -94,7 +95,7 @@ func NewListPage(s ui.Shell, l workflow.TokenList, f workflow.TokenFilter) ListP
 			p.Empty = s.NothingMatches("/tokens")
 		case l.Ended > 0:
 			p.Empty.Title = s.T("tokens.none_live")
-			p.Empty.Actions = []ui.Action{s.GoTo(ui.Secondary, "tokens.show_ended", "/tokens?status="+string(workflow.AnyEnded))}
+			p.Empty.Actions = []ui.Action{s.GoTo(ui.Secondary, "tokens.show_ended", "/tokens?status="+string(cases.AnyEnded))}
 		}
 		return p
 	}
@@ -113,10 +114,10 @@ func NewListPage(s ui.Shell, l workflow.TokenList, f workflow.TokenFilter) ListP
 	return p
 }
 
-func tokenFilter(s ui.Shell, f workflow.TokenFilter, set url.Values) ui.Filter {
+func tokenFilter(s ui.Shell, f cases.TokenFilter, set url.Values) ui.Filter {
 	b := ui.Filter{Action: "/tokens", Clear: "/tokens"}
 	states := []ui.Option{{Label: s.T("filter.live"), Checked: f.Status == ""}}
-	for _, st := range append(slices.Clone(access.GrantStates), workflow.AnyEnded) {
+	for _, st := range append(slices.Clone(access.GrantStates), cases.AnyEnded) {
 		states = append(states, ui.Option{Value: string(st), Label: s.T(grantStateKey(st)), Checked: f.Status == st})
 	}
 	b.Selects = []ui.SelectBox{
@@ -152,7 +153,7 @@ func tokenFilter(s ui.Shell, f workflow.TokenFilter, set url.Values) ui.Filter {
 
 func grantStateKey(st access.GrantState) string { return "filter.token_" + string(st) }
 
-func tokenTable(s ui.Shell, cs []workflow.Case) ui.Table {
+func tokenTable(s ui.Shell, cs []cases.Case) ui.Table {
 	t := ui.Table{ID: "tokens", Caption: s.T("tokens.caption")}
 	t.PickLabel = s.T("col.pick")
 	t.Columns = s.Columns("col.token", "col.owner", "col.ends", "col.last_used", "col.sponsor", "col.status", "col.actions")
@@ -204,7 +205,7 @@ type Page struct {
 }
 
 // NewPage is one token's life.
-func NewPage(s ui.Shell, t workflow.TokenPage) Page {
+func NewPage(s ui.Shell, t cases.TokenPage) Page {
 	c, g := t.Case, *t.Grant
 	v := ui.ViewerOf(c)
 	current := ui.PageTokens

@@ -4,8 +4,9 @@ package tokens
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/tokens"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // PageToken is the page of one token, by name.
@@ -14,18 +15,21 @@ const PageToken = "token"
 // Elsewhere are the pages of other subjects that a move of a token ends at.
 type Elsewhere struct {
 	Sponsorships func(v *ui.Visit, banner *ui.Banner) error
-	Request      func(v *ui.Visit, status int, id string, banner func(ui.Shell, workflow.Case) *ui.Banner) error
+	Request      func(v *ui.Visit, status int, id string, banner func(ui.Shell, cases.Case) *ui.Banner) error
 	Form         func(v *ui.Visit, draft string, banner func(ui.Shell) *ui.Banner) error
 }
 
 // Pages are the pages of this subject.
 type Pages struct {
-	work *workflow.Service
-	to   Elsewhere
+	cases  *cases.Cases
+	tokens *tokens.Tokens
+	to     Elsewhere
 }
 
 // New makes the pages of this subject.
-func New(work *workflow.Service, to Elsewhere) *Pages { return &Pages{work: work, to: to} }
+func New(c *cases.Cases, t *tokens.Tokens, to Elsewhere) *Pages {
+	return &Pages{cases: c, tokens: t, to: to}
+}
 
 // Views implements ui.Room.
 func (*Pages) Views() []ui.View {
@@ -34,7 +38,7 @@ func (*Pages) Views() []ui.View {
 
 // Messages implements ui.Room.
 func (*Pages) Messages() []string {
-	out := []string{grantStateKey(workflow.AnyEnded)}
+	out := []string{grantStateKey(cases.AnyEnded)}
 	for _, st := range access.GrantStates {
 		out = append(out, grantStateKey(st))
 	}

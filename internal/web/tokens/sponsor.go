@@ -5,14 +5,14 @@ import (
 	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // renew opens the form of a token's renewal, or the renewal that was sent already.
 func (p *Pages) renew(v *ui.Visit) error {
-	r, err := p.work.Renew(v.Ctx(), v.Session.Caller, v.ID)
+	r, err := p.tokens.Renew(v.Ctx(), v.Session.Caller, v.ID)
 	switch {
 	case err != nil:
 		return p.tokenRefused(v, err)
@@ -20,7 +20,7 @@ func (p *Pages) renew(v *ui.Visit) error {
 		return p.to.Request(v, http.StatusOK, r.ID, nil)
 	}
 	return p.to.Form(v, r.ID, func(sh ui.Shell) *ui.Banner {
-		return ui.ResultBanner(sh, access.Renew, workflow.Case{Request: r})
+		return ui.ResultBanner(sh, access.Renew, cases.Case{Request: r})
 	})
 }
 
@@ -31,7 +31,7 @@ func (p *Pages) tokenRefused(v *ui.Visit, err error) error {
 	if why == "" && !errors.Is(err, access.ErrConflict) {
 		return err
 	}
-	t, openErr := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	t, openErr := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 	if openErr != nil {
 		return err
 	}
@@ -53,7 +53,7 @@ func (p *Pages) asksToken(do access.Action) ui.Handler {
 }
 
 func (p *Pages) confirmToken(v *ui.Visit, status int, do access.Action, reason string, refused error) error {
-	t, err := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -77,9 +77,9 @@ func (p *Pages) leaveToken(do access.Action) ui.Handler {
 		if tooLong != nil {
 			return p.confirmToken(v, ui.StatusOf(tooLong), do, reason, tooLong)
 		}
-		act := p.work.EndSponsorship
+		act := p.tokens.EndSponsorship
 		if do == ui.Misuse {
-			act = p.work.ReportMisuse
+			act = p.tokens.ReportMisuse
 		}
 		t, err := act(v.Ctx(), v.Session.Caller, v.ID, reason)
 		switch {
@@ -106,7 +106,7 @@ func (p *Pages) askTokenSponsor(v *ui.Visit) error {
 }
 
 func (p *Pages) tokenSponsor(v *ui.Visit, status int, in SponsorInput, refused error) error {
-	t, err := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (p *Pages) tokenSponsor(v *ui.Visit, status int, in SponsorInput, refused e
 		return Show(v, http.StatusOK, t, nil)
 	}
 	in.Token = t
-	if in.Teachers, err = p.work.Teachers(v.Ctx(), v.Session.Caller, t.Request.Course.ID); err != nil {
+	if in.Teachers, err = p.tokens.Teachers(v.Ctx(), v.Session.Caller, t.Request.Course.ID); err != nil {
 		return err
 	}
 	return ui.Show(v, status, ui.PageSponsor, nil, func(sh ui.Shell) ui.SponsorPage {
@@ -128,7 +128,7 @@ func (p *Pages) tokenSponsor(v *ui.Visit, status int, in SponsorInput, refused e
 // nameSponsor asks another sponsor to take over.
 func (p *Pages) nameSponsor(v *ui.Visit) error {
 	key, _ := text.Clean(v.R.PostForm.Get("sponsor"), ui.MaxID)
-	t, err := p.work.NameSponsor(v.Ctx(), v.Session.Caller, v.ID, key)
+	t, err := p.tokens.NameSponsor(v.Ctx(), v.Session.Caller, v.ID, key)
 	var wrong *access.FormError
 	switch {
 	case err == nil:
@@ -144,7 +144,7 @@ func (p *Pages) nameSponsor(v *ui.Visit) error {
 
 // takeOver makes who was asked the sponsor of a token.
 func (p *Pages) takeOver(v *ui.Visit) error {
-	t, err := p.work.TakeOver(v.Ctx(), v.Session.Caller, v.ID, v.TermsRead(ui.TermsField))
+	t, err := p.tokens.TakeOver(v.Ctx(), v.Session.Caller, v.ID, v.TermsRead(ui.TermsField))
 	if err == nil {
 		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, access.TakeOver, t.Case) })
 	}
@@ -158,18 +158,18 @@ func (p *Pages) askedRefused(v *ui.Visit, err error) error {
 	if why == "" && !ui.IsTermsError(err) {
 		return p.tokenRefused(v, err)
 	}
-	t, openErr := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	t, openErr := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 	if openErr != nil {
 		return err
 	}
-	banner := func(sh ui.Shell, c workflow.Case) *ui.Banner {
+	banner := func(sh ui.Shell, c cases.Case) *ui.Banner {
 		if b := ui.TermsBanner(err, false); b != nil {
 			return b
 		}
 		return ui.RefusedBanner(sh, why, &c)
 	}
 	if v.R.PostForm.Has(ui.TermsField) {
-		banner = v.ChangedFirst(access.TakeOver, banner, func(c workflow.Case) access.Terms { return access.TakeOverTerms(c.Request, *c.Grant) }, false)
+		banner = v.ChangedFirst(access.TakeOver, banner, func(c cases.Case) access.Terms { return access.TakeOverTerms(c.Request, *c.Grant) }, false)
 	}
 	if p.to.Request(v, ui.StatusOf(err), t.Request.ID, banner) != nil {
 		return err
@@ -179,8 +179,8 @@ func (p *Pages) askedRefused(v *ui.Visit, err error) error {
 
 // turnDown answers no, and goes back to the list.
 func (p *Pages) turnDown(v *ui.Visit) error {
-	if err := p.work.TurnDown(v.Ctx(), v.Session.Caller, v.ID); err != nil {
+	if err := p.tokens.TurnDown(v.Ctx(), v.Session.Caller, v.ID); err != nil {
 		return p.askedRefused(v, err)
 	}
-	return p.to.Sponsorships(v, ui.ResultBanner(v.Shell(nil), access.TurnDown, workflow.Case{}))
+	return p.to.Sponsorships(v, ui.ResultBanner(v.Shell(nil), access.TurnDown, cases.Case{}))
 }

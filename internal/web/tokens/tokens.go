@@ -5,13 +5,13 @@ import (
 	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Open is one token's life.
 func (p *Pages) Open(v *ui.Visit) error {
-	t, err := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -19,7 +19,7 @@ func (p *Pages) Open(v *ui.Visit) error {
 }
 
 // Show is the page of a token that was read already, with a banner if there is one.
-func Show(v *ui.Visit, status int, t workflow.TokenPage, banner func(ui.Shell) *ui.Banner) error {
+func Show(v *ui.Visit, status int, t cases.TokenPage, banner func(ui.Shell) *ui.Banner) error {
 	return ui.Show(v, status, PageToken, nil, func(sh ui.Shell) Page {
 		if banner != nil {
 			sh.Banner = banner(sh)
@@ -32,7 +32,7 @@ func Show(v *ui.Visit, status int, t workflow.TokenPage, banner func(ui.Shell) *
 func (p *Pages) askRevoke(v *ui.Visit) error { return p.confirmRevoke(v, http.StatusOK, "", nil) }
 
 func (p *Pages) confirmRevoke(v *ui.Visit, status int, reason string, refused error) error {
-	t, err := p.work.Token(v.Ctx(), v.Session.Caller, v.ID)
+	t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (p *Pages) revoke(v *ui.Visit) error {
 	if tooLong != nil {
 		return p.confirmRevoke(v, ui.StatusOf(tooLong), reason, tooLong)
 	}
-	t, err := p.work.Revoke(v.Ctx(), v.Session.Caller, v.ID, reason)
+	t, err := p.tokens.Revoke(v.Ctx(), v.Session.Caller, v.ID, reason)
 	switch {
 	case err == nil:
 		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, access.Revoke, t.Case) })

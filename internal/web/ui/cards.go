@@ -4,12 +4,12 @@ import (
 	"html/template"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Subject is the line under the heading: “Attendance helper”, Maya Chen, BIO 201.
-func Subject(s Shell, c workflow.Case) template.HTML {
+func Subject(s Shell, c cases.Case) template.HTML {
 	r := c.Request
 	args := []any{"Title", s.CaseTitle(c), "Name", s.PersonName(c, r.Requester), "Part", Word(s.Affiliation(r.Affiliation)), "Course", r.Course.Code}
 	switch {
@@ -31,13 +31,13 @@ func Demote(as []Action) {
 }
 
 // BaseCard is what every card of a request has.
-func BaseCard(s Shell, c workflow.Case, st Status) Card {
+func BaseCard(s Shell, c cases.Case, st Status) Card {
 	id := "c-" + c.Request.ID
 	return Card{ID: id, Title: s.CaseTitle(c), Code: c.Request.Code(), Href: CasePath(c.Request, ""), Badges: st.Badges(), Now: st.Now}
 }
 
 // LeakAction leads to the page that asks before a leak is reported.
-func LeakAction(s Shell, c workflow.Case) Action {
+func LeakAction(s Shell, c cases.Case) Action {
 	return s.GoTo(Secondary, "act.report_leak", GrantPath(c.Grant, "/leak"))
 }
 
@@ -46,7 +46,7 @@ func SettingsURL(s Shell) string { return s.Session.CanvasURL + "/profile/settin
 
 // Renewing is what a token's owner can do about its end and its sponsor. first is
 // the look of the most urgent of them.
-func Renewing(s Shell, c workflow.Case, first string) []Action {
+func Renewing(s Shell, c cases.Case, first string) []Action {
 	g := c.Grant
 	var as []Action
 	if c.Can[access.NameNext] {
@@ -65,7 +65,7 @@ func Renewing(s Shell, c workflow.Case, first string) []Action {
 }
 
 // Sponsoring is what a token's sponsor can do.
-func Sponsoring(s Shell, c workflow.Case) []Action {
+func Sponsoring(s Shell, c cases.Case) []Action {
 	if !c.Can[access.EndSponsor] {
 		return nil
 	}
@@ -74,12 +74,12 @@ func Sponsoring(s Shell, c workflow.Case) []Action {
 
 // LeavesRequest reports whether ending a sponsorship is about the request: no
 // collection of its token has begun.
-func LeavesRequest(c workflow.Case) bool {
+func LeavesRequest(c cases.Case) bool {
 	return c.Can[access.EndSponsor] && (c.Request.State == access.InReview || c.Request.State == access.Approved)
 }
 
 // SponsorName is who stands for a token now.
-func SponsorName(s Shell, c workflow.Case) template.HTML {
+func SponsorName(s Shell, c cases.Case) template.HTML {
 	switch {
 	case c.Grant.Sponsor != "":
 		return s.Value(s.PersonName(c, c.Grant.Sponsor), "")

@@ -5,11 +5,11 @@ import (
 	"html/template"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // ConfirmGrant is the question before a move of a token.
-func (v *Visit) ConfirmGrant(status int, do access.Action, t workflow.TokenPage, reason string, refused error) error {
+func (v *Visit) ConfirmGrant(status int, do access.Action, t cases.TokenPage, reason string, refused error) error {
 	var wrong *access.FormError
 	errors.As(refused, &wrong)
 	return Show(v, status, PageConfirm, nil, func(sh Shell) ConfirmPage {
@@ -34,7 +34,7 @@ const Misuse access.Action = "misuse"
 // show it, and it posts to the same address with the field reason.
 type ConfirmInput struct {
 	Do     access.Action
-	Case   workflow.Case
+	Case   cases.Case
 	Reason string // as typed
 	Errors *access.FormError
 }
@@ -144,7 +144,7 @@ func also(s Shell, id, href string) *Action {
 func ActKey(do access.Action) string { return "act." + string(do) }
 
 // CurrentFor marks the list that a page was opened from.
-func CurrentFor(c workflow.Case, do access.Action) string {
+func CurrentFor(c cases.Case, do access.Action) string {
 	switch {
 	case c.Own:
 		return PageHome
@@ -157,7 +157,7 @@ func CurrentFor(c workflow.Case, do access.Action) string {
 }
 
 // frozenFacts are what two people agree about when they thaw a token.
-func frozenFacts(s Shell, c workflow.Case) []Fact {
+func frozenFacts(s Shell, c cases.Case) []Fact {
 	g := c.Grant
 	out := []Fact{
 		s.Fact("fact.frozen_by", s.H("fact.frozen_by_value", "Name", Who(s.PersonName(c, g.FrozenBy)), "When", Moment(g.FrozenAt))),

@@ -13,8 +13,8 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/session"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 func TestJudge(t *testing.T) {
@@ -27,7 +27,7 @@ func TestJudge(t *testing.T) {
 		"signed out":                         {session.ErrOver, 401, ProblemEnded, false},
 		"the cookie alone":                   {session.ErrCookieOnly, 401, ProblemEnded, false},
 		"not found, wrapped":                 {fmt.Errorf("request: %w", access.ErrNotFound), 404, ProblemNotFound, false},
-		"a lost race":                        {&workflow.Lost{}, 409, ProblemConflict, false},
+		"a lost race":                        {&cases.Lost{}, 409, ProblemConflict, false},
 		"a move that is not there":           {&access.TransitionError{}, 409, ProblemConflict, false},
 		"a form to correct":                  {&access.FormError{Fields: []access.FieldError{{}}}, 422, ProblemRequest, false},
 		"something invalid":                  {access.ErrInvalid, 400, ProblemRequest, false},

@@ -10,10 +10,11 @@ import (
 	"strconv"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/text"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // listFields may come more than once: the boxes of one list.
@@ -57,7 +58,7 @@ func ReadForm(r *http.Request) (pasted map[string]bool, err error) {
 		}
 		for i, typed := range values {
 			clean := text.Lines(typed)
-			values[i] = workflow.Storable(clean)
+			values[i] = desk.Storable(clean)
 			if values[i] != clean {
 				if pasted == nil {
 					pasted = map[string]bool{}
@@ -115,7 +116,7 @@ func (v *Visit) Held(names ...string) *access.FormError {
 		if wrong == nil {
 			wrong = &access.FormError{}
 		}
-		wrong.Add(name, workflow.HeldToken, nil)
+		wrong.Add(name, desk.HeldToken, nil)
 	}
 	return wrong
 }
@@ -133,8 +134,8 @@ func (v *Visit) Query(name string) string {
 }
 
 // TokenFilter reads the filter of the Tokens page from an address or a form.
-func (v *Visit) TokenFilter(get func(name string) string) workflow.TokenFilter {
-	f := workflow.TokenFilter{
+func (v *Visit) TokenFilter(get func(name string) string) cases.TokenFilter {
+	f := cases.TokenFilter{
 		Status: access.GrantState(get("status")), Affiliation: policy.Affiliation(get("role")), AI: get("ai"), Course: get("course"),
 		Sponsor: get("sponsor"), Vendor: get("vendor"), Search: get("q"), After: get("after"),
 	}

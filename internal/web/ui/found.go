@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // UnmanagedPath is the address of the list of tokens that the tool did not make.
@@ -32,7 +32,7 @@ func FoundPurpose(s Shell, f access.Found) string {
 }
 
 // FoundOwner is the name of whose it is.
-func FoundOwner(s Shell, c workflow.FoundCase) string {
+func FoundOwner(s Shell, c cases.FoundCase) string {
 	switch {
 	case c.OwnerName != "":
 		return c.OwnerName
@@ -51,7 +51,7 @@ func FoundRole(s Shell, f access.Found) template.HTML {
 }
 
 // FoundStatus is the status of a token that the tool did not make.
-func FoundStatus(s Shell, c workflow.FoundCase) Status {
+func FoundStatus(s Shell, c cases.FoundCase) Status {
 	f := c.Found
 	name := func(p access.PersonID) Who {
 		if n := c.Names[p]; n != "" {
@@ -119,7 +119,7 @@ func FoundFacts(s Shell, f access.Found, owner string) []Fact {
 
 // FoundActions are what its owner can do with a token; a reviewer removes it
 // here too.
-func FoundActions(s Shell, c workflow.FoundCase, look string) []Action {
+func FoundActions(s Shell, c cases.FoundCase, look string) []Action {
 	var as []Action
 	if c.Own && c.Can[access.AskToKeep] {
 		id := "act.ask_to_keep"

@@ -6,8 +6,8 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/policy"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Frame is component 1, what every page has around its content. Every view
@@ -104,7 +104,7 @@ func (f *Frame) SetErrors(e *access.FormError) {
 	f.Wrong = &summary{}
 	for _, x := range e.Fields {
 		f.Wrong.Items = append(f.Wrong.Items, summaryItem{Href: "#f-" + x.Field, Text: f.errorText(x)})
-		if x.Code == workflow.HeldToken {
+		if x.Code == desk.HeldToken {
 			// A reviewer can look for the token behind a value; everybody else's own
 			// tokens are at home, each with its way to report.
 			place := "/"

@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // The notices and the navigation of one office are shown to nobody else.
 func TestFrameIsOfWhoeverReads(t *testing.T) {
 	s := testShell(t)
 	s.Session.Door, s.Session.NoWrites = access.DoorAccount, ""
-	all := workflow.Nav{Waiting: 2, Queue: 3, Leaks: 4, Unmanaged: 5, SelfService: true}
+	all := cases.Nav{Waiting: 2, Queue: 3, Leaks: 4, Unmanaged: 5, SelfService: true}
 	all.Credential.RefusedSince = s.Now.Add(-time.Hour)
 	for name, tc := range map[string]struct {
 		sponsor, reviewer bool

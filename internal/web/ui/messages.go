@@ -3,7 +3,7 @@ package ui
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // messages are the messages whose ids the kit makes from closed lists: every
@@ -32,7 +32,7 @@ func messages() []string {
 	}
 	for _, a := range storyActions {
 		for _, to := range access.GrantStates {
-			if id := storyKey(workflow.StoryStep{Action: a, To: string(to)}); id != "" {
+			if id := storyKey(cases.StoryStep{Action: a, To: string(to)}); id != "" {
 				add(id)
 			}
 		}

@@ -3,8 +3,8 @@ package ui
 import (
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/text"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Pages by name: those that belong to no subject, and those that the navigation
@@ -74,7 +74,7 @@ type Shell struct {
 	// Handle goes to <meta name="tool-session"> and the hidden field
 	// tool_session of every POST form. It is never put into a URL.
 	Handle  string
-	Nav     workflow.Nav
+	Nav     cases.Nav
 	Current string // the page that the navigation marks; "" marks none
 	Banner  *Banner
 	// Asks marks a page that asks before something is done: a leak of some other

@@ -5,7 +5,7 @@ import (
 	"net/url"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // How a button looks (component 2).
@@ -269,7 +269,7 @@ func GrantPath(g *access.Grant, rest string) string {
 }
 
 // CaseTitle is the human name of a request or its token.
-func (s Shell) CaseTitle(c workflow.Case) string {
+func (s Shell) CaseTitle(c cases.Case) string {
 	if t := c.Request.Title(); t != "" {
 		return t
 	}
@@ -280,7 +280,7 @@ func (s Shell) CaseTitle(c workflow.Case) string {
 }
 
 // PersonName is a person of a case; one whose name is not known is said to be so.
-func (s Shell) PersonName(c workflow.Case, p access.PersonID) string {
+func (s Shell) PersonName(c cases.Case, p access.PersonID) string {
 	if n := c.Name(p); n != "" {
 		return n
 	}

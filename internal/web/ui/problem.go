@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // ProblemKind picks the words of a page that says what stands in the way.
@@ -179,7 +179,7 @@ func EchoOf(posted map[string][]string) []Echo {
 
 // RefusedBanner says why a move was refused, for showing above the same page
 // with the text kept. With c, the sentence names the people of that case.
-func RefusedBanner(s Shell, why access.Why, c *workflow.Case) *Banner {
+func RefusedBanner(s Shell, why access.Why, c *cases.Case) *Banner {
 	b := &Banner{Kind: BannerWarn, ID: RefusedKey(why), Args: map[string]any{"School": s.school()}}
 	if c == nil {
 		return b

@@ -2,7 +2,7 @@ package ui
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // ResultBanner is the banner after a move: what happened and what comes next.
@@ -10,7 +10,7 @@ import (
 //
 // resultBanner is what a page says after a move that went through: what was
 // done, who has it now, and until when.
-func ResultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
+func ResultBanner(s Shell, do access.Action, c cases.Case) *Banner {
 	r := c.Request
 	args := map[string]any{
 		"Sponsor": Who(s.PersonName(c, r.Sponsor)), "Requester": Who(s.PersonName(c, r.Requester)), "Team": Word(s.Team()),
@@ -70,7 +70,7 @@ func ResultBanner(s Shell, do access.Action, c workflow.Case) *Banner {
 }
 
 // freezeBanner says what Canvas was found to say of a freeze, and no more.
-func freezeBanner(c workflow.Case, args map[string]any) *Banner {
+func freezeBanner(c cases.Case, args map[string]any) *Banner {
 	if c.Grant == nil {
 		return nil
 	}

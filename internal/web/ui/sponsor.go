@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 )
 
 // manyTeachers is how many names a list shows before it gets a search field.
@@ -23,7 +23,7 @@ func (s Shell) CourseName(c access.Course) string {
 
 // TeacherChoice lists possible sponsors. A long list gets a search field; the
 // chosen one always stays, on top.
-func TeacherChoice(s Shell, label string, all []workflow.Teacher, chosen, query string, course access.Course) Choice {
+func TeacherChoice(s Shell, label string, all []authority.Teacher, chosen, query string, course access.Course) Choice {
 	c := Choice{ID: "f-sponsor", Name: "sponsor", Legend: s.T(label), Required: true, ErrorWord: s.T("words.error")}
 	q := strings.ToLower(strings.TrimSpace(query))
 	var top, rest []Option

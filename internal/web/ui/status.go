@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // Status is what a page says about where something stands: the badge, and the
@@ -34,7 +34,7 @@ const (
 
 // ViewerOf is the part in which the session's person sees a case: one's own
 // first, then what one decides.
-func ViewerOf(c workflow.Case) Viewer {
+func ViewerOf(c cases.Case) Viewer {
 	switch {
 	case c.Own:
 		return AsRequester
@@ -50,7 +50,7 @@ func (s Shell) Badge(kind, id string, args ...any) Badge {
 }
 
 // RequestStatus is the status of a request.
-func RequestStatus(s Shell, c workflow.Case, v Viewer) Status {
+func RequestStatus(s Shell, c cases.Case, v Viewer) Status {
 	r := c.Request
 	requester := s.PersonName(c, r.Requester)
 	switch r.State {
@@ -123,7 +123,7 @@ func alternativeWords(s Shell, r access.Request, v Viewer, requester string) tem
 	return s.H(id, "What", what, "Requester", requester)
 }
 
-func awaitingSponsorStatus(s Shell, c workflow.Case, v Viewer) Status {
+func awaitingSponsorStatus(s Shell, c cases.Case, v Viewer) Status {
 	r := c.Request
 	requester := s.PersonName(c, r.Requester)
 	if r.Sponsor == "" {
@@ -152,14 +152,14 @@ func awaitingSponsorStatus(s Shell, c workflow.Case, v Viewer) Status {
 }
 
 // reviewing is who decides in review: its stage by name, else the Canvas team.
-func reviewing(s Shell, c workflow.Case) any {
+func reviewing(s Shell, c cases.Case) any {
 	if stage, ok := c.Policy.Stage(c.Request.Stage); ok && stage.Name != "" {
 		return stage.Name
 	}
 	return Word(s.Team())
 }
 
-func inReviewStatus(s Shell, c workflow.Case, v Viewer) Status {
+func inReviewStatus(s Shell, c cases.Case, v Viewer) Status {
 	r := c.Request
 	st, claim := Status{Badge: s.Badge("info", "in_review")}, r.Claim()
 	late := s.Now.After(r.ReviewDue) && !r.ReviewDue.IsZero()
@@ -190,7 +190,7 @@ func inReviewStatus(s Shell, c workflow.Case, v Viewer) Status {
 // ReviewAge is how far a review is in its target, in business days of the
 // person's zone: "Day 2 of 5", or once the target is over "Overdue by 1 day"
 // and true.
-func ReviewAge(s Shell, c workflow.Case) (string, bool) {
+func ReviewAge(s Shell, c cases.Case) (string, bool) {
 	r, zone, days, target := c.Request, s.P.Zone(), c.Policy.Calendar, c.Policy.Windows.ReviewDays
 	if s.Now.After(r.ReviewDue) {
 		over := days.Between(r.ReviewDue, s.Now, zone) - 1
@@ -203,7 +203,7 @@ func ReviewAge(s Shell, c workflow.Case) (string, bool) {
 	return s.T("review.day", "Day", day, "Target", target), false
 }
 
-func approvedStatus(s Shell, c workflow.Case, v Viewer) Status {
+func approvedStatus(s Shell, c cases.Case, v Viewer) Status {
 	r := c.Request
 	args := []any{"End", Day(r.End), "By", Until(r.CollectBy), "Requester", Who(s.PersonName(c, r.Requester))}
 	if r.Adopts != "" {
@@ -226,7 +226,7 @@ func approvedStatus(s Shell, c workflow.Case, v Viewer) Status {
 
 // lapsedWords tells whose time ran out: the collection's, if it had been approved,
 // else the sponsor's answer.
-func lapsedWords(s Shell, c workflow.Case, v Viewer) template.HTML {
+func lapsedWords(s Shell, c cases.Case, v Viewer) template.HTML {
 	r := c.Request
 	if r.Adopts != "" && (c.Found == nil || c.Found.State.Final() || !r.CollectBy.IsZero() || !r.ReviewSince.IsZero()) {
 		return s.H("now.lapsed_keep")

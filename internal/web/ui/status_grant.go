@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // endingSoon is how long before its end a token's badge says so.
@@ -16,7 +16,7 @@ const endingSoon = 14 * 24 * time.Hour
 const StaleCheck = 24 * time.Hour
 
 // GrantStatus is the status of a token.
-func GrantStatus(s Shell, c workflow.Case, v Viewer) Status {
+func GrantStatus(s Shell, c cases.Case, v Viewer) Status {
 	g := *c.Grant
 	owner := s.PersonName(c, g.Owner)
 	own := v == AsRequester
@@ -63,7 +63,7 @@ func GrantStatus(s Shell, c workflow.Case, v Viewer) Status {
 
 // revokedStatus tells what ended by a decision from what ended in Canvas or gave
 // way to its renewal: three different words.
-func revokedStatus(s Shell, c workflow.Case) Status {
+func revokedStatus(s Shell, c cases.Case) Status {
 	key := "revoked"
 	switch c.Grant.Cause {
 	case access.ByCanvas, access.BySuperseded:
@@ -72,7 +72,7 @@ func revokedStatus(s Shell, c workflow.Case) Status {
 	return Status{Badge: s.Badge("quiet", key), Now: endedWords(s, "now."+key, c)}
 }
 
-func frozenStatus(s Shell, c workflow.Case, own bool) Status {
+func frozenStatus(s Shell, c cases.Case, own bool) Status {
 	g := *c.Grant
 	id := "now.frozen_other"
 	if own {
@@ -106,7 +106,7 @@ func activeStatus(s Shell, g access.Grant) Status {
 
 // flaggedStatus adds to the status of a token that works what else holds for it: it
 // gives way to its renewal, has no sponsor, or was changed in Canvas.
-func flaggedStatus(s Shell, st Status, c workflow.Case, own bool) Status {
+func flaggedStatus(s Shell, st Status, c cases.Case, own bool) Status {
 	g := *c.Grant
 	if g.State == access.Active && g.EndsWhyNow() == access.ByCourse {
 		st.Now += " " + s.H("now.ends_with_course")
@@ -143,7 +143,7 @@ func flaggedStatus(s Shell, st Status, c workflow.Case, own bool) Status {
 }
 
 // TakeOverStatus is a token's status for who was asked to stand for it.
-func TakeOverStatus(s Shell, c workflow.Case) Status {
+func TakeOverStatus(s Shell, c cases.Case) Status {
 	return Status{Badge: s.Badge("warn", "your_answer"),
 		Now: s.H("now.take_over", "Requester", Who(s.PersonName(c, c.Grant.Owner)), "By", Until(c.Grant.GapUntil))}
 }
@@ -206,7 +206,7 @@ func revokingStatus(s Shell, g access.Grant, own bool) Status {
 }
 
 // endedWords says when the end was confirmed, and by what it came.
-func endedWords(s Shell, id string, c workflow.Case) template.HTML {
+func endedWords(s Shell, id string, c cases.Case) template.HTML {
 	g := *c.Grant
 	out := s.H(id, "When", Moment(g.EndedAt))
 	if cause := causeWords(s, c); cause != "" {
@@ -215,7 +215,7 @@ func endedWords(s Shell, id string, c workflow.Case) template.HTML {
 	return out
 }
 
-func causeWords(s Shell, c workflow.Case) template.HTML {
+func causeWords(s Shell, c cases.Case) template.HTML {
 	switch g := *c.Grant; g.Cause {
 	case access.ByOwner, access.BySponsor, access.ByReviewer:
 		return s.H("cause."+string(g.Cause), "Name", Who(s.PersonName(c, g.EndedBy)))

@@ -7,7 +7,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // storyShown is how many steps stand open; earlier ones are folded.
@@ -30,7 +30,7 @@ type StoryLine struct {
 }
 
 // NewStory tells what happened, then what comes next.
-func NewStory(s Shell, steps []workflow.StoryStep, next []StoryLine) Story {
+func NewStory(s Shell, steps []cases.StoryStep, next []StoryLine) Story {
 	var st Story
 	for _, x := range steps {
 		if id := storyKey(x); id != "" {
@@ -50,13 +50,13 @@ func NewStory(s Shell, steps []workflow.StoryStep, next []StoryLine) Story {
 	return st
 }
 
-func storyTime(s Shell, x workflow.StoryStep) template.HTML {
+func storyTime(s Shell, x cases.StoryStep) template.HTML {
 	return s.H("story.at", "When", Moment(x.At), "Ago", Word(s.age(x.At)))
 }
 
 // storyKey is the sentence of one step. Steps that only the record needs (an
 // observation, a lease) have none and are left out.
-func storyKey(x workflow.StoryStep) string {
+func storyKey(x cases.StoryStep) string {
 	switch x.Action {
 	case audit.RequestCreate, audit.GrantObserved, audit.Refused, audit.PlatformAdd, audit.PlatformChange, audit.PersonLink, audit.PersonMerge,
 		audit.CapLearned, audit.NoticeFailed, audit.RequestCollect:
@@ -78,7 +78,7 @@ func storyKey(x workflow.StoryStep) string {
 	case audit.IncidentSeen, audit.LeakIntake:
 		return "" // for the page of the leak
 	case audit.IncidentOpen:
-		if x.Why != workflow.WhyEnded {
+		if x.Why != cases.WhyEnded {
 			return "" // the report of the leak stands beside it
 		}
 	case audit.GrantGone:
@@ -95,7 +95,7 @@ var adoptStories = []string{"story.request_return_adopt_refused", "story.request
 	"story.request_return_adopt_not_recorded"}
 
 // NextSteps is what follows now: the present step in bold, then the ones ahead.
-func NextSteps(s Shell, c workflow.Case) []StoryLine {
+func NextSteps(s Shell, c cases.Case) []StoryLine {
 	r := c.Request
 	now := func(id string, args ...any) StoryLine {
 		return StoryLine{State: "now", Icon: "ring", Text: s.H(id, args...)}

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/audit"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // What the audit log knows of a request, a token or a found one, and the story
@@ -30,7 +30,7 @@ func TestEveryStoryHasWords(t *testing.T) {
 		}
 		for _, m := range regexp.MustCompile(`\w+\s+Action = "((?:request|grant|found)\.\w+)"`).FindAllStringSubmatch(string(source), -1) {
 			actions++
-			if a := audit.Action(m[1]); !slices.Contains(storyActions, a) && storyKey(workflow.StoryStep{Action: a}) != "" {
+			if a := audit.Action(m[1]); !slices.Contains(storyActions, a) && storyKey(cases.StoryStep{Action: a}) != "" {
 				t.Errorf("the story has no words for %s", a)
 			}
 		}

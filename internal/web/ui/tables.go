@@ -4,7 +4,7 @@ import (
 	"net/url"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // MassesPath is the address of the list; one of them stands below it.
@@ -105,6 +105,6 @@ func (s Shell) Cells(cols []Column, cs ...Cell) []Cell {
 }
 
 // CaseRow begins the row of a request.
-func CaseRow(s Shell, c workflow.Case) Row {
+func CaseRow(s Shell, c cases.Case) Row {
 	return Row{ID: "r-" + c.Request.ID, Code: c.Request.Code(), Title: s.CaseTitle(c), Href: CasePath(c.Request, "")}
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/workflow"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // TermsField is the hidden field with the digest of what a page shows
@@ -49,8 +49,8 @@ func termsKey(part access.TermsPart) string { return "terms.part_" + string(part
 // ChangedFirst is the banner of a page that answers a refused post. The page
 // shows how it stands now, and its form carries that: whatever else stood in the
 // way, what changed since it was read is said first.
-func (v *Visit) ChangedFirst(do access.Action, other func(Shell, workflow.Case) *Banner, terms func(workflow.Case) access.Terms, kept bool) func(Shell, workflow.Case) *Banner {
-	return func(sh Shell, c workflow.Case) *Banner {
+func (v *Visit) ChangedFirst(do access.Action, other func(Shell, cases.Case) *Banner, terms func(cases.Case) access.Terms, kept bool) func(Shell, cases.Case) *Banner {
+	return func(sh Shell, c cases.Case) *Banner {
 		if c.Can[do] {
 			if b := TermsBanner(terms(c).Check(v.TermsRead(TermsField)), kept); b != nil {
 				return b

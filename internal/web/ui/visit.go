@@ -16,9 +16,10 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/text"
-	"github.com/tokendesk/tokendesk/internal/workflow"
 )
 
 // Visit is one request: of a person with a live session, or, with signedIn
@@ -31,7 +32,7 @@ type Visit struct {
 	Words   *text.Printer
 	// Nav is set where the first page was chosen by it; else it is read when the
 	// shell is made.
-	Nav *workflow.Nav
+	Nav *cases.Nav
 	// Frames are the origins around a page without a session; nil is all that are
 	// registered.
 	Frames []string
@@ -53,7 +54,7 @@ type SessionRow struct {
 
 // Kit is what every visit is answered with.
 type Kit struct {
-	work      *workflow.Service
+	cases     *cases.Cases
 	sessions  *session.Store
 	catalogue *text.Catalogue
 	pages     *Renderer
@@ -63,9 +64,9 @@ type Kit struct {
 }
 
 // NewKit makes a kit of its parts, all of them required.
-func NewKit(work *workflow.Service, sessions *session.Store, catalogue *text.Catalogue, pages *Renderer, log *slog.Logger, now func() time.Time,
+func NewKit(c *cases.Cases, sessions *session.Store, catalogue *text.Catalogue, pages *Renderer, log *slog.Logger, now func() time.Time,
 	around func(ctx context.Context) []string) *Kit {
-	return &Kit{work: work, sessions: sessions, catalogue: catalogue, pages: pages, log: log, now: now, around: around}
+	return &Kit{cases: c, sessions: sessions, catalogue: catalogue, pages: pages, log: log, now: now, around: around}
 }
 
 // Handler answers a request of a live session. What it returns as an error is
@@ -144,7 +145,7 @@ func pollFailed(v *Visit, err error) error {
 
 // Visitor is a request without a session so far.
 func (k *Kit) Visitor(w http.ResponseWriter, r *http.Request) *Visit {
-	r = r.WithContext(workflow.Remembering(r.Context()))
+	r = r.WithContext(desk.Remembering(r.Context()))
 	return &Visit{kit: k, W: w, R: r, now: k.now(), Words: k.catalogue.For(preferred(r), "")}
 }
 
@@ -227,7 +228,7 @@ func (v *Visit) Shell(banner *Banner) Shell {
 	if v.Nav != nil {
 		sh.Nav = *v.Nav
 	} else {
-		sh.Nav = v.kit.work.Nav(v.Ctx(), v.Session.Caller)
+		sh.Nav = v.kit.cases.Nav(v.Ctx(), v.Session.Caller)
 	}
 	// Where these could not be read, the catalogue has words for the offices.
 	sh.Words = Words(sh.Nav.Words)

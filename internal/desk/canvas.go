@@ -1,0 +1,162 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/canvas"
+	"github.com/tokendesk/tokendesk/internal/notify"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// Canvas is one tenant's Canvas: its platform and the client of its REST API.
+type Canvas struct {
+	*canvas.Client
+	Platform store.Platform
+	Tenant   store.Tenant
+}
+
+// Root is the account whose admins decide.
+func (f Canvas) Root() string {
+	if f.Tenant.CanvasAccount != "" {
+		return f.Tenant.CanvasAccount
+	}
+	return "self"
+}
+
+// People and Server name what rests when it takes no letters: what tells who people
+// are, and the server behind a way to tell them.
+func (f Canvas) People() string { return "canvas/" + f.Platform.ID }
+
+// Server is described at People.
+func (f Canvas) Server(way notify.Way) string { return way.Server(f.Platform.ID) }
+
+// CanvasOf opens the Canvas of a tenant by the given platform, or, for jobs, by the
+// tenant's first that is not disabled.
+func (d *Desk) CanvasOf(ctx context.Context, tenant access.TenantID, platform string) (Canvas, error) {
+	var f Canvas
+	var err error
+	if platform != "" {
+		f.Platform, f.Tenant, err = d.Store.PlatformAndTenant(ctx, platform)
+	} else {
+		f.Platform, f.Tenant, err = d.firstPlatform(ctx, tenant)
+	}
+	if err != nil {
+		return Canvas{}, err
+	}
+	if f.Platform.Tenant != tenant {
+		return Canvas{}, access.ErrNotFound
+	}
+	return d.Connect(f)
+}
+
+// pageMemory is what the request of a page has read already.
+type pageMemory struct {
+	Canvas
+	check *check
+}
+
+type pageMemoryKey struct{}
+
+// Remembering is the context of one request for a page: platform and tenant,
+// which its parts all show something of, are read once for it. Decisions read
+// them anew.
+func Remembering(ctx context.Context) context.Context {
+	return context.WithValue(ctx, pageMemoryKey{}, &pageMemory{})
+}
+
+// RememberCanvas keeps a Canvas for the rest of the request (Remembering).
+func RememberCanvas(ctx context.Context, f Canvas) {
+	if m, ok := ctx.Value(pageMemoryKey{}).(*pageMemory); ok {
+		m.Canvas = f
+	}
+}
+
+// ShownCanvas is CanvasOf the caller, for what a page shows.
+func (d *Desk) ShownCanvas(ctx context.Context, caller access.Caller) (Canvas, error) {
+	if m, ok := ctx.Value(pageMemoryKey{}).(*pageMemory); ok && m.Platform.ID == caller.Platform && m.Tenant.ID == caller.Tenant {
+		return m.Canvas, nil
+	}
+	f, err := d.CanvasOf(ctx, caller.Tenant, caller.Platform)
+	if err == nil {
+		RememberCanvas(ctx, f)
+	}
+	return f, err
+}
+
+// firstPlatform is the tenant's first platform that is not switched off.
+func (d *Desk) firstPlatform(ctx context.Context, tenant access.TenantID) (p store.Platform, t store.Tenant, err error) {
+	err = d.Store.Read(ctx, func(tx *store.Tx) error {
+		if t, err = tx.Tenant(tenant); err != nil {
+			return err
+		}
+		all, err := tx.Platforms()
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(p store.Platform) bool { return p.Tenant == tenant && !p.Disabled })
+		if i < 0 {
+			return access.Refuse(access.WhyTenantSuspended)
+		}
+		p = all[i]
+		return nil
+	})
+	return p, t, err
+}
+
+// NoteAnswer keeps track of whether a tenant's Canvas answers, for the standing
+// banner, and passes err on.
+func (d *Desk) NoteAnswer(tenant access.TenantID, err error) error {
+	if canvas.KindOf(err) == canvas.Held {
+		return err // not asked
+	}
+	var ce *canvas.Error
+	down := errors.As(err, &ce) && (ce.Kind == canvas.Unreachable || ce.Kind == canvas.Server || ce.Kind == canvas.Unclear || ce.Kind == canvas.Throttled)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.silent == nil {
+		d.silent, d.failed = map[access.TenantID]time.Time{}, map[access.TenantID]time.Time{}
+	}
+	if !down {
+		delete(d.silent, tenant)
+		return err
+	}
+	d.failed[tenant] = d.Now()
+	if d.silent[tenant].IsZero() {
+		d.silent[tenant] = d.failed[tenant]
+	}
+	return err
+}
+
+// RestFor is how long a Canvas that did not answer is left alone by work that
+// can wait: thousands of looks, each waiting for a time-out, would keep the
+// workers from what cannot.
+const RestFor = 30 * time.Second
+
+// Resting reports whether a tenant's Canvas did not answer just now, nor since.
+func (d *Desk) Resting(tenant access.TenantID) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.silent[tenant].IsZero() && d.Now().Sub(d.failed[tenant]) < RestFor
+}
+
+// SilentSince is since when a tenant's Canvas has not answered; zero when it does.
+func (d *Desk) SilentSince(tenant access.TenantID) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.silent[tenant]
+}
+
+// RefuseUnasked turns a failed question to Canvas into the refusal people see. The
+// cause is logged here, because the refusal carries none.
+func (d *Desk) RefuseUnasked(ctx context.Context, what string, err error) error {
+	var e *store.PolicyError
+	if access.WhyOf(err) != "" || errors.Is(err, access.ErrNotFound) || errors.Is(err, access.ErrUnavailable) || errors.As(err, &e) {
+		return err
+	}
+	d.Log.WarnContext(ctx, "Canvas could not be asked", "what", what, "err", err)
+	return access.Refuse(access.WhyCanvas)
+}

@@ -1,0 +1,418 @@
+package cases
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk"
+	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// PageSize is how many rows a list shows at a time.
+const PageSize = 25
+
+// endedFor is how long ended requests and tokens stay on their owner's home.
+const endedFor = 365 * 24 * time.Hour
+
+// Nav is what the navigation of a caller shows. It never fails: what could
+// not be read is left out and Trouble tells.
+func (cs *Cases) Nav(ctx context.Context, caller access.Caller) Nav {
+	n := Nav{Affiliation: policy.None}
+	f, err := cs.desk.ShownCanvas(ctx, caller)
+	if err != nil {
+		cs.desk.Log.WarnContext(ctx, "no Canvas for the navigation", "err", err)
+		return n
+	}
+	who := cs.authority.Viewer(ctx, f, caller)
+	n.Reviewer, n.SelfService = who.Reviewer, who.Reviewer
+	if st, err := cs.authority.ShownAffiliation(ctx, f, caller); err == nil {
+		n.Affiliation = st.Affiliation
+	}
+	count, err := cs.desk.Store.Tally(ctx, caller.Tenant, caller.Person, who.Reviewer)
+	if err == nil {
+		n.Waiting, n.Queue, n.Leaks, n.OwnLeak = count.Endorse, count.Review, count.Leaks, count.OwnLeaks > 0
+		n.Sponsor = count.Sponsoring > 0 || (caller.Teacher && n.Affiliation != policy.Student)
+		if count.Revoking > 0 {
+			n.Trouble.StillUsable, err = cs.stuck(ctx, caller, who)
+		}
+	}
+	if err == nil && who.Reviewer {
+		n.Credential, err = cs.credentialTrouble(ctx, f.Platform)
+	}
+	if err == nil && who.Reviewer {
+		err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error { return cs.navFound(tx, caller.Tenant, &n) })
+	}
+	if err != nil {
+		cs.desk.Log.ErrorContext(ctx, "the navigation's counts could not be read", "err", err)
+	}
+	n.Trouble.CanvasSince = cs.desk.SilentSince(caller.Tenant)
+	n.Words = wordsOf(f.Tenant)
+	return n
+}
+
+// stuck counts the tokens whose deletion has been unconfirmed for too long: the
+// person's own, or for a reviewer all.
+func (cs *Cases) stuck(ctx context.Context, caller access.Caller, who access.Actor) (n int, err error) {
+	q := store.GrantQuery{Tenant: caller.Tenant, Owner: caller.Person, States: []access.GrantState{access.Revoking}, Limit: store.MaxLimit}
+	if who.Reviewer {
+		q.Owner = ""
+	}
+	var gs []access.Grant
+	err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
+		gs, err = tx.Grants(q)
+		return err
+	})
+	for _, g := range gs {
+		if g.Stuck(cs.desk.Now()) {
+			n++
+		}
+	}
+	return n, err
+}
+
+// credentialTrouble is what was last learnt about the credential for a Canvas.
+func (cs *Cases) credentialTrouble(ctx context.Context, p store.Platform) (CredentialTrouble, error) {
+	var state store.CredentialState
+	err := cs.desk.Store.Read(ctx, func(tx *store.Tx) (err error) {
+		state, err = tx.CredentialState(p)
+		return err
+	})
+	if err != nil || !state.RefusedAt.IsZero() {
+		return CredentialTrouble{RefusedSince: state.RefusedAt}, err
+	}
+	if state.EndsAt.IsZero() || state.EndsAt.Sub(cs.desk.Now()) > CredentialWarning {
+		return CredentialTrouble{}, nil
+	}
+	return CredentialTrouble{EndsAt: state.EndsAt}, nil
+}
+
+// Home is the requester's home: their requests by who must act, and their tokens.
+func (cs *Cases) Home(ctx context.Context, caller access.Caller) (Home, error) {
+	f, err := cs.desk.ShownCanvas(ctx, caller)
+	if err != nil {
+		return Home{}, err
+	}
+	var h Home
+	var all []Case
+	var pol policy.Policy
+	err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
+		rs, err := tx.RequestsOf(caller.Tenant, caller.Person, 200)
+		if err != nil {
+			return err
+		}
+		if all, err = cs.seeAll(tx, caller.Actor(), rs); err != nil {
+			return err
+		}
+		if h.Found, err = cs.homeFound(tx, caller); err != nil {
+			return err
+		}
+		newest, err := tx.Policy(caller.Tenant, f.Tenant.PolicyVersion)
+		if pol, err = cs.desk.ShownPolicy(newest, err); err != nil {
+			return err
+		}
+		kept, err := tx.KeptOf(caller.Tenant, caller.Person)
+		for _, k := range kept {
+			if k.Object == desk.NewObject && k.Form == desk.FormRequest {
+				h.Kept = true
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return Home{}, err
+	}
+	now := cs.desk.Now()
+	for _, c := range all {
+		h.place(c, now)
+	}
+	slices.SortStableFunc(h.NeedsYou, func(a, b Case) int { return due(a).Compare(due(b)) })
+	st, err := cs.authority.ShownAffiliation(ctx, f, caller)
+	switch {
+	case caller.NoWrites == access.WhyTestStudent:
+		h.Refused = access.WhyTestStudent
+	case err != nil:
+		cs.desk.Log.WarnContext(ctx, "who may ask could not be read for the home page", "err", err)
+	case pol.For(st.Affiliation).Rule == policy.RuleRefuse:
+		h.Refused = access.WhyRole
+	case st.AccountRole || caller.AccountRole:
+		h.Refused = access.WhyAccountRole
+	}
+	return h, nil
+}
+
+// place puts a case where its owner looks for it: by who must act.
+func (h *Home) place(c Case, now time.Time) {
+	r, g := c.Request, c.Grant
+	live := g != nil && g.State.Live()
+	switch {
+	case r.State == access.Draft:
+		h.Drafts = append(h.Drafts, c)
+	case r.State == access.Approved && r.Adopts == "", r.State == access.Collecting, r.State == access.AwaitingSponsor && r.Sponsor == "",
+		live && (g.State == access.HandedOver || g.State == access.Replacing), c.Can[access.NameNext] && g.SponsorAsked == "":
+		h.NeedsYou = append(h.NeedsYou, c)
+	case live:
+		h.Tokens = append(h.Tokens, c)
+	case !r.State.Final():
+		h.Progress = append(h.Progress, c)
+	case r.State != access.Discarded && now.Sub(r.UpdatedAt) < endedFor:
+		h.Ended = append(h.Ended, c)
+	}
+}
+
+// due is when a case that waits for its owner runs out.
+func due(c Case) time.Time {
+	switch {
+	case c.Grant != nil && c.Grant.State.Live() && !c.Grant.GapUntil.IsZero():
+		return c.Grant.GapUntil
+	case c.Grant != nil && c.Grant.State.Live() && !c.Grant.ActivateBy.IsZero():
+		return c.Grant.ActivateBy
+	case !c.Request.CollectBy.IsZero():
+		return c.Request.CollectBy
+	}
+	return c.Request.SponsorDue
+}
+
+// Sponsorships is the list of whom a person stands or is asked to stand for.
+func (cs *Cases) Sponsorships(ctx context.Context, caller access.Caller) (Sponsorships, error) {
+	var out Sponsorships
+	var all []Case
+	err := cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
+		rs, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, Sponsor: caller.Person, Order: store.Updated, Limit: 200})
+		if err != nil {
+			return err
+		}
+		past, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, EndorsedBy: caller.Person, Order: store.Updated, Limit: 200})
+		if err != nil {
+			return err
+		}
+		gs, err := tx.Grants(store.GrantQuery{Tenant: caller.Tenant, Sponsor: caller.Person, Order: store.Updated, Limit: 200})
+		if err != nil {
+			return err
+		}
+		for _, g := range gs {
+			r, err := tx.Request(caller.Tenant, g.RequestID)
+			if err != nil {
+				return err
+			}
+			past = append(past, r)
+		}
+		for _, r := range past {
+			if !slices.ContainsFunc(rs, func(have access.Request) bool { return have.ID == r.ID }) {
+				rs = append(rs, r)
+			}
+		}
+		all, err = cs.seeAll(tx, caller.Actor(), rs)
+		return err
+	})
+	if err != nil {
+		return Sponsorships{}, err
+	}
+	for _, c := range all {
+		live := c.Grant != nil && c.Grant.State.Live()
+		switch {
+		case c.Request.State == access.AwaitingSponsor && c.Request.Sponsor == caller.Person, c.Can[access.TakeOver] || c.Can[access.TurnDown]:
+			out.Waiting = append(out.Waiting, c)
+		case live && c.Grant.Sponsor == caller.Person, !live && c.Request.Sponsor == caller.Person && !c.Request.State.Final():
+			out.Standing = append(out.Standing, c)
+		default:
+			out.Past = append(out.Past, c)
+		}
+	}
+	slices.SortStableFunc(out.Waiting, func(a, b Case) int { return answerDue(a).Compare(answerDue(b)) })
+	return out, nil
+}
+
+// answerDue is when a sponsor's answer is due: for the request, or for its token.
+func answerDue(c Case) time.Time {
+	if c.Grant != nil && !c.Grant.GapUntil.IsZero() {
+		return c.Grant.GapUntil
+	}
+	return c.Request.SponsorDue
+}
+
+// ReviewerViewing is the viewer of reviewers' pages, or a refusal.
+func (cs *Cases) ReviewerViewing(ctx context.Context, caller access.Caller) (access.Actor, error) {
+	who, err := cs.AsReviewer(ctx, caller)
+	if err != nil {
+		return access.Actor{}, cs.notices.NoteRefusedPage(ctx, caller, string(caller.Tenant), access.Claim, err)
+	}
+	return who, nil
+}
+
+// ReviewerPressing is reviewing for a press, whose refusal is always recorded.
+func (cs *Cases) ReviewerPressing(ctx context.Context, caller access.Caller) (access.Actor, error) {
+	who, err := cs.AsReviewer(ctx, caller)
+	if err != nil {
+		return access.Actor{}, cs.desk.NoteRefusal(ctx, caller, string(caller.Tenant), access.Claim, err)
+	}
+	return who, nil
+}
+
+// AsReviewer is the caller as a reviewer whose launch, and Canvas as
+// far as it was asked, do not say otherwise. It records nothing.
+func (cs *Cases) AsReviewer(ctx context.Context, caller access.Caller) (access.Actor, error) {
+	f, err := cs.desk.CanvasOf(ctx, caller.Tenant, caller.Platform)
+	if err != nil {
+		return access.Actor{}, err
+	}
+	who := cs.authority.Viewer(ctx, f, caller)
+	switch {
+	case caller.Door != access.DoorAccount:
+		err = access.Refuse(access.WhyWrongDoor)
+	case !who.Reviewer:
+		err = access.Refuse(access.WhyNotReviewer)
+	}
+	if err != nil {
+		return access.Actor{}, err
+	}
+	return who, nil
+}
+
+// Queue is one page of the review queue, overdue first.
+func (cs *Cases) Queue(ctx context.Context, caller access.Caller, q QueueFilter) (Queue, error) {
+	who, err := cs.ReviewerViewing(ctx, caller)
+	if err != nil {
+		return Queue{}, err
+	}
+	state := q.Status
+	if state == "" {
+		state = access.InReview
+	}
+	if !slices.Contains(access.RequestStates, state) || state == access.Draft || state == access.Discarded {
+		return Queue{}, access.ErrInvalid
+	}
+	rq := store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{state}, Affiliation: q.Affiliation, Maker: q.Maker,
+		AI: q.AI, Search: strings.TrimSpace(q.Search), Order: store.ReviewDue, Limit: PageSize}
+	waiting := store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{access.InReview}}
+	overdue := waiting
+	overdue.DueField, overdue.DueBefore = store.DueReview, cs.desk.Now()
+	var out Queue
+	err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
+		if out.Total, err = tx.CountRequests(rq); err != nil {
+			return err
+		}
+		if out.Waiting, err = tx.CountRequests(waiting); err != nil {
+			return err
+		}
+		if out.Overdue, err = tx.CountRequests(overdue); err != nil {
+			return err
+		}
+		at, after := desk.SplitCursor(q.After)
+		rq.After, out.From = store.Cursor(after), at+1
+		rq.Limit = PageSize + 1
+		rs, err := tx.Requests(rq)
+		if err != nil {
+			return err
+		}
+		if len(rs) > PageSize {
+			rs = rs[:PageSize]
+			out.Next = desk.JoinCursor(at+PageSize, string(rq.Next(rs[PageSize-1])))
+		}
+		if out.Rows, err = cs.seeAll(tx, who, rs); err != nil {
+			return err
+		}
+		newest, err := tx.NewestPolicy(caller.Tenant)
+		if newest, err = cs.desk.ShownPolicy(newest, err); err != nil {
+			return err
+		}
+		out.Target = newest.Windows.ReviewDays
+		last, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{access.Approved, access.Denied, access.Fulfilled}, Order: store.Updated, Limit: 5})
+		for _, r := range last {
+			if d := r.Decision(); d.At.After(out.LastDecisionAt) {
+				out.LastDecisionAt = d.At
+			}
+		}
+		return err
+	})
+	return out, err
+}
+
+// Token is one token opened by whoever has a part in it.
+func (cs *Cases) Token(ctx context.Context, caller access.Caller, id string) (TokenPage, error) {
+	f, err := cs.desk.CanvasOf(ctx, caller.Tenant, caller.Platform)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	return cs.TokenPage(ctx, cs.authority.Viewer(ctx, f, caller), caller.Tenant, id)
+}
+
+// TokenPage is one token opened by who, or ErrNotFound.
+func (cs *Cases) TokenPage(ctx context.Context, who access.Actor, tenant access.TenantID, id string) (TokenPage, error) {
+	c, err := cs.CaseOfGrant(ctx, tenant, who, id)
+	if err != nil {
+		return TokenPage{}, err
+	}
+	p := TokenPage{Case: c}
+	err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
+		p.Story, err = cs.Story(tx, tenant, c.Grant.ID, c)
+		return err
+	})
+	return p, err
+}
+
+// CaseOfGrant is the request behind a grant, with that grant, as who sees it.
+func (cs *Cases) CaseOfGrant(ctx context.Context, tenant access.TenantID, who access.Actor, id string) (Case, error) {
+	var c Case
+	if !desk.GrantID(id) {
+		return c, access.ErrNotFound
+	}
+	err := cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
+		g, err := tx.Grant(tenant, id)
+		if err != nil {
+			return err
+		}
+		r, err := tx.Request(tenant, g.RequestID)
+		if err != nil {
+			return err
+		}
+		if c, err = cs.ReadCase(tx, who, r); err != nil {
+			return err
+		}
+		if c.Grant == nil || c.Grant.ID != g.ID {
+			c.Grant, c.Renewal = &g, nil // an earlier one of the request
+			delete(c.Can, access.Renew)
+		}
+		if leaks, err := tx.IncidentsOfGrants(tenant, []string{g.ID}); err != nil {
+			return err
+		} else if leak, ok := leaks[g.ID]; ok {
+			c.Leak = &leak
+		}
+		cs.SetButtons(&c, who)
+		return nil
+	})
+	return c, err
+}
+
+// WordsOf are the words of the school behind a platform, as far as they can be
+// read.
+func (cs *Cases) WordsOf(ctx context.Context, platform string) SchoolWords {
+	_, t, err := cs.desk.Store.PlatformAndTenant(ctx, platform)
+	if err != nil {
+		cs.desk.Log.WarnContext(ctx, "the school's words could not be read", "err", err)
+	}
+	return wordsOf(t)
+}
+
+func wordsOf(t store.Tenant) SchoolWords {
+	return SchoolWords{t.School.CanvasTeam, t.School.SecurityOffice, t.School.Contact}
+}
+
+// CaseToChange is CaseOfGrant for a press: it refuses with may, which says
+// whether this caller may press at all, but only after access.ErrNotFound, so that
+// a stranger learns nothing. The actor sees the page as viewer says.
+func (cs *Cases) CaseToChange(ctx context.Context, caller access.Caller, may error, grantID string) (desk.Canvas, access.Actor, Case, error) {
+	f, err := cs.desk.CanvasOf(ctx, caller.Tenant, caller.Platform)
+	if err != nil {
+		return desk.Canvas{}, access.Actor{}, Case{}, err
+	}
+	who := cs.authority.Viewer(ctx, f, caller)
+	c, err := cs.CaseOfGrant(ctx, caller.Tenant, who, grantID)
+	if err == nil {
+		err = may
+	}
+	return f, who, c, err
+}

@@ -1,0 +1,23 @@
+// Package notices tells people what happened: who is told what, when, and how often.
+// It is one place for requests and for grants.
+package notices
+
+import (
+	"github.com/tokendesk/tokendesk/internal/desk"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
+)
+
+// Notices is who is told what, when.
+type Notices struct {
+	desk  *desk.Desk
+	rests notify.Rests // servers that take no letters now
+}
+
+// New makes the room and registers its jobs.
+func New(d *desk.Desk) *Notices {
+	ns := &Notices{desk: d}
+	d.Handle(jobs.Letters, map[string]jobs.Handler{desk.JobNotice: ns.noticeHandler, desk.JobDigest: ns.digestHandler})
+	d.EveryMinute(ns.remind)
+	return ns
+}

@@ -1,0 +1,36 @@
+// Package requests has a request's way from the form to its decision: drafts,
+// submitting, endorsing, review.
+package requests
+
+import (
+	"time"
+
+	"github.com/tokendesk/tokendesk/internal/desk"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/notices"
+	"github.com/tokendesk/tokendesk/internal/store"
+)
+
+// Requests is the verbs of a request.
+type Requests struct {
+	desk      *desk.Desk
+	authority *authority.Authority
+	notices   *notices.Notices
+	cases     *cases.Cases
+}
+
+// keptLife is how long text that somebody typed is kept for them, should they be
+// signed out.
+const keptLife = 7 * 24 * time.Hour
+
+// New makes the room and registers what time brings to it.
+func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Cases) *Requests {
+	rq := &Requests{desk: d, authority: a, notices: n, cases: c}
+	d.EveryMinute(rq.tickRequests)
+	d.Purge(func(tx *store.Tx, now time.Time) error {
+		_, err := tx.PurgeKept(now.Add(-keptLife))
+		return err
+	})
+	return rq
+}

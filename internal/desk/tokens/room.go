@@ -1,0 +1,62 @@
+// Package tokens has the life of a token: collecting, making, watching, renewing,
+// changing its sponsor, freezing and ending it, and proving that it is gone.
+package tokens
+
+import (
+	"github.com/tokendesk/tokendesk/internal/desk"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/notices"
+	"github.com/tokendesk/tokendesk/internal/desk/requests"
+	"github.com/tokendesk/tokendesk/internal/jobs"
+)
+
+// Tokens is the verbs of a token, and the watch over it, by subject.
+type Tokens struct {
+	*Collecting
+	*Watching
+	*Ending
+	*Renewing
+	*Sponsoring
+}
+
+// Collecting makes a token when its owner collects it, and settles what an attempt
+// left behind. Watching asks Canvas about tokens that live, and finds strays. Ending
+// revokes, freezes and proves that a token is gone. Renewing and Sponsoring are what
+// they say.
+type (
+	Collecting struct{ *room }
+	Watching   struct{ *room }
+	Ending     struct{ *room }
+	Renewing   struct{ *room }
+	Sponsoring struct{ *room }
+)
+
+// room is what the subjects share: the kernel, the rooms below, and each other.
+type room struct {
+	desk      *desk.Desk
+	authority *authority.Authority
+	notices   *notices.Notices
+	cases     *cases.Cases
+	requests  *requests.Requests
+
+	collecting *Collecting
+	watching   *Watching
+	ending     *Ending
+	renewing   *Renewing
+	sponsoring *Sponsoring
+}
+
+// New makes the room and registers its jobs and what time brings to it.
+func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Cases, r *requests.Requests) *Tokens {
+	all := &room{desk: d, authority: a, notices: n, cases: c, requests: r}
+	all.collecting, all.watching, all.ending, all.renewing, all.sponsoring = &Collecting{all}, &Watching{all}, &Ending{all}, &Renewing{all}, &Sponsoring{all}
+	ts := &Tokens{all.collecting, all.watching, all.ending, all.renewing, all.sponsoring}
+	d.Handle(jobs.Ends, map[string]jobs.Handler{
+		desk.JobRecover: ts.recoverHandler, desk.JobClear: ts.clearHandler, desk.JobSweep: ts.sweepHandler, jobStray: ts.strayHandler,
+		desk.JobEnd: ts.endJob, desk.JobFreeze: ts.freezeHandler,
+	})
+	d.Handle(jobs.Watching, map[string]jobs.Handler{desk.JobWatch: ts.watchHandler, jobLook: ts.lookHandler, desk.JobSetBack: ts.setBackHandler})
+	d.EveryMinute(ts.tickGrants)
+	return ts
+}
