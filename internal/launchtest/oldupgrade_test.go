@@ -1,0 +1,259 @@
+package launchtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pressly/goose/v3"
+
+	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/audit"
+	"github.com/tokendesk/tokendesk/internal/operate"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+	"github.com/tokendesk/tokendesk/migrations"
+)
+
+// oldSchema is the newest migration of the program before the rebuild.
+const oldSchema = 4
+
+// A database that the program before the rebuild made, with every kind of row, is
+// upgraded: no row is lost, the log verifies and gives the states of the rows, the
+// same people find the same pages, and what was queued is done as that program
+// would have done it.
+func TestOldDatabase(t *testing.T) {
+	t.Parallel()
+	storetest.EachURL(t, func(t *testing.T, dsn string) {
+		t.Parallel()
+		state := readOldState(t)
+		s := oldSchool(t, dsn, state)
+		serve, cfg := s.address()
+		s.migrateToOld()
+		s.loadOld(s.db)
+		old := s.oldCounts()
+
+		closed, err := app.Open(t.Context(), cfg, app.Options{Now: func() time.Time { return state.End }, Log: s.log()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := closed.Migrate(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.sameRows(old)
+		s.auditProven(closed, old)
+		if err := closed.Close(); err != nil {
+			t.Fatal(err)
+		}
+
+		a, err := app.New(t.Context(), cfg, app.Options{Now: s.clock.Now, Sleep: s.clock.Sleep, Log: s.log()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		serve(a)
+		s.restore(state)
+		s.samePages(s.oldRecord(state))
+		s.auditProven(a, nil)
+	})
+}
+
+// migrateToOld brings an empty database to the old program's schema.
+func (d *desk) migrateToOld() {
+	d.t.Helper()
+	dialect, folder := goose.DialectPostgres, "postgres"
+	if strings.HasPrefix(d.dsn, "sqlite:") {
+		dialect, folder = goose.DialectSQLite3, "sqlite"
+	}
+	files, err := fs.Sub(migrations.FS, folder)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	p, err := goose.NewProvider(dialect, d.db, files, goose.WithLogger(goose.NopLogger()))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := p.UpTo(d.t.Context(), oldSchema); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// oldVotes are the words of people in the old schema that are votes now, each with
+// what selects it here.
+var oldVotes = map[string]string{
+	"requests WHERE endorsed_by IS NOT NULL":                                  "votes WHERE part = 'sponsor' AND verdict = 'yes'",
+	"requests WHERE state = 'sponsor_declined'":                               "votes WHERE part = 'sponsor' AND verdict = 'no'",
+	"requests WHERE state = 'awaiting_review' AND claimed_by IS NOT NULL":     "votes WHERE part = 'reviewer' AND verdict = 'claim'",
+	"requests WHERE state = 'denied'":                                         "votes WHERE part = 'reviewer' AND verdict = 'no'",
+	"requests WHERE decided_by IS NOT NULL AND state <> 'denied'":             "votes WHERE part = 'reviewer' AND verdict = 'yes' AND object LIKE 'req%'",
+	"grants WHERE thawed_by IS NOT NULL":                                      "votes WHERE object LIKE 'grt%'",
+	"found_tokens WHERE allowed_by IS NOT NULL AND confirmed_by IS NULL":      "votes WHERE object IN (SELECT id FROM found_tokens WHERE state = 'allowing')",
+	"(SELECT 1 AS voice FROM found_tokens WHERE allowed_by IS NOT NULL UNION ALL SELECT 2 FROM found_tokens WHERE confirmed_by IS NOT NULL) AS voices": "votes WHERE object LIKE 'fnd%'",
+}
+
+// oldCounts are how many rows each table has, and how many of each vote.
+func (d *desk) oldCounts() map[string]int {
+	d.t.Helper()
+	out := map[string]int{}
+	for line := range strings.Lines(oldData(d.t)) {
+		var head struct {
+			Table string `json:"table"`
+		}
+		if strings.HasPrefix(line, "{") && json.Unmarshal([]byte(line), &head) == nil {
+			out[head.Table] = d.count(head.Table)
+		}
+	}
+	for q := range oldVotes {
+		out[q] = d.count(q)
+	}
+	for name, n := range out {
+		if n == 0 {
+			d.t.Errorf("the old database has no %s", name)
+		}
+	}
+	out["in review"] = d.count("requests WHERE state = 'awaiting_review'")
+	out["erased"] = d.count("audit_events e WHERE LENGTH(detail_sum) > 0 AND NOT EXISTS (SELECT 1 FROM audit_details d WHERE d.event_id = e.id)")
+	return out
+}
+
+// sameRows fails where a row is lost, or one has come that nobody meant.
+func (d *desk) sameRows(old map[string]int) {
+	d.t.Helper()
+	for name, want := range old {
+		now := name
+		switch {
+		case name == "in review":
+			now = "requests WHERE state = 'in_review'"
+		case name == "lti_states": // logins without their launch: they begin again
+			continue
+		case name == "erased":
+			continue
+		case name == "audit_events": // each of its kind tells of one state's new name
+			want += old["in review"]
+		case oldVotes[name] != "":
+			now = oldVotes[name]
+		}
+		if got := d.count(now); got != want {
+			d.t.Errorf("%d rows are %d: %s, now %s", want, got, name, now)
+		}
+	}
+	if n := d.count("policies"); n != old["tenants"] {
+		d.t.Errorf("%d policies for %d schools", n, old["tenants"])
+	}
+}
+
+// auditProven exports the log and verifies it, as whoever keeps it would, and
+// holds it to the rows.
+func (s *school) auditProven(a *app.App, old map[string]int) {
+	s.t.Helper()
+	var out bytes.Buffer
+	n, err := a.Operate.ExportAudit(s.t.Context(), "Northfield", &out)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	proof, err := operate.VerifyAudit(bytes.NewReader(out.Bytes()))
+	if err != nil || len(proof) != 1 || proof[0].Entries != int64(n) {
+		s.t.Fatalf("%d entries verify as %+v: %v", n, proof, err)
+	}
+	if old != nil && (n != s.count("audit_events WHERE tenant = (SELECT tenant FROM platforms WHERE name = 'Northfield')") || proof[0].Erased != old["erased"]) {
+		s.t.Errorf("%d entries, %d of them erased, of %d", n, proof[0].Erased, old["erased"])
+	}
+	var events []audit.Event
+	for line := range strings.Lines(out.String()) {
+		var entry struct {
+			Event audit.Event `json:"event"`
+		}
+		if err := json.Unmarshal([]byte(line), &entry); err != nil {
+			s.t.Fatal(err)
+		}
+		events = append(events, entry.Event)
+	}
+	places, err := audit.Replay(events)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	rows := 0
+	for _, table := range []string{"requests", "grants", "found_tokens"} {
+		for _, row := range s.texts("SELECT id || ' ' || state || ' ' || version FROM " + table) {
+			id, _, _ := strings.Cut(row, " ")
+			if is := places[id]; row != fmt.Sprintf("%s %s %d", id, is.State, is.Version) {
+				s.t.Errorf("the row is %s, the log says %+v", row, is)
+			}
+			rows++
+		}
+	}
+	if rows < 100 {
+		s.t.Errorf("only %d rows are held to the log", rows)
+	}
+}
+
+// samePages fails where what was read differs from what the old program showed.
+func (s *school) samePages(got map[string]string) {
+	s.t.Helper()
+	all, err := readZipped("pages.txt.gz")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	want := map[string]string{}
+	for _, part := range strings.Split("\n"+all, "\n=== ")[1:] {
+		file, text, _ := strings.Cut(part, "\n")
+		want[file] = text + "\n"
+	}
+	if len(want) < 70 {
+		s.t.Fatalf("the record has %d files", len(want))
+	}
+	for _, file := range slices.Sorted(maps.Keys(want)) {
+		a, b := strings.TrimRight(want[file], "\n"), strings.TrimRight(got[file], "\n")
+		if a != b {
+			s.t.Errorf("%s:\n%s", file, difference(a, b))
+		}
+	}
+	for file := range got {
+		if _, ok := want[file]; !ok {
+			s.t.Errorf("the record has no %s", file)
+		}
+	}
+}
+
+// difference is what differs, page by page.
+func difference(want, got string) string {
+	pages := func(text string) (names []string, of map[string]string) {
+		of = map[string]string{}
+		for i, part := range strings.Split("\n"+text, "\n== ") {
+			name, page, _ := strings.Cut(part, "\n")
+			if i == 0 {
+				name, page = "", part
+			}
+			names, of[name] = append(names, name), page
+		}
+		return names, of
+	}
+	names, a := pages(want)
+	more, b := pages(got)
+	var out strings.Builder
+	for _, name := range append(names, more...) {
+		if a[name] == b[name] {
+			continue
+		}
+		fmt.Fprintf(&out, "== %s\n", name)
+		was, is := strings.Split(a[name], "\n"), strings.Split(b[name], "\n")
+		for len(was) > 0 && len(is) > 0 && was[0] == is[0] {
+			was, is = was[1:], is[1:]
+		}
+		for len(was) > 0 && len(is) > 0 && was[len(was)-1] == is[len(is)-1] {
+			was, is = was[:len(was)-1], is[:len(is)-1]
+		}
+		for _, l := range was {
+			out.WriteString("- " + l + "\n")
+		}
+		for _, l := range is {
+			out.WriteString("+ " + l + "\n")
+		}
+		a[name] = b[name]
+	}
+	return out.String()
+}

@@ -1,0 +1,591 @@
+package launchtest
+
+// This file is compiled in two trees: here, and in the program before the rebuild,
+// where testdata/old/make.go.txt made the database and recorded the pages. So it
+// knows no more of the program than what both have. See testdata/old/README.md.
+
+import (
+	"compress/gzip"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/tokendesk/tokendesk/internal/app"
+	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
+	"github.com/tokendesk/tokendesk/internal/config"
+	"github.com/tokendesk/tokendesk/internal/secret"
+)
+
+// The old program's story begins here; the file of its world tells when it ended.
+var oldStart = time.Date(2026, 10, 5, 14, 0, 0, 0, time.UTC)
+
+const oldFolder = "testdata/old"
+
+// oldPupils are students of BIO 201, beside those that a stand-in always has.
+const oldPupils = 70
+
+func pupil(n int) string { return fmt.Sprintf("p%02d", n) }
+
+var (
+	givenNames  = []string{"Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gina", "Hugo", "Ida", "Jon"}
+	familyNames = []string{"Abel", "Brook", "Clay", "Dorn", "Ebert", "Frost", "Grant", "Hill"}
+)
+
+// oldWorld is the Canvas of the story at its beginning.
+func oldWorld(clock *canvastest.Clock) *canvastest.World {
+	w := canvastest.DefaultWorld(clock)
+	for _, c := range []canvastest.Course{
+		{Key: "art100", Name: "Drawing", Code: "ART 100", SISID: "ART-100"},
+		{Key: "mus150", Name: "Harmony", Code: "MUS 150", SISID: "MUS-150"},
+	} {
+		w.AddCourse("sciences", "current", c)
+	}
+	add := func(key, name, course, part string) {
+		w.AddUser(canvastest.User{Key: key, Name: name, Email: key + "@northfield.example"}, key, "X-"+key)
+		w.Enroll(key, course, part)
+	}
+	add("carla", "Carla Stein", "bio201", canvastest.TeacherEnrollment)
+	add("boris", "Boris Lang", "bio201", canvastest.TeacherEnrollment)
+	w.Enroll("boris", "art100", canvastest.TeacherEnrollment)
+	w.Enroll("boris", "mus150", canvastest.TeacherEnrollment)
+	for n := range oldPupils {
+		name := givenNames[n%len(givenNames)] + " " + familyNames[n/len(givenNames)]
+		add(pupil(n), name, oldCourseOf(pupil(n)), canvastest.StudentEnrollment)
+	}
+	return w
+}
+
+// oldCourseOf is the course that a pupil works in.
+func oldCourseOf(key string) string {
+	switch key {
+	case pupil(17):
+		return "art100"
+	case pupil(55):
+		return "mus150"
+	}
+	return "bio201"
+}
+
+// oldChanges are what happened in Canvas during the story, by name.
+var oldChanges = map[string]func(w *canvastest.World){
+	"a course ends": func(w *canvastest.World) {
+		w.UpdateCourse("art100", func(c *canvastest.Course) { c.State = canvastest.StateCompleted })
+	},
+	"another course ends": func(w *canvastest.World) {
+		w.UpdateCourse("mus150", func(c *canvastest.Course) { c.State = canvastest.StateCompleted })
+	},
+	"a teacher leaves": func(w *canvastest.World) { w.SetEnrollmentState("carla", "bio201", canvastest.StateCompleted) },
+	"a student leaves": func(w *canvastest.World) { w.SetEnrollmentState(pupil(16), "bio201", canvastest.StateDeleted) },
+	"two accounts are merged": func(w *canvastest.World) {
+		if err := w.MergeUsers(pupil(28), pupil(29)); err != nil {
+			panic(err)
+		}
+	},
+	"a reviewer had two accounts": func(w *canvastest.World) {
+		if err := w.MergeUsers(pupil(27), "priya"); err != nil {
+			panic(err)
+		}
+	},
+}
+
+// oldState is what is left of the story beside the database.
+type oldState struct {
+	End     time.Time `json:"end"`
+	Service string    `json:"service"` // the stand-in's API token, that the database has sealed
+	Reports int       `json:"reports"` // that the tool has asked the stand-in for
+	// Handles are of sessions in the database, by person.
+	Handles map[string]string `json:"handles"`
+	Tokens  []oldToken        `json:"tokens"`
+}
+
+type oldToken struct {
+	ID       canvastest.ID `json:"id"`
+	User     string        `json:"user"`
+	Purpose  string        `json:"purpose"`
+	State    string        `json:"state"`
+	Hint     string        `json:"hint"`
+	Created  time.Time     `json:"created"`
+	Updated  time.Time     `json:"updated"`
+	Expires  time.Time     `json:"expires,omitzero"`
+	LastUsed time.Time     `json:"last_used,omitzero"`
+}
+
+// oldData are the rows, as JSON: of each table a line that names its columns, then
+// a line for each row.
+func oldData(t testing.TB) string {
+	t.Helper()
+	text, err := readOldData()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+var readOldData = sync.OnceValues(func() (string, error) { return readZipped("data.jsonl.gz") })
+
+func readZipped(name string) (string, error) {
+	f, err := os.Open(filepath.Join(oldFolder, name))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	in, err := gzip.NewReader(f)
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(in)
+	return string(text), err
+}
+
+func readOldState(t testing.TB) (state oldState) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(oldFolder, "world.json"))
+	if err == nil {
+		err = json.Unmarshal(b, &state)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// oldSchool is a stand-in and an address for the tool, before anything runs. The
+// stand-in makes its API token anew each time; it takes that of the state too.
+func oldSchool(t testing.TB, dsn string, state oldState) *school {
+	t.Helper()
+	clock := canvastest.NewFixedClock(oldStart)
+	s := &school{desk: &desk{t: t, dsn: dsn, logs: &logs{}, clock: clock}, w: oldWorld(clock)}
+	var handler http.Handler
+	serve := func() string {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if state.Service != "" && r.Header.Get("Authorization") == "Bearer "+state.Service {
+				r.Header.Set("Authorization", "Bearer "+s.w.ServiceToken())
+			}
+			handler.ServeHTTP(w, r)
+		}))
+		t.Cleanup(server.Close)
+		return server.Listener.Addr().String()
+	}
+	at := serve()
+	_, port, err := net.SplitHostPort(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cv = canvastest.New(canvastest.Options{World: s.w, InstitutionURL: "http://" + at, SSOURL: "http://sso.localhost:" + port})
+	handler = s.cv.Handler()
+	t.Cleanup(s.cv.ClearFaults) // one that holds a request would keep the server
+	return s
+}
+
+// places are what stands in the data for the addresses of one run.
+func (s *school) places() map[string]string {
+	host := func(raw string) string {
+		u, err := url.Parse(raw)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return u.Host
+	}
+	all := map[string]string{"{{sso}}": host(s.cv.SSOURL()), "{{canvas}}": host(s.cv.InstitutionURL()), "{{tool}}": host(s.url)}
+	for mark, at := range all {
+		all["{{"+mark+"}}"] = url.QueryEscape(at)
+	}
+	return all
+}
+
+// address gives the tool an address, before there is a program to answer.
+func (d *desk) address() (serve func(a *app.App), cfg config.Config) {
+	d.t.Helper()
+	var handler http.Handler
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
+	d.t.Cleanup(server.Close)
+	at := server.Listener.Addr().String()
+	_, port, err := net.SplitHostPort(at)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.url = "http://localhost:" + port
+	d.clients = []*http.Client{replicaClient(d.t, at)}
+	d.db = openDatabase(d.t, d.dsn)
+	cfg = config.Default()
+	cfg.Database, cfg.PublicURL, cfg.MasterKeyFile = secret.New(d.dsn), d.url, masterKey(d.t)
+	d.keyFile = cfg.MasterKeyFile
+	return func(a *app.App) {
+		d.apps, handler = []*app.App{a}, a.Handler()
+		d.t.Cleanup(func() {
+			if err := a.Close(); err != nil {
+				d.t.Error(err)
+			}
+		})
+	}, cfg
+}
+
+// masterKey is the key file of the old database, with the permissions that a key
+// file needs.
+func masterKey(t testing.TB) string {
+	t.Helper()
+	key, err := os.ReadFile(filepath.Join(oldFolder, "master.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "master.key")
+	if err := os.WriteFile(file, key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// log keeps what the program writes.
+func (d *desk) log() *slog.Logger {
+	return slog.New(slog.NewJSONHandler(d.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
+// restore brings the stand-in to where the story ended, and the clock with it.
+func (s *school) restore(state oldState) {
+	s.t.Helper()
+	s.tool = s.install(func(*canvastest.Tool) {})
+	for _, tok := range state.Tokens {
+		made, _ := s.w.SeedToken(tok.User, canvastest.TokenSpec{Purpose: tok.Purpose, State: tok.State, CreatedAt: tok.Created, ExpiresAt: tok.Expires, LastUsed: tok.LastUsed})
+		if made.ID != tok.ID {
+			s.t.Fatalf("the stand-in makes token %d where the story has %d", made.ID, tok.ID)
+		}
+		s.w.UpdateToken(made.ID, func(t *canvastest.Token) { t.Hint, t.UpdatedAt = tok.Hint, tok.Updated })
+	}
+	for _, change := range oldChanges {
+		change(s.w)
+	}
+	for range state.Reports {
+		req := s.stranger().request(http.MethodPost, s.cv.InstitutionURL()+"/api/v1/accounts/self/reports/user_access_tokens_csv", url.Values{})
+		req.Header.Set("Authorization", "Bearer "+s.w.ServiceToken())
+		res, err := s.cv.Client().Do(req)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
+			s.t.Fatalf("the stand-in's report: %d, %v", res.StatusCode, err)
+		}
+	}
+	s.clock.Advance(state.End.Sub(s.clock.Now()))
+	s.cv.ClearRequests()
+}
+
+// loadOld puts the old program's rows into its schema.
+func (s *school) loadOld(db *sql.DB) {
+	s.t.Helper()
+	tx, err := db.BeginTx(s.t.Context(), nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback() }()
+	table, columns := "", ""
+	for line := range strings.Lines(oldData(s.t)) {
+		if table != "audit_details" { // what was written down stays as it was
+			for mark, at := range s.places() {
+				line = strings.ReplaceAll(line, mark, at)
+			}
+		}
+		var head struct {
+			Table   string   `json:"table"`
+			Columns []string `json:"columns"`
+		}
+		if strings.HasPrefix(line, "{") {
+			if err := json.Unmarshal([]byte(line), &head); err != nil {
+				s.t.Fatal(err)
+			}
+			table, columns = head.Table, strings.Join(head.Columns, ", ")
+			continue
+		}
+		var cells []any
+		if err := json.Unmarshal([]byte(line), &cells); err != nil {
+			s.t.Fatal(err)
+		}
+		values := make([]string, len(cells))
+		for i, c := range cells {
+			values[i] = s.literal(c)
+		}
+		q := "INSERT INTO " + table + " (" + columns + ") VALUES (" + strings.Join(values, ", ") + ")" //nolint:gosec // a file of this repository
+		if _, err := tx.ExecContext(s.t.Context(), q); err != nil {
+			s.t.Fatalf("%s: %v", q, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// literal is a cell as both engines read it into whatever type its column has:
+// null, a text, or bytes as {"x": hex}.
+func (s *school) literal(cell any) string {
+	switch c := cell.(type) {
+	case nil:
+		return "NULL"
+	case string:
+		return "'" + strings.ReplaceAll(c, "'", "''") + "'"
+	case map[string]any:
+		if x, ok := c["x"].(string); ok && len(c) == 1 {
+			if strings.HasPrefix(s.dsn, "sqlite:") {
+				return "x'" + x + "'"
+			}
+			return `'\x` + x + "'"
+		}
+	}
+	s.t.Fatalf("a cell is %v", cell)
+	return ""
+}
+
+// oldSeat is who opens the tool where, and looks at every page that they find.
+type oldSeat struct{ user, place string }
+
+func (s *school) oldSeats() (seats []oldSeat) {
+	for n := range oldPupils {
+		if n == 27 || n == 28 { // merged into others
+			continue
+		}
+		place := s.course(oldCourseOf(pupil(n)))
+		if n == 16 || n%10 == 9 { // one left the course, others open the tool elsewhere
+			place = s.settings(pupil(n))
+		}
+		seats = append(seats, oldSeat{pupil(n), place})
+	}
+	return append(seats, oldSeat{"ana", s.course("bio201")}, oldSeat{"carla", s.settings("carla")}, oldSeat{"boris", s.course("bio201")},
+		oldSeat{"helen", s.course("chem110")}, oldSeat{"maya", s.settings("maya")}, oldSeat{"tom", s.course("bio201")}, oldSeat{"sam", s.settings("sam")},
+		oldSeat{"lena", s.settings("lena")}, oldSeat{"dana", s.account("root")}, oldSeat{"priya", s.account("root")})
+}
+
+// tour is what somebody reads on the first page and on every page that its links
+// lead to, in the order in which they are found.
+func (b *browser) tour(first *page) string {
+	b.t.Helper()
+	var out strings.Builder
+	seen := []string{"/"}
+	for n := 0; n < len(seen); n++ {
+		p := first
+		if n > 0 {
+			p = b.get(first, seen[n])
+		}
+		fmt.Fprintf(&out, "== %s: %d\n%s\n", seen[n], p.status, p.lines())
+		for _, to := range p.links() {
+			to, _, _ = strings.Cut(strings.TrimPrefix(to, b.url), "#")
+			if strings.HasPrefix(to, "/") && !strings.HasPrefix(to, "//") && !strings.HasPrefix(to, "/static/") && !slices.Contains(seen, to) {
+				seen = append(seen, to)
+			}
+		}
+		if len(seen) > 2000 {
+			b.t.Fatal("the tour does not end")
+		}
+	}
+	return out.String()
+}
+
+func (p *page) links() (all []string) {
+	for n := range p.nodes().Descendants() {
+		if n.Data == "a" && attr(n, "href") != "" {
+			all = append(all, attr(n, "href"))
+		}
+	}
+	return all
+}
+
+// inline are the elements that do not begin a new line.
+var inline = []string{"a", "abbr", "b", "code", "em", "i", "kbd", "small", "span", "strong", "time", "u"}
+
+// lines are what a person reads, one line for each block, with what their fields
+// hold in brackets.
+func (p *page) lines() string {
+	var raw strings.Builder
+	var walk func(n *html.Node)
+	walk = func(n *html.Node) {
+		if n.Type == html.TextNode {
+			raw.WriteString(strings.Join(strings.Fields(strings.ReplaceAll(" "+n.Data+" ", "\n", " ")), " "))
+			raw.WriteString(" ")
+			return
+		}
+		if n.Type == html.ElementNode {
+			if n.Data == "head" || n.Data == "script" || n.Data == "style" || n.Data == "noscript" || n.Data == "svg" {
+				return
+			}
+			if !slices.Contains(inline, n.Data) {
+				raw.WriteString("\n")
+				defer raw.WriteString("\n")
+			}
+			if kind := attr(n, "type"); n.Data == "input" && kind != "hidden" {
+				mark := ""
+				for _, a := range n.Attr {
+					if a.Key == "checked" || a.Key == "disabled" || a.Key == "readonly" {
+						mark += " " + a.Key
+					}
+				}
+				fmt.Fprintf(&raw, "[%s%s]", attr(n, "value"), mark)
+			}
+			if n.Data == "option" {
+				for _, a := range n.Attr {
+					if a.Key == "selected" {
+						raw.WriteString("[selected] ")
+					}
+				}
+			}
+		}
+		for c := n.FirstChild; c != nil; c = c.NextSibling {
+			walk(c)
+		}
+	}
+	walk(p.nodes())
+	var out strings.Builder
+	for line := range strings.Lines(raw.String()) {
+		if line = strings.Join(strings.Fields(line), " "); line != "" {
+			out.WriteString(line + "\n")
+		}
+	}
+	return out.String()
+}
+
+// oldRecord does what there is to do with the old database, in an order that
+// never changes, and returns what is read, by file: what people who had a session
+// see, what everybody finds, what the queued jobs make of it all in some hours,
+// what was written to whom, and what the two who see most find then.
+func (s *school) oldRecord(state oldState) map[string]string {
+	s.t.Helper()
+	out := map[string]string{}
+	put := func(file, text string) { out[file] += text }
+	for _, user := range slices.Sorted(maps.Keys(state.Handles)) {
+		b := s.stranger()
+		p := b.get(&page{t: s.t, body: `<meta name="tool-session" content="` + state.Handles[user] + `">`}, "/")
+		put("sessions.txt", fmt.Sprintf("== %s: %d\n%s\n", user, p.status, p.lines()))
+	}
+	for _, seat := range s.oldSeats() {
+		b := s.browser(seat.user)
+		put(seat.user+".txt", b.tour(b.open(seat.place)))
+	}
+	put("before.txt", s.oldRows())
+	for range oldHours * 4 {
+		_, _ = s.apps[0].Drain(s.t.Context()) // those that failed say so in their rows
+		s.clock.Advance(15 * time.Minute)
+	}
+	put("after.txt", s.oldRows())
+	put("letters.txt", s.oldLetters())
+	for _, seat := range s.oldSeats() {
+		if seat.user == "ana" || seat.user == "dana" {
+			b := s.browser(seat.user)
+			put(seat.user+"-after.txt", b.tour(b.open(seat.place)))
+		}
+	}
+	marks := s.places()
+	for mark, is := range s.randoms(state) {
+		marks[mark] = is
+	}
+	for file, text := range out {
+		for mark, is := range marks {
+			text = strings.ReplaceAll(text, is, mark)
+		}
+		out[file] = text
+	}
+	return out
+}
+
+// randoms are the ids and beginnings of values that were made at random since the
+// database was loaded.
+func (s *school) randoms(state oldState) map[string]string {
+	s.t.Helper()
+	known, marks := map[string]bool{}, map[string]string{}
+	for _, tok := range state.Tokens {
+		known[tok.Hint] = true
+	}
+	for _, u := range s.w.Users() {
+		for _, tok := range s.w.Tokens(u.Key) {
+			if !known[tok.Hint] {
+				marks["{{value of "+tok.ID.String()+"}}"] = tok.Hint + "…"
+			}
+		}
+	}
+	for _, row := range s.texts("SELECT id || ' ' || canvas_id FROM found_tokens") {
+		if id, canvasID, _ := strings.Cut(row, " "); !strings.Contains(oldData(s.t), id) {
+			marks["{{found "+canvasID+"}}"] = id
+		}
+	}
+	return marks
+}
+
+// oldHours are enough for every job that was queued, and for a look at everybody.
+const oldHours = 26
+
+// oldRows are where everything stands that has a life.
+func (s *school) oldRows() string {
+	s.t.Helper()
+	var out strings.Builder
+	for _, q := range []string{
+		"SELECT id || ' ' || state || ' ' || COALESCE(sponsor, '') || ' ' || COALESCE(sponsor_lost, '') FROM requests",
+		"SELECT id || ' ' || state || ' ' || cause || ' ' || COALESCE(sponsor, '') || ' ' || drift || ' ' || trouble FROM grants",
+		"SELECT canvas_id || ' ' || id || ' ' || state || ' ' || trouble FROM found_tokens",
+		"SELECT id || ' ' || how || CASE WHEN cleared_at IS NULL THEN ' open' ELSE ' cleared' END FROM incidents",
+		"SELECT report_id || ' ' || state || ' ' || trouble FROM inventories",
+		"SELECT id || ' ' || state FROM mass_revocations",
+		"SELECT mass || ' ' || grant_id || ' ' || state FROM mass_items",
+		"SELECT id || ' ' || kind || ' ' || state FROM jobs",
+		"SELECT key || ' ' || way FROM notices",
+		"SELECT id || ' ' || COALESCE(merged_into, '') FROM people",
+	} {
+		rows := s.texts(q)
+		slices.Sort(rows)
+		for _, row := range rows {
+			if id, _, _ := strings.Cut(row, " "); strings.HasPrefix(id, "job_") || strings.HasPrefix(id, "per_") {
+				if !strings.Contains(oldData(s.t), id) {
+					continue // of those that were made since, what they did shows
+				}
+			}
+			out.WriteString(strings.TrimSpace(row) + "\n")
+		}
+		out.WriteString("\n")
+	}
+	return out.String()
+}
+
+// texts are the rows of a query with one column.
+func (d *desk) texts(q string) (out []string) {
+	d.t.Helper()
+	rows, err := d.db.QueryContext(d.t.Context(), q)
+	if err != nil {
+		d.t.Fatalf("%s: %v", q, err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			d.t.Fatalf("%s: %v", q, err)
+		}
+		out = append(out, text)
+	}
+	if err := rows.Err(); err != nil {
+		d.t.Fatal(err)
+	}
+	return out
+}
+
+// oldLetters are the messages in everybody's inbox.
+func (s *school) oldLetters() string {
+	var out strings.Builder
+	for _, u := range s.w.Users() {
+		var all []string
+		for _, m := range s.w.Inbox(u.Key) {
+			all = append(all, fmt.Sprintf("== %s: %s\n%s\n", u.Key, m.Subject, m.Body))
+		}
+		slices.Sort(all)
+		out.WriteString(strings.Join(all, ""))
+	}
+	return out.String()
+}
