@@ -3,9 +3,11 @@ package launchtest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +18,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/operate"
+	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/migrations"
 )
@@ -38,10 +41,16 @@ func TestOldDatabase(t *testing.T) {
 		s.loadOld(s.db)
 		old := s.oldCounts()
 
-		closed, err := app.Open(t.Context(), cfg, app.Options{Now: func() time.Time { return state.End }, Log: s.log()})
+		at := state.End
+		closed, err := app.Open(t.Context(), cfg, app.Options{Now: func() time.Time { return at }, Log: s.log()})
 		if err != nil {
 			t.Fatal(err)
 		}
+		var older *store.OlderError
+		if err := closed.Migrate(t.Context()); !errors.As(err, &older) {
+			t.Errorf("upgraded while an old program holds a job: %v", err)
+		}
+		at = state.upgraded()
 		if err := closed.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +66,13 @@ func TestOldDatabase(t *testing.T) {
 		}
 		serve(a)
 		s.restore(state)
-		s.samePages(s.oldRecord(state))
+		s.samePages(s.oldRecord(state, func() {
+			// Nobody reads hundreds of pages at one moment, as happens here: what
+			// one person may ask Canvas at once is not the subject.
+			if _, err := s.db.ExecContext(t.Context(), "DELETE FROM paces WHERE kind = 'check'"); err != nil {
+				t.Fatal(err)
+			}
+		}))
 		s.auditProven(a, nil)
 	})
 }
@@ -85,13 +100,13 @@ func (d *desk) migrateToOld() {
 // oldVotes are the words of people in the old schema that are votes now, each with
 // what selects it here.
 var oldVotes = map[string]string{
-	"requests WHERE endorsed_by IS NOT NULL":                                  "votes WHERE part = 'sponsor' AND verdict = 'yes'",
-	"requests WHERE state = 'sponsor_declined'":                               "votes WHERE part = 'sponsor' AND verdict = 'no'",
-	"requests WHERE state = 'awaiting_review' AND claimed_by IS NOT NULL":     "votes WHERE part = 'reviewer' AND verdict = 'claim'",
-	"requests WHERE state = 'denied'":                                         "votes WHERE part = 'reviewer' AND verdict = 'no'",
-	"requests WHERE decided_by IS NOT NULL AND state <> 'denied'":             "votes WHERE part = 'reviewer' AND verdict = 'yes' AND object LIKE 'req%'",
-	"grants WHERE thawed_by IS NOT NULL":                                      "votes WHERE object LIKE 'grt%'",
-	"found_tokens WHERE allowed_by IS NOT NULL AND confirmed_by IS NULL":      "votes WHERE object IN (SELECT id FROM found_tokens WHERE state = 'allowing')",
+	"requests WHERE endorsed_by IS NOT NULL":                              "votes WHERE part = 'sponsor' AND verdict = 'yes'",
+	"requests WHERE state = 'sponsor_declined'":                           "votes WHERE part = 'sponsor' AND verdict = 'no'",
+	"requests WHERE state = 'awaiting_review' AND claimed_by IS NOT NULL": "votes WHERE part = 'reviewer' AND verdict = 'claim'",
+	"requests WHERE state = 'denied'":                                     "votes WHERE part = 'reviewer' AND verdict = 'no'",
+	"requests WHERE decided_by IS NOT NULL AND state <> 'denied'":         "votes WHERE part = 'reviewer' AND verdict = 'yes' AND object LIKE 'req%'",
+	"grants WHERE thawed_by IS NOT NULL":                                  "votes WHERE object LIKE 'grt%'",
+	"found_tokens WHERE allowed_by IS NOT NULL AND confirmed_by IS NULL":  "votes WHERE object IN (SELECT id FROM found_tokens WHERE state = 'allowing')",
 	"(SELECT 1 AS voice FROM found_tokens WHERE allowed_by IS NOT NULL UNION ALL SELECT 2 FROM found_tokens WHERE confirmed_by IS NOT NULL) AS voices": "votes WHERE object LIKE 'fnd%'",
 }
 
@@ -211,6 +226,12 @@ func (s *school) samePages(got map[string]string) {
 		if a != b {
 			s.t.Errorf("%s:\n%s", file, difference(a, b))
 		}
+	}
+	for file, text := range got { // XXX
+		_ = os.MkdirAll("/tmp/w/olddb-got/"+s.dsn[:3], 0o755)
+		_ = os.WriteFile("/tmp/w/olddb-got/"+s.dsn[:3]+"/"+file, []byte(text), 0o644)
+		_ = os.MkdirAll("/tmp/w/olddb-got/want", 0o755)
+		_ = os.WriteFile("/tmp/w/olddb-got/want/"+file, []byte(want[file]), 0o644)
 	}
 	for file := range got {
 		if _, ok := want[file]; !ok {

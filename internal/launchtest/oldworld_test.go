@@ -114,6 +114,10 @@ type oldState struct {
 	Tokens  []oldToken        `json:"tokens"`
 }
 
+// upgraded is when the upgrade is: until then a worker of the old program, which
+// has died, holds a job.
+func (state oldState) upgraded() time.Time { return state.End.Add(6 * time.Minute) }
+
 type oldToken struct {
 	ID       canvastest.ID `json:"id"`
 	User     string        `json:"user"`
@@ -281,7 +285,7 @@ func (s *school) restore(state oldState) {
 			s.t.Fatalf("the stand-in's report: %d, %v", res.StatusCode, err)
 		}
 	}
-	s.clock.Advance(state.End.Sub(s.clock.Now()))
+	s.clock.Advance(state.upgraded().Sub(s.clock.Now()))
 	s.cv.ClearRequests()
 }
 
@@ -369,14 +373,15 @@ func (s *school) oldSeats() (seats []oldSeat) {
 }
 
 // tour is what somebody reads on the first page and on every page that its links
-// lead to, in the order in which they are found.
-func (b *browser) tour(first *page) string {
+// lead to, in the order in which they are found. before is called before each page.
+func (b *browser) tour(first *page, before func()) string {
 	b.t.Helper()
 	var out strings.Builder
 	seen := []string{"/"}
 	for n := 0; n < len(seen); n++ {
 		p := first
 		if n > 0 {
+			before()
 			p = b.get(first, seen[n])
 		}
 		fmt.Fprintf(&out, "== %s: %d\n%s\n", seen[n], p.status, p.lines())
@@ -459,7 +464,7 @@ func (p *page) lines() string {
 // never changes, and returns what is read, by file: what people who had a session
 // see, what everybody finds, what the queued jobs make of it all in some hours,
 // what was written to whom, and what the two who see most find then.
-func (s *school) oldRecord(state oldState) map[string]string {
+func (s *school) oldRecord(state oldState, before func()) map[string]string {
 	s.t.Helper()
 	out := map[string]string{}
 	put := func(file, text string) { out[file] += text }
@@ -470,7 +475,7 @@ func (s *school) oldRecord(state oldState) map[string]string {
 	}
 	for _, seat := range s.oldSeats() {
 		b := s.browser(seat.user)
-		put(seat.user+".txt", b.tour(b.open(seat.place)))
+		put(seat.user+".txt", b.tour(b.open(seat.place), before))
 	}
 	put("before.txt", s.oldRows())
 	for range oldHours * 4 {
@@ -482,7 +487,7 @@ func (s *school) oldRecord(state oldState) map[string]string {
 	for _, seat := range s.oldSeats() {
 		if seat.user == "ana" || seat.user == "dana" {
 			b := s.browser(seat.user)
-			put(seat.user+"-after.txt", b.tour(b.open(seat.place)))
+			put(seat.user+"-after.txt", b.tour(b.open(seat.place), before))
 		}
 	}
 	marks := s.places()
