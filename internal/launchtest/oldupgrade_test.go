@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -204,77 +201,4 @@ func (s *school) auditProven(a *app.App, old map[string]int) {
 	if rows < 100 {
 		s.t.Errorf("only %d rows are held to the log", rows)
 	}
-}
-
-// samePages fails where what was read differs from what the old program showed.
-func (s *school) samePages(got map[string]string) {
-	s.t.Helper()
-	all, err := readZipped("pages.txt.gz")
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	want := map[string]string{}
-	for _, part := range strings.Split("\n"+all, "\n=== ")[1:] {
-		file, text, _ := strings.Cut(part, "\n")
-		want[file] = text + "\n"
-	}
-	if len(want) < 70 {
-		s.t.Fatalf("the record has %d files", len(want))
-	}
-	for _, file := range slices.Sorted(maps.Keys(want)) {
-		a, b := strings.TrimRight(want[file], "\n"), strings.TrimRight(got[file], "\n")
-		if a != b {
-			s.t.Errorf("%s:\n%s", file, difference(a, b))
-		}
-	}
-	for file, text := range got { // XXX
-		_ = os.MkdirAll("/tmp/w/olddb-got/"+s.dsn[:3], 0o755)
-		_ = os.WriteFile("/tmp/w/olddb-got/"+s.dsn[:3]+"/"+file, []byte(text), 0o644)
-		_ = os.MkdirAll("/tmp/w/olddb-got/want", 0o755)
-		_ = os.WriteFile("/tmp/w/olddb-got/want/"+file, []byte(want[file]), 0o644)
-	}
-	for file := range got {
-		if _, ok := want[file]; !ok {
-			s.t.Errorf("the record has no %s", file)
-		}
-	}
-}
-
-// difference is what differs, page by page.
-func difference(want, got string) string {
-	pages := func(text string) (names []string, of map[string]string) {
-		of = map[string]string{}
-		for i, part := range strings.Split("\n"+text, "\n== ") {
-			name, page, _ := strings.Cut(part, "\n")
-			if i == 0 {
-				name, page = "", part
-			}
-			names, of[name] = append(names, name), page
-		}
-		return names, of
-	}
-	names, a := pages(want)
-	more, b := pages(got)
-	var out strings.Builder
-	for _, name := range append(names, more...) {
-		if a[name] == b[name] {
-			continue
-		}
-		fmt.Fprintf(&out, "== %s\n", name)
-		was, is := strings.Split(a[name], "\n"), strings.Split(b[name], "\n")
-		for len(was) > 0 && len(is) > 0 && was[0] == is[0] {
-			was, is = was[1:], is[1:]
-		}
-		for len(was) > 0 && len(is) > 0 && was[len(was)-1] == is[len(is)-1] {
-			was, is = was[:len(was)-1], is[:len(is)-1]
-		}
-		for _, l := range was {
-			out.WriteString("- " + l + "\n")
-		}
-		for _, l := range is {
-			out.WriteString("+ " + l + "\n")
-		}
-		a[name] = b[name]
-	}
-	return out.String()
 }
