@@ -36,6 +36,7 @@ func TestOldDatabase(t *testing.T) {
 		serve, cfg := s.address()
 		s.migrateToOld()
 		s.loadOld(s.db)
+		s.oldComplete()
 		old := s.oldCounts()
 
 		at := state.End
