@@ -20,11 +20,11 @@ import (
 	"github.com/tokendesk/tokendesk/migrations"
 )
 
-// oldSchema is the newest migration of the program before the rebuild.
+// oldSchema is the old program's newest migration.
 const oldSchema = 4
 
-// A database that the program before the rebuild made, with every kind of row, is
-// upgraded: no row is lost, the log verifies and gives the states of the rows, the
+// A database that an older program made, with every kind of row, is upgraded: no
+// row is lost, the log verifies and gives the states of the rows, the
 // same people find the same pages, and what was queued is done as that program
 // would have done it.
 func TestOldDatabase(t *testing.T) {

@@ -1,8 +1,8 @@
 package launchtest
 
-// This file is compiled in two trees: here, and in the program before the rebuild,
-// where testdata/old/make.go.txt made the database and recorded the pages. So it
-// knows no more of the program than what both have. See testdata/old/README.md.
+// This file is compiled in two trees: here, and in that of the old program, which
+// made the database and recorded the pages. So it knows no more of a program than
+// what both have. See testdata/old/README.md.
 
 import (
 	"compress/gzip"
@@ -319,7 +319,7 @@ func (s *school) loadOld(db *sql.DB) {
 		for i, c := range cells {
 			values[i] = s.literal(c)
 		}
-		q := "INSERT INTO " + table + " (" + columns + ") VALUES (" + strings.Join(values, ", ") + ")" //nolint:gosec // a file of this repository
+		q := "INSERT INTO " + table + " (" + columns + ") VALUES (" + strings.Join(values, ", ") + ")"
 		if _, err := tx.ExecContext(s.t.Context(), q); err != nil {
 			s.t.Fatalf("%s: %v", q, err)
 		}
