@@ -29,7 +29,7 @@ var intended = []change{
 
 	// What follows are pages that were changed for themselves since.
 	// A question about one token says nothing about leaks of others.
-	{at: []string{"/leak", "/freeze", "/revoke", "/thaw", "/remove"}, times: 236,
+	{at: []string{"/leak", "/freeze", "/revoke", "/thaw", "/remove"}, times: 83,
 		was: "Problem, 5 leaks are not cleared. Until they are, their owners get no token.\nOpen Leaks"},
 
 	// A sponsor ends the sponsorship of a request at any stage, instead of taking
