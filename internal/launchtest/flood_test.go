@@ -12,7 +12,7 @@ import (
 )
 
 // from posts a form to the tool as if it came from that address.
-func (d *office) from(address, path string, form url.Values) *httptest.ResponseRecorder {
+func (d *desk) from(address, path string, form url.Values) *httptest.ResponseRecorder {
 	req := httptest.NewRequest(http.MethodPost, path, strings.NewReader(form.Encode()))
 	req.RemoteAddr = address
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -240,7 +240,7 @@ func (d *desk) address() (serve func(a *app.App), cfg config.Config) {
 // file needs.
 func masterKey(t testing.TB) string {
 	t.Helper()
-	key, err := os.ReadFile(filepath.Join(oldFolder, "master.key"))
+	key, err := os.ReadFile(filepath.Join(oldFolder, "master-key.txt"))
 	if err != nil {
 		t.Fatal(err)
 	}

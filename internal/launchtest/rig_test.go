@@ -34,9 +34,9 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 )
 
-// office is the whole program in one or more replicas on one fresh database, on a
+// desk is the whole program in one or more replicas on one fresh database, on a
 // clock that only the test moves.
-type office struct {
+type desk struct {
 	t       testing.TB
 	clock   *canvastest.Clock
 	dsn     string
@@ -52,7 +52,7 @@ type office struct {
 
 // school is a Canvas in which the tool is installed, and the desk that serves it.
 type school struct {
-	*office
+	*desk
 	cv       *canvastest.Server
 	w        *canvastest.World
 	tool     canvastest.Deployment
@@ -70,7 +70,7 @@ func each(t *testing.T, test func(s *school)) {
 }
 
 // run is a subtest. What it uses of the school must come from in.
-func (d *office) run(name string, test func(t *testing.T)) {
+func (d *desk) run(name string, test func(t *testing.T)) {
 	t, ok := d.t.(*testing.T)
 	if !ok {
 		d.t.Fatal("a benchmark has no subtests")
@@ -79,14 +79,14 @@ func (d *office) run(name string, test func(t *testing.T)) {
 	t.Run(name, test)
 }
 
-func newDesk(t testing.TB, dsn string, replicas int) *office {
+func newDesk(t testing.TB, dsn string, replicas int) *desk {
 	t.Helper()
 	return newDeskAt(t, dsn, replicas, canvastest.NewFixedClock(time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC)))
 }
 
-func newDeskAt(t testing.TB, dsn string, replicas int, clock *canvastest.Clock) *office {
+func newDeskAt(t testing.TB, dsn string, replicas int, clock *canvastest.Clock) *desk {
 	t.Helper()
-	d := &office{t: t, dsn: dsn, logs: &logs{}, clock: clock}
+	d := &desk{t: t, dsn: dsn, logs: &logs{}, clock: clock}
 	var at []string
 	d.handlers = make([]http.Handler, replicas)
 	for i := range replicas {
@@ -111,7 +111,7 @@ func newDeskAt(t testing.TB, dsn string, replicas int, clock *canvastest.Clock) 
 }
 
 // serve starts a replica, in place of one that may have served until now.
-func (d *office) serve(replica int, cfg config.Config) {
+func (d *desk) serve(replica int, cfg config.Config) {
 	d.t.Helper()
 	a, err := app.New(d.t.Context(), cfg, app.Options{Now: d.clock.Now, Sleep: d.clock.Sleep, Migrate: replica == 0,
 		Log: slog.New(slog.NewJSONHandler(d.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
@@ -167,7 +167,7 @@ func openDatabase(tb testing.TB, dsn string) *sql.DB {
 }
 
 // count returns how many rows a table has.
-func (d *office) count(table string) int {
+func (d *desk) count(table string) int {
 	d.t.Helper()
 	var n int
 	if err := d.db.QueryRowContext(d.t.Context(), "SELECT COUNT(*) FROM "+table).Scan(&n); err != nil {
@@ -177,7 +177,7 @@ func (d *office) count(table string) int {
 }
 
 // rows returns how many rows the whole database has.
-func (d *office) rows() (all int) {
+func (d *desk) rows() (all int) {
 	d.t.Helper()
 	q := "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
 	if strings.HasPrefix(d.dsn, "sqlite:") {
@@ -206,7 +206,7 @@ func (d *office) rows() (all int) {
 }
 
 // sessionsOf returns how many sessions have the handle.
-func (d *office) sessionsOf(handle string) int {
+func (d *desk) sessionsOf(handle string) int {
 	d.t.Helper()
 	literal := `'\x%x'`
 	if strings.HasPrefix(d.dsn, "sqlite:") {
@@ -217,9 +217,9 @@ func (d *office) sessionsOf(handle string) int {
 
 // school starts a Canvas, installs the tool in it as /lti/config.json says, and
 // registers it.
-func (d *office) school(name string, before ...func(s *school)) *school {
+func (d *desk) school(name string, before ...func(s *school)) *school {
 	d.t.Helper()
-	s := &school{office: d, cv: canvastest.Start(d.t, canvastest.Options{Clock: d.clock})}
+	s := &school{desk: d, cv: canvastest.Start(d.t, canvastest.Options{Clock: d.clock})}
 	s.w = s.cv.World()
 	for _, do := range before {
 		do(s)
@@ -245,7 +245,7 @@ func (s *school) install(change func(*canvastest.Tool)) canvastest.Deployment {
 }
 
 // configuration is what the tool publishes about itself.
-func (d *office) configuration() []byte {
+func (d *desk) configuration() []byte {
 	d.t.Helper()
 	req, err := http.NewRequestWithContext(d.t.Context(), http.MethodGet, d.url+"/lti/config.json", nil)
 	if err != nil {
@@ -375,9 +375,9 @@ func lines(t testing.TB, part, message string) []line {
 // in is the same school in a subtest.
 func (s *school) in(t testing.TB) *school {
 	t.Helper()
-	d := *s.office
+	d := *s.desk
 	d.t = t
 	c := *s
-	c.office = &d
+	c.desk = &d
 	return &c
 }

@@ -23,7 +23,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/app"
 	"github.com/tokendesk/tokendesk/internal/config"
-	"github.com/tokendesk/tokendesk/internal/desk"
+	kernel "github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/rooms"
 	"github.com/tokendesk/tokendesk/internal/secret"
 	"github.com/tokendesk/tokendesk/internal/session"
@@ -145,7 +145,7 @@ func bare(a *app.App, then func(ctx context.Context, w *rooms.Rooms, caller acce
 		Pages: lti.Pages{
 			Refused: func(w http.ResponseWriter, _ *http.Request, r *lti.Refusal) { fail(w, r) },
 			Launched: func(w http.ResponseWriter, r *http.Request, l lti.Launch) {
-				r = r.WithContext(desk.Remembering(r.Context()))
+				r = r.WithContext(kernel.Remembering(r.Context()))
 				admitted, err := a.Rooms.Authority.Admit(r.Context(), l)
 				if err != nil {
 					fail(w, err)

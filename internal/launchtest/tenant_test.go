@@ -13,7 +13,7 @@ import (
 )
 
 // tenants lists the tenants of all sessions.
-func (d *office) tenants() string {
+func (d *desk) tenants() string {
 	d.t.Helper()
 	rows, err := d.db.QueryContext(d.t.Context(), "SELECT DISTINCT tenant FROM sessions ORDER BY tenant")
 	if err != nil {
