@@ -127,6 +127,9 @@ var known = []Action{
 	Refused, PlatformAdd, PlatformChange, PersonLink, PersonMerge, CapLearned, PolicyPublish, NoticeFailed, KeyRotate,
 }
 
+// Actions are all that are known.
+func Actions() []Action { return slices.Clone(known) }
+
 // Known reports whether a is on the list.
 func (a Action) Known() bool { return slices.Contains(known, a) }
 

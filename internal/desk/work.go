@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -17,6 +18,7 @@ type work struct {
 	schedules []jobs.Schedule
 	minutes   []func(ctx context.Context, t store.Tenant) error
 	purges    []func(tx *store.Tx, now time.Time) error
+	actions   []audit.Action
 }
 
 // Handle registers the jobs of a room that wait in one queue, by kind. What removes
@@ -49,6 +51,24 @@ func (d *Desk) EveryMinute(do func(ctx context.Context, t store.Tenant) error) {
 // Purge registers what a room keeps no longer. It is done once an hour.
 func (d *Desk) Purge(do func(tx *store.Tx, now time.Time) error) {
 	d.work.purges = append(d.work.purges, do)
+}
+
+// Records registers the audit actions that are about a room's subject. Rooms above
+// may write them too. The list of all is the log's own (audit.Actions), because who
+// verifies it has no rooms. An action that is not on that list, or belongs to another
+// room, is a mistake in the program, and panics.
+func (d *Desk) Records(actions ...audit.Action) {
+	for _, a := range actions {
+		if !a.Known() || slices.Contains(d.Actions(), a) {
+			panic("no room's own: " + a)
+		}
+		d.work.actions = append(d.work.actions, a)
+	}
+}
+
+// Actions are the audit actions of all rooms, with those of the kernel.
+func (d *Desk) Actions() []audit.Action {
+	return append([]audit.Action{audit.Refused}, d.work.actions...)
 }
 
 // Handlers are the jobs of all rooms by kind, with those of the kernel.

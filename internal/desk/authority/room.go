@@ -7,6 +7,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
@@ -23,6 +24,7 @@ type Authority struct {
 // New makes the room and registers its jobs.
 func New(d *desk.Desk) *Authority {
 	au := &Authority{desk: d}
+	d.Records(audit.PersonLink)
 	d.Handle(jobs.Long, map[string]jobs.Handler{JobAccounts: au.accountsHandler, JobRoles: au.rolesHandler})
 	d.Repeat(jobs.Schedule{Kind: JobAccounts, Every: time.Hour})
 	return au

@@ -10,6 +10,7 @@
 package eligibility
 
 import (
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/desk/notices"
@@ -30,6 +31,7 @@ type Eligibility struct {
 // New makes the room, registers its jobs, and has launches follow merges.
 func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, r *requests.Requests, t *tokens.Tokens) *Eligibility {
 	el := &Eligibility{desk: d, authority: a, notices: n, requests: r, tokens: t}
+	d.Records(audit.PersonMerge, audit.GrantFollow)
 	d.Handle(jobs.Watching, map[string]jobs.Handler{JobEligibility: el.eligibilityHandler, jobSurvey: el.surveyHandler, desk.JobOwner: el.ownerHandler})
 	d.Repeat(jobs.Schedule{Kind: JobEligibility, Every: EligibilitySlot, MakeUp: true})
 	a.OnMerge(el.FollowPerson)

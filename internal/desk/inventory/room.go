@@ -5,6 +5,7 @@ package inventory
 import (
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
@@ -27,6 +28,10 @@ type Inventory struct {
 // New makes the room and registers its jobs and what time brings to it.
 func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Cases, r *requests.Requests, t *tokens.Tokens) *Inventory {
 	iv := &Inventory{desk: d, authority: a, notices: n, cases: c, requests: r, tokens: t}
+	d.Records(
+		audit.FoundDiscover, audit.FoundTellOwner, audit.FoundAskToKeep, audit.FoundAdopt, audit.FoundAllow, audit.FoundDisallow, audit.FoundReopen,
+		audit.FoundRemove, audit.FoundGone, audit.FoundVanish, audit.InventoryStart, audit.InventoryEnd, audit.CampaignStart,
+	)
 	d.Handle(jobs.Ends, map[string]jobs.Handler{jobRemove: iv.removeHandler})
 	d.Handle(jobs.Watching, map[string]jobs.Handler{notices.JobAdopt: iv.adoptHandler})
 	d.Handle(jobs.Letters, map[string]jobs.Handler{jobFoundNotice: iv.foundNoticeHandler})

@@ -3,6 +3,7 @@
 package leaks
 
 import (
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
@@ -21,5 +22,6 @@ type Leaks struct {
 
 // New makes the room.
 func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Cases, t *tokens.Tokens) *Leaks {
+	d.Records(audit.GrantReportLeak, audit.IncidentOpen, audit.IncidentClear, audit.IncidentSeen, audit.LeakIntake)
 	return &Leaks{desk: d, authority: a, notices: n, cases: c, tokens: t}
 }

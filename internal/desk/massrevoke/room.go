@@ -5,6 +5,7 @@ package massrevoke
 import (
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
@@ -26,6 +27,7 @@ type MassRevoke struct {
 // New makes the room and registers its jobs.
 func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Cases, r *requests.Requests) *MassRevoke {
 	mr := &MassRevoke{desk: d, authority: a, notices: n, cases: c, requests: r}
+	d.Records(audit.MassPlan, audit.MassStart, audit.MassFinish)
 	d.Handle(jobs.Ends, map[string]jobs.Handler{desk.JobMass: mr.massHandler})
 	d.Handle(jobs.Letters, map[string]jobs.Handler{desk.JobMassNotice: mr.massNoticeHandler})
 	d.Purge(func(tx *store.Tx, now time.Time) error {

@@ -3,6 +3,7 @@
 package notices
 
 import (
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/notify"
@@ -17,6 +18,7 @@ type Notices struct {
 // New makes the room and registers its jobs.
 func New(d *desk.Desk) *Notices {
 	ns := &Notices{desk: d}
+	d.Records(audit.NoticeFailed)
 	d.Handle(jobs.Letters, map[string]jobs.Handler{desk.JobNotice: ns.noticeHandler, desk.JobDigest: ns.digestHandler})
 	d.EveryMinute(ns.remind)
 	return ns

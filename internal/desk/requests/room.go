@@ -5,6 +5,7 @@ package requests
 import (
 	"time"
 
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
@@ -27,6 +28,11 @@ const keptLife = 7 * 24 * time.Hour
 // New makes the room and registers what time brings to it.
 func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Cases) *Requests {
 	rq := &Requests{desk: d, authority: a, notices: n, cases: c}
+	d.Records(
+		audit.RequestCreate, audit.RequestSubmit, audit.RequestDiscard, audit.RequestWithdraw, audit.RequestEndorse, audit.RequestDecline,
+		audit.RequestChooseSponsor, audit.RequestLoseSponsor, audit.RequestClaim, audit.RequestRelease, audit.RequestApprove, audit.RequestDeny,
+		audit.RequestRescind, audit.RequestEndSponsor, audit.RequestLapse, audit.RequestReturn, audit.RequestRefile, audit.RequestAdopt,
+	)
 	d.EveryMinute(rq.tickRequests)
 	d.Purge(func(tx *store.Tx, now time.Time) error {
 		_, err := tx.PurgeKept(now.Add(-keptLife))

@@ -3,6 +3,7 @@
 package tokens
 
 import (
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
@@ -51,6 +52,13 @@ type room struct {
 func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Cases, r *requests.Requests) *Tokens {
 	all := &room{desk: d, authority: a, notices: n, cases: c, requests: r}
 	all.collecting, all.watching, all.ending, all.renewing, all.sponsoring = &Collecting{all}, &Watching{all}, &Ending{all}, &Renewing{all}, &Sponsoring{all}
+	d.Records(
+		audit.RequestCollect, audit.RequestMintFailed, audit.RequestHandOver, audit.GrantCreate, audit.GrantMint, audit.GrantDoubt, audit.GrantShown,
+		audit.GrantGiveUp, audit.GrantStepBack, audit.GrantSeenActive, audit.GrantReplace, audit.GrantRevoke, audit.GrantGone, audit.GrantShownAgain,
+		audit.GrantStray, audit.GrantObserved, audit.GrantFreeze, audit.GrantFroze, audit.GrantStayOn, audit.GrantThaw, audit.GrantDrifted,
+		audit.GrantRetire, audit.GrantMoveEnd, audit.GrantLoseSponsor, audit.GrantEndSponsor, audit.GrantNameSponsor, audit.GrantTakeOver,
+		audit.GrantTurnDown, audit.CapLearned,
+	)
 	ts := &Tokens{all.collecting, all.watching, all.ending, all.renewing, all.sponsoring}
 	d.Handle(jobs.Ends, map[string]jobs.Handler{
 		desk.JobRecover: ts.recoverHandler, desk.JobClear: ts.clearHandler, desk.JobSweep: ts.sweepHandler, jobStray: ts.strayHandler,
