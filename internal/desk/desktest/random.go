@@ -9,7 +9,8 @@ const (
 	OneTokenRoute = CreateRoute + "/:id"
 	// ListRoute is the stand-in's list of a person's tokens.
 	ListRoute = "/api/v1/users/:user_id/user_generated_tokens"
-	Denied    = `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`
+	// Denied is what the stand-in says to who may not.
+	Denied = `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`
 )
 
 // CanvasPath is the last part of a call's path.
