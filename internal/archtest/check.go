@@ -54,8 +54,11 @@ func Check(pkgs map[string]*Package, rules map[string]Rule) []string {
 		}
 	}
 	for _, dir := range slices.Sorted(maps.Keys(rules)) {
-		if p := pkgs[dir]; p == nil || !p.Code {
+		switch p := pkgs[dir]; {
+		case (p == nil || !p.Code) && !rules[dir].Planned:
 			say("%s is in the table of import rules and does not exist", dir)
+		case p != nil && p.Code && rules[dir].Planned:
+			say("%s is planned in the table of import rules, and is there: take the mark away", dir)
 		}
 	}
 	return said
