@@ -353,7 +353,7 @@ func (el *Eligibility) moveEnd(ctx context.Context, g access.Grant, over bool, s
 			seen := []desk.Finding{{Object: g.ID, What: string(access.ByCourse)}}
 			todo = append(todo, desk.EligibilityJob(g.Tenant, desk.JobOwner, g.ID+"="+at.UTC().Format(time.RFC3339), desk.EligibilityRef{Owner: g.Owner, Seen: seen}, at))
 		}
-		return el.notices.MoveGrant(tx, access.SystemActor, step, audit.NewDetail(d), todo...)
+		return el.notices.StoreGrant(tx, access.SystemActor, step, audit.NewDetail(d), todo...)
 	})
 	return by, err
 }

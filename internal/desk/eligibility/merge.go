@@ -143,12 +143,9 @@ func (el *Eligibility) follow1(tx *store.Tx, g access.Grant, into string, moved 
 	if err != nil || before.CanvasID != g.CanvasID || before.State.Final() {
 		return err
 	}
-	step, err := el.notices.StepGrant(before, access.Follow, access.SystemActor, access.GrantMove{CanvasUser: into})
-	if err != nil {
-		return err
-	}
 	d := audit.NewDetail(map[string]string{"from": before.CanvasUser, "canvas_user": into})
-	return el.notices.MoveGrant(tx, access.SystemActor, step, d)
+	_, err = el.notices.MoveGrant(tx, before, access.Follow, access.SystemActor, access.GrantMove{CanvasUser: into}, d)
+	return err
 }
 
 // errBusy: something of theirs is being made this minute.

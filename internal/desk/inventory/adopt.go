@@ -30,13 +30,10 @@ const (
 
 // AskToKeep begins a request to keep a found token, for its owner: a draft with
 // what is known filled in. Pressing again gives the same draft.
-func (iv *Inventory) AskToKeep(ctx context.Context, caller access.Caller, id string) (_ access.Request, err error) {
-	defer desk.VerbEnded(iv.desk.Observer, access.AskToKeep, &err)
-	r, err := iv.askToKeep(ctx, caller, id)
-	if err != nil {
-		return access.Request{}, iv.desk.NoteRefusal(ctx, caller, id, access.AskToKeep, err)
-	}
-	return r, nil
+func (iv *Inventory) AskToKeep(ctx context.Context, caller access.Caller, id string) (access.Request, error) {
+	return desk.Verb(ctx, iv.desk, caller, desk.Guard{Do: access.AskToKeep, Object: id}, func(ctx context.Context) (access.Request, error) {
+		return iv.askToKeep(ctx, caller, id)
+	})
 }
 
 func (iv *Inventory) askToKeep(ctx context.Context, caller access.Caller, id string) (access.Request, error) {
@@ -131,14 +128,16 @@ func (iv *Inventory) wish(tx *store.Tx, who access.Actor, f access.Found, course
 // ProposeKeep begins requests to keep found tokens on behalf of their owners,
 // who are told and must agree by sending them. build and endDate fill the form
 // in; an empty build takes the purpose as it is written in Canvas.
-func (iv *Inventory) ProposeKeep(ctx context.Context, caller access.Caller, ids []string, build, endDate string) (_ int, err error) {
-	defer desk.VerbEnded(iv.desk.Observer, access.VerbProposeKeep, &err)
-	made := 0
-	f, who, err := iv.deciding(ctx, caller)
-	if err == nil {
-		err = desk.WithoutTokens(desk.TypedText{Field: "build", Text: build})
-	}
-	if err == nil {
+func (iv *Inventory) ProposeKeep(ctx context.Context, caller access.Caller, ids []string, build, endDate string) (int, error) {
+	guard := desk.Guard{Do: access.VerbProposeKeep, Object: firstOf(ids), Refused: access.AskToKeep}
+	return desk.Verb(ctx, iv.desk, caller, guard, func(ctx context.Context) (made int, err error) {
+		f, who, err := iv.deciding(ctx, caller)
+		if err == nil {
+			err = desk.WithoutTokens(desk.TypedText{Field: "build", Text: build})
+		}
+		if err != nil {
+			return 0, err
+		}
 		err = iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
 			made = 0
 			fs, err := pickedForMove(tx, caller, ids)
@@ -169,12 +168,8 @@ func (iv *Inventory) ProposeKeep(ctx context.Context, caller access.Caller, ids 
 			}
 			return nil
 		})
-	}
-	if err != nil {
-		return 0, iv.desk.NoteRefusal(ctx, caller, firstOf(ids), access.AskToKeep, err)
-	}
-	iv.desk.Wake()
-	return made, nil
+		return made, err
+	})
 }
 
 // adoptHandler takes over the token of an approved request: our marker and the
@@ -299,16 +294,13 @@ func (iv *Inventory) adopted(ctx context.Context, r access.Request, t access.Fou
 	full := false
 	err := iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
 		full = false
-		before, err := tx.Request(r.Tenant, r.ID)
+		before, err := desk.RequestAsRead(tx, r)
+		if err != nil {
+			return err // where either has moved on, the next run decides anew
+		}
+		cur, err := desk.FoundAsRead(tx, t)
 		if err != nil {
 			return err
-		}
-		cur, err := tx.Found(t.Tenant, t.ID)
-		if err != nil {
-			return err
-		}
-		if before.Version != r.Version || cur.Version != t.Version {
-			return access.ErrConflict // the next run decides anew
 		}
 		if err := tx.LockPerson(r.Tenant, r.Requester); err != nil {
 			return err

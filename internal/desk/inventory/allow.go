@@ -67,14 +67,15 @@ func pickedForMove(tx *store.Tx, caller access.Caller, ids []string) ([]access.F
 //
 // read has, for each id, the digest of the access.FoundTerms that the person
 // read. One that changed since refuses the whole press (*access.TermsError).
-func (iv *Inventory) AllowTokens(ctx context.Context, caller access.Caller, ids []string, read map[string]string, reason string, review time.Time) (_ []access.Found, err error) {
-	defer desk.VerbEnded(iv.desk.Observer, access.Allow, &err)
-	var out []access.Found
-	_, who, err := iv.deciding(ctx, caller)
-	if err == nil {
-		err = desk.WithoutTokens(desk.TypedText{Field: "reason", Text: reason})
-	}
-	if err == nil {
+func (iv *Inventory) AllowTokens(ctx context.Context, caller access.Caller, ids []string, read map[string]string, reason string, review time.Time) ([]access.Found, error) {
+	return desk.Verb(ctx, iv.desk, caller, desk.Guard{Do: access.Allow, Object: firstOf(ids)}, func(ctx context.Context) (out []access.Found, err error) {
+		_, who, err := iv.deciding(ctx, caller)
+		if err == nil {
+			err = desk.WithoutTokens(desk.TypedText{Field: "reason", Text: reason})
+		}
+		if err != nil {
+			return nil, err
+		}
 		err = iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
 			fs, err := pickedForMove(tx, caller, ids)
 			if err != nil {
@@ -105,21 +106,16 @@ func (iv *Inventory) AllowTokens(ctx context.Context, caller access.Caller, ids 
 			}
 			return nil
 		})
-	}
-	if err != nil {
-		return nil, iv.desk.NoteRefusal(ctx, caller, firstOf(ids), access.Allow, err)
-	}
-	return out, nil
+		return out, err
+	})
 }
 
 // Disallow takes a token off the allow-list, or a proposal back.
-func (iv *Inventory) Disallow(ctx context.Context, caller access.Caller, id string) (err error) {
-	defer desk.VerbEnded(iv.desk.Observer, access.Disallow, &err)
-	err = iv.disallow(ctx, caller, id)
-	if err != nil {
-		return iv.desk.NoteRefusal(ctx, caller, id, access.Disallow, err)
-	}
-	return nil
+func (iv *Inventory) Disallow(ctx context.Context, caller access.Caller, id string) error {
+	_, err := desk.Verb(ctx, iv.desk, caller, desk.Guard{Do: access.Disallow, Object: id}, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, iv.disallow(ctx, caller, id)
+	})
+	return err
 }
 
 func (iv *Inventory) disallow(ctx context.Context, caller access.Caller, id string) error {

@@ -47,24 +47,21 @@ func (iv *Inventory) foundNotice(tenant access.TenantID, ref FoundRef) jobs.Inse
 // for all of theirs, and asked to answer by due. message is added to the fixed
 // words in its author's name; it may be empty. A token whose owner was told
 // before can be told again.
-func (iv *Inventory) TellOwners(ctx context.Context, caller access.Caller, ids []string, due time.Time, message string) (_ CampaignView, err error) {
-	defer desk.VerbEnded(iv.desk.Observer, access.TellOwner, &err)
-	var c store.Campaign
-	_, who, err := iv.deciding(ctx, caller)
-	if err == nil {
-		err = desk.WithoutTokens(desk.TypedText{Field: "message", Text: message})
-	}
-	if err == nil {
-		err = iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-			c, err = iv.tellOwners(tx, caller, who, ids, due, message)
-			return err
-		})
-	}
-	if err != nil {
-		return CampaignView{}, iv.desk.NoteRefusal(ctx, caller, firstOf(ids), access.TellOwner, err)
-	}
-	iv.desk.Wake()
-	return CampaignView{ID: c.ID, StartedAt: c.StartedAt, DueAt: c.DueAt, People: c.People, Told: c.Tokens}, nil
+func (iv *Inventory) TellOwners(ctx context.Context, caller access.Caller, ids []string, due time.Time, message string) (CampaignView, error) {
+	return desk.Verb(ctx, iv.desk, caller, desk.Guard{Do: access.TellOwner, Object: firstOf(ids)}, func(ctx context.Context) (CampaignView, error) {
+		var c store.Campaign
+		_, who, err := iv.deciding(ctx, caller)
+		if err == nil {
+			err = desk.WithoutTokens(desk.TypedText{Field: "message", Text: message})
+		}
+		if err == nil {
+			err = iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
+				c, err = iv.tellOwners(tx, caller, who, ids, due, message)
+				return err
+			})
+		}
+		return CampaignView{ID: c.ID, StartedAt: c.StartedAt, DueAt: c.DueAt, People: c.People, Told: c.Tokens}, err
+	})
 }
 
 func (iv *Inventory) tellOwners(tx *store.Tx, caller access.Caller, who access.Actor, ids []string, due time.Time, message string) (store.Campaign, error) {

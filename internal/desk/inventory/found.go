@@ -244,8 +244,8 @@ func (iv *Inventory) lookAfter(ctx context.Context, f desk.Canvas, t access.Foun
 		proof = ev.Reason
 	}
 	err = iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		cur, err := tx.Found(t.Tenant, t.ID)
-		if err != nil || cur.Version != t.Version {
+		cur, err := desk.FoundAsRead(tx, t)
+		if err != nil {
 			return err
 		}
 		if cur, err = iv.movedFound(tx, access.SystemActor, cur, access.Vanish, access.FoundMove{}, map[string]string{"proof": proof}); err != nil {
@@ -265,8 +265,8 @@ const stoppedProof = "found.unproven"
 // noteFound writes an observation, unless somebody has moved the token since.
 func (iv *Inventory) noteFound(ctx context.Context, t access.Found, change func(*access.Found)) error {
 	err := iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		cur, err := tx.Found(t.Tenant, t.ID)
-		if err != nil || cur.Version != t.Version {
+		cur, err := desk.FoundAsRead(tx, t)
+		if err != nil {
 			return err
 		}
 		change(&cur)
@@ -338,8 +338,8 @@ func (iv *Inventory) tickFound(ctx context.Context, t store.Tenant) error {
 	}
 	for _, f := range over {
 		err := iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-			cur, err := tx.Found(t.ID, f.ID)
-			if err != nil || cur.Version != f.Version {
+			cur, err := desk.FoundAsRead(tx, f)
+			if err != nil {
 				return err
 			}
 			_, err = iv.movedFound(tx, access.SystemActor, cur, access.Reopen, access.FoundMove{}, nil,

@@ -104,16 +104,17 @@ func (iv *Inventory) inventoryDue(ctx context.Context, t store.Tenant) (bool, er
 
 // CheckNow begins an inventory because a reviewer asked for it. One that runs
 // already is as good.
-func (iv *Inventory) CheckNow(ctx context.Context, caller access.Caller) (err error) {
-	defer desk.VerbEnded(iv.desk.Observer, access.VerbCheckNow, &err)
-	if err := caller.MayWrite(); err != nil {
-		return iv.desk.NoteRefusal(ctx, caller, string(caller.Tenant), access.Claim, err)
-	}
-	if _, err := iv.cases.ReviewerPressing(ctx, caller); err != nil {
-		return err
-	}
-	err = iv.beginInventory(ctx, caller)
-	iv.desk.Wake()
+func (iv *Inventory) CheckNow(ctx context.Context, caller access.Caller) error {
+	guard := desk.Guard{Do: access.VerbCheckNow, Object: string(caller.Tenant), Refused: access.Claim}
+	_, err := desk.Verb(ctx, iv.desk, caller, guard, func(ctx context.Context) (struct{}, error) {
+		if err := caller.MayWrite(); err != nil {
+			return struct{}{}, err
+		}
+		if _, err := iv.cases.AsReviewer(ctx, caller); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, iv.beginInventory(ctx, caller)
+	})
 	return err
 }
 

@@ -23,14 +23,13 @@ type foundJob struct {
 // RemoveToken deletes one found token: its owner may, and a reviewer with a
 // reason, at any age of their launch. Canvas is asked at once; until it has
 // proven the token gone (docs/decisions.md 13) it may still work, and a job goes on.
-func (iv *Inventory) RemoveToken(ctx context.Context, caller access.Caller, id, reason string) (_ FoundPage, err error) {
-	defer desk.VerbEnded(iv.desk.Observer, access.Remove, &err)
-	err = iv.removeToken(ctx, caller, id, desk.Storable(reason))
-	if err != nil {
-		return FoundPage{}, iv.desk.NoteRefusal(ctx, caller, id, access.Remove, err)
-	}
-	iv.desk.Wake()
-	return iv.FoundToken(ctx, caller, id)
+func (iv *Inventory) RemoveToken(ctx context.Context, caller access.Caller, id, reason string) (FoundPage, error) {
+	return desk.Verb(ctx, iv.desk, caller, desk.Guard{Do: access.Remove, Object: id}, func(ctx context.Context) (FoundPage, error) {
+		if err := iv.removeToken(ctx, caller, id, desk.Storable(reason)); err != nil {
+			return FoundPage{}, err
+		}
+		return iv.FoundToken(ctx, caller, id)
+	})
 }
 
 func (iv *Inventory) removeToken(ctx context.Context, caller access.Caller, id, reason string) error {
@@ -82,12 +81,13 @@ func (iv *Inventory) beginRemove(tx *store.Tx, who access.Actor, t access.Found,
 
 // RemoveTokens deletes several found tokens. It is a mass action: the launch is
 // fresh, Canvas confirms the reviewer now, and typed is their number.
-func (iv *Inventory) RemoveTokens(ctx context.Context, caller access.Caller, ids []string, reason, typed string) (_ []access.Found, err error) {
-	defer desk.VerbEnded(iv.desk.Observer, access.Remove, &err)
-	var out []access.Found
-	reason = desk.Storable(reason)
-	_, who, err := iv.decidingNow(ctx, caller)
-	if err == nil {
+func (iv *Inventory) RemoveTokens(ctx context.Context, caller access.Caller, ids []string, reason, typed string) ([]access.Found, error) {
+	return desk.Verb(ctx, iv.desk, caller, desk.Guard{Do: access.Remove, Object: firstOf(ids)}, func(ctx context.Context) (out []access.Found, err error) {
+		reason := desk.Storable(reason)
+		_, who, err := iv.decidingNow(ctx, caller)
+		if err != nil {
+			return nil, err
+		}
 		err = iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
 			fs, err := pickedForMove(tx, caller, ids)
 			if err != nil {
@@ -114,12 +114,8 @@ func (iv *Inventory) RemoveTokens(ctx context.Context, caller access.Caller, ids
 			}
 			return nil
 		})
-	}
-	if err != nil {
-		return nil, iv.desk.NoteRefusal(ctx, caller, firstOf(ids), access.Remove, err)
-	}
-	iv.desk.Wake()
-	return out, nil
+		return out, err
+	})
 }
 
 // finishRemove deletes a found token in Canvas, reads it back, and only when it

@@ -216,15 +216,14 @@ func clearSponsor(c cases.Case, who access.PersonID) access.PersonID {
 // token that Canvas has proven gone (access.ErrConflict before). read is the
 // digest of what the person read (Page.Terms); what came to be known since
 // is a *access.TermsError.
-func (ls *Leaks) Clear(ctx context.Context, caller access.Caller, id, note, read string) (_ Page, err error) {
-	defer desk.VerbEnded(ls.desk.Observer, access.ClearIncident, &err)
-	ctx, done := ls.desk.Asking(ctx, caller)
-	defer done()
-	if err := ls.clearLeak(ctx, caller, id, note, read); err != nil {
-		return Page{}, ls.desk.NoteRefusal(ctx, caller, id, access.ClearIncident, err)
-	}
-	ls.desk.Wake()
-	return ls.Open(ctx, caller, id)
+func (ls *Leaks) Clear(ctx context.Context, caller access.Caller, id, note, read string) (Page, error) {
+	guard := desk.Guard{Do: access.ClearIncident, Object: id, Asks: true}
+	return desk.Verb(ctx, ls.desk, caller, guard, func(ctx context.Context) (Page, error) {
+		if err := ls.clearLeak(ctx, caller, id, note, read); err != nil {
+			return Page{}, err
+		}
+		return ls.Open(ctx, caller, id)
+	})
 }
 
 func (ls *Leaks) clearLeak(ctx context.Context, caller access.Caller, id, note, read string) error {

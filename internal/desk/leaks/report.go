@@ -20,14 +20,10 @@ import (
 //
 // A token that has ended is not touched; the incident alone is opened. A second
 // report of one token returns how it stands.
-func (ls *Leaks) Report(ctx context.Context, caller access.Caller, grantID string) (_ cases.TokenPage, err error) {
-	defer desk.VerbEnded(ls.desk.Observer, access.ReportLeak, &err)
-	p, err := ls.reportLeak(ctx, caller, grantID)
-	if err != nil {
-		return cases.TokenPage{}, ls.desk.NoteRefusal(ctx, caller, grantID, access.ReportLeak, err)
-	}
-	ls.desk.Wake()
-	return p, nil
+func (ls *Leaks) Report(ctx context.Context, caller access.Caller, grantID string) (cases.TokenPage, error) {
+	return desk.Verb(ctx, ls.desk, caller, desk.Guard{Do: access.ReportLeak, Object: grantID}, func(ctx context.Context) (cases.TokenPage, error) {
+		return ls.reportLeak(ctx, caller, grantID)
+	})
 }
 
 func (ls *Leaks) reportLeak(ctx context.Context, caller access.Caller, grantID string) (cases.TokenPage, error) {
@@ -95,12 +91,9 @@ func (ls *Leaks) beginLeak(ctx context.Context, who access.Actor, g access.Grant
 		if before.State.Final() || (before.State == access.Revoking && before.Cause == access.ByLeak) {
 			return nil
 		}
-		step, err := ls.notices.StepGrant(before, access.ReportLeak, who, access.GrantMove{})
-		if err != nil {
-			return err
-		}
-		out = step.After
-		return ls.notices.MoveGrant(tx, who, step, audit.NewDetail(map[string]string{"cause": string(access.ByLeak), "how": string(how)}))
+		d := audit.NewDetail(map[string]string{"cause": string(access.ByLeak), "how": string(how)})
+		out, err = ls.notices.MoveGrant(tx, before, access.ReportLeak, who, access.GrantMove{}, d)
+		return err
 	})
 	return out, err
 }
@@ -128,8 +121,14 @@ func (ls *Leaks) openIncident(tx *store.Tx, who access.Actor, g access.Grant, r 
 
 // TellSeen notes where a leaked token was seen, in the reporter's words. It may
 // be erased; nothing depends on it. What looks like a token in it is taken out.
-func (ls *Leaks) TellSeen(ctx context.Context, caller access.Caller, grantID, seen string) (_ cases.TokenPage, err error) {
-	defer desk.VerbEnded(ls.desk.Observer, access.VerbTellSeen, &err)
+func (ls *Leaks) TellSeen(ctx context.Context, caller access.Caller, grantID, seen string) (cases.TokenPage, error) {
+	guard := desk.Guard{Do: access.VerbTellSeen, Object: grantID, Refused: access.ReportLeak}
+	return desk.Verb(ctx, ls.desk, caller, guard, func(ctx context.Context) (cases.TokenPage, error) {
+		return ls.tellSeen(ctx, caller, grantID, seen)
+	})
+}
+
+func (ls *Leaks) tellSeen(ctx context.Context, caller access.Caller, grantID, seen string) (cases.TokenPage, error) {
 	_, who, c, err := ls.cases.CaseToChange(ctx, caller, caller.MayWrite(), grantID)
 	i := c.OpenLeak()
 	switch {
@@ -140,7 +139,7 @@ func (ls *Leaks) TellSeen(ctx context.Context, caller access.Caller, grantID, se
 		err = access.Refuse(access.WhyNotYours)
 	}
 	if err != nil {
-		return cases.TokenPage{}, ls.desk.NoteRefusal(ctx, caller, grantID, access.ReportLeak, err)
+		return cases.TokenPage{}, err
 	}
 	if seen != "" {
 		e := ls.desk.Event(caller.Tenant, who.ID(), audit.IncidentSeen, i.ID)

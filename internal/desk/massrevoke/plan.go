@@ -78,13 +78,11 @@ type Choice struct {
 // Plan makes a plan of a mass revocation: which tokens, of how many people,
 // and how long it will take. It ends nothing. It is for reviewers and operators; a
 // choice that selects no token that could be revoked is a *access.FormError.
-func (mr *MassRevoke) Plan(ctx context.Context, caller access.Caller, choice Choice) (_ Page, err error) {
-	defer desk.VerbEnded(mr.desk.Observer, access.VerbPlanMass, &err)
-	p, err := mr.planMass(ctx, caller, choice)
-	if err != nil {
-		return Page{}, mr.desk.NoteRefusal(ctx, caller, string(caller.Tenant), access.Revoke, err)
-	}
-	return p, nil
+func (mr *MassRevoke) Plan(ctx context.Context, caller access.Caller, choice Choice) (Page, error) {
+	guard := desk.Guard{Do: access.VerbPlanMass, Object: string(caller.Tenant), Refused: access.Revoke}
+	return desk.Verb(ctx, mr.desk, caller, guard, func(ctx context.Context) (Page, error) {
+		return mr.planMass(ctx, caller, choice)
+	})
 }
 
 // overMass is who plans, starts or reads one mass revocation: a reviewer, as the
@@ -208,14 +206,11 @@ func massDetail(m access.Mass, words string) *audit.Detail {
 // selected by now, nothing starts: the plan is made anew, and the
 // *access.FormError tells the new number. Starting what runs or is done changes
 // nothing.
-func (mr *MassRevoke) Start(ctx context.Context, caller access.Caller, id, typed, reason, read string) (_ Page, err error) {
-	defer desk.VerbEnded(mr.desk.Observer, access.VerbStartMass, &err)
-	p, err := mr.startMassBy(ctx, caller, id, typed, reason, read)
-	if err != nil {
-		return Page{}, mr.desk.NoteRefusal(ctx, caller, id, access.Revoke, err)
-	}
-	mr.desk.Wake()
-	return p, nil
+func (mr *MassRevoke) Start(ctx context.Context, caller access.Caller, id, typed, reason, read string) (Page, error) {
+	guard := desk.Guard{Do: access.VerbStartMass, Object: id, Refused: access.Revoke}
+	return desk.Verb(ctx, mr.desk, caller, guard, func(ctx context.Context) (Page, error) {
+		return mr.startMassBy(ctx, caller, id, typed, reason, read)
+	})
 }
 
 func (mr *MassRevoke) startMassBy(ctx context.Context, caller access.Caller, id, typed, reason, read string) (Page, error) {

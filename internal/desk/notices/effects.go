@@ -24,9 +24,19 @@ func (ns *Notices) StepGrant(before access.Grant, do access.Action, who access.A
 	return GrantStep{before, after, do, effect}, err
 }
 
-// MoveGrant stores a move of a grant with its audit entry, what follows it by its
+// MoveGrant asks the core for a move of a grant and stores it as StoreGrant does. It
+// returns the grant as it is then.
+func (ns *Notices) MoveGrant(tx *store.Tx, before access.Grant, do access.Action, who access.Actor, m access.GrantMove, d *audit.Detail) (access.Grant, error) {
+	step, err := ns.StepGrant(before, do, who, m)
+	if err != nil {
+		return access.Grant{}, err
+	}
+	return step.After, ns.StoreGrant(tx, who, step, d)
+}
+
+// StoreGrant stores a move of a grant with its audit entry, what follows it by its
 // table, and the jobs that come with this occasion alone.
-func (ns *Notices) MoveGrant(tx *store.Tx, who access.Actor, step GrantStep, d *audit.Detail, also ...jobs.Insert) error {
+func (ns *Notices) StoreGrant(tx *store.Tx, who access.Actor, step GrantStep, d *audit.Detail, also ...jobs.Insert) error {
 	todo, err := ns.FollowGrant(tx, step)
 	if err != nil {
 		return err

@@ -25,23 +25,14 @@ import (
 // not those that were read, or a *Lost when somebody else was quicker. Repeating
 // a move that this person has made already returns the request as it is, without
 // error.
-func (rq *Requests) Act(ctx context.Context, caller access.Caller, id string, do access.Action, m access.Move, read string) (_ cases.Case, err error) {
-	defer desk.VerbEnded(rq.desk.Observer, do, &err)
-	m, err = desk.TypedMove(do, m)
-	if err != nil {
-		return cases.Case{}, err
-	}
-	if !leaves(do) {
-		var done func()
-		ctx, done = rq.desk.Asking(ctx, caller)
-		defer done()
-	}
-	c, err := rq.act(ctx, caller, id, do, m, read)
-	if err != nil {
-		return cases.Case{}, rq.desk.NoteRefusal(ctx, caller, id, do, err)
-	}
-	rq.desk.Wake()
-	return c, nil
+func (rq *Requests) Act(ctx context.Context, caller access.Caller, id string, do access.Action, m access.Move, read string) (cases.Case, error) {
+	return desk.Verb(ctx, rq.desk, caller, desk.Guard{Do: do, Object: id, Asks: !leaves(do)}, func(ctx context.Context) (cases.Case, error) {
+		m, err := desk.TypedMove(do, m)
+		if err != nil {
+			return cases.Case{}, err
+		}
+		return rq.act(ctx, caller, id, do, m, read)
+	})
 }
 
 // reviewVerb reports whether a move needs a reviewer whom Canvas confirms now.
@@ -382,16 +373,11 @@ func (rq *Requests) SendBack(ctx context.Context, f desk.Canvas, r access.Reques
 // ChooseSponsor names another sponsor for a request that waits for one. An
 // earlier sponsor's part ends with it. Naming who is asked already changes
 // nothing, and the case says so as Unmoved.
-func (rq *Requests) ChooseSponsor(ctx context.Context, caller access.Caller, id, canvasUser string) (_ cases.Case, err error) {
-	defer desk.VerbEnded(rq.desk.Observer, access.ChooseSponsor, &err)
-	ctx, done := rq.desk.Asking(ctx, caller)
-	defer done()
-	c, err := rq.chooseSponsor(ctx, caller, id, canvasUser)
-	if err != nil {
-		return cases.Case{}, rq.desk.NoteRefusal(ctx, caller, id, access.ChooseSponsor, err)
-	}
-	rq.desk.Wake()
-	return c, nil
+func (rq *Requests) ChooseSponsor(ctx context.Context, caller access.Caller, id, canvasUser string) (cases.Case, error) {
+	guard := desk.Guard{Do: access.ChooseSponsor, Object: id, Asks: true}
+	return desk.Verb(ctx, rq.desk, caller, guard, func(ctx context.Context) (cases.Case, error) {
+		return rq.chooseSponsor(ctx, caller, id, canvasUser)
+	})
 }
 
 func (rq *Requests) chooseSponsor(ctx context.Context, caller access.Caller, id, key string) (cases.Case, error) {

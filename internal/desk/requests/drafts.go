@@ -203,19 +203,21 @@ func (rq *Requests) NewDraft(tx *store.Tx, caller access.Caller, a access.Answer
 }
 
 // DiscardDraft throws a draft away. What was typed in it goes with it.
-func (rq *Requests) DiscardDraft(ctx context.Context, caller access.Caller, draftID string) (err error) {
-	defer desk.VerbEnded(rq.desk.Observer, access.Discard, &err)
-	if err := caller.MayWrite(); err != nil {
-		return rq.desk.NoteRefusal(ctx, caller, draftID, access.Discard, err)
-	}
-	return rq.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		r, err := ownDraft(tx, caller, draftID)
-		if err != nil {
-			return err
+func (rq *Requests) DiscardDraft(ctx context.Context, caller access.Caller, draftID string) error {
+	_, err := desk.Verb(ctx, rq.desk, caller, desk.Guard{Do: access.Discard, Object: draftID}, func(ctx context.Context) (struct{}, error) {
+		if err := caller.MayWrite(); err != nil {
+			return struct{}{}, err
 		}
-		r.Answers = nil
-		return rq.Move(tx, caller.Actor(), r, access.Discard, access.Move{})
+		return struct{}{}, rq.desk.Store.InTx(ctx, func(tx *store.Tx) error {
+			r, err := ownDraft(tx, caller, draftID)
+			if err != nil {
+				return err
+			}
+			r.Answers = nil
+			return rq.Move(tx, caller.Actor(), r, access.Discard, access.Move{})
+		})
 	})
+	return err
 }
 
 // Refile starts a new draft with the answers of a request that was declined, denied or

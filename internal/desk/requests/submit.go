@@ -21,22 +21,18 @@ import (
 // sponsor teaches them, is read from Canvas now. A *access.FormError names what
 // to correct, a *access.Refusal why this person cannot ask, and what was typed
 // is kept in both cases. Answers to what the policy does not ask are dropped.
-func (rq *Requests) Submit(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (_ access.Request, err error) {
-	defer desk.VerbEnded(rq.desk.Observer, access.Submit, &err)
-	pol, err := rq.desk.NewestPolicy(ctx, caller.Tenant)
-	if err != nil {
-		return access.Request{}, err
-	}
-	a = a.Asked(pol.Questions)
-	if err := desk.AnswersWithoutTokens(pol.Questions, a); err != nil {
-		return access.Request{}, err
-	}
-	r, err := rq.submit(ctx, caller, pol, draftID, a)
-	if err != nil {
-		return access.Request{}, rq.desk.NoteRefusal(ctx, caller, draftID, access.Submit, err)
-	}
-	rq.desk.Wake()
-	return r, nil
+func (rq *Requests) Submit(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (access.Request, error) {
+	return desk.Verb(ctx, rq.desk, caller, desk.Guard{Do: access.Submit, Object: draftID}, func(ctx context.Context) (access.Request, error) {
+		pol, err := rq.desk.NewestPolicy(ctx, caller.Tenant)
+		if err != nil {
+			return access.Request{}, err
+		}
+		a := a.Asked(pol.Questions)
+		if err := desk.AnswersWithoutTokens(pol.Questions, a); err != nil {
+			return access.Request{}, err
+		}
+		return rq.submit(ctx, caller, pol, draftID, a)
+	})
 }
 
 func (rq *Requests) submit(ctx context.Context, caller access.Caller, pol policy.Policy, draftID string, a access.Answers) (access.Request, error) {

@@ -72,8 +72,8 @@ func (rq *Requests) tickDue(ctx context.Context, t store.Tenant, due dueRequests
 			continue
 		}
 		err := rq.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-			cur, err := tx.Request(t.ID, r.ID)
-			if err != nil || cur.Version != r.Version {
+			cur, err := desk.RequestAsRead(tx, r)
+			if err != nil {
 				return err
 			}
 			if due.do == access.Discard {

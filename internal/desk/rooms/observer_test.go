@@ -1,6 +1,7 @@
 package rooms_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"go/ast"
@@ -12,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/desktest"
 	"github.com/tokendesk/tokendesk/internal/store"
@@ -35,7 +37,8 @@ var (
 	}
 )
 
-// Every verb begins by seeing to it that its end is told, under a name of its own.
+// Every verb sees to it that its end is told, under a name of its own, whichever way
+// leads out of it.
 func TestEveryVerbIsTold(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../*/*.go")
@@ -89,24 +92,84 @@ func comes(m *ast.FuncDecl) bool {
 	return false
 }
 
-// verbOf is the name that a method's first statement tells of, if it does.
+// verbOf is the name under which a method is told, if it is: it goes through
+// desk.Verb, or its first statement defers desk.VerbEnded.
 func verbOf(m *ast.FuncDecl) string {
-	if len(m.Body.List) == 0 {
-		return ""
+	guards := map[string]ast.Expr{}
+	for i, s := range m.Body.List {
+		if d, ok := s.(*ast.DeferStmt); ok && i == 0 && nameOf(d.Call.Fun) == "desk.VerbEnded" {
+			return nameOf(d.Call.Args[1])
+		}
+		if v := verbCall(s); v != nil {
+			guard := v.Args[3]
+			if named, ok := guard.(*ast.Ident); ok {
+				guard = guards[named.Name]
+			}
+			return doOf(guard)
+		}
+		if mayLeave(s) {
+			return ""
+		}
+		if a, ok := s.(*ast.AssignStmt); ok && a.Tok == token.DEFINE {
+			guards[nameOf(a.Lhs[0])] = a.Rhs[0]
+		}
 	}
-	d, ok := m.Body.List[0].(*ast.DeferStmt)
-	if !ok || !tells(d.Call.Fun) {
-		return ""
-	}
-	if s, ok := d.Call.Args[1].(*ast.SelectorExpr); ok {
-		return fmt.Sprint(s.X, ".", s.Sel)
-	}
-	return fmt.Sprint(d.Call.Args[1])
+	return ""
 }
 
-func tells(fun ast.Expr) bool {
-	s, ok := fun.(*ast.SelectorExpr)
-	return ok && fmt.Sprint(s.X, ".", s.Sel) == "desk.VerbEnded"
+// verbCall is the call of desk.Verb whose error a statement gives back or keeps.
+func verbCall(s ast.Stmt) *ast.CallExpr {
+	var from []ast.Expr
+	switch s := s.(type) {
+	case *ast.ReturnStmt:
+		from = s.Results
+	case *ast.AssignStmt:
+		from = s.Rhs
+	}
+	if len(from) != 1 {
+		return nil
+	}
+	c, ok := from[0].(*ast.CallExpr)
+	if !ok || nameOf(c.Fun) != "desk.Verb" {
+		return nil
+	}
+	return c
+}
+
+// mayLeave reports whether a statement is a way out of its method. What a function
+// that it only names does is none.
+func mayLeave(s ast.Stmt) (leaves bool) {
+	ast.Inspect(s, func(n ast.Node) bool {
+		switch n.(type) {
+		case *ast.FuncLit:
+			return false
+		case *ast.ReturnStmt:
+			leaves = true
+		}
+		return true
+	})
+	return leaves
+}
+
+// doOf is the name in a guard.
+func doOf(guard ast.Expr) string {
+	l, ok := guard.(*ast.CompositeLit)
+	if !ok || nameOf(l.Type) != "desk.Guard" {
+		return ""
+	}
+	for _, e := range l.Elts {
+		if kv, ok := e.(*ast.KeyValueExpr); ok && nameOf(kv.Key) == "Do" {
+			return nameOf(kv.Value)
+		}
+	}
+	return ""
+}
+
+func nameOf(e ast.Expr) string {
+	if s, ok := e.(*ast.SelectorExpr); ok {
+		return fmt.Sprint(s.X, ".", s.Sel)
+	}
+	return fmt.Sprint(e)
 }
 
 type listener []string
@@ -141,6 +204,55 @@ func TestVerbEnded(t *testing.T) {
 	}
 	var err error
 	desk.VerbEnded(nil, access.Revoke, &err) // nobody listens
+}
+
+// recorder counts, when a verb is told, the refusals that are recorded by then.
+type recorder struct {
+	r    *desktest.Rig
+	told []string
+}
+
+func (c *recorder) VerbEnded(verb access.Action, outcome access.Outcome, _ access.Why) {
+	c.told = append(c.told, fmt.Sprint(verb, " ", outcome, " after ", len(c.r.Events(audit.Refused))))
+}
+
+// What a verb refuses is recorded, then the observer hears of it; what comes beside an
+// error is dropped, and only what succeeded has the jobs looked at.
+func TestVerb(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		r := desktest.NewRig(t, s)
+		maya := r.As("maya", access.DoorCourse)
+		c, nudges := &recorder{r: r}, 0
+		r.Desk.Observer, r.Desk.Nudge = c, func() { nudges++ }
+		run := func(g desk.Guard, out int, err error) (int, error) {
+			return desk.Verb(t.Context(), r.Desk, maya, g, func(context.Context) (int, error) { return out, err })
+		}
+		if n, err := run(desk.Guard{Do: access.Revoke, Object: "grt_1"}, 7, nil); n != 7 || err != nil || nudges != 1 {
+			t.Errorf("what succeeds gives %d, %v, with %d nudges", n, err, nudges)
+		}
+		for _, g := range []desk.Guard{{Do: access.Revoke, Object: "grt_1"}, {Do: access.VerbReportMisuse, Object: "grt_2", Refused: access.EndSponsor}} {
+			if n, err := run(g, 7, access.Refuse(access.WhyNotYours)); n != 0 || access.WhyOf(err) != access.WhyNotYours {
+				t.Errorf("what is refused gives %d, %v", n, err)
+			}
+		}
+		if n, err := run(desk.Guard{Do: access.Revoke}, 7, access.ErrNotFound); n != 0 || !errors.Is(err, access.ErrNotFound) {
+			t.Errorf("what is not found gives %d, %v", n, err)
+		}
+		if nudges != 1 {
+			t.Errorf("%d nudges", nudges)
+		}
+		if want := []string{"revoke done after 0", "revoke refused after 1", "report_misuse refused after 2", "revoke not_found after 2"}; !slices.Equal(c.told, want) {
+			t.Errorf("told %q, want %q", c.told, want)
+		}
+		var noted []string
+		for _, e := range r.Events(audit.Refused) {
+			noted = append(noted, e.Event.Object+" "+e.Detail.Data["action"])
+		}
+		if want := []string{"grt_1 revoke", "grt_2 end_sponsorship"}; !slices.Equal(noted, want) {
+			t.Errorf("noted %q, want %q", noted, want)
+		}
+	})
 }
 
 // The names under which verbs are told are all on the list, those of Act's moves too.

@@ -151,18 +151,13 @@ func (co *Collecting) CheckMint(ctx context.Context, caller access.Caller, id st
 // exists (docs/decisions.md 14, 18).
 //
 // It returns StageShown, without a value, when the token was shown before.
-func (co *Collecting) Collect(ctx context.Context, caller access.Caller, id string) (_ Collection, err error) {
-	defer desk.VerbEnded(co.desk.Observer, access.Collect, &err)
+func (co *Collecting) Collect(ctx context.Context, caller access.Caller, id string) (Collection, error) {
 	// Somebody closing the tab must not cut the attempt in the middle.
 	ctx, cancel := co.desk.WithLimit(context.WithoutCancel(ctx), mintTime)
 	defer cancel()
-	ctx, done := co.desk.Asking(ctx, caller)
-	defer done()
-	c, err := co.collect(ctx, caller, id)
-	if err != nil {
-		return Collection{}, co.desk.NoteRefusal(ctx, caller, id, access.Collect, err)
-	}
-	return c, nil
+	return desk.Verb(ctx, co.desk, caller, desk.Guard{Do: access.Collect, Object: id, Asks: true}, func(ctx context.Context) (Collection, error) {
+		return co.collect(ctx, caller, id)
+	})
 }
 
 func (co *Collecting) collect(ctx context.Context, caller access.Caller, id string) (Collection, error) {
@@ -300,12 +295,9 @@ func (co *Collecting) intend(ctx context.Context, caller access.Caller, r access
 	now := co.desk.Now()
 	var g access.Grant
 	err := co.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Request(r.Tenant, r.ID)
+		before, err := desk.RequestAsRead(tx, r)
 		if err != nil {
 			return err
-		}
-		if before.Version != r.Version {
-			return access.ErrConflict
 		}
 		if err := tx.LockPerson(r.Tenant, r.Requester); err != nil {
 			return err
@@ -343,12 +335,9 @@ func (co *Collecting) remint(ctx context.Context, f desk.Canvas, caller access.C
 	}
 	var out access.Grant
 	err := co.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(g.Tenant, g.ID)
+		before, err := desk.GrantAsRead(tx, g)
 		if err != nil {
 			return err
-		}
-		if before.Version != g.Version {
-			return access.ErrConflict
 		}
 		if err := tx.LockPerson(g.Tenant, g.Owner); err != nil {
 			return err
@@ -356,26 +345,18 @@ func (co *Collecting) remint(ctx context.Context, f desk.Canvas, caller access.C
 		if err := desk.RefuseOpenLeak(tx, g.Tenant, g.Owner); err != nil {
 			return err
 		}
-		step, err := co.notices.StepGrant(before, access.Mint, caller.Actor(), access.GrantMove{Wanted: end})
-		if err != nil {
-			return err
-		}
-		out = step.After
-		return co.notices.MoveGrant(tx, caller.Actor(), step, nil)
+		out, err = co.notices.MoveGrant(tx, before, access.Mint, caller.Actor(), access.GrantMove{Wanted: end}, nil)
+		return err
 	})
 	return out, err
 }
 
 // Replace ends a token whose value its owner lost, so that they can make its
 // successor without a new review: once, within its policy's window.
-func (co *Collecting) Replace(ctx context.Context, caller access.Caller, id string) (_ Collection, err error) {
-	defer desk.VerbEnded(co.desk.Observer, access.Replace, &err)
-	c, err := co.replace(ctx, caller, id)
-	if err != nil {
-		return Collection{}, co.desk.NoteRefusal(ctx, caller, id, access.Replace, err)
-	}
-	co.desk.Wake()
-	return c, nil
+func (co *Collecting) Replace(ctx context.Context, caller access.Caller, id string) (Collection, error) {
+	return desk.Verb(ctx, co.desk, caller, desk.Guard{Do: access.Replace, Object: id}, func(ctx context.Context) (Collection, error) {
+		return co.replace(ctx, caller, id)
+	})
 }
 
 func (co *Collecting) replace(ctx context.Context, caller access.Caller, id string) (Collection, error) {
@@ -399,12 +380,8 @@ func (co *Collecting) replace(ctx context.Context, caller access.Caller, id stri
 		if err != nil {
 			return err
 		}
-		step, err := co.notices.StepGrant(before, access.Replace, caller.Actor(), access.GrantMove{Policy: pol})
-		if err != nil {
-			return err
-		}
-		g = step.After
-		return co.notices.MoveGrant(tx, caller.Actor(), step, nil)
+		g, err = co.notices.MoveGrant(tx, before, access.Replace, caller.Actor(), access.GrantMove{Policy: pol}, nil)
+		return err
 	})
 	if err != nil {
 		return Collection{}, err

@@ -201,12 +201,9 @@ func (wa *Watching) noteSeen(ctx context.Context, g access.Grant, t canvas.Token
 	now := wa.desk.Now()
 	var after access.Grant
 	err := wa.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(g.Tenant, g.ID)
+		before, err := desk.GrantAsRead(tx, g)
 		if err != nil {
 			return err
-		}
-		if before.Version != g.Version {
-			return access.ErrConflict
 		}
 		step := notices.GrantStep{Before: before, After: before}
 		if before.State == access.HandedOver && t.State == canvas.StateActive {
@@ -224,7 +221,7 @@ func (wa *Watching) noteSeen(ctx context.Context, g access.Grant, t canvas.Token
 		}
 		if after.Version != before.Version {
 			step.After = after
-			err = wa.notices.MoveGrant(tx, access.SystemActor, step, nil)
+			err = wa.notices.StoreGrant(tx, access.SystemActor, step, nil)
 		} else {
 			err = tx.NoteGrant(after)
 		}
@@ -240,12 +237,9 @@ func (wa *Watching) noteSeen(ctx context.Context, g access.Grant, t canvas.Token
 // where a limit was moved. approved is the end that held until now.
 func (wa *Watching) drifted(ctx context.Context, g access.Grant, m access.GrantMove, approved time.Time) error {
 	return wa.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(g.Tenant, g.ID)
+		before, err := desk.GrantAsRead(tx, g)
 		if err != nil {
 			return err
-		}
-		if before.Version != g.Version {
-			return access.ErrConflict
 		}
 		step, err := wa.notices.StepGrant(before, access.Drifted, access.SystemActor, m)
 		if err != nil {
@@ -253,7 +247,7 @@ func (wa *Watching) drifted(ctx context.Context, g access.Grant, m access.GrantM
 		}
 		d := audit.NewDetail(map[string]string{"drift": string(m.Drift), "approved": approved.UTC().Format(time.RFC3339),
 			"ends": step.After.EndsAt().UTC().Format(time.RFC3339)})
-		return wa.notices.MoveGrant(tx, access.SystemActor, step, d)
+		return wa.notices.StoreGrant(tx, access.SystemActor, step, d)
 	})
 }
 

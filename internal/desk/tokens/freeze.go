@@ -27,14 +27,10 @@ import (
 // cannot confirm a reviewer just now is no obstacle. The intent is committed
 // before Canvas is called; what is unclear then a job settles. Where this Canvas
 // does not let the tool, the token stays on and its page says so.
-func (en *Ending) Freeze(ctx context.Context, caller access.Caller, grantID, reason string) (_ cases.TokenPage, err error) {
-	defer desk.VerbEnded(en.desk.Observer, access.Freeze, &err)
-	p, err := en.freeze(ctx, caller, grantID, reason)
-	if err != nil {
-		return cases.TokenPage{}, en.desk.NoteRefusal(ctx, caller, grantID, access.Freeze, err)
-	}
-	en.desk.Wake()
-	return p, nil
+func (en *Ending) Freeze(ctx context.Context, caller access.Caller, grantID, reason string) (cases.TokenPage, error) {
+	return desk.Verb(ctx, en.desk, caller, desk.Guard{Do: access.Freeze, Object: grantID}, func(ctx context.Context) (cases.TokenPage, error) {
+		return en.freeze(ctx, caller, grantID, reason)
+	})
 }
 
 func (en *Ending) freeze(ctx context.Context, caller access.Caller, grantID, reason string) (cases.TokenPage, error) {
@@ -56,12 +52,9 @@ func (en *Ending) freeze(ctx context.Context, caller access.Caller, grantID, rea
 		if err != nil {
 			return err
 		}
-		step, err := en.notices.StepGrant(before, access.Freeze, who, access.GrantMove{Reason: reason})
-		if err != nil {
-			return err
-		}
-		g = step.After
-		return en.notices.MoveGrant(tx, who, step, audit.NewDetail(map[string]string{"quote": reason}))
+		d := audit.NewDetail(map[string]string{"quote": reason})
+		g, err = en.notices.MoveGrant(tx, before, access.Freeze, who, access.GrantMove{Reason: reason}, d)
+		return err
 	})
 	if err != nil {
 		return cases.TokenPage{}, err
@@ -145,15 +138,12 @@ func (en *Ending) settleFreeze(ctx context.Context, g access.Grant, do access.Ac
 		if err != nil || before.State != access.Freezing {
 			return err
 		}
-		step, err := en.notices.StepGrant(before, do, access.SystemActor, m)
-		if err != nil {
-			return err
-		}
 		d := map[string]string{}
 		if m.Reason != "" {
 			d["trouble"] = m.Reason
 		}
-		return en.notices.MoveGrant(tx, access.SystemActor, step, audit.NewDetail(d))
+		_, err = en.notices.MoveGrant(tx, before, do, access.SystemActor, m, audit.NewDetail(d))
+		return err
 	})
 }
 
@@ -245,16 +235,11 @@ func (en *Ending) AskFreeze(ctx context.Context, caller access.Caller, grantID s
 // (*access.TermsError).
 //
 // While a leak of the owner is open nothing is thawed (WhyIncident).
-func (en *Ending) Thaw(ctx context.Context, caller access.Caller, grantID, read string) (_ cases.TokenPage, err error) {
-	defer desk.VerbEnded(en.desk.Observer, access.Thaw, &err)
-	ctx, done := en.desk.Asking(ctx, caller)
-	defer done()
-	p, err := en.thaw(ctx, caller, grantID, read)
-	if err != nil {
-		return cases.TokenPage{}, en.desk.NoteRefusal(ctx, caller, grantID, access.Thaw, err)
-	}
-	en.desk.Wake()
-	return p, nil
+func (en *Ending) Thaw(ctx context.Context, caller access.Caller, grantID, read string) (cases.TokenPage, error) {
+	guard := desk.Guard{Do: access.Thaw, Object: grantID, Asks: true}
+	return desk.Verb(ctx, en.desk, caller, guard, func(ctx context.Context) (cases.TokenPage, error) {
+		return en.thaw(ctx, caller, grantID, read)
+	})
 }
 
 func (en *Ending) thaw(ctx context.Context, caller access.Caller, grantID, read string) (cases.TokenPage, error) {
@@ -303,7 +288,7 @@ func (en *Ending) thaw(ctx context.Context, caller access.Caller, grantID, read 
 		if err := access.ThawTerms(before).Check(read); err != nil {
 			return err
 		}
-		return en.notices.MoveGrant(tx, who, step, nil)
+		return en.notices.StoreGrant(tx, who, step, nil)
 	})
 	if err != nil {
 		return cases.TokenPage{}, err

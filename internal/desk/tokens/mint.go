@@ -108,12 +108,9 @@ func (co *Collecting) asWanted(g access.Grant, t canvas.Token) error {
 func (co *Collecting) handOver(ctx context.Context, g access.Grant, t canvas.Token) (access.Grant, error) {
 	var out access.Grant
 	err := co.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(g.Tenant, g.ID)
+		before, err := desk.GrantAsRead(tx, g)
 		if err != nil {
 			return err
-		}
-		if before.Version != g.Version {
-			return access.ErrConflict
 		}
 		r, err := tx.Request(g.Tenant, g.RequestID)
 		if err != nil {
@@ -138,7 +135,7 @@ func (co *Collecting) handOver(ctx context.Context, g access.Grant, t canvas.Tok
 			return err
 		}
 		d := audit.NewDetail(map[string]string{"canvas_token": t.ID, "expires": t.ExpiresAt.UTC().Format(time.RFC3339)})
-		if err := co.notices.MoveGrant(tx, access.SystemActor, step, d); err != nil {
+		if err := co.notices.StoreGrant(tx, access.SystemActor, step, d); err != nil {
 			return err
 		}
 		if r.State == access.Collecting {
@@ -195,18 +192,13 @@ func (co *Collecting) ended(ctx context.Context, g access.Grant, sure bool, trou
 // Settle moves g by the system from exactly the version given.
 func (co *Collecting) Settle(ctx context.Context, g access.Grant, do access.Action, trouble string) error {
 	return co.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(g.Tenant, g.ID)
+		before, err := desk.GrantAsRead(tx, g)
 		if err != nil {
 			return err
 		}
-		if before.Version != g.Version {
-			return access.ErrConflict
-		}
-		step, err := co.notices.StepGrant(before, do, access.SystemActor, access.GrantMove{Reason: trouble})
-		if err != nil {
-			return err
-		}
-		return co.notices.MoveGrant(tx, access.SystemActor, step, audit.NewDetail(map[string]string{"trouble": trouble}))
+		d := audit.NewDetail(map[string]string{"trouble": trouble})
+		_, err = co.notices.MoveGrant(tx, before, do, access.SystemActor, access.GrantMove{Reason: trouble}, d)
+		return err
 	})
 }
 
@@ -214,18 +206,12 @@ func (co *Collecting) Settle(ctx context.Context, g access.Grant, do access.Acti
 // collection again, the window extended by the outage.
 func (co *Collecting) giveUp(ctx context.Context, g access.Grant, trouble string, outage time.Duration) error {
 	return co.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(g.Tenant, g.ID)
+		before, err := desk.GrantAsRead(tx, g)
 		if err != nil {
 			return err
 		}
-		if before.Version != g.Version {
-			return access.ErrConflict
-		}
-		step, err := co.notices.StepGrant(before, access.GiveUp, access.SystemActor, access.GrantMove{Reason: trouble})
-		if err != nil {
-			return err
-		}
-		if err := co.notices.MoveGrant(tx, access.SystemActor, step, audit.NewDetail(map[string]string{"trouble": trouble})); err != nil {
+		d := audit.NewDetail(map[string]string{"trouble": trouble})
+		if _, err := co.notices.MoveGrant(tx, before, access.GiveUp, access.SystemActor, access.GrantMove{Reason: trouble}, d); err != nil {
 			return err
 		}
 		r, err := tx.Request(g.Tenant, g.RequestID)

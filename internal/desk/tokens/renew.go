@@ -19,15 +19,11 @@ import (
 // There is one renewal of a token at a time: pressing again opens the one that
 // exists, also when it was sent already. It refuses with WhyNotRenewable,
 // WhyIncident and WhyTotalLife.
-func (re *Renewing) Renew(ctx context.Context, caller access.Caller, grantID string) (_ access.Request, err error) {
-	defer desk.VerbEnded(re.desk.Observer, access.Renew, &err)
-	ctx, done := re.desk.Asking(ctx, caller)
-	defer done()
-	r, err := re.renew(ctx, caller, grantID)
-	if err != nil {
-		return access.Request{}, re.desk.NoteRefusal(ctx, caller, grantID, access.Renew, err)
-	}
-	return r, nil
+func (re *Renewing) Renew(ctx context.Context, caller access.Caller, grantID string) (access.Request, error) {
+	guard := desk.Guard{Do: access.Renew, Object: grantID, Asks: true}
+	return desk.Verb(ctx, re.desk, caller, guard, func(ctx context.Context) (access.Request, error) {
+		return re.renew(ctx, caller, grantID)
+	})
 }
 
 func (re *Renewing) renew(ctx context.Context, caller access.Caller, grantID string) (access.Request, error) {
@@ -139,9 +135,6 @@ func (re *Renewing) rotate(tx *store.Tx, next access.Grant) error {
 	if old.State != access.Active || (!old.RetireAt.IsZero() && !at.Before(old.RetireAt)) {
 		return nil
 	}
-	step, err := re.notices.StepGrant(old, access.Retire, access.SystemActor, access.GrantMove{Successor: next.ID, RetireAt: at})
-	if err != nil {
-		return err
-	}
-	return re.notices.MoveGrant(tx, access.SystemActor, step, nil)
+	_, err = re.notices.MoveGrant(tx, old, access.Retire, access.SystemActor, access.GrantMove{Successor: next.ID, RetireAt: at}, nil)
+	return err
 }

@@ -22,14 +22,10 @@ import (
 //
 // A reviewer whose right Canvas cannot confirm just now may still revoke, by
 // the launch's gate: removing never waits (docs/decisions.md 6).
-func (en *Ending) Revoke(ctx context.Context, caller access.Caller, grantID, reason string) (_ cases.TokenPage, err error) {
-	defer desk.VerbEnded(en.desk.Observer, access.Revoke, &err)
-	p, err := en.revoke(ctx, caller, grantID, desk.Storable(reason))
-	if err != nil {
-		return cases.TokenPage{}, en.desk.NoteRefusal(ctx, caller, grantID, access.Revoke, err)
-	}
-	en.desk.Wake()
-	return p, nil
+func (en *Ending) Revoke(ctx context.Context, caller access.Caller, grantID, reason string) (cases.TokenPage, error) {
+	return desk.Verb(ctx, en.desk, caller, desk.Guard{Do: access.Revoke, Object: grantID}, func(ctx context.Context) (cases.TokenPage, error) {
+		return en.revoke(ctx, caller, grantID, desk.Storable(reason))
+	})
 }
 
 func (en *Ending) revoke(ctx context.Context, caller access.Caller, grantID, reason string) (cases.TokenPage, error) {
@@ -78,12 +74,9 @@ func (en *Ending) BeginEnd(ctx context.Context, who access.Actor, g access.Grant
 func (en *Ending) beginEndFrom(ctx context.Context, g access.Grant, m access.GrantMove, d map[string]string) (access.Grant, error) {
 	var out access.Grant
 	err := en.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		before, err := tx.Grant(g.Tenant, g.ID)
+		before, err := desk.GrantAsRead(tx, g)
 		if err != nil {
 			return err
-		}
-		if before.Version != g.Version {
-			return access.ErrConflict
 		}
 		out, err = en.StartEnd(tx, access.SystemActor, before, m, maps.Clone(d))
 		return err
@@ -110,7 +103,7 @@ func (en *Ending) StartEnd(tx *store.Tx, who access.Actor, before access.Grant, 
 			return out, err
 		}
 	}
-	return out, en.notices.MoveGrant(tx, who, step, audit.NewDetail(d))
+	return out, en.notices.StoreGrant(tx, who, step, audit.NewDetail(d))
 }
 
 // FinishEnd deletes a grant's token in Canvas, reads it back, and only when it
@@ -129,11 +122,8 @@ func (en *Ending) FinishEnd(ctx context.Context, f desk.Canvas, g access.Grant) 
 		if before.State != access.Revoking {
 			return nil // another worker proved it first
 		}
-		step, err := en.notices.StepGrant(before, access.Gone, access.SystemActor, access.GrantMove{})
-		if err != nil {
-			return err
-		}
-		if err := en.notices.MoveGrant(tx, access.SystemActor, step, audit.NewDetail(map[string]string{"proof": proof})); err != nil {
+		d := audit.NewDetail(map[string]string{"proof": proof})
+		if _, err := en.notices.MoveGrant(tx, before, access.Gone, access.SystemActor, access.GrantMove{}, d); err != nil {
 			return err
 		}
 		r, err := tx.Request(g.Tenant, g.RequestID)

@@ -22,21 +22,19 @@ import (
 // EndSponsorship ends the caller's sponsorship of a token. It keeps
 // working for the gap of its policy, so that its owner can find somebody else.
 // Leaving never asks Canvas and needs no reason.
-func (sp *Sponsoring) EndSponsorship(ctx context.Context, caller access.Caller, grantID, reason string) (_ cases.TokenPage, err error) {
-	defer desk.VerbEnded(sp.desk.Observer, access.EndSponsor, &err)
-	return sp.stand(ctx, caller, grantID, access.EndSponsor, access.GrantMove{Reason: desk.Storable(reason)}, nil)
+func (sp *Sponsoring) EndSponsorship(ctx context.Context, caller access.Caller, grantID, reason string) (cases.TokenPage, error) {
+	return desk.Verb(ctx, sp.desk, caller, desk.Guard{Do: access.EndSponsor, Object: grantID}, func(ctx context.Context) (cases.TokenPage, error) {
+		return sp.stand(ctx, caller, grantID, access.EndSponsor, access.GrantMove{Reason: desk.Storable(reason)}, nil)
+	})
 }
 
 // ReportMisuse ends a token at once because its sponsor says that it is misused.
 // A reason is required; nothing else stands in the way.
-func (sp *Sponsoring) ReportMisuse(ctx context.Context, caller access.Caller, grantID, reason string) (_ cases.TokenPage, err error) {
-	defer desk.VerbEnded(sp.desk.Observer, access.VerbReportMisuse, &err)
-	p, err := sp.misuse(ctx, caller, grantID, desk.Storable(reason))
-	if err != nil {
-		return cases.TokenPage{}, sp.desk.NoteRefusal(ctx, caller, grantID, access.EndSponsor, err)
-	}
-	sp.desk.Wake()
-	return p, nil
+func (sp *Sponsoring) ReportMisuse(ctx context.Context, caller access.Caller, grantID, reason string) (cases.TokenPage, error) {
+	guard := desk.Guard{Do: access.VerbReportMisuse, Object: grantID, Refused: access.EndSponsor}
+	return desk.Verb(ctx, sp.desk, caller, guard, func(ctx context.Context) (cases.TokenPage, error) {
+		return sp.misuse(ctx, caller, grantID, desk.Storable(reason))
+	})
 }
 
 func (sp *Sponsoring) misuse(ctx context.Context, caller access.Caller, grantID, reason string) (cases.TokenPage, error) {
@@ -89,9 +87,8 @@ func (sp *Sponsoring) endNow(ctx context.Context, f desk.Canvas, who access.Acto
 // NameSponsor asks somebody to take over as sponsor of the caller's own
 // token. Canvas must confirm now that they teach its owner. Naming another person
 // takes the question back from the one asked before.
-func (sp *Sponsoring) NameSponsor(ctx context.Context, caller access.Caller, grantID, canvasUser string) (_ cases.TokenPage, err error) {
-	defer desk.VerbEnded(sp.desk.Observer, access.NameNext, &err)
-	return sp.stand(ctx, caller, grantID, access.NameNext, access.GrantMove{}, func(f desk.Canvas, c cases.Case) (asked, error) {
+func (sp *Sponsoring) NameSponsor(ctx context.Context, caller access.Caller, grantID, canvasUser string) (cases.TokenPage, error) {
+	ask := func(ctx context.Context, f desk.Canvas, c cases.Case) (asked, error) {
 		form := &access.FormError{}
 		if canvasUser == "" {
 			form.Add("sponsor", "sponsor.missing", nil)
@@ -107,6 +104,10 @@ func (sp *Sponsoring) NameSponsor(ctx context.Context, caller access.Caller, gra
 			return asked{}, form
 		}
 		return asked{u.ID, u.Name}, nil
+	}
+	guard := desk.Guard{Do: access.NameNext, Object: grantID, Asks: true}
+	return desk.Verb(ctx, sp.desk, caller, guard, func(ctx context.Context) (cases.TokenPage, error) {
+		return sp.stand(ctx, caller, grantID, access.NameNext, access.GrantMove{}, ask)
 	})
 }
 
@@ -114,20 +115,24 @@ func (sp *Sponsoring) NameSponsor(ctx context.Context, caller access.Caller, gra
 // be. It needs a fresh launch, and Canvas must confirm now that they teach its
 // owner. Who approved the request cannot stand for its token (WhySponsorDecides).
 // read is the digest of the access.TakeOverTerms that they read.
-func (sp *Sponsoring) TakeOver(ctx context.Context, caller access.Caller, grantID, read string) (_ cases.TokenPage, err error) {
-	defer desk.VerbEnded(sp.desk.Observer, access.TakeOver, &err)
-	return sp.stand(ctx, caller, grantID, access.TakeOver, access.GrantMove{}, func(f desk.Canvas, c cases.Case) (asked, error) {
+func (sp *Sponsoring) TakeOver(ctx context.Context, caller access.Caller, grantID, read string) (cases.TokenPage, error) {
+	ask := func(ctx context.Context, f desk.Canvas, c cases.Case) (asked, error) {
 		if err := access.TakeOverTerms(c.Request, *c.Grant).Check(read); err != nil {
 			return asked{}, err
 		}
 		return asked{}, sp.requests.MayEndorse(ctx, f, caller, c.Request)
+	}
+	guard := desk.Guard{Do: access.TakeOver, Object: grantID, Asks: true}
+	return desk.Verb(ctx, sp.desk, caller, guard, func(ctx context.Context) (cases.TokenPage, error) {
+		return sp.stand(ctx, caller, grantID, access.TakeOver, access.GrantMove{}, ask)
 	})
 }
 
 // TurnDown answers no to the question whether the caller takes over.
-func (sp *Sponsoring) TurnDown(ctx context.Context, caller access.Caller, grantID string) (err error) {
-	defer desk.VerbEnded(sp.desk.Observer, access.TurnDown, &err)
-	_, err = sp.stand(ctx, caller, grantID, access.TurnDown, access.GrantMove{}, nil)
+func (sp *Sponsoring) TurnDown(ctx context.Context, caller access.Caller, grantID string) error {
+	_, err := desk.Verb(ctx, sp.desk, caller, desk.Guard{Do: access.TurnDown, Object: grantID}, func(ctx context.Context) (cases.TokenPage, error) {
+		return sp.stand(ctx, caller, grantID, access.TurnDown, access.GrantMove{}, nil)
+	})
 	return err
 }
 
@@ -150,23 +155,12 @@ func (sp *Sponsoring) Teachers(ctx context.Context, caller access.Caller, course
 // asked is the person of Canvas whom a move names; zero is nobody.
 type asked struct{ user, name string }
 
-// stand makes one move of a token's sponsorship for a person. ask reads from
-// Canvas what the move needs, before its transaction.
-func (sp *Sponsoring) stand(ctx context.Context, caller access.Caller, grantID string, do access.Action, m access.GrantMove, ask func(desk.Canvas, cases.Case) (asked, error)) (cases.TokenPage, error) {
-	if ask != nil {
-		var done func()
-		ctx, done = sp.desk.Asking(ctx, caller)
-		defer done()
-	}
-	p, err := sp.stood(ctx, caller, grantID, do, m, ask)
-	if err != nil {
-		return cases.TokenPage{}, sp.desk.NoteRefusal(ctx, caller, grantID, do, err)
-	}
-	sp.desk.Wake()
-	return p, nil
-}
+// askCanvas reads from Canvas what a move needs.
+type askCanvas func(context.Context, desk.Canvas, cases.Case) (asked, error)
 
-func (sp *Sponsoring) stood(ctx context.Context, caller access.Caller, grantID string, do access.Action, m access.GrantMove, ask func(desk.Canvas, cases.Case) (asked, error)) (cases.TokenPage, error) {
+// stand makes one move of a token's sponsorship for a person. ask, if the
+// move has one, goes before its transaction.
+func (sp *Sponsoring) stand(ctx context.Context, caller access.Caller, grantID string, do access.Action, m access.GrantMove, ask askCanvas) (cases.TokenPage, error) {
 	f, err := sp.desk.CanvasOf(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return cases.TokenPage{}, err
@@ -196,7 +190,7 @@ func (sp *Sponsoring) stood(ctx context.Context, caller access.Caller, grantID s
 	}
 	var named asked
 	if ask != nil {
-		if named, err = ask(f, c); err != nil {
+		if named, err = ask(ctx, f, c); err != nil {
 			return cases.TokenPage{}, err
 		}
 	}

@@ -257,3 +257,28 @@ func TestSponsorshipAbuse(t *testing.T) {
 		})
 	}
 }
+
+// Naming a sponsor and taking over ask Canvas, and so count among the checks that one
+// person causes in a minute.
+func TestSponsorChangesArePaced(t *testing.T) {
+	t.Parallel()
+	desktest.Each(t, func(r *desktest.Rig) {
+		g, helen := r.Asked()
+		r.Unhurried()
+		maya, tom := r.As("maya", access.DoorCourse), r.W.User("tom").ID.String()
+		r.W.SetEnrollmentState("helen", "bio201", "completed")
+		for name, try := range map[string]func() error{
+			"naming":      func() error { _, err := r.Tokens.NameSponsor(r.T.Context(), maya, g.ID, tom); return err },
+			"taking over": func() error { _, err := r.Tokens.TakeOver(r.T.Context(), helen, g.ID, r.TermsOf(g.ID)); return err },
+		} {
+			for n := range access.MaxChecks {
+				if err := try(); err == nil || access.WhyOf(err) == access.WhyBusy {
+					r.T.Errorf("%s, check %d: %v", name, n+1, err)
+				}
+			}
+			if err := try(); access.WhyOf(err) != access.WhyBusy {
+				r.T.Errorf("%s beyond the pace: %v", name, err)
+			}
+		}
+	})
+}
