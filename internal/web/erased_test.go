@@ -51,7 +51,7 @@ func TestErasedWordsReadRemoved(t *testing.T) {
 		"denied":    {requests.PageCase, requests.NewCasePage(s, request(access.Denied), requests.PanelInput{}), 3},
 		"rescinded": {requests.PageCase, requests.NewCasePage(s, request(access.Rescinded), requests.PanelInput{}), 3},
 		"frozen":    {tokens.PageToken, tokens.NewPage(s, cases.TokenPage{Case: frozen, Story: story}), 2},
-		"thaw":      {ui.PageConfirm, ui.NewConfirmPage(s, ui.ConfirmInput{Do: access.Thaw, Case: frozen}), 1},
+		"thaw":      {ui.PageConfirm, confirmPage(s, confirmInput{Do: access.Thaw, Case: frozen}), 1},
 		"leak":      {leaks.PageLeak, leaks.NewPage(s, leaks.Input{Page: leak}), 2},
 	} {
 		var b bytes.Buffer

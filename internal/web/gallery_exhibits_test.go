@@ -266,8 +266,8 @@ func caseExhibits() []exhibit {
 }
 
 func confirmExhibits() []exhibit {
-	ask := func(name string, in ui.ConfirmInput, shell func(*ui.Shell), want ...string) exhibit {
-		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: shell, want: want, view: func(s ui.Shell) any { return ui.NewConfirmPage(s, in) }}
+	ask := func(name string, in confirmInput, shell func(*ui.Shell), want ...string) exhibit {
+		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: shell, want: want, view: func(s ui.Shell) any { return confirmPage(s, in) }}
 	}
 	own := galleryCase(access.Fulfilled, access.Active)
 	theirs := seenBy(own, ui.AsReviewer)
@@ -284,12 +284,12 @@ func confirmExhibits() []exhibit {
 	lost := none
 	lost.Request.Sponsor = ""
 	return []exhibit{
-		ask("withdraw", ui.ConfirmInput{Do: access.Withdraw, Case: galleryCase(access.InReview, "")}, asMaya, "Withdraw request REQ-0142?", "Keep request", "Withdraw"),
-		ask("discard", ui.ConfirmInput{Do: access.Discard, Case: galleryCase(access.Draft, "")}, asMaya, "Discard this draft?", "Keep draft"),
-		ask("replace", ui.ConfirmInput{Do: access.Replace, Case: own}, asMaya, "Replace", "Keep token"),
-		ask("revoke", ui.ConfirmInput{Do: access.Revoke, Case: own}, asMaya, "Revoke “Attendance helper”?", "Keep token", "Software using it stops."),
-		ask("revoke-other", ui.ConfirmInput{Do: access.Revoke, Case: theirs, Reason: galleryReason, Errors: missing}, asDana, "Reason", "Tell the owner why, in a sentence."),
-		ask("rescind", ui.ConfirmInput{Do: access.Rescind, Case: seenBy(galleryCase(access.Approved, ""), ui.AsReviewer)}, asDana, "Take back the approval of REQ-0142?", "Keep approval"),
+		ask("withdraw", confirmInput{Do: access.Withdraw, Case: galleryCase(access.InReview, "")}, asMaya, "Withdraw request REQ-0142?", "Keep request", "Withdraw"),
+		ask("discard", confirmInput{Do: access.Discard, Case: galleryCase(access.Draft, "")}, asMaya, "Discard this draft?", "Keep draft"),
+		ask("replace", confirmInput{Do: access.Replace, Case: own}, asMaya, "Replace", "Keep token"),
+		ask("revoke", confirmInput{Do: access.Revoke, Case: own}, asMaya, "Revoke “Attendance helper”?", "Keep token", "Software using it stops."),
+		ask("revoke-other", confirmInput{Do: access.Revoke, Case: theirs, Reason: galleryReason, Errors: missing}, asDana, "Reason", "Tell the owner why, in a sentence."),
+		ask("rescind", confirmInput{Do: access.Rescind, Case: seenBy(galleryCase(access.Approved, ""), ui.AsReviewer)}, asDana, "Take back the approval of REQ-0142?", "Keep approval"),
 		{name: "choose-sponsor", page: ui.PageSponsor, shell: asMaya, want: []string{"Choose a sponsor", "Faculty sponsor", "Ask this sponsor", "is asked now, until"},
 			view: func(s ui.Shell) any {
 				return requests.NewSponsorPage(s, requests.SponsorInput{Case: choose, Chosen: "22", Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.self"}}}})

@@ -43,8 +43,8 @@ func leakExhibits() []exhibit {
 		in.Token = cases.TokenPage{Case: seenBy(r.Case, v)}
 		return exhibit{name: "leak-reported-" + name, page: leaks.PageLeakReported, shell: shell, want: append(want, "Report a leak"), view: func(s ui.Shell) any { return leaks.NewReportedPage(s, in) }}
 	}
-	ask := func(name string, in ui.ConfirmInput, shell func(*ui.Shell), want ...string) exhibit {
-		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: shell, want: want, view: func(s ui.Shell) any { return ui.NewConfirmPage(s, in) }}
+	ask := func(name string, in confirmInput, shell func(*ui.Shell), want ...string) exhibit {
+		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: shell, want: want, view: func(s ui.Shell) any { return confirmPage(s, in) }}
 	}
 	token := func(name string, c cases.Case, shell func(*ui.Shell), want ...string) exhibit {
 		return exhibit{name: "token-" + name, page: tokens.PageToken, shell: shell, want: want, view: func(s ui.Shell) any { return tokens.NewPage(s, cases.TokenPage{Case: c, Story: galleryLife()}) }}
@@ -92,13 +92,13 @@ func leakExhibits() []exhibit {
 		}(), ui.AsRequester, leaks.ReportedInput{}, asMaya, "The token had ended before"),
 		done("told", gone, ui.AsSponsor, leaks.ReportedInput{Told: true}, asAna, "Nobody is in trouble for a report."),
 		done("long", gone, ui.AsRequester, leaks.ReportedInput{Seen: galleryNote, Errors: &access.FormError{Fields: []access.FieldError{{Field: "seen", Code: "too_long", Args: map[string]any{"Max": 1000}}}}}, asMaya, "Shorten this to 1,000 characters."),
-		ask("leak", ui.ConfirmInput{Do: access.ReportLeak, Case: galleryCase(access.Fulfilled, access.Active)}, asMaya, "Report a leak", "We delete the token", "Keep token"),
-		ask("leak-other", ui.ConfirmInput{Do: access.ReportLeak, Case: active}, asDana, "Report a leak", "of Maya Chen first"),
-		ask("leak-ended", ui.ConfirmInput{Do: access.ReportLeak, Case: ended}, asMaya, "has ended and does not work"),
-		ask("freeze", ui.ConfirmInput{Do: access.Freeze, Case: active}, asDana, "Only two people together can thaw it.", "Keep as it is", "Reason"),
-		ask("freeze-wrong", ui.ConfirmInput{Do: access.Freeze, Case: active, Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.freeze"}}}}, asDana, "Write why it is stopped, in a sentence."),
-		ask("thaw", ui.ConfirmInput{Do: access.Thaw, Case: func() cases.Case { c := half; g := *half.Grant; g.Votes = nil; c.Grant = &g; return c }()}, asDana, "A second person must agree"),
-		ask("thaw-second", ui.ConfirmInput{Do: access.Thaw, Case: half}, asDana, "yours is the second voice"),
+		ask("leak", confirmInput{Do: access.ReportLeak, Case: galleryCase(access.Fulfilled, access.Active)}, asMaya, "Report a leak", "We delete the token", "Keep token"),
+		ask("leak-other", confirmInput{Do: access.ReportLeak, Case: active}, asDana, "Report a leak", "of Maya Chen first"),
+		ask("leak-ended", confirmInput{Do: access.ReportLeak, Case: ended}, asMaya, "has ended and does not work"),
+		ask("freeze", confirmInput{Do: access.Freeze, Case: active}, asDana, "Only two people together can thaw it.", "Keep as it is", "Reason"),
+		ask("freeze-wrong", confirmInput{Do: access.Freeze, Case: active, Errors: &access.FormError{Fields: []access.FieldError{{Field: "reason", Code: "reason.freeze"}}}}, asDana, "Write why it is stopped, in a sentence."),
+		ask("thaw", confirmInput{Do: access.Thaw, Case: func() cases.Case { c := half; g := *half.Grant; g.Votes = nil; c.Grant = &g; return c }()}, asDana, "A second person must agree"),
+		ask("thaw-second", confirmInput{Do: access.Thaw, Case: half}, asDana, "yours is the second voice"),
 		token("frozen-own", frozen, asMaya, "Frozen", "Your software gets errors now.", galleryReason, "Report a leak", "Revoke"),
 		token("frozen-half", half, asDana, "agreed to thaw it", "Thaw"),
 		token("freezing", freezing, asDana, "It may still work until Canvas confirms."),

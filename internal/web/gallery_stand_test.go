@@ -54,8 +54,8 @@ func standExhibits() []exhibit {
 	page := func(name string, p cases.CasePage, shell func(*ui.Shell), want ...string) exhibit {
 		return exhibit{name: "case-" + name, page: requests.PageCase, shell: shell, want: want, view: func(s ui.Shell) any { return requests.NewCasePage(s, p, requests.PanelInput{}) }}
 	}
-	ask := func(name string, in ui.ConfirmInput, want ...string) exhibit {
-		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: asAna, want: want, view: func(s ui.Shell) any { return ui.NewConfirmPage(s, in) }}
+	ask := func(name string, in confirmInput, want ...string) exhibit {
+		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: asAna, want: want, view: func(s ui.Shell) any { return confirmPage(s, in) }}
 	}
 	choose := func(name string, in tokens.SponsorInput, want ...string) exhibit {
 		return exhibit{name: "choose-" + name, page: ui.PageSponsor, shell: asMaya, want: want, view: func(s ui.Shell) any { return tokens.NewSponsorPage(s, in) }}
@@ -81,10 +81,10 @@ func standExhibits() []exhibit {
 		}), asDana, "40 days without use", "Ended on", "No longer teaches"),
 		page("evidence-unread", evidence(review, func(e *cases.Evidence) { e.CourseRead, e.SponsorWhy = false, access.WhyCanvas }), asDana, "Canvas did not tell"),
 		page("evidence-sponsor", evidence(endorse, func(e *cases.Evidence) { e.Of.Sponsor, e.Of.GapUntil = "", days(3) }), asAna, "The token so far", "It has no sponsor now"),
-		ask("end-sponsorship-request", ui.ConfirmInput{Do: access.EndSponsor, Case: seenBy(galleryCase(access.Approved, "", access.EndSponsor), ui.AsSponsor)},
+		ask("end-sponsorship-request", confirmInput{Do: access.EndSponsor, Case: seenBy(galleryCase(access.Approved, "", access.EndSponsor), ui.AsSponsor)},
 			"goes back to Maya Chen", "End sponsorship", "Keep sponsorship"),
-		ask("end-sponsorship", ui.ConfirmInput{Do: access.EndSponsor, Case: stands}, "keeps working for 14 days so", "Report misuse", "Keep sponsorship"),
-		ask("misuse", ui.ConfirmInput{Do: ui.Misuse, Case: stands, Errors: misused}, "Report misuse of", "Write what happened"),
+		ask("end-sponsorship", confirmInput{Do: access.EndSponsor, Case: stands}, "keeps working for 14 days so", "Report misuse", "Keep sponsorship"),
+		ask("misuse", confirmInput{Do: tokens.Misuse, Case: stands, Errors: misused}, "Report misuse of", "Write what happened"),
 		choose("token", tokens.SponsorInput{Token: cases.TokenPage{Case: gap}, Teachers: galleryForm().Teachers}, "Ask this sponsor", "Without one by"),
 		choose("token-none", tokens.SponsorInput{Token: cases.TokenPage{Case: gap}}, "Canvas lists no teacher"),
 		formOf("renewal", requests.FormInput{Form: form}, asMaya, "Your answers from last time", "End date"),

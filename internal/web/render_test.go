@@ -151,7 +151,7 @@ func TestWhatPeopleTypeIsOnlyText(t *testing.T) {
 		ui.PageHome:       home.NewPage(s, cases.Home{Ended: []cases.Case{c}}),
 		ui.PageQueue: review.NewPage(s, cases.Queue{Rows: []cases.Case{c}, Total: 1, From: 1},
 			cases.QueueFilter{Search: evil, Status: evil, Maker: evil}),
-		ui.PageConfirm: ui.NewConfirmPage(s, ui.ConfirmInput{Do: access.Withdraw, Case: c}),
+		ui.PageConfirm: confirmPage(s, confirmInput{Do: access.Withdraw, Case: c}),
 		ui.PageProblem: ui.NewProblemPage(s, ui.ProblemInput{Kind: ui.ProblemTrouble, Reference: evil, SavedTitle: evil, SavedAt: galleryNow,
 			Echo: []ui.Echo{{LabelID: "form.build", Value: evil}}, RetryAction: "/requests", RetryFields: []ui.RetryField{{Name: evil, Value: evil}}}),
 	} {

@@ -224,9 +224,9 @@ func (p *Pages) keepFound(v *ui.Visit) error {
 }
 
 // askRemove asks before a token is deleted.
-func (p *Pages) askRemove(v *ui.Visit) error { return p.confirmRemove(v, http.StatusOK, "", nil) }
+func (p *Pages) askRemove(v *ui.Visit) error { return p.confirmRemove(v, "", nil) }
 
-func (p *Pages) confirmRemove(v *ui.Visit, status int, reason string, refused error) error {
+func (p *Pages) confirmRemove(v *ui.Visit, reason string, refused error) error {
 	c, err := p.inventory.FoundToken(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
@@ -234,21 +234,27 @@ func (p *Pages) confirmRemove(v *ui.Visit, status int, reason string, refused er
 	if !c.Can[access.Remove] {
 		return p.open(v) // it is ending or has ended: the page says so
 	}
-	var wrong *access.FormError
-	errors.As(refused, &wrong)
-	return ui.Show(v, status, ui.PageConfirm, nil, func(sh ui.Shell) ui.ConfirmPage {
-		if why := access.WhyOf(refused); why != "" {
-			sh.Banner = ui.RefusedBanner(sh, why, nil)
-		}
-		return NewRemovePage(sh, c, reason, wrong)
-	})
+	return v.Ask(refused, nil, func(sh ui.Shell) ui.Question { return Question(sh, c, reason) })
+}
+
+// Question is the question before a token that the tool did not make is deleted;
+// reason is as typed.
+func Question(s ui.Shell, c inventory.FoundPage, reason string) ui.Question {
+	f, owner := c.Found, ui.FoundOwner(s, c.FoundCase)
+	q := ui.Question{Key: "confirm.remove", Args: []any{"Title", ui.FoundPurpose(s, f), "Owner", owner}, List: ui.PageHome, Do: "act.remove_one", Danger: true,
+		Post: ui.FoundPath(f, "/remove"), Keep: ui.Way{Words: "confirm.keep_token", To: ui.FoundPath(f, "")}}
+	if !c.Own {
+		q.Key, q.List = "confirm.remove_other", ui.PageUnmanaged
+		q.Reason = &ui.AskedReason{Typed: reason, Reader: owner, Required: true}
+	}
+	return q
 }
 
 // removeFound deletes a token. The page says what Canvas was found to say.
 func (p *Pages) removeFound(v *ui.Visit) error {
 	reason, tooLong := v.Parting("reason")
 	if tooLong != nil {
-		return p.confirmRemove(v, ui.StatusOf(tooLong), reason, tooLong)
+		return p.confirmRemove(v, reason, tooLong)
 	}
 	c, err := p.inventory.RemoveToken(v.Ctx(), v.Session.Caller, v.ID, reason)
 	switch {
@@ -259,7 +265,7 @@ func (p *Pages) removeFound(v *ui.Visit) error {
 		}
 		return ui.Show(v, http.StatusOK, PageFound, b, func(sh ui.Shell) Page { return NewPage(sh, c) })
 	case ui.IsFormError(err), access.WhyOf(err) != "":
-		if p.confirmRemove(v, ui.StatusOf(err), reason, err) == nil {
+		if p.confirmRemove(v, reason, err) == nil {
 			return nil
 		}
 	case errors.Is(err, access.ErrConflict):

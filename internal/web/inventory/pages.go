@@ -54,9 +54,7 @@ func (*Pages) Messages() []string {
 			add("pick."+string(do)+".date", "pick."+string(do)+".date_hint")
 		}
 	}
-	for _, id := range []string{"confirm.remove", "confirm.remove_other"} {
-		add(id+".h1", id+".what", id+".stays")
-	}
+	add(ui.QuestionKeys("confirm.remove", "confirm.remove_other")...)
 	return append(out, ui.ErrorKeys("reason.allow", "reason.remove", "review_at.range", "due_at.past", "pick.missing", "number.wrong")...)
 }
 

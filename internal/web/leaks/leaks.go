@@ -5,26 +5,45 @@ import (
 	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/desk/leaks"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
 )
 
 // askLeak asks before a token is deleted as leaked; after the report it says how
 // that stands.
-func (p *Pages) askLeak(v *ui.Visit) error { return p.confirmLeak(v, http.StatusOK, nil) }
+func (p *Pages) askLeak(v *ui.Visit) error { return p.confirmLeak(v, nil) }
 
-func (p *Pages) confirmLeak(v *ui.Visit, status int, refused error) error {
+func (p *Pages) confirmLeak(v *ui.Visit, refused error) error {
 	t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
 	}
 	switch {
 	case t.LeakOpen():
+		status := http.StatusOK
+		if refused != nil {
+			status = ui.StatusOf(refused)
+		}
 		return showReported(v, status, ReportedInput{Token: t}, nil)
 	case !t.Can[access.ReportLeak]:
 		return p.showToken(v, http.StatusOK, t, nil)
 	}
-	return v.ConfirmGrant(status, access.ReportLeak, t, "", refused)
+	return v.Ask(refused, &t.Case, func(sh ui.Shell) ui.Question { return Question(sh, t.Case) })
+}
+
+// Question is the question before a token is deleted as leaked, or before the leak of
+// one that has ended is recorded.
+func Question(s ui.Shell, c cases.Case) ui.Question {
+	q := ui.CaseQuestion(s, access.ReportLeak, c, ui.PageTokens)
+	q.Danger, q.Post, q.Keep = true, ui.GrantPath(c.Grant, "/leak"), ui.Way{Words: "confirm.keep_token", To: ui.GrantPath(c.Grant, "")}
+	if !c.Own {
+		q.Key += "_other"
+	}
+	if c.Grant.State.Final() {
+		q.What = []string{"confirm.report_leak_ended", "confirm.report_leak_blocks"}
+	}
+	return q
 }
 
 func showReported(v *ui.Visit, status int, in ReportedInput, banner *ui.Banner) error {
@@ -38,7 +57,7 @@ func (p *Pages) reportLeak(v *ui.Visit) error {
 	case err == nil:
 		return showReported(v, http.StatusOK, ReportedInput{Token: t}, nil)
 	case access.WhyOf(err) != "":
-		if p.confirmLeak(v, ui.StatusOf(err), err) == nil {
+		if p.confirmLeak(v, err) == nil {
 			return nil
 		}
 	case errors.Is(err, access.ErrConflict):
@@ -69,7 +88,7 @@ func (p *Pages) leakSeen(v *ui.Visit) error {
 	case err == nil:
 		return showReported(v, http.StatusOK, ReportedInput{Token: t, Told: true}, &ui.Banner{Kind: ui.BannerGood, ID: "leak.done_thanks"})
 	case access.WhyOf(err) != "":
-		if p.confirmLeak(v, ui.StatusOf(err), err) == nil {
+		if p.confirmLeak(v, err) == nil {
 			return nil
 		}
 	case errors.Is(err, access.ErrConflict):

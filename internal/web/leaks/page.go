@@ -223,7 +223,7 @@ type ReportedInput struct {
 // NewReportedPage is the page after a report.
 func NewReportedPage(s ui.Shell, in ReportedInput) ReportedPage {
 	c, g := in.Token.Case, *in.Token.Grant
-	p := ReportedPage{Frame: ui.NewFrame(s, ui.CurrentFor(c, access.ReportLeak), s.T("leak.done_h1"), ui.GrantPath(&g, "/leak")), Subject: ui.Subject(s, c)}
+	p := ReportedPage{Frame: ui.NewFrame(s, ui.ListOf(c, ui.PageTokens), s.T("leak.done_h1"), ui.GrantPath(&g, "/leak")), Subject: ui.Subject(s, c)}
 	p.SetErrors(in.Errors)
 	switch {
 	case !g.State.Final():

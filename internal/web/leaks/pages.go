@@ -48,6 +48,8 @@ func (*Pages) Messages() []string {
 	for _, why := range []access.Why{access.WhySelf, access.WhySponsorDecides, ""} {
 		out = append(out, clearBlockedKey(why))
 	}
+	out = append(out, ui.ActKey(access.ReportLeak))
+	out = append(out, ui.QuestionKeys("confirm.report_leak", "confirm.report_leak_other")...)
 	return append(out, ui.ErrorKeys("suspect.not_token", "reason.clear")...)
 }
 

@@ -103,7 +103,7 @@ func (p *Pages) moveRefused(v *ui.Visit, do access.Action, in PanelInput, err er
 	case errors.As(err, &wrong):
 		in.Errors = wrong
 		if do == access.Rescind {
-			return p.showQuestion(v, ui.StatusOf(err), do, in.Reason, wrong, nil)
+			return p.showQuestion(v, do, in.Reason, err)
 		}
 		banner = func(ui.Shell, cases.Case) *ui.Banner { return nil }
 	case errors.As(err, &lost):
@@ -137,10 +137,10 @@ func (in PanelInput) typedAnything() bool {
 
 // asks is the page with the question before a move that cannot be undone.
 func (p *Pages) asks(do access.Action) ui.Handler {
-	return func(v *ui.Visit) error { return p.showQuestion(v, http.StatusOK, do, "", nil, nil) }
+	return func(v *ui.Visit) error { return p.showQuestion(v, do, "", nil) }
 }
 
-func (p *Pages) showQuestion(v *ui.Visit, status int, do access.Action, reason string, wrong *access.FormError, refused error) error {
+func (p *Pages) showQuestion(v *ui.Visit, do access.Action, reason string, refused error) error {
 	c, err := p.cases.Open(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
@@ -150,12 +150,29 @@ func (p *Pages) showQuestion(v *ui.Visit, status int, do access.Action, reason s
 		// request says how it stands.
 		return p.show(v, http.StatusOK, nil, nil)
 	}
-	return ui.Show(v, status, ui.PageConfirm, nil, func(sh ui.Shell) ui.ConfirmPage {
-		if why := access.WhyOf(refused); why != "" {
-			sh.Banner = ui.RefusedBanner(sh, why, &c.Case)
+	return v.Ask(refused, &c.Case, func(sh ui.Shell) ui.Question { return Question(sh, do, c.Case, reason) })
+}
+
+// Question is the question before a move of a request; reason is as typed.
+func Question(s ui.Shell, do access.Action, c cases.Case, reason string) ui.Question {
+	if do == access.EndSponsor {
+		return ui.LeaveQuestion(s, c, reason)
+	}
+	r := c.Request
+	q := ui.CaseQuestion(s, do, c, ui.PageQueue)
+	q.Danger, q.Post, q.Keep = do != access.Withdraw, ui.CasePath(r, "/"+string(do)), ui.Way{Words: "confirm.keep_request", To: ui.CasePath(r, "")}
+	switch do {
+	case access.Replace:
+		q.Keep = ui.Way{Words: "confirm.keep_token", To: ui.CasePath(r, "/collect")}
+	case access.Rescind:
+		if r.Adopts != "" {
+			q.Key += "_keep"
 		}
-		return ui.NewConfirmPage(sh, ui.ConfirmInput{Do: do, Case: c.Case, Reason: reason, Errors: wrong})
-	})
+		q.Keep.Words, q.Reason = "confirm.keep_approval", s.ReasonTo(c, reason, true)
+	case access.Discard:
+		q.Keep = ui.Way{Words: "confirm.keep_draft", To: "/"}
+	}
+	return q
 }
 
 // discard throws a draft away and goes home.
@@ -235,9 +252,7 @@ func (p *Pages) leaveRequest(v *ui.Visit) error {
 	}
 	reason, wrong := v.Parting("reason")
 	if wrong != nil {
-		var form *access.FormError
-		errors.As(wrong, &form)
-		return p.showQuestion(v, ui.StatusOf(wrong), access.EndSponsor, reason, form, nil)
+		return p.showQuestion(v, access.EndSponsor, reason, wrong)
 	}
 	if _, err := p.requests.Act(v.Ctx(), v.Session.Caller, v.ID, access.EndSponsor, access.Move{Reason: reason}, ""); err != nil {
 		return p.moveRefused(v, access.EndSponsor, PanelInput{Reason: reason}, err)

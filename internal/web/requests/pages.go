@@ -60,6 +60,10 @@ func (*Pages) Messages() []string {
 	for _, cause := range []policy.EndCause{policy.CauseRole, policy.CauseCourse, policy.CauseCanvas, policy.CauseTotal} {
 		add("form.end_hint_"+string(cause), "form.latest_"+string(cause))
 	}
+	for _, do := range []access.Action{access.Withdraw, access.Rescind, access.Discard, access.Replace} {
+		add(ui.ActKey(do))
+	}
+	add(ui.QuestionKeys("confirm.withdraw", "confirm.rescind", "confirm.rescind_keep", "confirm.discard", "confirm.replace")...)
 	add(ui.ErrorKeys(access.FormCodes...)...)
 	return append(out, ui.ErrorKeys("sponsor.too_many", "end.ambiguous", "end.only_shorter", "reason.decline", "reason.deny", "reason.rescind",
 		"alternative.missing", "alternative.text")...)

@@ -18,10 +18,8 @@ func (p *Pages) askFreeze(v *ui.Visit) error {
 		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.RefusedBanner(sh, access.WhyNoFreeze, &t.Case) })
 	case err != nil:
 		return err
-	case !t.Can[access.Freeze]:
-		return Show(v, http.StatusOK, t, nil)
 	}
-	return v.ConfirmGrant(http.StatusOK, access.Freeze, t, "", nil)
+	return question(v, access.Freeze, t, "", nil)
 }
 
 // freeze stops a token.
@@ -35,18 +33,6 @@ func (p *Pages) freeze(v *ui.Visit) error {
 		t, err = p.tokens.Freeze(v.Ctx(), v.Session.Caller, v.ID, reason)
 	}
 	return p.grantMoved(v, access.Freeze, t, reason, err)
-}
-
-// askThaw asks before a reviewer's voice for a thaw is recorded.
-func (p *Pages) askThaw(v *ui.Visit) error {
-	t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
-	if err != nil {
-		return err
-	}
-	if !t.Can[access.Thaw] {
-		return Show(v, http.StatusOK, t, nil)
-	}
-	return v.ConfirmGrant(http.StatusOK, access.Thaw, t, "", nil)
 }
 
 // thaw records one of the two voices.
@@ -72,7 +58,7 @@ func (p *Pages) grantMoved(v *ui.Visit, do access.Action, t cases.TokenPage, rea
 		if !t.Can[do] { // what stands in the way belongs above how it stands
 			return Show(v, ui.StatusOf(err), t, func(sh ui.Shell) *ui.Banner { return ui.RefusedBanner(sh, access.WhyOf(err), &t.Case) })
 		}
-		return v.ConfirmGrant(ui.StatusOf(err), do, t, reason, err)
+		return question(v, do, t, reason, err)
 	case errors.Is(err, access.ErrConflict):
 		if p.Open(v) == nil {
 			return nil

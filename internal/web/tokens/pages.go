@@ -42,6 +42,10 @@ func (*Pages) Messages() []string {
 	for _, st := range access.GrantStates {
 		out = append(out, grantStateKey(st))
 	}
+	for _, do := range []access.Action{access.Revoke, access.Freeze, access.Thaw, Misuse} {
+		out = append(out, ui.ActKey(do))
+	}
+	out = append(out, ui.QuestionKeys("confirm.revoke", "confirm.revoke_other", "confirm.freeze", "confirm.thaw", "confirm.thaw_second", "confirm.misuse")...)
 	return append(out, ui.ErrorKeys("sponsor.decided", "reason.misuse", "reason.revoke", "reason.freeze")...)
 }
 
@@ -54,14 +58,14 @@ func (p *Pages) Routes(r *ui.Routes) {
 	r.Get("/tokens", p.openList)
 	r.Both("/tokens/export", p.openList, p.exportTokens) // reload after the post
 	r.Get("/tokens/:id", p.Open)
-	r.Both("/tokens/:id/revoke", p.askRevoke, p.revoke)
+	r.Both("/tokens/:id/revoke", p.asks(access.Revoke), p.revoke)
 	r.Both("/tokens/:id/renew", p.Open, p.renew) // reload after the post
-	for path, do := range map[string]access.Action{"/tokens/:id/end-sponsorship": access.EndSponsor, "/tokens/:id/misuse": ui.Misuse} {
-		r.Both(path, p.asksToken(do), p.leaveToken(do))
+	for path, do := range map[string]access.Action{"/tokens/:id/end-sponsorship": access.EndSponsor, "/tokens/:id/misuse": Misuse} {
+		r.Both(path, p.asks(do), p.leaveToken(do))
 	}
 	r.Both("/tokens/:id/sponsor", p.askTokenSponsor, p.nameSponsor)
 	r.Both("/tokens/:id/take-over", p.Open, p.takeOver)
 	r.Both("/tokens/:id/turn-down", func(v *ui.Visit) error { return p.to.Sponsorships(v, nil) }, p.turnDown)
 	r.Both("/tokens/:id/freeze", p.askFreeze, p.freeze)
-	r.Both("/tokens/:id/thaw", p.askThaw, p.thaw)
+	r.Both("/tokens/:id/thaw", p.asks(access.Thaw), p.thaw)
 }

@@ -47,50 +47,27 @@ func (p *Pages) tokenRefused(v *ui.Visit, err error) error {
 	})
 }
 
-// asksToken is the question before a move of a token by its sponsor.
-func (p *Pages) asksToken(do access.Action) ui.Handler {
-	return func(v *ui.Visit) error { return p.confirmToken(v, http.StatusOK, do, "", nil) }
-}
-
-func (p *Pages) confirmToken(v *ui.Visit, status int, do access.Action, reason string, refused error) error {
-	t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
-	if err != nil {
-		return err
-	}
-	if !t.Can[access.EndSponsor] {
-		return Show(v, http.StatusOK, t, nil)
-	}
-	var wrong *access.FormError
-	errors.As(refused, &wrong)
-	return ui.Show(v, status, ui.PageConfirm, nil, func(sh ui.Shell) ui.ConfirmPage {
-		if why := access.WhyOf(refused); why != "" {
-			sh.Banner = ui.RefusedBanner(sh, why, &t.Case)
-		}
-		return ui.NewConfirmPage(sh, ui.ConfirmInput{Do: do, Case: t.Case, Reason: reason, Errors: wrong})
-	})
-}
-
 // leaveToken ends a sponsorship, or the token because of misuse.
 func (p *Pages) leaveToken(do access.Action) ui.Handler {
 	return func(v *ui.Visit) error {
 		reason, tooLong := v.Parting("reason")
 		if tooLong != nil {
-			return p.confirmToken(v, ui.StatusOf(tooLong), do, reason, tooLong)
+			return p.ask(v, do, reason, tooLong)
 		}
 		act := p.tokens.EndSponsorship
-		if do == ui.Misuse {
+		if do == Misuse {
 			act = p.tokens.ReportMisuse
 		}
 		t, err := act(v.Ctx(), v.Session.Caller, v.ID, reason)
 		switch {
 		case err == nil:
 			shown := do
-			if do == ui.Misuse {
+			if do == Misuse {
 				shown = access.Revoke
 			}
 			return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, shown, t.Case) })
 		case ui.IsFormError(err):
-			if p.confirmToken(v, ui.StatusOf(err), do, reason, err) == nil {
+			if p.ask(v, do, reason, err) == nil {
 				return nil
 			}
 			return err

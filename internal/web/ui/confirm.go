@@ -1,173 +1,160 @@
 package ui
 
 import (
+	"cmp"
 	"errors"
 	"html/template"
+	"net/http"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
-// ConfirmGrant is the question before a move of a token.
-func (v *Visit) ConfirmGrant(status int, do access.Action, t cases.TokenPage, reason string, refused error) error {
+// Question is what a room asks before something that is not easily undone. It is
+// shown at the address to which it posts.
+type Question struct {
+	Key    string   // of its words: Key.h1, Key.what and Key.stays
+	Args   []any    // of these words
+	What   []string // words in place of Key.what and Key.stays
+	List   string   // the list that it was opened from
+	Post   string   // an address
+	Do     string   // words of the button that posts
+	Danger bool     // that button takes something away
+	Keep   Way      // the safe way out, which always names what it keeps
+	Also   *Way     // another way out, beside the two
+	Reason *AskedReason
+	Facts  []Fact        // what two people agree about
+	Terms  *access.Terms // what the form agrees to
+}
+
+// Way is a way out of a question.
+type Way struct{ Words, To string }
+
+// AskedReason is the field reason of a question.
+type AskedReason struct {
+	Typed    string
+	Reader   string // who will read it
+	Required bool
+	Words    string // beside the field; empty for confirm.reason
+}
+
+// Ask shows a question, and above it why an answer to it was refused: nil where it is
+// asked for the first time. c is the case that it is about, if it is about one.
+func (v *Visit) Ask(refused error, c *cases.Case, question func(Shell) Question) error {
+	status := http.StatusOK
+	if refused != nil {
+		status = StatusOf(refused)
+	}
 	var wrong *access.FormError
 	errors.As(refused, &wrong)
 	return Show(v, status, PageConfirm, nil, func(sh Shell) ConfirmPage {
+		q := question(sh)
 		if why := access.WhyOf(refused); why != "" {
-			sh.Banner = RefusedBanner(sh, why, &t.Case)
+			sh.Banner = RefusedBanner(sh, why, c)
 		}
-		if do == access.Thaw && refused != nil {
-			if b := TermsBanner(access.ThawTerms(*t.Grant).Check(v.TermsRead(TermsField)), false); b != nil {
+		if q.Terms != nil && refused != nil {
+			if b := TermsBanner(q.Terms.Check(v.TermsRead(TermsField)), false); b != nil {
 				sh.Banner = b
 			}
 		}
-		return NewConfirmPage(sh, ConfirmInput{Do: do, Case: t.Case, Reason: reason, Errors: wrong})
+		return NewConfirmPage(sh, q, wrong)
 	})
-}
-
-// Misuse is not a move of its own: a token is revoked, for this cause.
-const Misuse access.Action = "misuse"
-
-// ConfirmInput is a question before something that cannot be undone.
-// Do is access.Withdraw, Rescind, Replace, Discard or Revoke. GET
-// /requests/{id}/{withdraw,rescind,replace,discard} and GET /tokens/{id}/revoke
-// show it, and it posts to the same address with the field reason.
-type ConfirmInput struct {
-	Do     access.Action
-	Case   cases.Case
-	Reason string // as typed
-	Errors *access.FormError
 }
 
 // ConfirmPage is component 10: the question, what happens, what stays.
 type ConfirmPage struct {
 	Frame
 	What   []template.HTML
-	Facts  []Fact // what two people agree about
-	Terms  string // what the form agrees to
+	Facts  []Fact
+	Terms  string
 	Reason *Field
 	Do     Action
 	Keep   Action
-	Also   *Action // another way out, beside the two
+	Also   *Action
 	Action string
 }
 
-// NewConfirmPage asks before something that cannot be undone.
-// It words the question by what is asked. The safe button always names what it
-// keeps.
-func NewConfirmPage(s Shell, in ConfirmInput) ConfirmPage {
-	c, r := in.Case, in.Case.Request
-	title := s.CaseTitle(c)
-	id := "confirm." + string(in.Do)
-	if (in.Do == access.Revoke || in.Do == access.ReportLeak) && !c.Own {
-		id += "_other"
-	}
-	if in.Do == access.Thaw && c.Grant.FirstThaw().Said() {
-		id += "_second"
-	}
-	if in.Do == access.EndSponsor && LeavesRequest(c) {
-		id += "_request"
-	}
-	if in.Do == access.Rescind && r.Adopts != "" {
-		id += "_keep"
-	}
-	args := []any{"Title", title, "Code", r.Code(), "Requester", s.PersonName(c, r.Requester)}
+// NewConfirmPage words a question, with what is to be corrected in its answer.
+func NewConfirmPage(s Shell, q Question, wrong *access.FormError) ConfirmPage {
 	s.Asks = true
-	p := ConfirmPage{Frame: NewFrame(s, CurrentFor(c, in.Do), s.T(id+".h1", args...), "")}
-	p.SetErrors(in.Errors)
-	p.What = []template.HTML{s.H(id+".what", args...), s.H(id+".stays", args...)}
-	keep := "confirm.keep_request"
-	look, label := Primary, ActKey(in.Do)
-	p.Action, p.Keep = CasePath(r, "/"+string(in.Do)), s.GoTo(Secondary, keep, CasePath(r, ""))
-	switch in.Do {
-	case access.Revoke:
-		look = DangerFill
-		p.Action = GrantPath(c.Grant, "/revoke")
-		p.Keep = s.GoTo(Secondary, "confirm.keep_token", GrantPath(c.Grant, ""))
-	case access.ReportLeak:
-		look = DangerFill
-		p.Action, p.Keep = GrantPath(c.Grant, "/leak"), s.GoTo(Secondary, "confirm.keep_token", GrantPath(c.Grant, ""))
-		if c.Grant.State.Final() {
-			p.What = []template.HTML{s.H("confirm.report_leak_ended", args...), s.H("confirm.report_leak_blocks", args...)}
-		}
-	case access.Freeze, access.Thaw:
-		if in.Do == access.Freeze {
-			look = DangerFill
-		}
-		p.Action, p.Keep = GrantPath(c.Grant, "/"+string(in.Do)), s.GoTo(Secondary, "confirm.keep_as_is", GrantPath(c.Grant, ""))
-		if in.Do == access.Thaw {
-			p.Facts, p.Terms = frozenFacts(s, c), access.ThawTerms(*c.Grant).Digest()
-		}
-	case access.Replace:
-		look = DangerFill
-		p.Keep = s.GoTo(Secondary, "confirm.keep_token", CasePath(r, "/collect"))
-	case access.Rescind:
-		look = DangerFill
-		p.Keep = s.GoTo(Secondary, "confirm.keep_approval", CasePath(r, ""))
-	case access.EndSponsor:
-		if LeavesRequest(c) {
-			p.Action, p.Keep = CasePath(r, "/end-sponsorship"), s.GoTo(Secondary, "confirm.keep_sponsorship", CasePath(r, ""))
-			break
-		}
-		p.Action = GrantPath(c.Grant, "/end-sponsorship")
-		p.Keep = s.GoTo(Secondary, "confirm.keep_sponsorship", GrantPath(c.Grant, ""))
-		p.Also = also(s, "act.misuse", GrantPath(c.Grant, "/misuse"))
-	case Misuse:
-		look = DangerFill
-		p.Action = GrantPath(c.Grant, "/misuse")
-		p.Keep = s.GoTo(Secondary, "confirm.keep_token", GrantPath(c.Grant, ""))
-	case access.Discard:
-		look = DangerFill
-		p.Keep = s.GoTo(Secondary, "confirm.keep_draft", "/")
+	p := ConfirmPage{Frame: NewFrame(s, q.List, s.T(q.Key+".h1", q.Args...), q.Post), Facts: q.Facts, Action: q.Post}
+	p.SetErrors(wrong)
+	what := q.What
+	if what == nil {
+		what = []string{q.Key + ".what", q.Key + ".stays"}
 	}
-	p.Path = p.Action
-	p.Do = s.Submit(look, label, "", "")
-	if in.Do == access.Rescind || in.Do == access.Freeze || in.Do == Misuse || in.Do == access.EndSponsor || (in.Do == access.Revoke && !c.Own) {
-		f := s.PanelArea("reason", "confirm.reason", in.Reason, s.ErrorsOf(in.Errors))
-		f.Hint = s.H("confirm.reason_hint", "Requester", s.PersonName(c, r.Requester))
-		f.Required = in.Do == access.Rescind || in.Do == access.Freeze || in.Do == Misuse
-		if in.Do == access.EndSponsor {
-			f.Label = s.T("confirm.reason_optional")
-		}
+	for _, id := range what {
+		p.What = append(p.What, s.H(id, q.Args...))
+	}
+	look := Primary
+	if q.Danger {
+		look = DangerFill
+	}
+	p.Do, p.Keep = s.Submit(look, q.Do, "", ""), s.GoTo(Secondary, q.Keep.Words, q.Keep.To)
+	if q.Also != nil {
+		a := s.GoTo(Danger, q.Also.Words, q.Also.To)
+		p.Also = &a
+	}
+	if q.Terms != nil {
+		p.Terms = q.Terms.Digest()
+	}
+	if r := q.Reason; r != nil {
+		f := s.PanelArea("reason", cmp.Or(r.Words, "confirm.reason"), r.Typed, s.ErrorsOf(wrong))
+		f.Hint, f.Required = s.H("confirm.reason_hint", "Requester", r.Reader), r.Required
 		p.Reason = &f
 	}
 	return p
 }
 
-// also is a way out beside the two of a question.
-func also(s Shell, id, href string) *Action {
-	a := s.GoTo(Danger, id, href)
-	return &a
+// CaseQuestion begins the question before a move of a request or of its token.
+// others is the list of who is neither its requester nor its sponsor.
+func CaseQuestion(s Shell, do access.Action, c cases.Case, others string) Question {
+	r := c.Request
+	return Question{Key: "confirm." + string(do), Do: ActKey(do), List: ListOf(c, others),
+		Args: []any{"Title", s.CaseTitle(c), "Code", r.Code(), "Requester", s.PersonName(c, r.Requester)}}
+}
+
+// ReasonTo is a field for a reason that a case's requester will read.
+func (s Shell) ReasonTo(c cases.Case, typed string, required bool) *AskedReason {
+	return &AskedReason{Typed: typed, Reader: s.PersonName(c, c.Request.Requester), Required: required}
+}
+
+// LeaveQuestion is the question before a sponsorship ends, of a request or of its token.
+func LeaveQuestion(s Shell, c cases.Case, reason string) Question {
+	q := CaseQuestion(s, access.EndSponsor, c, PageQueue)
+	q.Reason = s.ReasonTo(c, reason, false)
+	q.Reason.Words = "confirm.reason_optional"
+	if LeavesRequest(c) {
+		q.Key += "_request"
+		q.Post, q.Keep = CasePath(c.Request, "/end-sponsorship"), Way{"confirm.keep_sponsorship", CasePath(c.Request, "")}
+		return q
+	}
+	q.Post, q.Keep = GrantPath(c.Grant, "/end-sponsorship"), Way{"confirm.keep_sponsorship", GrantPath(c.Grant, "")}
+	q.Also = &Way{"act.misuse", GrantPath(c.Grant, "/misuse")}
+	return q
+}
+
+// QuestionKeys are the words of questions with these keys.
+func QuestionKeys(keys ...string) (out []string) {
+	for _, key := range keys {
+		out = append(out, key+".h1", key+".what", key+".stays")
+	}
+	return out
 }
 
 // ActKey is the button's name of an action.
 func ActKey(do access.Action) string { return "act." + string(do) }
 
-// CurrentFor marks the list that a page was opened from.
-func CurrentFor(c cases.Case, do access.Action) string {
+// ListOf is the list that a page of a case was opened from; others is that of who is
+// neither its requester nor its sponsor.
+func ListOf(c cases.Case, others string) string {
 	switch {
 	case c.Own:
 		return PageHome
 	case c.Sponsor:
 		return PageSponsorships
-	case do == access.Revoke, do == access.ReportLeak, do == access.Freeze, do == access.Thaw:
-		return PageTokens
 	}
-	return PageQueue
-}
-
-// frozenFacts are what two people agree about when they thaw a token.
-func frozenFacts(s Shell, c cases.Case) []Fact {
-	g := c.Grant
-	out := []Fact{
-		s.Fact("fact.frozen_by", s.H("fact.frozen_by_value", "Name", Who(s.PersonName(c, g.FrozenBy)), "When", Moment(g.FrozenAt))),
-		s.Fact("fact.frozen_why", s.Value(g.FreezeReason, "")),
-		s.Fact("fact.ends", s.DayTag(g.EndsAt())),
-	}
-	if one := g.FirstThaw(); one.Said() {
-		out = append(out, s.Fact("fact.thawed_by", s.Value(s.PersonName(c, one.Person), "")))
-	}
-	return out
+	return others
 }
 
 // SponsorPage lets a requester name another sponsor.

@@ -51,12 +51,8 @@ func messages() []string {
 		add("result." + string(do))
 	}
 	add("result.end_sponsorship_request")
-	for _, do := range []string{"withdraw", "rescind", "rescind_keep", "discard", "replace", "revoke", "revoke_other", "end_sponsorship", "end_sponsorship_request", "misuse", "report_leak", "report_leak_other", "freeze", "thaw", "thaw_second"} {
-		add("confirm."+do+".h1", "confirm."+do+".what", "confirm."+do+".stays")
-	}
-	for _, do := range []access.Action{access.Withdraw, access.Rescind, access.Discard, access.Replace, access.Revoke, access.EndSponsor, Misuse, access.ReportLeak, access.Freeze, access.Thaw} {
-		add(ActKey(do))
-	}
+	add(ActKey(access.EndSponsor))
+	add(QuestionKeys("confirm.end_sponsorship", "confirm.end_sponsorship_request")...)
 	for _, key := range []string{"revoked", "in_canvas", "superseded"} {
 		add("status."+key, "now."+key)
 	}
