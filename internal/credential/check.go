@@ -79,7 +79,7 @@ func (c *Clients) check(ctx context.Context, p store.Platform, was store.Credent
 			return err
 		}
 	}
-	return c.Store.InTx(ctx, func(tx *store.Tx) error { return tx.NoteCredential(p, now) })
+	return c.Store.InTx(ctx, func(tx *store.Tx) error { return tx.RecordCredential(p, now) })
 }
 
 // End is when an admin's token ends, as Canvas tells; zero where it
@@ -134,7 +134,7 @@ func (r *refusal) note(ctx context.Context, t secret.Text) {
 			return err
 		}
 		state.RefusedAt = now
-		return tx.NoteCredential(r.platform, state)
+		return tx.RecordCredential(r.platform, state)
 	})
 	if err != nil {
 		r.of.Log.WarnContext(ctx, "that Canvas refused the credential could not be noted", "platform", r.platform.ID, "err", err)

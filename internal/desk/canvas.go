@@ -107,9 +107,9 @@ func (d *Desk) firstPlatform(ctx context.Context, tenant access.TenantID) (p sto
 	return p, t, err
 }
 
-// NoteAnswer keeps track of whether a tenant's Canvas answers, for the standing
+// TrackAnswer keeps track of whether a tenant's Canvas answers, for the standing
 // banner, and passes err on.
-func (d *Desk) NoteAnswer(tenant access.TenantID, err error) error {
+func (d *Desk) TrackAnswer(tenant access.TenantID, err error) error {
 	if canvas.KindOf(err) == canvas.Held {
 		return err // not asked
 	}

@@ -93,7 +93,7 @@ func (c *check) gate(ctx context.Context) error {
 			if n >= most[kind] {
 				return access.Refuse(access.WhyBusy)
 			}
-			if _, err := tx.NotePace(c.pace(kind, life[kind]), now); err != nil {
+			if _, err := tx.RecordPace(c.pace(kind, life[kind]), now); err != nil {
 				return err
 			}
 		}

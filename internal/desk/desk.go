@@ -124,9 +124,9 @@ func (d *Desk) GrantEvent(who access.Actor, before, after access.Grant, do acces
 	return e
 }
 
-// NoteRefusal records a refused attempt in a transaction of its own, and
+// RecordRefusal records a refused attempt in a transaction of its own, and
 // returns err. What cannot be recorded is logged: a refusal stands either way.
-func (d *Desk) NoteRefusal(ctx context.Context, caller access.Caller, object string, do access.Action, err error) error {
+func (d *Desk) RecordRefusal(ctx context.Context, caller access.Caller, object string, do access.Action, err error) error {
 	why := access.WhyOf(err)
 	if !Recordable(caller, why) {
 		return err

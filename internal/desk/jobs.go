@@ -103,7 +103,7 @@ func EligibilityJob(t access.TenantID, kind, key string, ref EligibilityRef, at 
 	return NewJob(t, kind, kind+":"+string(t)+":"+key, data, at)
 }
 
-// LookAtRequester looks at the requester's tokens soon, because somebody decided about r.
-func (d *Desk) LookAtRequester(r access.Request) jobs.Insert {
+// CheckRequester looks at the requester's tokens soon, because somebody decided about r.
+func (d *Desk) CheckRequester(r access.Request) jobs.Insert {
 	return EligibilityJob(r.Tenant, JobOwner, fmt.Sprintf("%s:v%d", r.ID, r.Version), EligibilityRef{Owner: r.Requester}, d.Now().Add(time.Second))
 }

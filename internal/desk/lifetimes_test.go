@@ -26,7 +26,7 @@ func TestPurge(t *testing.T) {
 	start := r.Clock.Now()
 	idle, over := strings.Repeat("i", 32), strings.Repeat("o", 32)
 	keep := func(form string) {
-		_, err := r.Requests.Keep(ctx, maya, desk.NewObject, form, []byte(`{}`))
+		_, err := r.Requests.SaveText(ctx, maya, desk.NewObject, form, []byte(`{}`))
 		r.Must(err)
 	}
 	purge := func() { r.Must(r.Desk.Handlers()[desk.JobPurge].Do(ctx, jobs.Job{})) }

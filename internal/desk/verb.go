@@ -16,7 +16,7 @@ type Guard struct {
 	Asks    bool          // it asks Canvas as Asking does, and may refuse with WhyBusy
 }
 
-// Verb does what a caller asked for. A refusal is recorded (NoteRefusal) and an
+// Verb does what a caller asked for. A refusal is recorded (RecordRefusal) and an
 // error comes with no value. What succeeded may have committed jobs, so this process
 // looks for them at once. The observer hears how it ended when all that is done, also
 // of a panic, which goes on.
@@ -30,7 +30,7 @@ func Verb[T any](ctx context.Context, d *Desk, caller access.Caller, g Guard, ru
 	out, err := run(ctx)
 	if err != nil {
 		var none T
-		return none, d.NoteRefusal(ctx, caller, g.Object, cmp.Or(g.Refused, g.Do), err)
+		return none, d.RecordRefusal(ctx, caller, g.Object, cmp.Or(g.Refused, g.Do), err)
 	}
 	d.Wake()
 	return out, nil

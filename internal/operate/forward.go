@@ -7,11 +7,11 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
-// NoteForward keeps for doctor, which is another process, that somebody forwards
+// RecordForward keeps for doctor, which is another process, that somebody forwards
 // without being trusted to.
 func (c *Commands) NoteForward(ctx context.Context, peer netip.Addr, header string) error {
 	return c.Store.InTx(ctx, func(tx *store.Tx) error {
-		return tx.NoteForward(store.Forward{Peer: peer.String(), Header: header, SeenAt: c.Now()})
+		return tx.RecordForward(store.Forward{Peer: peer.String(), Header: header, SeenAt: c.Now()})
 	})
 }
 

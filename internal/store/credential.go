@@ -120,9 +120,9 @@ func (tx *Tx) SettleCredential(p Platform, owner string, c CredentialState) erro
 	return nil
 }
 
-// NoteCredential writes how the credential stands: RefusedAt, EndsAt and
+// RecordCredential writes how the credential stands: RefusedAt, EndsAt and
 // CheckedAt, and drops the access token where it is refused.
-func (tx *Tx) NoteCredential(p Platform, c CredentialState) error {
+func (tx *Tx) RecordCredential(p Platform, c CredentialState) error {
 	const op = "note credential"
 	if err := tx.may(op); err != nil {
 		return err

@@ -86,7 +86,7 @@ func TestOneTurnAtATimeToAskForAnAccessToken(t *testing.T) {
 			t.Errorf("dropped: %+v, %v", state(p), err)
 		}
 		noted := store.CredentialState{RefusedAt: now, EndsAt: now.AddDate(0, 0, 3), CheckedAt: later}
-		if err := run(func(tx *store.Tx) error { return tx.NoteCredential(p, noted) }); err != nil {
+		if err := run(func(tx *store.Tx) error { return tx.RecordCredential(p, noted) }); err != nil {
 			t.Error(err)
 		}
 		if got := state(p); !got.RefusedAt.Equal(now) || !got.EndsAt.Equal(noted.EndsAt) || !got.CheckedAt.Equal(later) || got.Refresh == nil {
@@ -103,7 +103,7 @@ func TestOneTurnAtATimeToAskForAnAccessToken(t *testing.T) {
 		}
 		for _, refused := range []time.Time{{}, now} {
 			if err := run(func(tx *store.Tx) error {
-				return tx.NoteCredential(p, store.CredentialState{RefusedAt: refused, CheckedAt: later})
+				return tx.RecordCredential(p, store.CredentialState{RefusedAt: refused, CheckedAt: later})
 			}); err != nil {
 				t.Error(err)
 			}
@@ -116,7 +116,7 @@ func TestOneTurnAtATimeToAskForAnAccessToken(t *testing.T) {
 				t.Errorf("noted %v: %+v, want %+v", refused, got, want)
 			}
 		}
-		if err := run(func(tx *store.Tx) error { return tx.NoteCredential(p, noted) }); err != nil {
+		if err := run(func(tx *store.Tx) error { return tx.RecordCredential(p, noted) }); err != nil {
 			t.Error(err)
 		}
 
@@ -149,7 +149,7 @@ func TestCredentialStatesRefuse(t *testing.T) {
 		now := base
 		err := s.Read(t.Context(), func(tx *store.Tx) error {
 			_, lease := tx.LeaseCredential(p, "a", now, now)
-			for _, err := range []error{lease, tx.SettleCredential(p, "a", store.CredentialState{}), tx.NoteCredential(p, store.CredentialState{}), tx.DropAccess(p, nil)} {
+			for _, err := range []error{lease, tx.SettleCredential(p, "a", store.CredentialState{}), tx.RecordCredential(p, store.CredentialState{}), tx.DropAccess(p, nil)} {
 				if err == nil {
 					t.Error("a read-only transaction wrote")
 				}
@@ -160,11 +160,11 @@ func TestCredentialStatesRefuse(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.Credential = nil
-		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.NoteCredential(p, store.CredentialState{}) }); err == nil {
+		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.RecordCredential(p, store.CredentialState{}) }); err == nil {
 			t.Error("a platform without a credential has a state")
 		}
 		p.ID, p.Credential = "plt_unknown", []byte("x")
-		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.NoteCredential(p, store.CredentialState{}) }); err == nil {
+		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.RecordCredential(p, store.CredentialState{}) }); err == nil {
 			t.Error("an unknown platform has a state")
 		}
 	})

@@ -37,8 +37,8 @@ type forwardRow struct {
 
 func (forwardRow) TableName() string { return "untrusted_forwards" }
 
-// NoteForward keeps the newest Forward, in the one row that there is for it.
-func (tx *Tx) NoteForward(f Forward) error {
+// RecordForward keeps the newest Forward, in the one row that there is for it.
+func (tx *Tx) RecordForward(f Forward) error {
 	if err := tx.may("note forward"); err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func (tx *Tx) MoveFound(f access.Found, told audit.Event, d *audit.Detail, todo 
 		return tx.notMoved(&foundRow{}, row.Tenant, row.ID, f.Version, told.From)
 	}
 	if len(f.Votes) > 0 {
-		if err := tx.keepVotes(f.Tenant, f.ID, f.Owner, f.Votes); err != nil {
+		if err := tx.saveVotes(f.Tenant, f.ID, f.Owner, f.Votes); err != nil {
 			return err
 		}
 	}
@@ -146,11 +146,11 @@ func (tx *Tx) MoveFound(f access.Found, told audit.Event, d *audit.Detail, todo 
 var foundNotes = []string{"owner", "owner_name", "account_role", "hint", "purpose", "marker", "search", "made_at", "expires", "last_used_at", "seen_at",
 	"tries", "next_try", "trouble"}
 
-// NoteFound writes what Canvas was observed to say of a found token (its owner,
+// RecordFound writes what Canvas was observed to say of a found token (its owner,
 // purpose, times, SeenAt, and what stood in the way), without an event and
 // without raising the version. It is access.ErrConflict if the token is not at
 // f.Version any more.
-func (tx *Tx) NoteFound(f access.Found) error {
+func (tx *Tx) RecordFound(f access.Found) error {
 	if err := tx.may("note found token"); err != nil {
 		return err
 	}

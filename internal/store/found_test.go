@@ -72,7 +72,7 @@ func TestFoundComesBackAsItWent(t *testing.T) {
 		note.Owner, note.OwnerName, note.AccountRole, note.Purpose, note.SeenAt, note.Tries, note.Trouble = ben, "Ben", true, "renamed", at(5), 2, "down"
 		sent := note
 		sent.State, sent.Campaign, sent.CanvasID = access.FoundGone, "not written", "not written"
-		in(t, s, func(tx *store.Tx) error { return tx.NoteFound(sent) })
+		in(t, s, func(tx *store.Tx) error { return tx.RecordFound(sent) })
 		check("noted", note)
 
 		late := moved
@@ -85,7 +85,7 @@ func TestFoundComesBackAsItWent(t *testing.T) {
 		}
 		old := note
 		old.Version = 1
-		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.NoteFound(old) }); !errors.Is(err, access.ErrConflict) {
+		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.RecordFound(old) }); !errors.Is(err, access.ErrConflict) {
 			t.Errorf("a note from an old version: %v", err)
 		}
 		if err := s.Read(t.Context(), func(tx *store.Tx) error { _, err := tx.Found(south, f.ID); return err }); !errors.Is(err, access.ErrNotFound) {
@@ -345,7 +345,7 @@ func TestInventories(t *testing.T) {
 			t.Errorf("of another tenant: %v", err)
 		}
 		i.ReportID, i.ReadAt, i.Tokens, i.Ours, i.Others = "77", at(3), 10, 4, 6
-		in(t, s, func(tx *store.Tx) error { return tx.NoteInventory(i) })
+		in(t, s, func(tx *store.Tx) error { return tx.RecordInventory(i) })
 		end := i
 		end.State, end.Version, end.EndedAt, end.Trouble = store.InventoryDone, 2, at(4), ""
 		in(t, s, func(tx *store.Tx) error {
@@ -355,8 +355,8 @@ func TestInventories(t *testing.T) {
 			"ended twice": func(tx *store.Tx) error {
 				return tx.EndInventory(end, told(audit.InventoryEnd, end.ID, "running", "done", 2), nil)
 			},
-			"noted after its end": func(tx *store.Tx) error { return tx.NoteInventory(i) },
-			"noted as it ended":   func(tx *store.Tx) error { return tx.NoteInventory(end) },
+			"noted after its end": func(tx *store.Tx) error { return tx.RecordInventory(i) },
+			"noted as it ended":   func(tx *store.Tx) error { return tx.RecordInventory(end) },
 		} {
 			if err := s.InTx(t.Context(), f); !errors.Is(err, access.ErrConflict) {
 				t.Errorf("%s: %v", name, err)

@@ -143,7 +143,7 @@ func (tx *Tx) CreateGrant(g access.Grant, told audit.Event, d *audit.Detail, tod
 		return tx.fail("create grant", err)
 	}
 	if len(g.Votes) > 0 {
-		if err := tx.keepVotes(g.Tenant, g.ID, g.Owner, g.Votes); err != nil {
+		if err := tx.saveVotes(g.Tenant, g.ID, g.Owner, g.Votes); err != nil {
 			return err
 		}
 	}
@@ -168,7 +168,7 @@ func (tx *Tx) MoveGrant(g access.Grant, told audit.Event, d *audit.Detail, todo 
 		return tx.notMoved(&grantRow{}, row.Tenant, row.ID, g.Version, told.From)
 	}
 	if len(g.Votes) > 0 {
-		if err := tx.keepVotes(g.Tenant, g.ID, g.Owner, g.Votes); err != nil {
+		if err := tx.saveVotes(g.Tenant, g.ID, g.Owner, g.Votes); err != nil {
 			return err
 		}
 	}
@@ -178,10 +178,10 @@ func (tx *Tx) MoveGrant(g access.Grant, told audit.Event, d *audit.Detail, todo 
 // noteColumns are what an observation may change.
 var noteColumns = []string{"checked_at", "last_used_at", "trouble", "tries", "next_try", "expires", "marked_at", "change_seen"}
 
-// NoteGrant writes what Canvas was observed to say (CheckedAt, LastUsedAt,
+// RecordGrant writes what Canvas was observed to say (CheckedAt, LastUsedAt,
 // Trouble, Tries, NextTry, Expires, MarkedAt, ChangeSeen), without an event and
 // without raising the version. It is access.ErrConflict if the grant is not at g.Version any more.
-func (tx *Tx) NoteGrant(g access.Grant) error {
+func (tx *Tx) RecordGrant(g access.Grant) error {
 	if err := tx.may("note grant"); err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func TestGrantComesBackAsItWent(t *testing.T) {
 		note.CheckedAt, note.LastUsedAt, note.NextTry, note.Expires, note.Trouble, note.Tries = at(5), at(4), at(6), at(7), "canvas.down", 3
 		noted := note
 		noted.Title, noted.State, noted.CanvasID = "not written", access.Active, "not written"
-		in(t, s, func(tx *store.Tx) error { return tx.NoteGrant(noted) })
+		in(t, s, func(tx *store.Tx) error { return tx.RecordGrant(noted) })
 		check("noted", note)
 		if n := verify(t, s, north); n != 3 {
 			t.Errorf("%d audit rows; a note leaves none", n)
@@ -117,9 +117,9 @@ func TestGrantRefusals(t *testing.T) {
 				e.To = "forgotten"
 				return tx.MoveGrant(moved(func(m *access.Grant) { m.State = "forgotten" }), e, nil)
 			}, "state"},
-			"a note about another version":     {func(tx *store.Tx) error { return tx.NoteGrant(moved(func(*access.Grant) {})) }, access.ErrConflict},
-			"a note about no grant":            {func(tx *store.Tx) error { return tx.NoteGrant(moved(func(m *access.Grant) { m.ID = "grt_x" })) }, access.ErrNotFound},
-			"a note in another tenant":         {func(tx *store.Tx) error { return tx.NoteGrant(moved(func(m *access.Grant) { m.Tenant = south })) }, access.ErrNotFound},
+			"a note about another version":     {func(tx *store.Tx) error { return tx.RecordGrant(moved(func(*access.Grant) {})) }, access.ErrConflict},
+			"a note about no grant":            {func(tx *store.Tx) error { return tx.RecordGrant(moved(func(m *access.Grant) { m.ID = "grt_x" })) }, access.ErrNotFound},
+			"a note in another tenant":         {func(tx *store.Tx) error { return tx.RecordGrant(moved(func(m *access.Grant) { m.Tenant = south })) }, access.ErrNotFound},
 			"reading in another tenant":        {func(tx *store.Tx) error { _, err := tx.Grant(south, g.ID); return err }, access.ErrNotFound},
 			"by request in another tenant":     {func(tx *store.Tx) error { _, err := tx.GrantOfRequest(south, r.ID); return err }, access.ErrNotFound},
 			"by a request without a grant":     {func(tx *store.Tx) error { _, err := tx.GrantOfRequest(north, "req_b"); return err }, access.ErrNotFound},

@@ -103,9 +103,9 @@ func (tx *Tx) EndInventory(i Inventory, told audit.Event, d *audit.Detail, todo 
 	return tx.follow(i.Tenant, told, d, todo)
 }
 
-// NoteInventory writes how far a running inventory is (ReportID, ReadAt and the
+// RecordInventory writes how far a running inventory is (ReportID, ReadAt and the
 // counts), without an event. It is access.ErrConflict if it has ended.
-func (tx *Tx) NoteInventory(i Inventory) error {
+func (tx *Tx) RecordInventory(i Inventory) error {
 	if err := tx.may("note inventory"); err != nil {
 		return err
 	}

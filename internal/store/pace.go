@@ -26,10 +26,10 @@ type paceRow struct {
 
 func (paceRow) TableName() string { return "paces" }
 
-// NotePace notes p and reports whether it is the first of its kind: of all who
+// RecordPace notes p and reports whether it is the first of its kind: of all who
 // note the same at once, on any replica, one is. While it counts, noting it
 // again changes nothing; one that is over at now is begun anew.
-func (tx *Tx) NotePace(p Pace, now time.Time) (first bool, err error) {
+func (tx *Tx) RecordPace(p Pace, now time.Time) (first bool, err error) {
 	if err := tx.may("note pace"); err != nil {
 		return false, err
 	}

@@ -88,7 +88,7 @@ func TestAnswersMoveUnderTheirQuestions(t *testing.T) {
 				if err != nil || !r.Answers.Equal(a.want) {
 					t.Errorf("%s: %q, want %q, %v", id, r.Answers, a.want, err)
 				}
-				k, err := tx.KeptFor("ten_a", "per_a", "req_"+id, "request")
+				k, err := tx.TextFor("ten_a", "per_a", "req_"+id, "request")
 				var kept access.Answers
 				if err == nil {
 					err = kept.UnmarshalJSON(k.Data)
@@ -98,7 +98,7 @@ func TestAnswersMoveUnderTheirQuestions(t *testing.T) {
 				}
 			}
 			for form, want := range map[string]string{"panel": `"accepted":true`, "request": `"no form"`} {
-				if k, err := tx.KeptFor("ten_a", "per_a", "other", form); err != nil || !strings.Contains(string(k.Data), want) {
+				if k, err := tx.TextFor("ten_a", "per_a", "other", form); err != nil || !strings.Contains(string(k.Data), want) {
 					t.Errorf("what is no form is kept as %s, %v", k.Data, err)
 				}
 			}

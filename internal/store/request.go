@@ -167,7 +167,7 @@ func (tx *Tx) CreateRequest(r access.Request, told audit.Event, d *audit.Detail,
 	if err := tx.db.Create(&row).Error; err != nil {
 		return tx.fail("create request", err)
 	}
-	if err := tx.keepVotes(r.Tenant, r.ID, r.Requester, r.Votes); err != nil {
+	if err := tx.saveVotes(r.Tenant, r.ID, r.Requester, r.Votes); err != nil {
 		return err
 	}
 	return tx.follow(r.Tenant, told, d, todo)
@@ -196,7 +196,7 @@ func (tx *Tx) MoveRequest(r access.Request, told audit.Event, d *audit.Detail, t
 	if res.RowsAffected != 1 {
 		return tx.notMoved(&requestRow{}, string(r.Tenant), r.ID, r.Version, told.From)
 	}
-	if err := tx.keepVotes(r.Tenant, r.ID, r.Requester, r.Votes); err != nil {
+	if err := tx.saveVotes(r.Tenant, r.ID, r.Requester, r.Votes); err != nil {
 		return err
 	}
 	return tx.follow(r.Tenant, told, d, todo)

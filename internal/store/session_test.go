@@ -212,16 +212,16 @@ func TestKept(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		seed(t, s)
-		k := func(p access.PersonID, object, form, text string, minute int) store.Kept {
-			return store.Kept{Tenant: north, Person: p, Object: object, Form: form, Data: []byte(text), UpdatedAt: at(minute)}
+		k := func(p access.PersonID, object, form, text string, minute int) store.SavedText {
+			return store.SavedText{Tenant: north, Person: p, Object: object, Form: form, Data: []byte(text), UpdatedAt: at(minute)}
 		}
 		in(t, s, func(tx *store.Tx) error {
-			return errors.Join(tx.Keep(k(ana, "new", "request", `{"a":1}`, 1)), tx.Keep(k(ana, "new", "request", `{"a":2}`, 2)),
-				tx.Keep(k(ana, "req_a", "decline", `{}`, 3)), tx.Keep(k(ben, "new", "request", `{}`, 4)))
+			return errors.Join(tx.SaveText(k(ana, "new", "request", `{"a":1}`, 1)), tx.SaveText(k(ana, "new", "request", `{"a":2}`, 2)),
+				tx.SaveText(k(ana, "req_a", "decline", `{}`, 3)), tx.SaveText(k(ben, "new", "request", `{}`, 4)))
 		})
 		list := func(tenant access.TenantID, p access.PersonID) (out string) {
 			err := s.Read(t.Context(), func(tx *store.Tx) error {
-				ks, err := tx.KeptOf(tenant, p)
+				ks, err := tx.TextsOf(tenant, p)
 				for _, k := range ks {
 					out += fmt.Sprintf("%s/%s=%s ", k.Object, k.Form, k.Data)
 				}
@@ -239,19 +239,19 @@ func TestKept(t *testing.T) {
 			t.Errorf("another tenant reads %s", got)
 		}
 		in(t, s, func(tx *store.Tx) error {
-			got, err := tx.KeptFor(north, ana, "new", "request")
+			got, err := tx.TextFor(north, ana, "new", "request")
 			want := k(ana, "new", "request", `{"a":2}`, 2)
 			want.UpdatedAt = kept(want.UpdatedAt)
 			if !reflect.DeepEqual(got, want) {
 				t.Errorf("got %+v", got)
 			}
-			if _, err := tx.KeptFor(north, ben, "req_a", "decline"); !errors.Is(err, access.ErrNotFound) {
+			if _, err := tx.TextFor(north, ben, "req_a", "decline"); !errors.Is(err, access.ErrNotFound) {
 				t.Errorf("somebody else's: %v", err)
 			}
-			return errors.Join(err, tx.DropKept(north, ben, "new", "other"), tx.DropKept(south, ana, "new", "request"))
+			return errors.Join(err, tx.DropText(north, ben, "new", "other"), tx.DropText(south, ana, "new", "request"))
 		})
 		in(t, s, func(tx *store.Tx) error {
-			n, err := tx.PurgeKept(at(3))
+			n, err := tx.PurgeTexts(at(3))
 			if n != 1 {
 				t.Errorf("purged %d", n)
 			}
@@ -260,11 +260,11 @@ func TestKept(t *testing.T) {
 		if got := list(north, ana) + list(north, ben); got != "req_a/decline={} new/request={} " {
 			t.Errorf("left: %s", got)
 		}
-		in(t, s, func(tx *store.Tx) error { return tx.DropKept(north, ana, "req_a", "decline") })
+		in(t, s, func(tx *store.Tx) error { return tx.DropText(north, ana, "req_a", "decline") })
 		if got := list(north, ana); got != "" {
 			t.Errorf("dropped, left: %s", got)
 		}
-		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.Keep(k(zoe, "new", "request", "{}", 1)) }); !errors.Is(err, access.ErrNotFound) {
+		if err := s.InTx(t.Context(), func(tx *store.Tx) error { return tx.SaveText(k(zoe, "new", "request", "{}", 1)) }); !errors.Is(err, access.ErrNotFound) {
 			t.Errorf("another tenant's person: %v", err)
 		}
 	})

@@ -86,7 +86,7 @@ func TestRead(t *testing.T) {
 			"SaveDraft":     func(tx *store.Tx) error { return tx.SaveDraft(draft("req_meanwhile")) },
 			"CreateGrant":   func(tx *store.Tx) error { return tx.CreateGrant(g, minted(g), nil) },
 			"MoveGrant":     func(tx *store.Tx) error { return tx.MoveGrant(g, minted(g), nil) },
-			"NoteGrant":     func(tx *store.Tx) error { return tx.NoteGrant(g) },
+			"NoteGrant":     func(tx *store.Tx) error { return tx.RecordGrant(g) },
 			"Audit":         func(tx *store.Tx) error { return tx.Audit(e, nil) },
 			"EraseDetails":  func(tx *store.Tx) error { return tx.EraseDetails(north, []string{"aud_x"}) },
 			"KeepQuote":     func(tx *store.Tx) error { return tx.KeepQuote(north, "req_a", store.QuoteEnd, "x") },
@@ -94,10 +94,12 @@ func TestRead(t *testing.T) {
 			"TouchSession":  func(tx *store.Tx) error { return tx.TouchSession(hash("s"), base, base, true) },
 			"EndSession":    func(tx *store.Tx) error { return tx.EndSession(hash("s")) },
 			"PurgeSessions": func(tx *store.Tx) error { _, err := tx.PurgeSessions(base); return err },
-			"Keep":          func(tx *store.Tx) error { return tx.Keep(store.Kept{Tenant: north, Person: ana, UpdatedAt: base}) },
-			"DropKept":      func(tx *store.Tx) error { return tx.DropKept(north, ana, "", "") },
-			"PurgeKept":     func(tx *store.Tx) error { _, err := tx.PurgeKept(base); return err },
-			"MarkNotice":    func(tx *store.Tx) error { return tx.MarkNotice(north, "k", "w", "") },
+			"Keep": func(tx *store.Tx) error {
+				return tx.SaveText(store.SavedText{Tenant: north, Person: ana, UpdatedAt: base})
+			},
+			"DropKept":   func(tx *store.Tx) error { return tx.DropText(north, ana, "", "") },
+			"PurgeKept":  func(tx *store.Tx) error { _, err := tx.PurgeTexts(base); return err },
+			"MarkNotice": func(tx *store.Tx) error { return tx.MarkNotice(north, "k", "w", "") },
 			"SaveToolKey": func(tx *store.Tx) error {
 				return tx.SaveToolKey(store.ToolKey{ID: "k", Sealed: []byte{1}, CreatedAt: base})
 			},
@@ -364,15 +366,15 @@ func TestTimesSort(t *testing.T) {
 			for i := range times {
 				micros := []int64{0, 1, 10, 100_000, 120_000, 999_999}[random.IntN(6)]
 				times[i] = time.Unix(1_790_000_000+random.Int64N(3), micros*1000).In(zones[random.IntN(3)])
-				k := store.Kept{Tenant: north, Person: ana, Object: fmt.Sprint(i), Form: "f", Data: []byte("{}"), UpdatedAt: times[i]}
-				if err := tx.Keep(k); err != nil {
+				k := store.SavedText{Tenant: north, Person: ana, Object: fmt.Sprint(i), Form: "f", Data: []byte("{}"), UpdatedAt: times[i]}
+				if err := tx.SaveText(k); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 		err := s.Read(t.Context(), func(tx *store.Tx) error {
-			all, err := tx.KeptOf(north, ana)
+			all, err := tx.TextsOf(north, ana)
 			for i := 1; i < len(all); i++ {
 				if all[i].UpdatedAt.After(all[i-1].UpdatedAt) {
 					t.Errorf("%v came behind %v", all[i].UpdatedAt, all[i-1].UpdatedAt)
@@ -391,7 +393,7 @@ func TestTimesSort(t *testing.T) {
 				}
 			}
 			err := s.InTx(t.Context(), func(tx *store.Tx) error {
-				if n, err := tx.PurgeKept(limit); n != want || err != nil {
+				if n, err := tx.PurgeTexts(limit); n != want || err != nil {
 					t.Errorf("before %v: %d, %v; want %d", limit, n, err, want)
 				}
 				return errors.New("undo")

@@ -100,7 +100,7 @@ type Session struct {
 
 // Kept is text that a person typed and has not sent: one for each person,
 // object and form.
-type Kept struct {
+type SavedText struct {
 	Tenant    access.TenantID
 	Person    access.PersonID
 	Object    string // req_…, or "new"

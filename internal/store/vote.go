@@ -50,11 +50,11 @@ func (tx *Tx) votesOf(objects []string) (map[string]access.Votes, error) {
 	return out, nil
 }
 
-// keepVotes makes the votes about an object those of its move: new ones are
+// saveVotes makes the votes about an object those of its move: new ones are
 // added, a claim becomes the yes or no of its person, and one that is not there any
 // more is released. It is an error to change what was said. Votes of which the
 // move knows nothing stay.
-func (tx *Tx) keepVotes(tenant access.TenantID, object string, owner access.PersonID, votes access.Votes) error {
+func (tx *Tx) saveVotes(tenant access.TenantID, object string, owner access.PersonID, votes access.Votes) error {
 	stored, err := tx.votesOf([]string{object})
 	if err != nil {
 		return err

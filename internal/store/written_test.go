@@ -114,7 +114,7 @@ func TestWhatIsWritten(t *testing.T) {
 		"NoteGrant": func(t *testing.T, tx *store.Tx) {
 			was, now := grants(access.Minting, access.Active)
 			now.Version = 1
-			err := first(tx.CreateGrant(was, minted(was), nil), func() error { return tx.NoteGrant(now) })
+			err := first(tx.CreateGrant(was, minted(was), nil), func() error { return tx.RecordGrant(now) })
 			got, _ := tx.Grant(north, was.ID)
 			same(t, got, mixed(was, now, "CheckedAt LastUsedAt Trouble Tries NextTry Expires MarkedAt ChangeSeen"), err)
 		},
@@ -127,7 +127,7 @@ func TestWhatIsWritten(t *testing.T) {
 		"NoteFound": func(t *testing.T, tx *store.Tx) {
 			was, now := founds(access.FoundNew, access.FoundGone)
 			now.Version = 1
-			err := first(tx.CreateFound(was, foundTold(audit.FoundDiscover, was, ""), nil), func() error { return tx.NoteFound(now) })
+			err := first(tx.CreateFound(was, foundTold(audit.FoundDiscover, was, ""), nil), func() error { return tx.RecordFound(now) })
 			got, _ := tx.Found(north, was.ID)
 			same(t, got, mixed(was, now, "Owner OwnerName AccountRole Hint Purpose Marker MadeAt Expires LastUsedAt SeenAt Tries NextTry Trouble"), err)
 		},
@@ -141,7 +141,7 @@ func TestWhatIsWritten(t *testing.T) {
 		},
 		"NoteInventory": func(t *testing.T, tx *store.Tx) {
 			was, now := inventories(store.InventoryDone, 1)
-			err := first(tx.CreateInventory(was, told(audit.InventoryStart, was.ID, "", "running", 1)), func() error { return tx.NoteInventory(now) })
+			err := first(tx.CreateInventory(was, told(audit.InventoryStart, was.ID, "", "running", 1)), func() error { return tx.RecordInventory(now) })
 			got, _ := tx.Inventory(north, was.ID)
 			same(t, got, mixed(was, now, "ReportID ReadAt Tokens Ours Others"), err)
 		},

@@ -27,7 +27,7 @@ import (
 )
 
 // Options is what a Server is made of. Everything is required but
-// TrustedProxies, NoteForward and Observer.
+// TrustedProxies, RecordForward and Observer.
 type Options struct {
 	Rooms     *rooms.Rooms
 	Sessions  *session.Store
@@ -39,7 +39,7 @@ type Options struct {
 	PublicURL string
 	// TrustedProxies are networks whose X-Forwarded-For is believed, as CIDRs.
 	TrustedProxies []string
-	// NoteForward is told of a forwarded header from an address that is no trusted
+	// RecordForward is told of a forwarded header from an address that is no trusted
 	// proxy, at most once an hour.
 	NoteForward func(ctx context.Context, peer netip.Addr, header string) error
 	// Ready reports why this process cannot serve, in words that anybody may read.

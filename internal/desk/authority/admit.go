@@ -222,7 +222,7 @@ func (au *Authority) identify(ctx context.Context, f desk.Canvas, l lti.Launch, 
 	}
 	known, by := err == nil && p.CanvasUser != "", byAPI
 	u, err := f.UserByLTI(ctx, l.Subject)
-	if desk.NotFound(au.desk.NoteAnswer(f.Tenant.ID, err)) {
+	if desk.NotFound(au.desk.TrackAnswer(f.Tenant.ID, err)) {
 		// A merged user's older id, or an id of another Canvas.
 		by = byRoster
 		u, err = au.PairedByRoster(ctx, f, caller)
@@ -260,7 +260,7 @@ const (
 // it. Otherwise the launch proves nobody: it never merges two people by itself.
 func (au *Authority) followSub(ctx context.Context, f desk.Canvas, l lti.Launch, p store.Person, user string) (store.Person, error) {
 	st, err := f.UserStanding(ctx, p.CanvasUser)
-	if au.desk.NoteAnswer(f.Tenant.ID, err) == nil && !st.Found && st.MergedInto != "" {
+	if au.desk.TrackAnswer(f.Tenant.ID, err) == nil && !st.Found && st.MergedInto != "" {
 		err = au.followMerge(ctx, f, p, st.MergedInto)
 	}
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 // accounts that are not academic marked.
 func (au *Authority) Enrollments(ctx context.Context, f desk.Canvas, user string) ([]access.Enrollment, error) {
 	list, err := f.UserEnrollments(ctx, user)
-	if au.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+	if au.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 		return nil, err
 	}
 	out := make([]access.Enrollment, 0, len(list))
@@ -109,7 +109,7 @@ func AffiliationKey(caller access.Caller) string {
 // with the permission to create access tokens (docs/decisions.md 6).
 func (au *Authority) confirmAdmin(ctx context.Context, f desk.Canvas, user string) (bool, error) {
 	admins, err := f.AccountAdmins(ctx, f.Root(), user)
-	if au.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+	if au.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 		return false, err
 	}
 	for _, a := range admins {
@@ -117,7 +117,7 @@ func (au *Authority) confirmAdmin(ctx context.Context, f desk.Canvas, user strin
 			continue
 		}
 		perms, err := f.RolePermissions(ctx, f.Root(), a.RoleID)
-		if au.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+		if au.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 			return false, err
 		}
 		if perms[PermCreate] {
@@ -200,7 +200,7 @@ func (au *Authority) Teachers(ctx context.Context, f desk.Canvas, caller access.
 		list, err := desk.Remember(au.desk, string(f.Tenant.ID)+" teachers of "+course, func() ([]canvas.User, error) {
 			return f.CoursePeople(ctx, course, canvas.TeacherEnrollment)
 		})
-		if au.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+		if au.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 			return nil, err
 		}
 		told := au.shownRoster(ctx, f, caller, course)
@@ -231,7 +231,7 @@ func (au *Authority) CourseEnd(ctx context.Context, f desk.Canvas, course string
 		return time.Time{}, nil
 	}
 	c, err := f.Course(ctx, course)
-	if au.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+	if au.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 		return time.Time{}, err
 	}
 	if c.RestrictDates && !c.EndAt.IsZero() {

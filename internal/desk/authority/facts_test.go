@@ -368,7 +368,7 @@ func TestFormShowsTheNewest(t *testing.T) {
 	r.Must(err)
 	keep := func(at time.Time, text string) {
 		r.Must(r.Desk.Store.InTx(ctx, func(tx *store.Tx) error {
-			return tx.Keep(store.Kept{Tenant: r.Tenant, Person: maya.Person, Object: d.ID, Form: desk.FormRequest, Data: []byte(text), UpdatedAt: at})
+			return tx.SaveText(store.SavedText{Tenant: r.Tenant, Person: maya.Person, Object: d.ID, Form: desk.FormRequest, Data: []byte(text), UpdatedAt: at})
 		}))
 	}
 	shows := func(want string, keptAt time.Time) {

@@ -101,7 +101,7 @@ func (au *Authority) rolesHandler(ctx context.Context, j jobs.Job) error {
 func (au *Authority) listAccounts(ctx context.Context, f desk.Canvas) error {
 	at := au.desk.Now()
 	subs, err := f.SubAccounts(ctx, f.Root())
-	if au.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+	if au.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 		return err
 	}
 	ids := make([]string, len(subs))
@@ -117,7 +117,7 @@ func (au *Authority) readRoles(ctx context.Context, f desk.Canvas, account strin
 	if desk.NotFound(err) {
 		return au.listAccounts(ctx, f) // it is no more, or else stays unread
 	}
-	if au.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+	if au.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 		return err
 	}
 	var roles []store.AccountRole
@@ -137,7 +137,7 @@ func (au *Authority) AccountRole(ctx context.Context, f desk.Canvas, user string
 	has := func(account string) (bool, error) {
 		admins, err := f.AccountAdmins(ctx, account, user)
 		if err != nil {
-			return false, au.desk.NoteAnswer(f.Tenant.ID, err)
+			return false, au.desk.TrackAnswer(f.Tenant.ID, err)
 		}
 		return slices.ContainsFunc(admins, func(a canvas.Admin) bool { return a.UserID == user && a.State != "deleted" }), nil
 	}
@@ -172,7 +172,7 @@ func (au *Authority) AccountRoles(ctx context.Context, f desk.Canvas) (map[strin
 		for _, account := range append([]string{f.Root()}, few...) {
 			admins, err := f.AccountAdmins(ctx, account)
 			if err != nil {
-				return nil, au.desk.NoteAnswer(f.Tenant.ID, err)
+				return nil, au.desk.TrackAnswer(f.Tenant.ID, err)
 			}
 			for _, a := range admins {
 				if a.State != "deleted" {
@@ -202,7 +202,7 @@ func (au *Authority) fewAccounts(ctx context.Context, f desk.Canvas) ([]string, 
 		return f.SubAccounts(ctx, f.Root())
 	})
 	if err != nil {
-		return nil, au.desk.NoteAnswer(f.Tenant.ID, err)
+		return nil, au.desk.TrackAnswer(f.Tenant.ID, err)
 	}
 	if len(subs) > maxSubAccounts {
 		return nil, nil

@@ -121,7 +121,7 @@ func (au *Authority) canvasUserOf(ctx context.Context, f desk.Canvas, sub string
 		return "", err
 	}
 	u, err := desk.Remember(au.desk, string(f.Tenant.ID)+" user of sub "+sub, func() (canvas.User, error) { return f.UserByLTI(ctx, sub) })
-	return u.ID, au.desk.NoteAnswer(f.Tenant.ID, err)
+	return u.ID, au.desk.TrackAnswer(f.Tenant.ID, err)
 }
 
 // shownRoster is readRoster for pages. What fails says nothing there.
@@ -183,7 +183,7 @@ func (au *Authority) PairedByRoster(ctx context.Context, f desk.Canvas, caller a
 	}
 	u, err := f.User(ctx, caller.CanvasUser)
 	switch {
-	case desk.NotFound(au.desk.NoteAnswer(f.Tenant.ID, err)):
+	case desk.NotFound(au.desk.TrackAnswer(f.Tenant.ID, err)):
 		return canvas.User{}, nobody
 	case err != nil:
 		return canvas.User{}, err

@@ -114,7 +114,7 @@ func (cs *Cases) Home(ctx context.Context, caller access.Caller) (Home, error) {
 		if pol, err = cs.desk.ShownPolicy(newest, err); err != nil {
 			return err
 		}
-		kept, err := tx.KeptOf(caller.Tenant, caller.Person)
+		kept, err := tx.TextsOf(caller.Tenant, caller.Person)
 		for _, k := range kept {
 			if k.Object == desk.NewObject && k.Form == desk.FormRequest {
 				h.Kept = true
@@ -238,7 +238,7 @@ func answerDue(c Case) time.Time {
 func (cs *Cases) ReviewerViewing(ctx context.Context, caller access.Caller) (access.Actor, error) {
 	who, err := cs.AsReviewer(ctx, caller)
 	if err != nil {
-		return access.Actor{}, cs.notices.NoteRefusedPage(ctx, caller, string(caller.Tenant), access.Claim, err)
+		return access.Actor{}, cs.notices.RecordRefusedPage(ctx, caller, string(caller.Tenant), access.Claim, err)
 	}
 	return who, nil
 }
@@ -247,7 +247,7 @@ func (cs *Cases) ReviewerViewing(ctx context.Context, caller access.Caller) (acc
 func (cs *Cases) ReviewerPressing(ctx context.Context, caller access.Caller) (access.Actor, error) {
 	who, err := cs.AsReviewer(ctx, caller)
 	if err != nil {
-		return access.Actor{}, cs.desk.NoteRefusal(ctx, caller, string(caller.Tenant), access.Claim, err)
+		return access.Actor{}, cs.desk.RecordRefusal(ctx, caller, string(caller.Tenant), access.Claim, err)
 	}
 	return who, nil
 }

@@ -44,7 +44,7 @@ func TestTheNavigationWarnsAdminsOfTheCredential(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				return tx.NoteCredential(p, tc.state)
+				return tx.RecordCredential(p, tc.state)
 			})
 			if err != nil {
 				r.T.Fatal(err)

@@ -22,7 +22,7 @@ func TestReconcileMany(t *testing.T) {
 		n = 10_000
 	}
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(n)
+	gs := r.ManyGrants(n)
 	owners := map[string]bool{}
 	for _, g := range gs {
 		owners[g.CanvasUser] = true
@@ -86,7 +86,7 @@ func TestReconcileMany(t *testing.T) {
 	r.Clock.Advance(time.Hour)
 	r.Drain() // what follows from the ends of that night
 	if looks, calls := measured("owner by owner", func() int {
-		looks, err := r.Tokens.LookAtAll(t.Context(), r.Tenant, "no report")
+		looks, err := r.Tokens.ReconcileAll(t.Context(), r.Tenant, "no report")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -106,9 +106,9 @@ func (r *Rig) InVirtualTime(cost float64, latency time.Duration) *SlowCanvas {
 	return slow
 }
 
-// Crowd adds so many grants with their tokens in Canvas, two to a person, every
+// ManyGrants adds so many grants with their tokens in Canvas, two to a person, every
 // fifth of somebody who has ten. Half of the people are students in BIO 201.
-func (r *Rig) Crowd(n int) []access.Grant {
+func (r *Rig) ManyGrants(n int) []access.Grant {
 	r.T.Helper()
 	now := r.Clock.Now()
 	dana := r.As("dana", access.DoorAccount).Person

@@ -27,7 +27,7 @@ func (el *Eligibility) FollowPerson(ctx context.Context, f desk.Canvas, p store.
 	var left canvas.Standing
 	for range maxMerges {
 		var err error
-		if left, err = f.UserStanding(ctx, into); el.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+		if left, err = f.UserStanding(ctx, into); el.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 			return err
 		}
 		if left.Found || left.MergedInto == "" {
@@ -61,7 +61,7 @@ func (el *Eligibility) FollowPerson(ctx context.Context, f desk.Canvas, p store.
 		case err == nil:
 			moved[g.ID] = canvas.SameID(t.ID, g.CanvasID)
 		case !desk.NotFound(err):
-			return el.desk.NoteAnswer(f.Tenant.ID, err)
+			return el.desk.TrackAnswer(f.Tenant.ID, err)
 		}
 	}
 	err = el.desk.Store.InTx(ctx, func(tx *store.Tx) error {

@@ -55,14 +55,14 @@ func (v *view) enrollmentsOf(user string) ([]access.Enrollment, error) {
 func (v *view) course(id string) (canvas.Course, error) {
 	return once(v.courses, id, func() (canvas.Course, error) {
 		c, err := v.f.Course(v.ctx, id)
-		return c, v.desk.NoteAnswer(v.f.Tenant.ID, err)
+		return c, v.desk.TrackAnswer(v.f.Tenant.ID, err)
 	})
 }
 
 func (v *view) standingOf(user string) (canvas.Standing, error) {
 	return once(v.standing, user, func() (canvas.Standing, error) {
 		st, err := v.f.UserStanding(v.ctx, user)
-		return st, v.desk.NoteAnswer(v.f.Tenant.ID, err)
+		return st, v.desk.TrackAnswer(v.f.Tenant.ID, err)
 	})
 }
 
@@ -71,7 +71,7 @@ func (v *view) standingOf(user string) (canvas.Standing, error) {
 func (v *view) hasFinished(user, course string) (bool, error) {
 	es, err := once(v.finished, user, func() ([]canvas.Enrollment, error) {
 		es, err := v.f.UserEnrollmentsIn(v.ctx, user, canvas.EnrollmentCompleted)
-		return es, v.desk.NoteAnswer(v.f.Tenant.ID, err)
+		return es, v.desk.TrackAnswer(v.f.Tenant.ID, err)
 	})
 	return slices.ContainsFunc(es, func(e canvas.Enrollment) bool {
 		return e.UserID == user && (course == "" && e.Type != canvas.ObserverEnrollment || e.CourseID == course && e.Type == canvas.StudentEnrollment)
@@ -89,7 +89,7 @@ func (v *view) trusted() error {
 		return *v.checked
 	}
 	held, err := v.f.Permissions(v.ctx, v.f.Root(), permReadRoster, canvas.PermissionViewTokens)
-	if err = v.desk.NoteAnswer(v.f.Tenant.ID, err); err == nil && (!held[permReadRoster] || !held[canvas.PermissionViewTokens]) {
+	if err = v.desk.TrackAnswer(v.f.Tenant.ID, err); err == nil && (!held[permReadRoster] || !held[canvas.PermissionViewTokens]) {
 		err = errors.New("the credential may not see everybody, so that nobody can be missed")
 	}
 	v.checked = &err
@@ -153,14 +153,14 @@ func (v *view) check(id access.PersonID) ([]desk.Finding, error) {
 	aff := access.AffiliationOf(es, slices.Contains(sch.StaffList, p.CanvasUser), slices.Contains(sch.Exempt, p.CanvasUser))
 	var out []desk.Finding
 	for _, g := range p.grants {
-		x, err := v.lookGrant(p, g, p.behind[g.RequestID], aff, es)
+		x, err := v.checkGrant(p, g, p.behind[g.RequestID], aff, es)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, x...)
 	}
 	for _, r := range p.requests {
-		x, err := v.lookRequest(p, r, aff, es)
+		x, err := v.checkRequest(p, r, aff, es)
 		if err != nil {
 			return nil, err
 		}
@@ -211,14 +211,14 @@ func (v *view) absent(p store.Person) (bool, error) {
 		case err == nil:
 			return false, fmt.Errorf("Canvas does not find the person, and finds user %s by the same launch identity", u.ID) //nolint:staticcheck // a name
 		case !desk.NotFound(err):
-			return false, v.desk.NoteAnswer(p.Tenant, err)
+			return false, v.desk.TrackAnswer(p.Tenant, err)
 		}
 	}
 	return true, nil
 }
 
-// lookGrant is what no longer holds for one token.
-func (v *view) lookGrant(p subject, g access.Grant, r access.Request, aff policy.Affiliation, es []access.Enrollment) ([]desk.Finding, error) {
+// checkGrant is what no longer holds for one token.
+func (v *view) checkGrant(p subject, g access.Grant, r access.Request, aff policy.Affiliation, es []access.Enrollment) ([]desk.Finding, error) {
 	pol, err := v.policyOf(r)
 	if err != nil {
 		return nil, err
@@ -365,8 +365,8 @@ func (v *view) sponsorLost(id access.PersonID, user, course string, mine []acces
 	return !slices.Contains(v.f.Tenant.School.Supervisors, p.CanvasUser), nil
 }
 
-// lookRequest is what no longer holds for one open request.
-func (v *view) lookRequest(p subject, r access.Request, aff policy.Affiliation, es []access.Enrollment) ([]desk.Finding, error) {
+// checkRequest is what no longer holds for one open request.
+func (v *view) checkRequest(p subject, r access.Request, aff policy.Affiliation, es []access.Enrollment) ([]desk.Finding, error) {
 	pol, err := v.policyOf(r)
 	if err != nil {
 		return nil, err

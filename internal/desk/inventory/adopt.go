@@ -113,7 +113,7 @@ func (iv *Inventory) wish(tx *store.Tx, who access.Actor, f access.Found, course
 	r = access.Request{ID: store.NewID("req"), Tenant: f.Tenant, Version: 1, State: access.Draft, Requester: owner.ID, Course: course, Answers: a,
 		CreatedAt: now, UpdatedAt: now, Adopts: f.ID}
 	if who.Person == owner.ID {
-		if err := iv.notices.NoteBegun(tx, f.Tenant, owner.ID, r.ID); err != nil {
+		if err := iv.notices.CountBegun(tx, f.Tenant, owner.ID, r.ID); err != nil {
 			return r, false, err
 		}
 	}
@@ -236,13 +236,13 @@ func (iv *Inventory) adopt(ctx context.Context, f desk.Canvas, r access.Request,
 			return err
 		}
 		return iv.adoptIfGone(ctx, t)
-	case iv.desk.NoteAnswer(t.Tenant, err) != nil:
+	case iv.desk.TrackAnswer(t.Tenant, err) != nil:
 		return err
 	case shown.State != canvas.StateActive:
 		return iv.adoptRefused(ctx, r, stoppedAdoptPending)
 	}
 	g := access.AdoptedGrant(adoptedID(r), r, observed(t, shown), end, iv.desk.Now())
-	if _, err := f.UpdateToken(ctx, t.CanvasUser, t.CanvasID, canvas.TokenUpdate{ExpiresAt: end, Purpose: g.Purpose()}); iv.desk.NoteAnswer(t.Tenant, err) != nil {
+	if _, err := f.UpdateToken(ctx, t.CanvasUser, t.CanvasID, canvas.TokenUpdate{ExpiresAt: end, Purpose: g.Purpose()}); iv.desk.TrackAnswer(t.Tenant, err) != nil {
 		switch canvas.KindOf(err) {
 		case canvas.Denied, canvas.Invalid, canvas.NotFound: // 404 is how Canvas denies the right to change a token it has just shown
 			return iv.adoptRefused(ctx, r, StoppedAdoptRefused)
@@ -251,7 +251,7 @@ func (iv *Inventory) adopt(ctx context.Context, f desk.Canvas, r access.Request,
 	}
 	iv.desk.Step("marker written")
 	back, err := f.ShowToken(ctx, t.CanvasUser, t.CanvasID)
-	if iv.desk.NoteAnswer(t.Tenant, err) != nil {
+	if iv.desk.TrackAnswer(t.Tenant, err) != nil {
 		return err
 	}
 	if id, _, ok := access.ParseMarker(back.Purpose); !ok || id != g.ID || back.ExpiresAt.IsZero() || back.ExpiresAt.After(end.Add(time.Minute)) {

@@ -84,7 +84,7 @@ func (iv *Inventory) credentials(ctx context.Context, f desk.Canvas) (map[string
 		for _, t := range own {
 			out[t.ID] = true
 		}
-		return out, iv.desk.NoteAnswer(f.Tenant.ID, err)
+		return out, iv.desk.TrackAnswer(f.Tenant.ID, err)
 	})
 }
 
@@ -94,7 +94,7 @@ var errNoList = errors.New("the list of this owner's tokens is not to be had")
 // takeIn reads one owner's tokens and stores those that the tool does not know.
 func (iv *Inventory) takeIn(ctx context.Context, f desk.Canvas, i store.Inventory, o owner, role bool, own map[string]bool) error {
 	list, err := f.ListTokens(ctx, o.User)
-	switch canvas.KindOf(iv.desk.NoteAnswer(i.Tenant, err)) {
+	switch canvas.KindOf(iv.desk.TrackAnswer(i.Tenant, err)) {
 	case canvas.NotFound:
 		// A deleted person, whose tokens Canvas refuses; or no such list at all.
 		st, serr := f.UserStanding(ctx, o.User)
@@ -166,7 +166,7 @@ func (iv *Inventory) takeInList(tx *store.Tx, i store.Inventory, o owner, role b
 		f.SeenAt, f.Trouble, f.NextTry = now, keepWhile(f, f.Trouble), keepWhile(f, f.NextTry)
 		f = observed(f, t)
 		if at >= 0 {
-			err = tx.NoteFound(f)
+			err = tx.RecordFound(f)
 		} else {
 			e := iv.desk.Event(i.Tenant, access.SystemID, audit.FoundDiscover, f.ID)
 			e.To, e.Version, e.Related = string(f.State), f.Version, i.ID
@@ -229,17 +229,17 @@ func (iv *Inventory) lookAfter(ctx context.Context, f desk.Canvas, t access.Foun
 	proof := ""
 	switch {
 	case err == nil && shown.State != canvas.StateDeleted && (shown.ExpiresAt.IsZero() || shown.ExpiresAt.After(now)):
-		return iv.noteFound(ctx, t, func(t *access.Found) { *t = observed(*t, shown); t.SeenAt = now })
+		return iv.recordFound(ctx, t, func(t *access.Found) { *t = observed(*t, shown); t.SeenAt = now })
 	case err == nil && shown.State != canvas.StateDeleted:
 		proof = "its end has passed in Canvas"
 	default:
 		ev, err := f.Gone(ctx, f.Root(), t.CanvasUser, t.CanvasID)
-		if canvas.KindOf(iv.desk.NoteAnswer(t.Tenant, err)) != "" && canvas.KindOf(err) != canvas.Denied {
+		if canvas.KindOf(iv.desk.TrackAnswer(t.Tenant, err)) != "" && canvas.KindOf(err) != canvas.Denied {
 			return err
 		}
 		if !ev.Gone {
 			iv.desk.Log.InfoContext(ctx, "a token was not seen, and is not proven gone", "found", t.ID, "reason", ev.Reason)
-			return iv.noteFound(ctx, t, func(t *access.Found) { t.Trouble, t.NextTry = stoppedProof, now.Add(unprovenRest) })
+			return iv.recordFound(ctx, t, func(t *access.Found) { t.Trouble, t.NextTry = stoppedProof, now.Add(unprovenRest) })
 		}
 		proof = ev.Reason
 	}
@@ -262,15 +262,15 @@ func (iv *Inventory) lookAfter(ctx context.Context, f desk.Canvas, t access.Foun
 // stoppedProof: not seen, and not proven gone.
 const stoppedProof = "found.unproven"
 
-// noteFound writes an observation, unless somebody has moved the token since.
-func (iv *Inventory) noteFound(ctx context.Context, t access.Found, change func(*access.Found)) error {
+// recordFound writes an observation, unless somebody has moved the token since.
+func (iv *Inventory) recordFound(ctx context.Context, t access.Found, change func(*access.Found)) error {
 	err := iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
 		cur, err := desk.FoundAsRead(tx, t)
 		if err != nil {
 			return err
 		}
 		change(&cur)
-		return tx.NoteFound(cur)
+		return tx.RecordFound(cur)
 	})
 	if errors.Is(err, access.ErrConflict) {
 		return nil

@@ -197,11 +197,11 @@ func (iv *Inventory) advanceInventory(ctx context.Context, f desk.Canvas, i stor
 	switch {
 	case i.ReportID == "":
 		r, err := f.StartTokenReport(ctx, f.Root())
-		if iv.desk.NoteAnswer(i.Tenant, err) != nil {
+		if iv.desk.TrackAnswer(i.Tenant, err) != nil {
 			return iv.inventoryTrouble(ctx, i, err)
 		}
 		i.ReportID = r.ID
-		if err := iv.noteInventory(ctx, i); err != nil {
+		if err := iv.recordInventory(ctx, i); err != nil {
 			return err
 		}
 		return jobs.Later(pollReport(age))
@@ -210,7 +210,7 @@ func (iv *Inventory) advanceInventory(ctx context.Context, f desk.Canvas, i stor
 		switch {
 		case desk.NotFound(err):
 			return iv.failInventory(ctx, i, failedReport, err)
-		case iv.desk.NoteAnswer(i.Tenant, err) != nil:
+		case iv.desk.TrackAnswer(i.Tenant, err) != nil:
 			return iv.inventoryTrouble(ctx, i, err)
 		case r.Failed():
 			return iv.failInventory(ctx, i, failedReport, errors.New("Canvas says "+r.Status))
@@ -223,7 +223,7 @@ func (iv *Inventory) advanceInventory(ctx context.Context, f desk.Canvas, i stor
 			}
 			return iv.failInventory(ctx, i, failedFile, err)
 		}
-		if err := iv.noteInventory(ctx, i); err != nil {
+		if err := iv.recordInventory(ctx, i); err != nil {
 			return err
 		}
 	}
@@ -246,8 +246,8 @@ func (iv *Inventory) inventoryTrouble(ctx context.Context, i store.Inventory, er
 	return jobs.Later(troubleRest)
 }
 
-func (iv *Inventory) noteInventory(ctx context.Context, i store.Inventory) error {
-	return iv.desk.Store.InTx(ctx, func(tx *store.Tx) error { return tx.NoteInventory(i) })
+func (iv *Inventory) recordInventory(ctx context.Context, i store.Inventory) error {
+	return iv.desk.Store.InTx(ctx, func(tx *store.Tx) error { return tx.RecordInventory(i) })
 }
 
 // failInventory ends an inventory from which nothing may be concluded.
@@ -255,7 +255,7 @@ func (iv *Inventory) failInventory(ctx context.Context, i store.Inventory, troub
 	iv.desk.Log.WarnContext(ctx, "the inventory failed", "inventory", i.ID, "trouble", trouble, "err", cause)
 	if i.ReadAt.IsZero() {
 		// Without a report our own tokens are looked up owner by owner.
-		if _, err := iv.tokens.LookAtAll(ctx, i.Tenant, i.ID); err != nil {
+		if _, err := iv.tokens.ReconcileAll(ctx, i.Tenant, i.ID); err != nil {
 			return err
 		}
 	}

@@ -125,7 +125,7 @@ func (iv *Inventory) finishRemove(ctx context.Context, f desk.Canvas, t access.F
 	if err != nil {
 		again, cancel := iv.desk.WithLimit(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		return errors.Join(err, iv.noteFound(again, t, func(t *access.Found) {
+		return errors.Join(err, iv.recordFound(again, t, func(t *access.Found) {
 			t.Tries, t.Trouble, t.NextTry = t.Tries+1, tokens.TroubleDown, iv.desk.Now().Add(tokens.EndDelay(t.Tries+1))
 		}))
 	}
@@ -151,12 +151,12 @@ func (iv *Inventory) finishRemove(ctx context.Context, f desk.Canvas, t access.F
 }
 
 func (iv *Inventory) removeInCanvas(ctx context.Context, f desk.Canvas, t access.Found) (string, error) {
-	if _, err := f.DeleteToken(ctx, t.CanvasUser, t.CanvasID); iv.desk.NoteAnswer(t.Tenant, err) != nil && !desk.NotFound(err) {
+	if _, err := f.DeleteToken(ctx, t.CanvasUser, t.CanvasID); iv.desk.TrackAnswer(t.Tenant, err) != nil && !desk.NotFound(err) {
 		return "", err
 	}
 	ev, err := f.Gone(ctx, f.Root(), t.CanvasUser, t.CanvasID)
 	if err != nil {
-		return "", iv.desk.NoteAnswer(t.Tenant, err)
+		return "", iv.desk.TrackAnswer(t.Tenant, err)
 	}
 	if !ev.Gone {
 		return "", errors.New(ev.Reason)

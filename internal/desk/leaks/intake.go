@@ -39,14 +39,14 @@ func (ls *Leaks) Check(ctx context.Context, caller access.Caller, pasted string)
 	value := secret.New(pasted)
 	who, err := ls.cases.ReviewerPressing(ctx, caller)
 	if err == nil {
-		err = ls.desk.NoteRefusal(ctx, caller, string(caller.Tenant), access.ReportLeak, caller.MayRemove())
+		err = ls.desk.RecordRefusal(ctx, caller, string(caller.Tenant), access.ReportLeak, caller.MayRemove())
 	}
 	if err != nil {
 		return cases.TokenPage{}, err
 	}
 	digests, ok := ls.digestsOf(value)
 	if !ok {
-		if err := ls.noteIntake(ctx, caller, string(caller.Tenant), intakeNotToken); err != nil {
+		if err := ls.recordIntake(ctx, caller, string(caller.Tenant), intakeNotToken); err != nil {
 			return cases.TokenPage{}, err
 		}
 		form := &access.FormError{}
@@ -60,7 +60,7 @@ func (ls *Leaks) Check(ctx context.Context, caller access.Caller, pasted string)
 		return err
 	})
 	if errors.Is(err, access.ErrNotFound) {
-		if err := ls.noteIntake(ctx, caller, string(caller.Tenant), intakeNone); err != nil {
+		if err := ls.recordIntake(ctx, caller, string(caller.Tenant), intakeNone); err != nil {
 			return cases.TokenPage{}, err
 		}
 		return cases.TokenPage{}, access.ErrNotFound
@@ -68,7 +68,7 @@ func (ls *Leaks) Check(ctx context.Context, caller access.Caller, pasted string)
 	if err != nil {
 		return cases.TokenPage{}, err
 	}
-	if err := ls.noteIntake(ctx, caller, g.ID, intakeMatch); err != nil {
+	if err := ls.recordIntake(ctx, caller, g.ID, intakeMatch); err != nil {
 		return cases.TokenPage{}, err
 	}
 	f, err := ls.desk.CanvasOf(ctx, caller.Tenant, caller.Platform)
@@ -82,7 +82,7 @@ func (ls *Leaks) Check(ctx context.Context, caller access.Caller, pasted string)
 	return ls.cases.TokenPage(ctx, who, caller.Tenant, g.ID)
 }
 
-func (ls *Leaks) noteIntake(ctx context.Context, caller access.Caller, object, outcome string) error {
+func (ls *Leaks) recordIntake(ctx context.Context, caller access.Caller, object, outcome string) error {
 	e := ls.desk.Event(caller.Tenant, caller.ID(), audit.LeakIntake, object)
 	d := audit.NewDetail(map[string]string{"outcome": outcome})
 	return ls.desk.Store.InTx(ctx, func(tx *store.Tx) error { return tx.Audit(e, d) })

@@ -19,7 +19,7 @@ func TestMassByAnOperator(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
 		t, ctx := r.T, r.T.Context()
-		gs := r.Crowd(3)
+		gs := r.ManyGrants(3)
 		all := access.MassFilter{All: true}
 		op := access.OperatorCaller(r.Tenant, "root")
 		if _, err := r.MassRevoke.Plan(ctx, op, massrevoke.Choice{Command: access.MassFilter{Role: policy.Staff}}); err == nil {

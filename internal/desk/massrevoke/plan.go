@@ -470,7 +470,7 @@ func (mr *MassRevoke) massRate(ctx context.Context, f desk.Canvas) massRate {
 	ctx, cancel := mr.desk.WithLimit(ctx, 5*time.Second)
 	defer cancel()
 	began := mr.desk.Now()
-	if _, err := f.Permissions(ctx, f.Root(), canvas.PermissionDeleteTokens, canvas.PermissionViewTokens); mr.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+	if _, err := f.Permissions(ctx, f.Root(), canvas.PermissionDeleteTokens, canvas.PermissionViewTokens); mr.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 		mr.desk.Log.WarnContext(ctx, "Canvas could not be asked; the estimate is an assumption", "err", err)
 		return r
 	}

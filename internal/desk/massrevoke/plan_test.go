@@ -63,7 +63,7 @@ func TestWhoMayRevokeMany(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := desktest.NewRig(t, desktest.Sqlite(t))
-			gs := r.Crowd(3)
+			gs := r.ManyGrants(3)
 			_, p := plannedMass(r, massrevoke.Choice{})
 			who := tt.who(r)
 			mine, err := r.MassRevoke.Plan(t.Context(), who, massrevoke.Choice{})
@@ -101,7 +101,7 @@ func TestWhoMayRevokeMany(t *testing.T) {
 func TestMassStartRefusals(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
-		r.Crowd(3)
+		r.ManyGrants(3)
 		dana, p := plannedMass(r, massrevoke.Choice{})
 		for _, typed := range []string{"", "2", "03x", "three", "-3", "3 3", "4"} {
 			_, err := r.MassRevoke.Start(t.Context(), dana, p.ID, typed, "breach", r.TermsOf(p.ID))
@@ -144,9 +144,9 @@ func TestMassStartRefusals(t *testing.T) {
 func TestMassStaysInItsTenant(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
-		gs := r.Crowd(2)
+		gs := r.ManyGrants(2)
 		other := desktest.NewRig(t, r.Desk.Store, "10000000000003")
-		theirs := other.Crowd(2)
+		theirs := other.ManyGrants(2)
 		stranger := other.As("dana", access.DoorAccount)
 
 		_, p := plannedMass(r, massrevoke.Choice{})
@@ -183,7 +183,7 @@ func TestMassStaysInItsTenant(t *testing.T) {
 func TestMassPlanChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
-		gs := r.Crowd(4)
+		gs := r.ManyGrants(4)
 		dana := r.As("dana", access.DoorAccount)
 		all, err := r.MassRevoke.Plan(t.Context(), dana, massrevoke.Choice{})
 		if err != nil {
@@ -223,7 +223,7 @@ func TestMassPlanChangedMeanwhile(t *testing.T) {
 func TestMassStartedTwiceAtOnce(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
-		r.Crowd(3)
+		r.ManyGrants(3)
 		dana, p := plannedMass(r, massrevoke.Choice{})
 		priya := r.As("priya", access.DoorAccount)
 		var wg sync.WaitGroup
@@ -257,7 +257,7 @@ func TestMassStartedTwiceAtOnce(t *testing.T) {
 func TestMassChoiceOfThePage(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	r.Crowd(12) // people 0, 2: students in BIO 201, 4 with ten tokens not reached
+	r.ManyGrants(12) // people 0, 2: students in BIO 201, 4 with ten tokens not reached
 	dana := r.As("dana", access.DoorAccount)
 	for name, tt := range map[string]struct {
 		q      cases.TokenFilter
@@ -295,7 +295,7 @@ const deleteRoute = desktest.CreateRoute + "/:id"
 func TestMassWithATokenThatStays(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
-		gs := r.Crowd(14) // the last owner has several
+		gs := r.ManyGrants(14) // the last owner has several
 		r.InVirtualTime(1, 50*time.Millisecond)
 		withdraw := r.Cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Status: 500, Skip: 13, Times: -1})
 		p := startedMass(r, massrevoke.Choice{})
@@ -353,7 +353,7 @@ func letters(r *desktest.Rig, keys ...string) map[string]int {
 func TestMassBacksOffWhereCanvasThrottles(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(6)
+	gs := r.ManyGrants(6)
 	slow := r.InVirtualTime(1, 50*time.Millisecond)
 	withdraw := r.Cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Throttle: true, Times: -1})
 	p := startedMass(r, massrevoke.Choice{})
@@ -376,7 +376,7 @@ func TestMassBacksOffWhereCanvasThrottles(t *testing.T) {
 func TestMassWithoutTheRight(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(40)
+	gs := r.ManyGrants(40)
 	slow := r.InVirtualTime(1, 50*time.Millisecond)
 	p := startedMass(r, massrevoke.Choice{})
 	r.Cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Status: 403, Body: `{"status":"unauthorized","errors":[{"message":"user not authorized to perform that action"}]}`, Times: -1})
@@ -395,7 +395,7 @@ func TestMassWithoutTheRight(t *testing.T) {
 func TestMassTakesNo404ForAProof(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(4)
+	gs := r.ManyGrants(4)
 	r.InVirtualTime(1, 50*time.Millisecond)
 	withdraw := r.Cv.Fail(canvastest.Fault{Route: deleteRoute, Status: 404, Body: `{"errors":[{"message":"The specified resource does not exist."}]}`, Times: -1})
 	p := startedMass(r, massrevoke.Choice{})
@@ -413,7 +413,7 @@ func TestMassTakesNo404ForAProof(t *testing.T) {
 func TestMassMeetsOtherEnds(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
-		gs := r.Crowd(3)
+		gs := r.ManyGrants(3)
 		p := startedMass(r, massrevoke.Choice{})
 		dana := r.As("dana", access.DoorAccount)
 		if _, err := r.Tokens.Revoke(t.Context(), dana, gs[0].ID, "mine"); err != nil { // gone before its turn
@@ -468,7 +468,7 @@ func TestMassOfAnAttemptUnderWay(t *testing.T) {
 func TestMassNotices(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
-		r.Crowd(8)
+		r.ManyGrants(8)
 		p := startedMass(r, massrevoke.Choice{})
 		r.RunMass(p.ID, time.Hour)
 		drainFor(r, 2*time.Minute)
@@ -484,7 +484,7 @@ func TestMassNotices(t *testing.T) {
 func TestMassSafetyNet(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(2)
+	gs := r.ManyGrants(2)
 	p := startedMass(r, massrevoke.Choice{})
 	if !dieAt(r, "mass begun", 1, r.Drain) {
 		t.Fatal("it did not begin")
@@ -513,7 +513,7 @@ func TestMassKilledAtEveryStep(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			desktest.Each(t, func(r *desktest.Rig) {
-				gs := r.Crowd(6)
+				gs := r.ManyGrants(6)
 				slow := r.InVirtualTime(1, 50*time.Millisecond)
 				p := startedMass(r, massrevoke.Choice{})
 				if !dieAt(r, step, 1, func() { drainOn(r) }) {

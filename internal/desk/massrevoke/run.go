@@ -294,7 +294,7 @@ func (w *massWork) group(ctx context.Context, all []store.MassWork) error {
 			continue
 		}
 		_, err := w.Canvas.DeleteToken(ctx, user, x.Grant.CanvasID)
-		if w.desk.NoteAnswer(w.Mass.Tenant, err) != nil && !desk.NotFound(err) {
+		if w.desk.TrackAnswer(w.Mass.Tenant, err) != nil && !desk.NotFound(err) {
 			if canvas.Away(err) {
 				return &errMassHalt{massAway, err}
 			}
@@ -305,7 +305,7 @@ func (w *massWork) group(ctx context.Context, all []store.MassWork) error {
 	}
 	w.desk.Step("mass deleted")
 	found, list, err := w.Canvas.GoneAll(ctx, w.Canvas.Root(), user, ids, &w.held)
-	if w.desk.NoteAnswer(w.Mass.Tenant, err) != nil {
+	if w.desk.TrackAnswer(w.Mass.Tenant, err) != nil {
 		if canvas.Away(err) {
 			return &errMassHalt{massAway, err}
 		}
@@ -348,7 +348,7 @@ func (w *massWork) strays(ctx context.Context, user string, all []store.MassWork
 			if i < 0 {
 				continue
 			}
-			if _, err := w.Canvas.DeleteToken(ctx, user, t.ID); w.desk.NoteAnswer(w.Mass.Tenant, err) != nil && !desk.NotFound(err) {
+			if _, err := w.Canvas.DeleteToken(ctx, user, t.ID); w.desk.TrackAnswer(w.Mass.Tenant, err) != nil && !desk.NotFound(err) {
 				return nil, err
 			}
 			g := all[i].Grant
@@ -360,7 +360,7 @@ func (w *massWork) strays(ctx context.Context, user string, all []store.MassWork
 			}
 		}
 		var err error
-		if _, list, err = w.Canvas.GoneAll(ctx, w.Canvas.Root(), user, nil, &w.held); w.desk.NoteAnswer(w.Mass.Tenant, err) != nil {
+		if _, list, err = w.Canvas.GoneAll(ctx, w.Canvas.Root(), user, nil, &w.held); w.desk.TrackAnswer(w.Mass.Tenant, err) != nil {
 			return nil, err
 		}
 	}
@@ -423,7 +423,7 @@ func (w *massWork) store(ctx context.Context, all []store.MassWork, found map[st
 				item.Tries++
 				item.NextTry, item.Trouble = w.desk.Now().Add(tokens.EndDelay(item.Tries)), tokens.TroubleDown
 				g.Tries, g.NextTry, g.Trouble = item.Tries, item.NextTry, item.Trouble
-				if err := tx.NoteGrant(g); err != nil {
+				if err := tx.RecordGrant(g); err != nil {
 					return err
 				}
 				if g.Stuck(w.desk.Now()) {

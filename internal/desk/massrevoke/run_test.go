@@ -20,7 +20,7 @@ func TestMassOfMany(t *testing.T) {
 	}
 	desktest.Each(t, func(r *desktest.Rig) {
 		began := time.Now()
-		gs := r.Crowd(n)
+		gs := r.ManyGrants(n)
 		slow := r.InVirtualTime(1.5, 100*time.Millisecond)
 		p := startedMass(r, massrevoke.Choice{})
 		if p.Tokens != n {

@@ -22,7 +22,7 @@ func TestRevokeIsQuick(t *testing.T) {
 		n = 500
 	}
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(n)
+	gs := r.ManyGrants(n)
 	dana := r.As("dana", access.DoorAccount)
 	r.InVirtualTime(1, massrevoke.AssumedLatency)
 	var wg sync.WaitGroup

@@ -58,7 +58,7 @@ func TestMassBegins(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
 		t := r.T
-		gs := r.Crowd(3)
+		gs := r.ManyGrants(3)
 		dana := r.As("dana", access.DoorAccount)
 		p := startedMass(r, massrevoke.Choice{})
 		if _, err := r.Tokens.Revoke(t.Context(), dana, gs[0].ID, "mine"); err != nil { // before its turn
@@ -127,7 +127,7 @@ func TestMassBegins(t *testing.T) {
 func TestMassNetIsSpread(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	r.Crowd(3)
+	r.ManyGrants(3)
 	p := startedMass(r, massrevoke.Choice{})
 	w := worker(r, p.Mass)
 	w.Begun = 1000
@@ -152,7 +152,7 @@ func TestMassStoresWhatCanvasSaid(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
 		t := r.T
-		gs := r.Crowd(2) // of one owner
+		gs := r.ManyGrants(2) // of one owner
 		p := startedMass(r, massrevoke.Choice{})
 		w := worker(r, p.Mass)
 		if did, err := w.Begin(t.Context()); !did || err != nil {
@@ -210,7 +210,7 @@ func TestMassStoresWhatCanvasSaid(t *testing.T) {
 func TestMassStoresAfterAnother(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(2)
+	gs := r.ManyGrants(2)
 	dana := r.As("dana", access.DoorAccount)
 	p := startedMass(r, massrevoke.Choice{})
 	withdraw := r.Cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Status: 500, Times: 1})
@@ -261,7 +261,7 @@ func TestMassDeletesStrays(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
 		t := r.T
-		gs := r.Crowd(1)
+		gs := r.ManyGrants(1)
 		ahead := gs[0]
 		ahead.Attempt++
 		stray, _ := r.W.SeedToken("crowd0", canvastest.TokenSpec{Purpose: "copy " + gs[0].Marker(), ExpiresAt: gs[0].Wanted})
@@ -301,7 +301,7 @@ func TestMassSweepsWhereNoListWasRead(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := desktest.NewRig(t, desktest.Sqlite(t))
-			gs := r.Crowd(1)
+			gs := r.ManyGrants(1)
 			p := startedMass(r, massrevoke.Choice{})
 			w := worker(r, p.Mass)
 			if did, err := w.Begin(t.Context()); !did || err != nil {
@@ -329,7 +329,7 @@ func TestMassFinishes(t *testing.T) {
 	desktest.Each(t, func(r *desktest.Rig) {
 		t := r.T
 		g, _ := r.Active() // of Maya, for whom Ana stands
-		r.Crowd(3)
+		r.ManyGrants(3)
 		dana := r.As("dana", access.DoorAccount)
 		p := startedMass(r, massrevoke.Choice{})
 		if _, err := r.Tokens.Revoke(t.Context(), dana, g.ID, "mine"); err != nil { // so it is not the mass revocation's
@@ -389,7 +389,7 @@ func TestMassReport(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
 	g, _ := r.Active()
-	gs := append(r.Crowd(2), r.Grant(g.ID))
+	gs := append(r.ManyGrants(2), r.Grant(g.ID))
 	dana := r.As("dana", access.DoorAccount)
 	p := startedMass(r, massrevoke.Choice{})
 	p = r.RunMass(p.ID, time.Hour)
@@ -431,7 +431,7 @@ func TestMassHandlerComesBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := desktest.NewRig(t, desktest.Sqlite(t))
-			gs := r.Crowd(2)
+			gs := r.ManyGrants(2)
 			_, p := plannedMass(r, massrevoke.Choice{})
 			if tt.state != access.MassPlanned {
 				p = startedMass(r, massrevoke.Choice{})
@@ -464,7 +464,7 @@ func TestMassHandlerComesBack(t *testing.T) {
 func TestMassProvesAnothersEnd(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(1)
+	gs := r.ManyGrants(1)
 	p := startedMass(r, massrevoke.Choice{})
 	withdraw := r.Cv.Fail(canvastest.Fault{Route: deleteRoute, Method: http.MethodDelete, Status: 500, Times: 1})
 	if _, err := r.Tokens.Revoke(t.Context(), r.As("dana", access.DoorAccount), gs[0].ID, "mine"); err != nil {
@@ -503,7 +503,7 @@ func TestMassProvesAnothersEnd(t *testing.T) {
 func TestMassOfAnOldPlan(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(2)
+	gs := r.ManyGrants(2)
 	_, p := plannedMass(r, massrevoke.Choice{})
 	f, err := r.Desk.CanvasOf(t.Context(), r.Tenant, "")
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 func TestMassTellsOfAStuckToken(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(1)
+	gs := r.ManyGrants(1)
 	p := startedMass(r, massrevoke.Choice{})
 	w := worker(r, p.Mass)
 	if did, err := w.Begin(t.Context()); !did || err != nil {
@@ -75,7 +75,7 @@ func TestMassTells(t *testing.T) {
 			t.Parallel()
 			r := desktest.NewRig(t, desktest.Sqlite(t))
 			g, _ := r.Active()
-			gs := r.Crowd(3) // of two people
+			gs := r.ManyGrants(3) // of two people
 			p := startedMass(r, massrevoke.Choice{})
 			w := worker(r, p.Mass)
 			w.Late = late
@@ -120,7 +120,7 @@ func TestMassOfWhatHadEnded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := desktest.NewRig(t, desktest.Sqlite(t))
-			gs := r.Crowd(2)
+			gs := r.ManyGrants(2)
 			p := startedMass(r, massrevoke.Choice{})
 			if !ended {
 				gs = nil

@@ -15,7 +15,7 @@ func TestMassRevocationIsOfThePlanThatWasRead(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {
 		ctx := r.T.Context()
-		r.Crowd(3)
+		r.ManyGrants(3)
 		dana := r.As("dana", access.DoorAccount)
 		p, err := r.MassRevoke.Plan(ctx, dana, massrevoke.Choice{})
 		if err != nil {

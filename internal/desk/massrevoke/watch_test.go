@@ -17,7 +17,7 @@ import (
 func TestMassPausesWatching(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(massrevoke.MassBatch + 2)
+	gs := r.ManyGrants(massrevoke.MassBatch + 2)
 	other, _ := r.Active()
 	slow := r.InVirtualTime(0, 0)
 	p := startedMass(r, massrevoke.Choice{Filter: cases.TokenFilter{Vendor: "Acme"}})

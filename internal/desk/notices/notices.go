@@ -314,7 +314,7 @@ func (ns *Notices) Send(ctx context.Context, f desk.Canvas, kind notify.Kind, fa
 	var profile canvas.Profile
 	err := ns.unlessResting(ctx, f.People(), func() (err error) {
 		profile, err = f.Profile(ctx, to.CanvasUser)
-		return ns.desk.NoteAnswer(f.Tenant.ID, err)
+		return ns.desk.TrackAnswer(f.Tenant.ID, err)
 	})
 	if err != nil {
 		if desk.NotFound(err) { // Canvas has no such person any more: there is nobody to tell

@@ -46,7 +46,7 @@ func (ns *Notices) OmitRepeats(tx *store.Tx, by access.PersonID, todo []jobs.Ins
 		if !until.IsZero() {
 			aboutIt.Until = until
 		}
-		first, err := tx.NotePace(aboutIt, now)
+		first, err := tx.RecordPace(aboutIt, now)
 		if err != nil {
 			return nil, err
 		}
@@ -55,7 +55,7 @@ func (ns *Notices) OmitRepeats(tx *store.Tx, by access.PersonID, todo []jobs.Ins
 		}
 		if ref.By = by; !until.IsZero() {
 			ref.Later, j.RunAt = true, until
-		} else if _, err := tx.NotePace(toThem, now); err != nil {
+		} else if _, err := tx.RecordPace(toThem, now); err != nil {
 			return nil, err
 		}
 		j.Data, _ = json.Marshal(ref) // always marshals
@@ -73,9 +73,9 @@ func (ns *Notices) asked(tenant access.TenantID, by access.PersonID, ref NoticeR
 	return toThem, aboutIt
 }
 
-// NoteAnswered notes that who was asked has answered: what they are asked next is
+// CountAnswered notes that who was asked has answered: what they are asked next is
 // news.
-func (ns *Notices) NoteAnswered(tx *store.Tx, tenant access.TenantID, asker, answerer access.PersonID, ref NoticeRef) error {
+func (ns *Notices) CountAnswered(tx *store.Tx, tenant access.TenantID, asker, answerer access.PersonID, ref NoticeRef) error {
 	ref.To = answerer
 	toThem, aboutIt := ns.asked(tenant, asker, ref)
 	if err := tx.DropPace(toThem); err != nil {
@@ -137,7 +137,7 @@ func (ns *Notices) IsNews(tx *store.Tx, caller access.Caller, owner access.Perso
 	for _, id := range found {
 		p := store.Pace{Tenant: caller.Tenant, Person: caller.Person, Kind: desk.PaceNotice, Until: ns.desk.Now().Add(access.PaceWindow),
 			About: string(NoticeFoundTold) + " " + string(owner) + " " + id + " " + due.UTC().Format(time.RFC3339)}
-		first, err := tx.NotePace(p, ns.desk.Now())
+		first, err := tx.RecordPace(p, ns.desk.Now())
 		if err != nil {
 			return false, err
 		}
@@ -146,9 +146,9 @@ func (ns *Notices) IsNews(tx *store.Tx, caller access.Caller, owner access.Perso
 	return news, nil
 }
 
-// NoteNamed notes that the caller asks somebody to stand for them. Beyond
+// CountNamed notes that the caller asks somebody to stand for them. Beyond
 // access.MaxNamed different people in a day it is a *access.FormError.
-func (ns *Notices) NoteNamed(tx *store.Tx, caller access.Caller, who access.PersonID) error {
+func (ns *Notices) CountNamed(tx *store.Tx, caller access.Caller, who access.PersonID) error {
 	if err := tx.LockPerson(caller.Tenant, caller.Person); err != nil {
 		return err
 	}
@@ -167,13 +167,13 @@ func (ns *Notices) NoteNamed(tx *store.Tx, caller access.Caller, who access.Pers
 		form.Add("sponsor", "sponsor.too_many", map[string]any{"Max": access.MaxNamed})
 		return form
 	}
-	_, err = tx.NotePace(p, now)
+	_, err = tx.RecordPace(p, now)
 	return err
 }
 
-// NoteBegun notes that a person begins a request, whatever becomes of it. It refuses
+// CountBegun notes that a person begins a request, whatever becomes of it. It refuses
 // with WhyBegun. The person must be locked.
-func (ns *Notices) NoteBegun(tx *store.Tx, tenant access.TenantID, person access.PersonID, id string) error {
+func (ns *Notices) CountBegun(tx *store.Tx, tenant access.TenantID, person access.PersonID, id string) error {
 	now := ns.desk.Now()
 	n, err := tx.CountPaces(tenant, person, desk.PaceBegun, now)
 	if err != nil {
@@ -182,20 +182,20 @@ func (ns *Notices) NoteBegun(tx *store.Tx, tenant access.TenantID, person access
 	if n >= access.MaxBegun {
 		return access.Refuse(access.WhyBegun)
 	}
-	_, err = tx.NotePace(store.Pace{Tenant: tenant, Person: person, Kind: desk.PaceBegun, About: id, Until: now.Add(access.PaceWindow)}, now)
+	_, err = tx.RecordPace(store.Pace{Tenant: tenant, Person: person, Kind: desk.PaceBegun, About: id, Until: now.Add(access.PaceWindow)}, now)
 	return err
 }
 
-// NoteRefusedPage is NoteRefusal for a page that was only to be looked at: it is
+// RecordRefusedPage is RecordRefusal for a page that was only to be looked at: it is
 // recorded once per person, object, reason and access.RefusalWindow, on however
 // many replicas.
-func (ns *Notices) NoteRefusedPage(ctx context.Context, caller access.Caller, object string, do access.Action, err error) error {
+func (ns *Notices) RecordRefusedPage(ctx context.Context, caller access.Caller, object string, do access.Action, err error) error {
 	why := access.WhyOf(err)
 	if !desk.Recordable(caller, why) {
 		return err
 	}
 	if caller.Person == "" {
-		return ns.desk.NoteRefusal(ctx, caller, object, do, err)
+		return ns.desk.RecordRefusal(ctx, caller, object, do, err)
 	}
 	now := ns.desk.Now()
 	p := store.Pace{Tenant: caller.Tenant, Person: caller.Person, Kind: desk.PaceRefused,
@@ -207,7 +207,7 @@ func (ns *Notices) NoteRefusedPage(ctx context.Context, caller access.Caller, ob
 	})
 	if txErr == nil && until.IsZero() {
 		txErr = ns.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-			first, err := tx.NotePace(p, now)
+			first, err := tx.RecordPace(p, now)
 			if err != nil || !first {
 				return err
 			}

@@ -434,10 +434,10 @@ func TestDraftsAtOnce(t *testing.T) {
 		// What was typed goes with the draft that is saved. While somebody holds it no
 		// draft is done, and all come as far as they can: those that did not wait for
 		// each other have counted by then.
-		typed := store.Kept{Tenant: r.Tenant, Person: maya.Person, Object: desk.NewObject, Form: desk.FormRequest, Data: []byte(`{}`), UpdatedAt: r.Clock.Now()}
-		r.Must(r.Desk.Store.InTx(r.T.Context(), func(tx *store.Tx) error { return tx.Keep(typed) }))
+		typed := store.SavedText{Tenant: r.Tenant, Person: maya.Person, Object: desk.NewObject, Form: desk.FormRequest, Data: []byte(`{}`), UpdatedAt: r.Clock.Now()}
+		r.Must(r.Desk.Store.InTx(r.T.Context(), func(tx *store.Tx) error { return tx.SaveText(typed) }))
 		r.Must(r.Desk.Store.InTx(r.T.Context(), func(tx *store.Tx) error {
-			if err := tx.Keep(typed); err != nil {
+			if err := tx.SaveText(typed); err != nil {
 				return err
 			}
 			for range 8 {

@@ -82,12 +82,12 @@ func (ns *Notices) SendReviewers(ctx context.Context, f desk.Canvas, kind notify
 // have opened the tool.
 func (ns *Notices) reviewers(ctx context.Context, f desk.Canvas) ([]store.Person, error) {
 	admins, err := f.AccountAdmins(ctx, f.Root())
-	if ns.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+	if ns.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 		return nil, err
 	}
 	// The service account is an admin too, and cannot write to itself.
 	self, err := f.User(ctx, "self")
-	if ns.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+	if ns.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 		return nil, err
 	}
 	roles := map[string]bool{}
@@ -100,7 +100,7 @@ func (ns *Notices) reviewers(ctx context.Context, f desk.Canvas) ([]store.Person
 		may, known := roles[a.RoleID]
 		if !known {
 			perms, err := f.RolePermissions(ctx, f.Root(), a.RoleID)
-			if ns.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+			if ns.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 				return nil, err
 			}
 			may = perms[authority.PermCreate]

@@ -146,7 +146,7 @@ func (rq *Requests) act(ctx context.Context, caller access.Caller, id string, do
 				return err
 			}
 		}
-		if err := tx.DropKept(caller.Tenant, caller.Person, r.ID, FormDecision); err != nil {
+		if err := tx.DropText(caller.Tenant, caller.Person, r.ID, FormDecision); err != nil {
 			return err
 		}
 		if do == access.EndSponsor {
@@ -256,7 +256,7 @@ func (rq *Requests) canvasUser(ctx context.Context, tenant access.TenantID, id a
 // merged the roster of the caller's course.
 func (rq *Requests) ProveIdentity(ctx context.Context, f desk.Canvas, caller access.Caller) error {
 	u, err := f.UserByLTI(ctx, caller.Sub)
-	if rq.desk.NoteAnswer(f.Tenant.ID, err) != nil {
+	if rq.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 		if desk.NotFound(err) {
 			u, err = rq.authority.PairedByRoster(ctx, f, caller)
 		}
@@ -434,7 +434,7 @@ func (rq *Requests) chooseSponsor(ctx context.Context, caller access.Caller, id,
 			out.Unmoved = true
 			return err
 		}
-		if err := rq.notices.NoteNamed(tx, caller, p.ID); err != nil {
+		if err := rq.notices.CountNamed(tx, caller, p.ID); err != nil {
 			return err
 		}
 		after, err := rq.moved(tx, who, r, access.ChooseSponsor, access.Move{Sponsor: p.ID})

@@ -16,10 +16,10 @@ import (
 
 const maxKept = 32 << 10
 
-// Keep keeps what a person typed in a form and has not sent, for 7 days, one
+// SaveText keeps what a person typed in a form and has not sent, for 7 days, one
 // row per person, object and form (docs/decisions.md 24). Object is a request's id or
 // NewObject. Sessions that may only look keep nothing.
-func (rq *Requests) Keep(ctx context.Context, caller access.Caller, object, form string, data []byte) (time.Time, error) {
+func (rq *Requests) SaveText(ctx context.Context, caller access.Caller, object, form string, data []byte) (time.Time, error) {
 	if err := caller.MayWrite(); err != nil {
 		return time.Time{}, err
 	}
@@ -32,18 +32,18 @@ func (rq *Requests) Keep(ctx context.Context, caller access.Caller, object, form
 	}
 	now := rq.desk.Now()
 	err = rq.desk.Store.InTx(ctx, func(tx *store.Tx) error {
-		id, err := rq.keptObject(tx, caller, object)
+		id, err := rq.textObject(tx, caller, object)
 		if err != nil {
 			return err
 		}
-		return tx.Keep(store.Kept{Tenant: caller.Tenant, Person: caller.Person, Object: id, Form: form, Data: data, UpdatedAt: now})
+		return tx.SaveText(store.SavedText{Tenant: caller.Tenant, Person: caller.Person, Object: id, Form: form, Data: data, UpdatedAt: now})
 	})
 	return now, err
 }
 
-// keptObject is the id that kept text is stored under. Text can be kept only
+// textObject is the id that kept text is stored under. Text can be kept only
 // for what the person may see.
-func (rq *Requests) keptObject(tx *store.Tx, caller access.Caller, object string) (string, error) {
+func (rq *Requests) textObject(tx *store.Tx, caller access.Caller, object string) (string, error) {
 	if object == "" || object == desk.NewObject {
 		return desk.NewObject, nil
 	}
@@ -57,15 +57,15 @@ func (rq *Requests) keptObject(tx *store.Tx, caller access.Caller, object string
 	return r.ID, nil
 }
 
-// Kept gives back what Keep kept, and when; nil when there is nothing.
-func (rq *Requests) Kept(ctx context.Context, caller access.Caller, object, form string) ([]byte, time.Time, error) {
-	var k store.Kept
+// SavedText gives back what Keep kept, and when; nil when there is nothing.
+func (rq *Requests) SavedText(ctx context.Context, caller access.Caller, object, form string) ([]byte, time.Time, error) {
+	var k store.SavedText
 	err := rq.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		id, err := rq.keptObject(tx, caller, object)
+		id, err := rq.textObject(tx, caller, object)
 		if err != nil {
 			return err
 		}
-		k, err = tx.KeptFor(caller.Tenant, caller.Person, id, form)
+		k, err = tx.TextFor(caller.Tenant, caller.Person, id, form)
 		return err
 	})
 	if errors.Is(err, access.ErrNotFound) {
@@ -131,7 +131,7 @@ const MaxDrafts = 20
 func (rq *Requests) SaveDraft(ctx context.Context, caller access.Caller, draftID string, a access.Answers) (_ access.Request, err error) {
 	defer desk.VerbEnded(rq.desk.Observer, access.VerbSaveDraft, &err)
 	if err := caller.MayWrite(); err != nil {
-		return access.Request{}, rq.desk.NoteRefusal(ctx, caller, draftID, access.Submit, err)
+		return access.Request{}, rq.desk.RecordRefusal(ctx, caller, draftID, access.Submit, err)
 	}
 	a = desk.StorableAnswers(a)
 	var r access.Request
@@ -152,7 +152,7 @@ func (rq *Requests) SaveDraft(ctx context.Context, caller access.Caller, draftID
 			if err = tx.SaveDraft(r); err != nil {
 				return err
 			}
-			return tx.DropKept(caller.Tenant, caller.Person, r.ID, desk.FormRequest)
+			return tx.DropText(caller.Tenant, caller.Person, r.ID, desk.FormRequest)
 		}
 		r, err = rq.NewDraft(tx, caller, a, Origin{})
 		return err
@@ -185,7 +185,7 @@ func (rq *Requests) NewDraft(tx *store.Tx, caller access.Caller, a access.Answer
 	now := rq.desk.Now()
 	r := access.Request{ID: store.NewID("req"), Tenant: caller.Tenant, Version: 1, State: access.Draft, Requester: caller.Person,
 		Course: caller.Course, Answers: a, CreatedAt: now, UpdatedAt: now, RefiledFrom: from.refiled}
-	if err := rq.notices.NoteBegun(tx, r.Tenant, r.Requester, r.ID); err != nil {
+	if err := rq.notices.CountBegun(tx, r.Tenant, r.Requester, r.ID); err != nil {
 		return access.Request{}, err
 	}
 	e := rq.desk.Event(r.Tenant, caller.ID(), audit.RequestCreate, r.ID)
@@ -199,7 +199,7 @@ func (rq *Requests) NewDraft(tx *store.Tx, caller access.Caller, a access.Answer
 	if err := tx.CreateRequest(r, e, nil); err != nil {
 		return access.Request{}, err
 	}
-	return r, tx.DropKept(caller.Tenant, caller.Person, desk.NewObject, desk.FormRequest)
+	return r, tx.DropText(caller.Tenant, caller.Person, desk.NewObject, desk.FormRequest)
 }
 
 // DiscardDraft throws a draft away. What was typed in it goes with it.
@@ -226,7 +226,7 @@ func (rq *Requests) DiscardDraft(ctx context.Context, caller access.Caller, draf
 func (rq *Requests) Refile(ctx context.Context, caller access.Caller, id string) (_ access.Request, err error) {
 	defer desk.VerbEnded(rq.desk.Observer, access.Refile, &err)
 	if err := caller.MayWrite(); err != nil {
-		return access.Request{}, rq.desk.NoteRefusal(ctx, caller, id, access.Refile, err)
+		return access.Request{}, rq.desk.RecordRefusal(ctx, caller, id, access.Refile, err)
 	}
 	var out access.Request
 	err = rq.desk.Store.InTx(ctx, func(tx *store.Tx) error {

@@ -42,7 +42,7 @@ func (rq *Requests) Form(ctx context.Context, caller access.Caller, draftID stri
 				form.Keeps = &f
 			}
 		}
-		k, err := tx.KeptFor(caller.Tenant, caller.Person, object, desk.FormRequest)
+		k, err := tx.TextFor(caller.Tenant, caller.Person, object, desk.FormRequest)
 		if err == nil && k.UpdatedAt.After(form.Draft.UpdatedAt) {
 			var a access.Answers
 			if json.Unmarshal(k.Data, &a) == nil {

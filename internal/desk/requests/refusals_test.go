@@ -83,7 +83,7 @@ func TestActingWritesNothing(t *testing.T) {
 	}
 	// Typing is no act: that it is not kept is refused, and not worth a record.
 	if got := r.Wrote(func() {
-		if _, err := r.Requests.Keep(ctx, maya, draft.ID, desk.FormRequest, []byte(`{}`)); access.WhyOf(err) != access.WhyActing {
+		if _, err := r.Requests.SaveText(ctx, maya, draft.ID, desk.FormRequest, []byte(`{}`)); access.WhyOf(err) != access.WhyActing {
 			t.Errorf("kept: %v", err)
 		}
 	}); got != "" {
@@ -148,15 +148,15 @@ func TestVerbsRefuseByName(t *testing.T) {
 		"discard what was sent":              {func() error { return r.Requests.DiscardDraft(ctx, maya, waits.ID) }, conflict},
 		"save what was sent":                 {func() error { _, err := r.Requests.SaveDraft(ctx, maya, waits.ID, r.Answers()); return err }, conflict},
 		"keep text of another's": {func() error {
-			_, err := r.Requests.Keep(ctx, luca, waits.ID, desk.FormRequest, []byte(`{}`))
+			_, err := r.Requests.SaveText(ctx, luca, waits.ID, desk.FormRequest, []byte(`{}`))
 			return err
 		}, notFound},
 		"keep what is no form": {func() error {
-			_, err := r.Requests.Keep(ctx, maya, desk.NewObject, desk.FormRequest, []byte(`{`))
+			_, err := r.Requests.SaveText(ctx, maya, desk.NewObject, desk.FormRequest, []byte(`{`))
 			return err
 		}, func(err error) bool { return errors.Is(err, access.ErrInvalid) }},
 		"keep too much": {func() error {
-			_, err := r.Requests.Keep(ctx, maya, desk.NewObject, desk.FormRequest, []byte(`"`+string(make([]byte, requests.MaxKept))+`"`))
+			_, err := r.Requests.SaveText(ctx, maya, desk.NewObject, desk.FormRequest, []byte(`"`+string(make([]byte, requests.MaxKept))+`"`))
 			return err
 		}, func(err error) bool { return errors.Is(err, access.ErrInvalid) }},
 		"revoke without a reason":            {func() error { _, err := r.Tokens.Revoke(ctx, ana, g.ID, ""); return err }, code("reason.revoke")},
@@ -180,14 +180,14 @@ func TestVerbsRefuseByName(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, err = r.Requests.Keep(ctx, maya, waits.ID, requests.FormDecision, []byte(`{}`))
+	_, err = r.Requests.SaveText(ctx, maya, waits.ID, requests.FormDecision, []byte(`{}`))
 	r.Must(err)
 	for _, caller := range []access.Caller{luca, ana} { // hers alone, also where another has a part in the request
-		if text, at, err := r.Requests.Kept(ctx, caller, waits.ID, requests.FormDecision); text != nil || !at.IsZero() || err != nil {
+		if text, at, err := r.Requests.SavedText(ctx, caller, waits.ID, requests.FormDecision); text != nil || !at.IsZero() || err != nil {
 			t.Errorf("%s reads what Maya typed: %q, %v", caller.Name, text, err)
 		}
 	}
-	if text, at, err := r.Requests.Kept(ctx, maya, waits.ID, requests.FormDecision); string(text) != `{}` || !at.Equal(r.Clock.Now()) || err != nil {
+	if text, at, err := r.Requests.SavedText(ctx, maya, waits.ID, requests.FormDecision); string(text) != `{}` || !at.Equal(r.Clock.Now()) || err != nil {
 		t.Errorf("she reads %q of %s, %v", text, at, err)
 	}
 	r.Proven()

@@ -21,9 +21,9 @@ type Requests struct {
 	cases     *cases.Cases
 }
 
-// keptLife is how long text that somebody typed is kept for them, should they be
+// textLife is how long text that somebody typed is kept for them, should they be
 // signed out.
-const keptLife = 7 * 24 * time.Hour
+const textLife = 7 * 24 * time.Hour
 
 // New makes the room and registers what time brings to it.
 func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Cases) *Requests {
@@ -35,7 +35,7 @@ func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Case
 	)
 	d.EveryMinute(rq.tickRequests)
 	d.Purge(func(tx *store.Tx, now time.Time) error {
-		_, err := tx.PurgeKept(now.Add(-keptLife))
+		_, err := tx.PurgeTexts(now.Add(-textLife))
 		return err
 	})
 	return rq

@@ -117,7 +117,7 @@ func (rq *Requests) submit(ctx context.Context, caller access.Caller, pol policy
 			if err != nil {
 				return err
 			}
-			if err := rq.notices.NoteNamed(tx, caller, p.ID); err != nil {
+			if err := rq.notices.CountNamed(tx, caller, p.ID); err != nil {
 				return err
 			}
 			m.To, m.Sponsor = access.AwaitingSponsor, p.ID
@@ -125,7 +125,7 @@ func (rq *Requests) submit(ctx context.Context, caller access.Caller, pol policy
 		if r.Number, err = tx.NextNumber(caller.Tenant); err != nil {
 			return err
 		}
-		if err := tx.DropKept(caller.Tenant, caller.Person, r.ID, desk.FormRequest); err != nil {
+		if err := tx.DropText(caller.Tenant, caller.Person, r.ID, desk.FormRequest); err != nil {
 			return err
 		}
 		r, err = rq.moved(tx, caller.Actor(), r, access.Submit, m)
@@ -315,12 +315,12 @@ func (rq *Requests) moved(tx *store.Tx, who access.Actor, r access.Request, do a
 		return access.Request{}, err
 	}
 	if do == access.Endorse || do == access.Decline {
-		if err := rq.notices.NoteAnswered(tx, r.Tenant, r.Requester, who.Person, notices.NoticeRef{Kind: notify.AskedToSponsor, Request: r.ID}); err != nil {
+		if err := rq.notices.CountAnswered(tx, r.Tenant, r.Requester, who.Person, notices.NoticeRef{Kind: notify.AskedToSponsor, Request: r.ID}); err != nil {
 			return access.Request{}, err
 		}
 	}
 	if do == access.Endorse || do == access.Approve || do == access.Collect {
-		todo = append(todo, rq.desk.LookAtRequester(after))
+		todo = append(todo, rq.desk.CheckRequester(after))
 	}
 	return after, tx.MoveRequest(after, rq.desk.RequestEvent(who, r, after, do), WordsDetail(m), todo...)
 }

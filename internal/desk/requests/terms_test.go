@@ -214,7 +214,7 @@ func TestThawIsOfWhatWasRead(t *testing.T) {
 			if err := r.Desk.Store.InTx(ctx, func(tx *store.Tx) error {
 				now, err := tx.Grant(r.Tenant, g.ID)
 				now.Expires = now.Expires.AddDate(0, 0, 30)
-				return errors.Join(err, tx.NoteGrant(now))
+				return errors.Join(err, tx.RecordGrant(now))
 			}); err != nil {
 				r.T.Error(err)
 			}
@@ -276,7 +276,7 @@ func TestTakingOverIsOfWhatWasRead(t *testing.T) {
 			if err := r.Desk.Store.InTx(ctx, func(tx *store.Tx) error {
 				now, err := tx.Grant(r.Tenant, g.ID)
 				now.Expires = now.Expires.AddDate(0, 0, 30)
-				return errors.Join(err, tx.NoteGrant(now))
+				return errors.Join(err, tx.RecordGrant(now))
 			}); err != nil {
 				r.T.Error(err)
 			}

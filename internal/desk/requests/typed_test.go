@@ -39,9 +39,9 @@ func TestNoVerbStoresAValue(t *testing.T) {
 			r.Must(r.Requests.DiscardDraft(ctx, maya, d.ID))
 			a = was
 		}
-		_, err := r.Requests.Keep(ctx, maya, desk.NewObject, desk.FormRequest, []byte(`{"build":"line\n`+value+`","data":["7~`+value+`"],"accepted":true}`))
+		_, err := r.Requests.SaveText(ctx, maya, desk.NewObject, desk.FormRequest, []byte(`{"build":"line\n`+value+`","data":["7~`+value+`"],"accepted":true}`))
 		r.Must(err)
-		kept, _, err := r.Requests.Kept(ctx, maya, desk.NewObject, desk.FormRequest)
+		kept, _, err := r.Requests.SavedText(ctx, maya, desk.NewObject, desk.FormRequest)
 		r.Must(err)
 		if got := string(kept); got != `{"accepted":true,"build":"line\n[removed]","data":["[removed]"]}` {
 			t.Errorf("kept: %s", got)

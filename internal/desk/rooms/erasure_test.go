@@ -78,7 +78,7 @@ func lived(r *desktest.Rig) (requests, grants, founds, incidents []string, mass 
 		access.ByMisuse, access.ByAltered, access.BySuperseded, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByDuties}
 	words := map[access.Cause]string{access.BySponsor: "W-revoke by sponsor.", access.ByReviewer: "W-revoke by reviewer.", access.ByMisuse: "W-misuse."}
 	by := map[access.Cause]access.Actor{access.BySponsor: {Person: ana.Person}, access.ByMisuse: {Person: ana.Person}, access.ByReviewer: {Person: dana.Person, Reviewer: true}}
-	gs := r.Crowd(len(causes) + 9)
+	gs := r.ManyGrants(len(causes) + 9)
 	for _, g := range gs {
 		grants, requests = append(grants, g.ID), append(requests, g.RequestID)
 		r.Force(g.ID, func(g *access.Grant) { g.Sponsor = ana.Person })

@@ -24,7 +24,7 @@ func TestWritesOfRequests(t *testing.T) {
 	var err error
 	r.Writes("keep", `
 new kept maya new request: data=typed form=request object=new person=maya updated_at=now`, func() {
-		_, err = r.Requests.Keep(ctx, maya, desk.NewObject, desk.FormRequest, []byte(`{"build":"x"}`))
+		_, err = r.Requests.SaveText(ctx, maya, desk.NewObject, desk.FormRequest, []byte(`{"build":"x"}`))
 		r.Must(err)
 	})
 	a := r.Answers()
@@ -42,7 +42,7 @@ new requests req1: ai=no answers=typed course_code=BIO 201 course_id=7318824 cou
 		r.Must(err)
 	})
 	typed("a new draft", d.ID, a)
-	_, err = r.Requests.Keep(ctx, maya, d.ID, desk.FormRequest, []byte(`{"build":"y"}`))
+	_, err = r.Requests.SaveText(ctx, maya, d.ID, desk.FormRequest, []byte(`{"build":"y"}`))
 	r.Must(err)
 	r.Clock.Advance(time.Minute)
 	r.Writes("save it again", `
@@ -52,7 +52,7 @@ requests req1: ai=none answers=typed maker=none purpose=none search=typed update
 		r.Must(err)
 	})
 	typed("a draft", d.ID, access.Answers{"build": {"z"}})
-	_, err = r.Requests.Keep(ctx, maya, d.ID, desk.FormRequest, []byte(`{"build":"y"}`))
+	_, err = r.Requests.SaveText(ctx, maya, d.ID, desk.FormRequest, []byte(`{"build":"y"}`))
 	r.Must(err)
 	r.Clock.Advance(time.Minute)
 	a = r.Answers()
@@ -98,7 +98,7 @@ requests req2: ai=none answers=none closed_at=now maker=none purpose=none search
 	typed("a draft thrown away", anew.ID, access.Answers{})
 
 	q := r.Submitted()
-	_, err = r.Requests.Keep(ctx, ana, q.ID, requests.FormDecision, []byte(`{"note":"y"}`))
+	_, err = r.Requests.SaveText(ctx, ana, q.ID, requests.FormDecision, []byte(`{"note":"y"}`))
 	r.Must(err)
 	end := q.End.AddDate(0, 0, -3)
 	r.Writes("endorse", `

@@ -127,7 +127,7 @@ func (co *Collecting) CheckMint(ctx context.Context, caller access.Caller, id st
 		return Collection{}, err
 	}
 	if err := caller.MayWrite(); err != nil {
-		return Collection{}, co.desk.NoteRefusal(ctx, caller, id, access.Collect, err)
+		return Collection{}, co.desk.RecordRefusal(ctx, caller, id, access.Collect, err)
 	}
 	if c.Stage != StageRecovering {
 		return c, nil

@@ -41,7 +41,7 @@ func (wa *Watching) CheckToken(ctx context.Context, f desk.Canvas, g access.Gran
 	if desk.NotFound(err) || (err == nil && t.State == canvas.StateDeleted) {
 		return wa.vanished(ctx, f, g)
 	}
-	if wa.desk.NoteAnswer(g.Tenant, err) != nil {
+	if wa.desk.TrackAnswer(g.Tenant, err) != nil {
 		return err
 	}
 	return wa.compare(ctx, f, g, t, nil)
@@ -67,7 +67,7 @@ func (wa *Watching) show(ctx context.Context, f desk.Canvas, g access.Grant) (ca
 // vanished ends a token that is proven gone, as somebody else's deed.
 func (wa *Watching) vanished(ctx context.Context, f desk.Canvas, g access.Grant) error {
 	ev, err := f.Gone(ctx, f.Root(), g.CanvasUser, g.CanvasID)
-	if wa.desk.NoteAnswer(g.Tenant, err) != nil {
+	if wa.desk.TrackAnswer(g.Tenant, err) != nil {
 		return err
 	}
 	if !ev.Gone {
@@ -103,7 +103,7 @@ func (wa *Watching) compare(ctx context.Context, f desk.Canvas, g access.Grant, 
 	if what != "" {
 		return wa.endAltered(ctx, f, g, what)
 	}
-	if g, err = wa.noteSeen(ctx, g, t); err != nil {
+	if g, err = wa.recordAnswer(ctx, g, t); err != nil {
 		return quiet(err)
 	}
 	switch end := g.CanvasEnd(); {
@@ -158,7 +158,7 @@ func (wa *Watching) altered(ctx context.Context, f desk.Canvas, g access.Grant, 
 	}
 	if listed == nil {
 		var err error
-		if listed, err = f.ListTokens(ctx, g.CanvasUser); wa.desk.NoteAnswer(g.Tenant, err) != nil {
+		if listed, err = f.ListTokens(ctx, g.CanvasUser); wa.desk.TrackAnswer(g.Tenant, err) != nil {
 			return "", err
 		}
 	}
@@ -195,9 +195,9 @@ func (wa *Watching) endAltered(ctx context.Context, f desk.Canvas, g access.Gran
 	return wa.ending.FinishEnd(ctx, f, ended)
 }
 
-// noteSeen stores that Canvas showed the token: that its owner activated it,
+// recordAnswer stores that Canvas showed the token: that its owner activated it,
 // and its last use. It returns the grant as it is then, or access.ErrConflict.
-func (wa *Watching) noteSeen(ctx context.Context, g access.Grant, t canvas.Token) (access.Grant, error) {
+func (wa *Watching) recordAnswer(ctx context.Context, g access.Grant, t canvas.Token) (access.Grant, error) {
 	now := wa.desk.Now()
 	var after access.Grant
 	err := wa.desk.Store.InTx(ctx, func(tx *store.Tx) error {
@@ -223,7 +223,7 @@ func (wa *Watching) noteSeen(ctx context.Context, g access.Grant, t canvas.Token
 			step.After = after
 			err = wa.notices.StoreGrant(tx, access.SystemActor, step, nil)
 		} else {
-			err = tx.NoteGrant(after)
+			err = tx.RecordGrant(after)
 		}
 		if err != nil {
 			return err
@@ -295,7 +295,7 @@ func (wa *Watching) setBackHandler(ctx context.Context, j jobs.Job) error {
 // says that the token was last changed.
 func (wa *Watching) setBack(ctx context.Context, f desk.Canvas, g access.Grant, again bool) (access.Drift, time.Time, error) {
 	t, err := wa.show(ctx, f, g)
-	if wa.desk.NoteAnswer(g.Tenant, err) != nil {
+	if wa.desk.TrackAnswer(g.Tenant, err) != nil {
 		return "", time.Time{}, err
 	}
 	if !endsLater(g, t) {
@@ -310,7 +310,7 @@ func (wa *Watching) setBack(ctx context.Context, f desk.Canvas, g access.Grant, 
 	case canvas.Denied, canvas.Invalid, canvas.NotFound: // NotFound: it is there, but not ours to change
 		return access.DriftStuck, was, nil
 	}
-	if wa.desk.NoteAnswer(g.Tenant, err) != nil {
+	if wa.desk.TrackAnswer(g.Tenant, err) != nil {
 		return "", time.Time{}, err // tried again; what an unclear answer did is seen then
 	}
 	if endsLater(g, t) {

@@ -21,7 +21,7 @@ func TestLooksRest(t *testing.T) {
 	}
 	stop := r.Cv.Fail(canvastest.Fault{Status: 503, Times: -1})
 	r.Clock.Advance(2 * time.Hour)
-	if _, err := r.Tokens.LookAtAll(t.Context(), r.Tenant, "night"); err != nil {
+	if _, err := r.Tokens.ReconcileAll(t.Context(), r.Tenant, "night"); err != nil {
 		t.Fatal(err)
 	}
 	r.Cv.ClearRequests()

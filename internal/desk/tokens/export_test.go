@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	JobLook          = jobLook
+	JobReconcile     = jobReconcile
 	JobStray         = jobStray
-	LookLife         = lookLife
-	LookRetry        = lookRetry
+	ReconcileLife    = reconcileLife
+	ReconcileRetry   = reconcileRetry
 	PollEvery        = pollEvery
 	TroubleCap       = troubleCap
 	TroubleDenied    = troubleDenied
@@ -30,8 +30,8 @@ const (
 )
 
 type (
-	LookRef  = lookRef
-	StrayRef = strayRef
+	ReconcileRef = reconcileRef
+	StrayRef     = strayRef
 )
 
 func (ts *Tokens) BeginEndFrom(a0 context.Context, a1 access.Grant, a2 access.GrantMove, a3 map[string]string) (access.Grant, error) {
@@ -42,7 +42,9 @@ func (ts *Tokens) Compare(a0 context.Context, a1 desk.Canvas, a2 access.Grant, a
 	return ts.compare(a0, a1, a2, a3, a4)
 }
 
-func (ts *Tokens) LookHandler(a0 context.Context, a1 jobs.Job) error { return ts.lookHandler(a0, a1) }
+func (ts *Tokens) ReconcileHandler(a0 context.Context, a1 jobs.Job) error {
+	return ts.reconcileHandler(a0, a1)
+}
 
 func (ts *Tokens) NoteFreezeTry(a0 context.Context, a1 access.Grant) error {
 	return ts.noteFreezeTry(a0, a1)

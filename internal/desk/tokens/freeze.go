@@ -93,7 +93,7 @@ func (en *Ending) freezeInCanvas(ctx context.Context, f desk.Canvas, g access.Gr
 	switch {
 	case desk.NotFound(err) || (err == nil && t.State == canvas.StateDeleted):
 		return en.frozenGone(ctx, f, g)
-	case en.desk.NoteAnswer(g.Tenant, err) != nil:
+	case en.desk.TrackAnswer(g.Tenant, err) != nil:
 		return err
 	case changed(g, t):
 		return en.froze(ctx, g, t)
@@ -102,7 +102,7 @@ func (en *Ending) freezeInCanvas(ctx context.Context, f desk.Canvas, g access.Gr
 	_, err = f.RegenerateToken(ctx, g.CanvasUser, g.CanvasID, g.CanvasEnd())
 	en.desk.Step("freeze: canvas answered")
 	var ce *canvas.Error
-	if errors.As(en.desk.NoteAnswer(g.Tenant, err), &ce) {
+	if errors.As(en.desk.TrackAnswer(g.Tenant, err), &ce) {
 		switch ce.Kind {
 		case canvas.Denied, canvas.NotFound, canvas.Invalid:
 			// NotFound for a token that was just shown is how later Canvases say
@@ -114,7 +114,7 @@ func (en *Ending) freezeInCanvas(ctx context.Context, f desk.Canvas, g access.Gr
 	if err != nil {
 		return err
 	}
-	if t, err = f.ShowToken(ctx, g.CanvasUser, g.CanvasID); en.desk.NoteAnswer(g.Tenant, err) != nil {
+	if t, err = f.ShowToken(ctx, g.CanvasUser, g.CanvasID); en.desk.TrackAnswer(g.Tenant, err) != nil {
 		return err
 	}
 	en.desk.Step("freeze: read back")
@@ -151,7 +151,7 @@ func (en *Ending) settleFreeze(ctx context.Context, g access.Grant, do access.Ac
 // be frozen.
 func (en *Ending) frozenGone(ctx context.Context, f desk.Canvas, g access.Grant) error {
 	ev, err := f.Gone(ctx, f.Root(), g.CanvasUser, g.CanvasID)
-	if en.desk.NoteAnswer(g.Tenant, err) != nil {
+	if en.desk.TrackAnswer(g.Tenant, err) != nil {
 		return err
 	}
 	if !ev.Gone {
@@ -178,7 +178,7 @@ func (en *Ending) noteFreezeTry(ctx context.Context, g access.Grant) error {
 		}
 		now.Tries++
 		now.Trouble = TroubleDown
-		return tx.NoteGrant(now)
+		return tx.RecordGrant(now)
 	})
 	if errors.Is(err, access.ErrConflict) {
 		return nil // somebody moved it on; what they stored is newer

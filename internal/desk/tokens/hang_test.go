@@ -236,7 +236,7 @@ func hangingLetters(t *testing.T, url string, n int) {
 	}
 	var all []waits
 	for i, r := range s.all {
-		gs := r.Crowd(3)
+		gs := r.ManyGrants(3)
 		school := fmt.Sprintf(" at school %d", i+1)
 		gone := func(g access.Grant) func() bool {
 			return func() bool { return r.InCanvasOf(g).State == canvastest.StateDeleted && r.Grant(g.ID).State.Final() }

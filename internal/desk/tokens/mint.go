@@ -54,7 +54,7 @@ func (co *Collecting) mint(ctx context.Context, f desk.Canvas, g access.Grant) (
 	if t.ID != "" && !canvas.SameID(t.UserID, g.CanvasUser) {
 		co.watching.misplaced(ctx, f, g, t)
 	}
-	if co.desk.NoteAnswer(g.Tenant, err) != nil {
+	if co.desk.TrackAnswer(g.Tenant, err) != nil {
 		return co.refused(ctx, f, g, err)
 	}
 	if err := co.asWanted(g, t); err != nil {
@@ -270,7 +270,7 @@ func (co *Collecting) deleteMarked(ctx context.Context, f desk.Canvas, g access.
 		}
 		for _, t := range found {
 			if _, err := f.DeleteToken(ctx, g.CanvasUser, t.ID); err != nil && !desk.NotFound(err) {
-				return co.desk.NoteAnswer(g.Tenant, err)
+				return co.desk.TrackAnswer(g.Tenant, err)
 			}
 			e := co.desk.Event(g.Tenant, access.SystemID, audit.GrantStray, g.ID)
 			e.Related = g.RequestID
@@ -287,7 +287,7 @@ func (co *Collecting) deleteMarked(ctx context.Context, f desk.Canvas, g access.
 // upTo and are not the one g is known by.
 func (co *Collecting) marked(ctx context.Context, f desk.Canvas, g access.Grant, upTo int) ([]canvas.Token, error) {
 	list, err := f.ListTokens(ctx, g.CanvasUser)
-	if co.desk.NoteAnswer(g.Tenant, err) != nil {
+	if co.desk.TrackAnswer(g.Tenant, err) != nil {
 		return nil, err
 	}
 	var out []canvas.Token
@@ -328,12 +328,12 @@ func (co *Collecting) remove(ctx context.Context, f desk.Canvas, g access.Grant,
 // clear proves that a grant being replaced has no token in Canvas any more.
 func (co *Collecting) clear(ctx context.Context, f desk.Canvas, g access.Grant) error {
 	if g.CanvasID != "" {
-		if _, err := f.DeleteToken(ctx, g.CanvasUser, g.CanvasID); co.desk.NoteAnswer(g.Tenant, err) != nil && !desk.NotFound(err) {
+		if _, err := f.DeleteToken(ctx, g.CanvasUser, g.CanvasID); co.desk.TrackAnswer(g.Tenant, err) != nil && !desk.NotFound(err) {
 			return err
 		}
 		gone, err := f.Gone(ctx, f.Root(), g.CanvasUser, g.CanvasID)
 		if err != nil {
-			return co.desk.NoteAnswer(g.Tenant, err)
+			return co.desk.TrackAnswer(g.Tenant, err)
 		}
 		if !gone.Gone {
 			return fmt.Errorf("the lost token may still work: %s", gone.Reason)

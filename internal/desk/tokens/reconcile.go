@@ -20,15 +20,15 @@ import (
 // decided by the owner's token list and by the token itself; that a report lacks
 // a token ends nothing.
 
-// jobLook asks Canvas for all tokens of one owner and compares ours.
-const jobLook = "owner.look"
+// jobReconcile asks Canvas for all tokens of one owner and compares ours.
+const jobReconcile = "owner.look"
 
 const (
 	lookBatch = 500
-	// lookRetry and lookLife are for a Canvas that does not answer: after a day
+	// reconcileRetry and reconcileLife are for a Canvas that does not answer: after a day
 	// the next night's look takes over.
-	lookRetry = 5 * time.Minute
-	lookLife  = 24 * time.Hour
+	reconcileRetry = 5 * time.Minute
+	reconcileLife  = 24 * time.Hour
 )
 
 // Reconciliation is one reading of the report, held against the grants that were
@@ -126,9 +126,9 @@ func (wa *Watching) FinishReconciliation(ctx context.Context, rec *Reconciliatio
 	return len(owners), wa.queueLooks(ctx, rec.tenant, occasion, owners)
 }
 
-// LookAtAll queues a look at every owner of a live grant: the night's check
+// ReconcileAll queues a look at every owner of a live grant: the night's check
 // where Canvas gives no report.
-func (wa *Watching) LookAtAll(ctx context.Context, tenant access.TenantID, occasion string) (int, error) {
+func (wa *Watching) ReconcileAll(ctx context.Context, tenant access.TenantID, occasion string) (int, error) {
 	seen := map[string]bool{}
 	var owners []string
 	err := wa.eachWatched(ctx, tenant, func(g access.Grant) {
@@ -143,7 +143,7 @@ func (wa *Watching) LookAtAll(ctx context.Context, tenant access.TenantID, occas
 	return len(owners), wa.queueLooks(ctx, tenant, occasion, owners)
 }
 
-type lookRef struct {
+type reconcileRef struct {
 	User string `json:"user"` // the owner's Canvas id
 }
 
@@ -154,8 +154,8 @@ func (wa *Watching) queueLooks(ctx context.Context, tenant access.TenantID, occa
 		owners = owners[len(some):]
 		err := wa.desk.Store.InTx(ctx, func(tx *store.Tx) error {
 			for _, user := range some {
-				data, _ := json.Marshal(lookRef{user}) // always marshals
-				if err := tx.InsertJob(desk.NewJob(tenant, jobLook, fmt.Sprintf("%s:%s:%s", jobLook, occasion, user), data, now)); err != nil {
+				data, _ := json.Marshal(reconcileRef{user}) // always marshals
+				if err := tx.InsertJob(desk.NewJob(tenant, jobReconcile, fmt.Sprintf("%s:%s:%s", jobReconcile, occasion, user), data, now)); err != nil {
 					return err
 				}
 			}
@@ -169,11 +169,11 @@ func (wa *Watching) queueLooks(ctx context.Context, tenant access.TenantID, occa
 	return nil
 }
 
-// lookHandler compares all live tokens of one owner with Canvas, by one list. It
+// reconcileHandler compares all live tokens of one owner with Canvas, by one list. It
 // also deletes what carries the marker of a grant of this owner and is not its
 // token. Where this Canvas lists nothing, the tokens are asked for one by one.
-func (wa *Watching) lookHandler(ctx context.Context, j jobs.Job) error {
-	ref, err := jobs.Decode[lookRef](j.Data)
+func (wa *Watching) reconcileHandler(ctx context.Context, j jobs.Job) error {
+	ref, err := jobs.Decode[reconcileRef](j.Data)
 	if err != nil {
 		return err
 	}
@@ -184,16 +184,16 @@ func (wa *Watching) lookHandler(ctx context.Context, j jobs.Job) error {
 	if wa.desk.Resting(f.Tenant.ID) {
 		return jobs.Later(desk.RestFor)
 	}
-	if err := wa.look(canvas.Paced(ctx), f, ref.User); err != nil {
+	if err := wa.reconcileOwner(canvas.Paced(ctx), f, ref.User); err != nil {
 		wa.desk.Log.WarnContext(ctx, "an owner's tokens could not all be looked up", "err", err)
-		if canvas.KindOf(err) != canvas.Denied && wa.desk.Now().Sub(j.CreatedAt) < lookLife {
-			return jobs.Later(lookRetry)
+		if canvas.KindOf(err) != canvas.Denied && wa.desk.Now().Sub(j.CreatedAt) < reconcileLife {
+			return jobs.Later(reconcileRetry)
 		}
 	}
 	return nil
 }
 
-func (wa *Watching) look(ctx context.Context, f desk.Canvas, user string) error {
+func (wa *Watching) reconcileOwner(ctx context.Context, f desk.Canvas, user string) error {
 	var gs []access.Grant
 	err := wa.desk.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
@@ -204,7 +204,7 @@ func (wa *Watching) look(ctx context.Context, f desk.Canvas, user string) error 
 		return err
 	}
 	list, err := f.ListTokens(ctx, user)
-	kind := canvas.KindOf(wa.desk.NoteAnswer(f.Tenant.ID, err))
+	kind := canvas.KindOf(wa.desk.TrackAnswer(f.Tenant.ID, err))
 	if err != nil && kind != canvas.NotFound && kind != canvas.Denied {
 		return err
 	}

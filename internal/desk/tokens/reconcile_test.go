@@ -135,7 +135,7 @@ func TestNightWithoutReport(t *testing.T) {
 				tt.era(r)
 			}
 			for range 2 { // the same night again queues nothing twice
-				if n, err := r.Tokens.LookAtAll(t.Context(), r.Tenant, "night"); err != nil || n != 1 {
+				if n, err := r.Tokens.ReconcileAll(t.Context(), r.Tenant, "night"); err != nil || n != 1 {
 					t.Fatalf("%d, %v", n, err)
 				}
 			}
@@ -154,12 +154,12 @@ func TestLookAgain(t *testing.T) {
 	g := r.InUse()
 	r.Changed(g, func(tok *canvastest.Token) { tok.Purpose = "renamed" })
 	stop := r.Cv.Fail(canvastest.Fault{Method: http.MethodGet, Status: 503, Times: -1})
-	if _, err := r.Tokens.LookAtAll(t.Context(), r.Tenant, "night"); err != nil {
+	if _, err := r.Tokens.ReconcileAll(t.Context(), r.Tenant, "night"); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
 		r.Drain()
-		r.Clock.Advance(tokens.LookRetry)
+		r.Clock.Advance(tokens.ReconcileRetry)
 	}
 	if g := r.Grant(g.ID); g.State != access.Active {
 		t.Fatalf("%s without an answer", g.State)
@@ -212,7 +212,7 @@ func TestLookFindsAnEndedToken(t *testing.T) {
 	}
 	r.InUse() // so that she has something to look at
 	r.Changed(ended, func(tok *canvastest.Token) { tok.State = canvastest.StateActive })
-	if n, err := r.Tokens.LookAtAll(t.Context(), r.Tenant, "night"); err != nil || n != 1 {
+	if n, err := r.Tokens.ReconcileAll(t.Context(), r.Tenant, "night"); err != nil || n != 1 {
 		t.Fatalf("%d, %v", n, err)
 	}
 	r.Drain()

@@ -141,7 +141,7 @@ func (en *Ending) FinishEnd(ctx context.Context, f desk.Canvas, g access.Grant) 
 func (en *Ending) endInCanvas(ctx context.Context, f desk.Canvas, g access.Grant) (string, error) {
 	proof := "Canvas lists no token of this grant"
 	if g.CanvasID != "" {
-		if _, err := f.DeleteToken(ctx, g.CanvasUser, g.CanvasID); en.desk.NoteAnswer(g.Tenant, err) != nil && !desk.NotFound(err) {
+		if _, err := f.DeleteToken(ctx, g.CanvasUser, g.CanvasID); en.desk.TrackAnswer(g.Tenant, err) != nil && !desk.NotFound(err) {
 			return "", err
 		}
 		ev, err := f.Gone(ctx, f.Root(), g.CanvasUser, g.CanvasID)
@@ -149,7 +149,7 @@ func (en *Ending) endInCanvas(ctx context.Context, f desk.Canvas, g access.Grant
 			ev, err = en.goneUnread(ctx, f, g, ev, err)
 		}
 		if err != nil {
-			return "", en.desk.NoteAnswer(g.Tenant, err)
+			return "", en.desk.TrackAnswer(g.Tenant, err)
 		}
 		if !ev.Gone {
 			return "", errors.New(ev.Reason)
@@ -197,7 +197,7 @@ func (en *Ending) noteTry(ctx context.Context, g access.Grant) error {
 		now.Tries++
 		now.Trouble = TroubleDown
 		now.NextTry = en.desk.Now().Add(EndDelay(now.Tries))
-		return tx.NoteGrant(now)
+		return tx.RecordGrant(now)
 	})
 	if errors.Is(err, access.ErrConflict) {
 		return nil // somebody moved it on; what they stored is newer

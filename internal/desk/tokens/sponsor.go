@@ -24,7 +24,7 @@ import (
 // Leaving never asks Canvas and needs no reason.
 func (sp *Sponsoring) EndSponsorship(ctx context.Context, caller access.Caller, grantID, reason string) (cases.TokenPage, error) {
 	return desk.Verb(ctx, sp.desk, caller, desk.Guard{Do: access.EndSponsor, Object: grantID}, func(ctx context.Context) (cases.TokenPage, error) {
-		return sp.stand(ctx, caller, grantID, access.EndSponsor, access.GrantMove{Reason: desk.Storable(reason)}, nil)
+		return sp.change(ctx, caller, grantID, access.EndSponsor, access.GrantMove{Reason: desk.Storable(reason)}, nil)
 	})
 }
 
@@ -107,7 +107,7 @@ func (sp *Sponsoring) NameSponsor(ctx context.Context, caller access.Caller, gra
 	}
 	guard := desk.Guard{Do: access.NameNext, Object: grantID, Asks: true}
 	return desk.Verb(ctx, sp.desk, caller, guard, func(ctx context.Context) (cases.TokenPage, error) {
-		return sp.stand(ctx, caller, grantID, access.NameNext, access.GrantMove{}, ask)
+		return sp.change(ctx, caller, grantID, access.NameNext, access.GrantMove{}, ask)
 	})
 }
 
@@ -124,14 +124,14 @@ func (sp *Sponsoring) TakeOver(ctx context.Context, caller access.Caller, grantI
 	}
 	guard := desk.Guard{Do: access.TakeOver, Object: grantID, Asks: true}
 	return desk.Verb(ctx, sp.desk, caller, guard, func(ctx context.Context) (cases.TokenPage, error) {
-		return sp.stand(ctx, caller, grantID, access.TakeOver, access.GrantMove{}, ask)
+		return sp.change(ctx, caller, grantID, access.TakeOver, access.GrantMove{}, ask)
 	})
 }
 
 // TurnDown answers no to the question whether the caller takes over.
 func (sp *Sponsoring) TurnDown(ctx context.Context, caller access.Caller, grantID string) error {
 	_, err := desk.Verb(ctx, sp.desk, caller, desk.Guard{Do: access.TurnDown, Object: grantID}, func(ctx context.Context) (cases.TokenPage, error) {
-		return sp.stand(ctx, caller, grantID, access.TurnDown, access.GrantMove{}, nil)
+		return sp.change(ctx, caller, grantID, access.TurnDown, access.GrantMove{}, nil)
 	})
 	return err
 }
@@ -158,9 +158,9 @@ type asked struct{ user, name string }
 // askCanvas reads from Canvas what a move needs.
 type askCanvas func(context.Context, desk.Canvas, cases.Case) (asked, error)
 
-// stand makes one move of a token's sponsorship for a person. ask, if the
+// change makes one move of a token's sponsorship for a person. ask, if the
 // move has one, goes before its transaction.
-func (sp *Sponsoring) stand(ctx context.Context, caller access.Caller, grantID string, do access.Action, m access.GrantMove, ask askCanvas) (cases.TokenPage, error) {
+func (sp *Sponsoring) change(ctx context.Context, caller access.Caller, grantID string, do access.Action, m access.GrantMove, ask askCanvas) (cases.TokenPage, error) {
 	f, err := sp.desk.CanvasOf(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
 		return cases.TokenPage{}, err
@@ -212,7 +212,7 @@ func (sp *Sponsoring) stand(ctx context.Context, caller access.Caller, grantID s
 			if p.ID == before.SponsorAsked {
 				return nil // asked already
 			}
-			if err := sp.notices.NoteNamed(tx, caller, p.ID); err != nil {
+			if err := sp.notices.CountNamed(tx, caller, p.ID); err != nil {
 				return err
 			}
 		}
@@ -266,7 +266,7 @@ func (sp *Sponsoring) MovedSponsor(tx *store.Tx, by access.Actor, before access.
 		return err
 	}
 	if do == access.TakeOver || do == access.TurnDown {
-		if err := sp.notices.NoteAnswered(tx, r.Tenant, before.Owner, by.Person, notices.NoticeRef{Kind: notify.AskedToTakeOver, Request: r.ID, Grant: before.ID}); err != nil {
+		if err := sp.notices.CountAnswered(tx, r.Tenant, before.Owner, by.Person, notices.NoticeRef{Kind: notify.AskedToTakeOver, Request: r.ID, Grant: before.ID}); err != nil {
 			return err
 		}
 	}

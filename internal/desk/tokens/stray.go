@@ -65,13 +65,13 @@ func (wa *Watching) endStray(ctx context.Context, f desk.Canvas, g access.Grant,
 	t, err := f.ShowToken(ctx, ref.User, ref.Token)
 	switch id, _, ok := access.ParseMarker(t.Purpose); {
 	case desk.NotFound(err):
-	case wa.desk.NoteAnswer(g.Tenant, err) != nil:
+	case wa.desk.TrackAnswer(g.Tenant, err) != nil:
 		return err
 	case !ok || id != g.ID || canvas.SameID(t.ID, g.CanvasID):
 		wa.desk.Log.ErrorContext(ctx, "it does not carry the marker, so it stays", "grant", g.ID, "canvas_token", t.ID)
 		return nil
 	case t.State != canvas.StateDeleted:
-		if _, err := f.DeleteToken(ctx, ref.User, ref.Token); wa.desk.NoteAnswer(g.Tenant, err) != nil && !desk.NotFound(err) {
+		if _, err := f.DeleteToken(ctx, ref.User, ref.Token); wa.desk.TrackAnswer(g.Tenant, err) != nil && !desk.NotFound(err) {
 			return err
 		}
 		e := wa.desk.Event(g.Tenant, access.SystemID, audit.GrantStray, g.ID)
@@ -83,7 +83,7 @@ func (wa *Watching) endStray(ctx context.Context, f desk.Canvas, g access.Grant,
 	}
 	ev, err := f.Gone(ctx, f.Root(), ref.User, ref.Token)
 	if err != nil {
-		return wa.desk.NoteAnswer(g.Tenant, err)
+		return wa.desk.TrackAnswer(g.Tenant, err)
 	}
 	if !ev.Gone {
 		return fmt.Errorf("it may still work: %s", ev.Reason)

@@ -18,7 +18,7 @@ import (
 func TestTickEndsMoreThanABatch(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	gs := r.Crowd(desk.TickBatch + 1)
+	gs := r.ManyGrants(desk.TickBatch + 1)
 	r.Clock.Advance(gs[0].EndsAt().Sub(r.Clock.Now()) + time.Second)
 	var ten store.Tenant
 	if err := r.Desk.Store.Read(t.Context(), func(tx *store.Tx) (err error) {
@@ -109,8 +109,8 @@ func TestLookComesBack(t *testing.T) {
 		later  bool
 	}{
 		"silent":                 {status: 503, later: true},
-		"silent, nearly a day":   {status: 503, age: tokens.LookLife - time.Second, later: true},
-		"silent for a day":       {status: 503, age: tokens.LookLife},
+		"silent, nearly a day":   {status: 503, age: tokens.ReconcileLife - time.Second, later: true},
+		"silent for a day":       {status: 503, age: tokens.ReconcileLife},
 		"no right to see tokens": {status: 403},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -122,10 +122,10 @@ func TestLookComesBack(t *testing.T) {
 				body = desktest.Denied
 			}
 			r.Cv.Fail(canvastest.Fault{Method: "GET", Status: tt.status, Body: body, Times: -1})
-			err := r.Tokens.LookHandler(t.Context(), jobs.Job{Kind: tokens.JobLook, Tenant: string(r.Tenant), CreatedAt: r.Clock.Now().Add(-tt.age),
-				Data: desktest.MustJSON(t, tokens.LookRef{User: g.CanvasUser})})
+			err := r.Tokens.ReconcileHandler(t.Context(), jobs.Job{Kind: tokens.JobReconcile, Tenant: string(r.Tenant), CreatedAt: r.Clock.Now().Add(-tt.age),
+				Data: desktest.MustJSON(t, tokens.ReconcileRef{User: g.CanvasUser})})
 			if tt.later {
-				desktest.WantLater(t, err, tokens.LookRetry)
+				desktest.WantLater(t, err, tokens.ReconcileRetry)
 			} else if err != nil {
 				t.Errorf("it says %v", err)
 			}

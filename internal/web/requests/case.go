@@ -69,7 +69,7 @@ type panelText struct {
 }
 
 func (p *Pages) savedPanel(v *ui.Visit) PanelInput {
-	data, _, err := p.requests.Kept(v.Ctx(), v.Session.Caller, v.ID, requests.FormDecision)
+	data, _, err := p.requests.SavedText(v.Ctx(), v.Session.Caller, v.ID, requests.FormDecision)
 	var k panelText
 	if err != nil || data == nil || json.Unmarshal(data, &k) != nil {
 		return PanelInput{}

@@ -134,7 +134,7 @@ func (p *Pages) saveText(v *ui.Visit, object, form string, what any) {
 	}
 	data, err := json.Marshal(what)
 	if err == nil {
-		_, err = p.requests.Keep(v.Ctx(), v.Session.Caller, object, form, data)
+		_, err = p.requests.SaveText(v.Ctx(), v.Session.Caller, object, form, data)
 	}
 	if err != nil {
 		v.Log().WarnContext(v.Ctx(), "typed text could not be kept", "form", form, "err", err)
@@ -156,7 +156,7 @@ func (p *Pages) saveTyped(v *ui.Visit) error {
 	if err != nil {
 		return err
 	}
-	at, err := p.requests.Keep(v.Ctx(), v.Session.Caller, draft(v), desk.FormRequest, data)
+	at, err := p.requests.SaveText(v.Ctx(), v.Session.Caller, draft(v), desk.FormRequest, data)
 	if err != nil {
 		return err
 	}

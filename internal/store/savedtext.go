@@ -8,7 +8,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 )
 
-type keptRow struct {
+type savedTextRow struct {
 	Tenant    string `gorm:"primaryKey"`
 	Person    string `gorm:"primaryKey"`
 	Object    string `gorm:"primaryKey"`
@@ -17,43 +17,43 @@ type keptRow struct {
 	UpdatedAt moment
 }
 
-func (keptRow) TableName() string { return "kept" }
+func (savedTextRow) TableName() string { return "kept" }
 
-func (r keptRow) kept() Kept {
-	return Kept{Tenant: access.TenantID(r.Tenant), Person: access.PersonID(r.Person), Object: r.Object, Form: r.Form,
+func (r savedTextRow) text() SavedText {
+	return SavedText{Tenant: access.TenantID(r.Tenant), Person: access.PersonID(r.Person), Object: r.Object, Form: r.Form,
 		Data: []byte(r.Data), UpdatedAt: r.UpdatedAt.time()}
 }
 
-// Keep stores what a person typed, in place of what was kept for the same
+// SaveText stores what a person typed, in place of what was kept for the same
 // person, object and form.
-func (tx *Tx) Keep(k Kept) error {
+func (tx *Tx) SaveText(k SavedText) error {
 	if err := tx.may("keep"); err != nil {
 		return err
 	}
 	return tx.fail("keep", tx.db.Clauses(clause.OnConflict{
 		Columns:   []clause.Column{{Name: "tenant"}, {Name: "person"}, {Name: "object"}, {Name: "form"}},
 		DoUpdates: clause.AssignmentColumns([]string{"data", "updated_at"}),
-	}).Create(&keptRow{Tenant: string(k.Tenant), Person: string(k.Person), Object: k.Object, Form: k.Form, Data: string(k.Data),
+	}).Create(&savedTextRow{Tenant: string(k.Tenant), Person: string(k.Person), Object: k.Object, Form: k.Form, Data: string(k.Data),
 		UpdatedAt: stamp(k.UpdatedAt)}).Error)
 }
 
-// KeptFor returns what is kept, or access.ErrNotFound.
-func (tx *Tx) KeptFor(tenant access.TenantID, person access.PersonID, object, form string) (Kept, error) {
-	var r keptRow
+// TextFor returns what is kept, or access.ErrNotFound.
+func (tx *Tx) TextFor(tenant access.TenantID, person access.PersonID, object, form string) (SavedText, error) {
+	var r savedTextRow
 	err := tx.db.Where("tenant = ? AND person = ? AND object = ? AND form = ?", string(tenant), string(person), object, form).Take(&r).Error
 	if err != nil {
-		return Kept{}, tx.fail("kept", err)
+		return SavedText{}, tx.fail("kept", err)
 	}
-	return r.kept(), nil
+	return r.text(), nil
 }
 
-// KeptOf returns everything that is kept for a person, newest first.
-func (tx *Tx) KeptOf(tenant access.TenantID, person access.PersonID) ([]Kept, error) {
-	var out []Kept
+// TextsOf returns everything that is kept for a person, newest first.
+func (tx *Tx) TextsOf(tenant access.TenantID, person access.PersonID) ([]SavedText, error) {
+	var out []SavedText
 	err := tx.plain.each(tx.ctx, selectKept, []any{string(tenant), string(person), MaxLimit}, func(row scanner) error {
-		var r keptRow
+		var r savedTextRow
 		err := row.Scan(&r.Tenant, &r.Person, &r.Object, &r.Form, &r.Data, &r.UpdatedAt)
-		out = append(out, r.kept())
+		out = append(out, r.text())
 		return err
 	})
 	return out, tx.fail("kept", err)
@@ -62,20 +62,20 @@ func (tx *Tx) KeptOf(tenant access.TenantID, person access.PersonID) ([]Kept, er
 var selectKept = say(`SELECT tenant, person, object, form, data, updated_at FROM kept WHERE tenant = ? AND person = ?
 	ORDER BY updated_at DESC, object, form LIMIT ?`)
 
-// DropKept deletes what is kept. Nothing kept is no error.
-func (tx *Tx) DropKept(tenant access.TenantID, person access.PersonID, object, form string) error {
+// DropText deletes what is kept. Nothing kept is no error.
+func (tx *Tx) DropText(tenant access.TenantID, person access.PersonID, object, form string) error {
 	if err := tx.may("drop kept"); err != nil {
 		return err
 	}
 	return tx.fail("drop kept", tx.db.Where("tenant = ? AND person = ? AND object = ? AND form = ?",
-		string(tenant), string(person), object, form).Delete(&keptRow{}).Error)
+		string(tenant), string(person), object, form).Delete(&savedTextRow{}).Error)
 }
 
-// PurgeKept deletes what was kept before the given time, and returns how many.
-func (tx *Tx) PurgeKept(before time.Time) (int, error) {
+// PurgeTexts deletes what was kept before the given time, and returns how many.
+func (tx *Tx) PurgeTexts(before time.Time) (int, error) {
 	if err := tx.may("purge kept"); err != nil {
 		return 0, err
 	}
-	res := tx.db.Where("updated_at < ?", stamp(before)).Delete(&keptRow{})
+	res := tx.db.Where("updated_at < ?", stamp(before)).Delete(&savedTextRow{})
 	return int(res.RowsAffected), tx.fail("purge kept", res.Error)
 }
