@@ -26,14 +26,14 @@ type confirmInput struct {
 }
 
 func confirmPage(s ui.Shell, in confirmInput) ui.ConfirmPage {
-	var q ui.Question
+	var q ui.Confirmation
 	switch in.Do {
 	case access.Withdraw, access.Rescind, access.Discard, access.Replace:
-		q = requests.Question(s, in.Do, in.Case, in.Reason)
+		q = requests.Confirmation(s, in.Do, in.Case, in.Reason)
 	case access.ReportLeak:
-		q = leaks.Question(s, in.Case)
+		q = leaks.Confirmation(s, in.Case)
 	default:
-		q = tokens.Question(s, in.Do, in.Case, in.Reason)
+		q = tokens.Confirmation(s, in.Do, in.Case, in.Reason)
 	}
 	return ui.NewConfirmPage(s, q, in.Errors)
 }
@@ -51,7 +51,7 @@ func TestALeakStandsInNoOtherQuestion(t *testing.T) {
 	for name, notes := range map[string][]ui.BannerView{
 		"revoke":   confirmPage(s, confirmInput{Do: access.Revoke, Case: c}).Notes,
 		"withdraw": confirmPage(s, confirmInput{Do: access.Withdraw, Case: galleryCase(access.InReview, "")}).Notes,
-		"remove":   ui.NewConfirmPage(s, inventory.Question(s, found, ""), nil).Notes,
+		"remove":   ui.NewConfirmPage(s, inventory.Confirmation(s, found, ""), nil).Notes,
 		"pick":     inventory.NewPickPage(s, inventory.PickInput{Do: access.Remove, Rows: []cases.FoundCase{found.FoundCase}}).Notes,
 		"mass":     massrevoke.NewPage(s, massrevoke.Input{Mass: galleryMass(access.MassPlanned, deskmassrevoke.MassCounts{Waiting: 12})}).Notes,
 	} {

@@ -137,11 +137,11 @@ func foundExhibits() []exhibit {
 			}},
 		exhibit{name: "confirm-remove", page: ui.PageConfirm, shell: asMaya, want: []string{"Remove “grade export script”?", "Keep token", "Remove it"},
 			view: func(s ui.Shell) any {
-				return ui.NewConfirmPage(s, inventory.Question(s, deskinventory.FoundPage{FoundCase: galleryFound(access.FoundTold, ownFound)}, ""), nil)
+				return ui.NewConfirmPage(s, inventory.Confirmation(s, deskinventory.FoundPage{FoundCase: galleryFound(access.FoundTold, ownFound)}, ""), nil)
 			}},
 		exhibit{name: "confirm-remove-other", page: ui.PageConfirm, shell: asDana, want: []string{"Tom Becker is told why."},
 			view: func(s ui.Shell) any {
-				return ui.NewConfirmPage(s, inventory.Question(s, deskinventory.FoundPage{FoundCase: galleryFound(access.FoundNew)}, ""), nil)
+				return ui.NewConfirmPage(s, inventory.Confirmation(s, deskinventory.FoundPage{FoundCase: galleryFound(access.FoundNew)}, ""), nil)
 			}},
 		exhibit{name: "case-keeps-approved", page: requests.PageCase, shell: asMaya, want: []string{"Keeps a token that exists", "Nothing is to be collected"}, never: []string{"Collect token", "Ready to collect"},
 			view: func(s ui.Shell) any { return requests.NewCasePage(s, galleryCasePage(wish), requests.PanelInput{}) }},

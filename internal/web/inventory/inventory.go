@@ -234,18 +234,18 @@ func (p *Pages) confirmRemove(v *ui.Visit, reason string, refused error) error {
 	if !c.Can[access.Remove] {
 		return p.open(v) // it is ending or has ended: the page says so
 	}
-	return v.Ask(refused, nil, func(sh ui.Shell) ui.Question { return Question(sh, c, reason) })
+	return v.Confirm(refused, nil, func(sh ui.Shell) ui.Confirmation { return Confirmation(sh, c, reason) })
 }
 
-// Question is the question before a token that the tool did not make is deleted;
+// Confirmation is the question before a token that the tool did not make is deleted;
 // reason is as typed.
-func Question(s ui.Shell, c inventory.FoundPage, reason string) ui.Question {
+func Confirmation(s ui.Shell, c inventory.FoundPage, reason string) ui.Confirmation {
 	f, owner := c.Found, ui.FoundOwner(s, c.FoundCase)
-	q := ui.Question{Key: "confirm.remove", Args: []any{"Title", ui.FoundPurpose(s, f), "Owner", owner}, List: ui.PageHome, Do: "act.remove_one", Danger: true,
+	q := ui.Confirmation{Key: "confirm.remove", Args: []any{"Title", ui.FoundPurpose(s, f), "Owner", owner}, List: ui.PageHome, Do: "act.remove_one", Danger: true,
 		Post: ui.FoundPath(f, "/remove"), Keep: ui.Way{Words: "confirm.keep_token", To: ui.FoundPath(f, "")}}
 	if !c.Own {
 		q.Key, q.List = "confirm.remove_other", ui.PageUnmanaged
-		q.Reason = &ui.AskedReason{Typed: reason, Reader: owner, Required: true}
+		q.Reason = &ui.ConfirmReason{Typed: reason, Reader: owner, Required: true}
 	}
 	return q
 }

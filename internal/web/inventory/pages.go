@@ -54,7 +54,7 @@ func (*Pages) Messages() []string {
 			add("pick."+string(do)+".date", "pick."+string(do)+".date_hint")
 		}
 	}
-	add(ui.QuestionKeys("confirm.remove", "confirm.remove_other")...)
+	add(ui.ConfirmKeys("confirm.remove", "confirm.remove_other")...)
 	return append(out, ui.ErrorKeys("reason.allow", "reason.remove", "review_at.range", "due_at.past", "pick.missing", "number.wrong")...)
 }
 

@@ -29,13 +29,13 @@ func (p *Pages) confirmLeak(v *ui.Visit, refused error) error {
 	case !t.Can[access.ReportLeak]:
 		return p.showToken(v, http.StatusOK, t, nil)
 	}
-	return v.Ask(refused, &t.Case, func(sh ui.Shell) ui.Question { return Question(sh, t.Case) })
+	return v.Confirm(refused, &t.Case, func(sh ui.Shell) ui.Confirmation { return Confirmation(sh, t.Case) })
 }
 
-// Question is the question before a token is deleted as leaked, or before the leak of
+// Confirmation is the question before a token is deleted as leaked, or before the leak of
 // one that has ended is recorded.
-func Question(s ui.Shell, c cases.Case) ui.Question {
-	q := ui.CaseQuestion(s, access.ReportLeak, c, ui.PageTokens)
+func Confirmation(s ui.Shell, c cases.Case) ui.Confirmation {
+	q := ui.ConfirmCase(s, access.ReportLeak, c, ui.PageTokens)
 	q.Danger, q.Post, q.Keep = true, ui.GrantPath(c.Grant, "/leak"), ui.Way{Words: "confirm.keep_token", To: ui.GrantPath(c.Grant, "")}
 	if !c.Own {
 		q.Key += "_other"

@@ -49,7 +49,7 @@ func (*Pages) Messages() []string {
 		out = append(out, clearBlockedKey(why))
 	}
 	out = append(out, ui.ActKey(access.ReportLeak))
-	out = append(out, ui.QuestionKeys("confirm.report_leak", "confirm.report_leak_other")...)
+	out = append(out, ui.ConfirmKeys("confirm.report_leak", "confirm.report_leak_other")...)
 	return append(out, ui.ErrorKeys("suspect.not_token", "reason.clear")...)
 }
 

@@ -150,16 +150,16 @@ func (p *Pages) showQuestion(v *ui.Visit, do access.Action, reason string, refus
 		// request says how it stands.
 		return p.show(v, http.StatusOK, nil, nil)
 	}
-	return v.Ask(refused, &c.Case, func(sh ui.Shell) ui.Question { return Question(sh, do, c.Case, reason) })
+	return v.Confirm(refused, &c.Case, func(sh ui.Shell) ui.Confirmation { return Confirmation(sh, do, c.Case, reason) })
 }
 
-// Question is the question before a move of a request; reason is as typed.
-func Question(s ui.Shell, do access.Action, c cases.Case, reason string) ui.Question {
+// Confirmation is the question before a move of a request; reason is as typed.
+func Confirmation(s ui.Shell, do access.Action, c cases.Case, reason string) ui.Confirmation {
 	if do == access.EndSponsor {
-		return ui.LeaveQuestion(s, c, reason)
+		return ui.ConfirmLeaving(s, c, reason)
 	}
 	r := c.Request
-	q := ui.CaseQuestion(s, do, c, ui.PageQueue)
+	q := ui.ConfirmCase(s, do, c, ui.PageQueue)
 	q.Danger, q.Post, q.Keep = do != access.Withdraw, ui.CasePath(r, "/"+string(do)), ui.Way{Words: "confirm.keep_request", To: ui.CasePath(r, "")}
 	switch do {
 	case access.Replace:

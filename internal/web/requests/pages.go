@@ -63,7 +63,7 @@ func (*Pages) Messages() []string {
 	for _, do := range []access.Action{access.Withdraw, access.Rescind, access.Discard, access.Replace} {
 		add(ui.ActKey(do))
 	}
-	add(ui.QuestionKeys("confirm.withdraw", "confirm.rescind", "confirm.rescind_keep", "confirm.discard", "confirm.replace")...)
+	add(ui.ConfirmKeys("confirm.withdraw", "confirm.rescind", "confirm.rescind_keep", "confirm.discard", "confirm.replace")...)
 	add(ui.ErrorKeys(access.FormCodes...)...)
 	return append(out, ui.ErrorKeys("sponsor.too_many", "end.ambiguous", "end.only_shorter", "reason.decline", "reason.deny", "reason.rescind",
 		"alternative.missing", "alternative.text")...)

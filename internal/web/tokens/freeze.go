@@ -19,7 +19,7 @@ func (p *Pages) askFreeze(v *ui.Visit) error {
 	case err != nil:
 		return err
 	}
-	return question(v, access.Freeze, t, "", nil)
+	return confirm(v, access.Freeze, t, "", nil)
 }
 
 // freeze stops a token.
@@ -58,7 +58,7 @@ func (p *Pages) grantMoved(v *ui.Visit, do access.Action, t cases.TokenPage, rea
 		if !t.Can[do] { // what stands in the way belongs above how it stands
 			return Show(v, ui.StatusOf(err), t, func(sh ui.Shell) *ui.Banner { return ui.RefusedBanner(sh, access.WhyOf(err), &t.Case) })
 		}
-		return question(v, do, t, reason, err)
+		return confirm(v, do, t, reason, err)
 	case errors.Is(err, access.ErrConflict):
 		if p.Open(v) == nil {
 			return nil

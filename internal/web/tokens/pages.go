@@ -45,7 +45,7 @@ func (*Pages) Messages() []string {
 	for _, do := range []access.Action{access.Revoke, access.Freeze, access.Thaw, Misuse} {
 		out = append(out, ui.ActKey(do))
 	}
-	out = append(out, ui.QuestionKeys("confirm.revoke", "confirm.revoke_other", "confirm.freeze", "confirm.thaw", "confirm.thaw_second", "confirm.misuse")...)
+	out = append(out, ui.ConfirmKeys("confirm.revoke", "confirm.revoke_other", "confirm.freeze", "confirm.thaw", "confirm.thaw_second", "confirm.misuse")...)
 	return append(out, ui.ErrorKeys("sponsor.decided", "reason.misuse", "reason.revoke", "reason.freeze")...)
 }
 

@@ -10,9 +10,9 @@ import (
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
-// Question is what a room asks before something that is not easily undone. It is
+// Confirmation is what a room asks before something that is not easily undone. It is
 // shown at the address to which it posts.
-type Question struct {
+type Confirmation struct {
 	Key    string   // of its words: Key.h1, Key.what and Key.stays
 	Args   []any    // of these words
 	What   []string // words in place of Key.what and Key.stays
@@ -22,7 +22,7 @@ type Question struct {
 	Danger bool     // that button takes something away
 	Keep   Way      // the safe way out, which always names what it keeps
 	Also   *Way     // another way out, beside the two
-	Reason *AskedReason
+	Reason *ConfirmReason
 	Facts  []Fact        // what two people agree about
 	Terms  *access.Terms // what the form agrees to
 }
@@ -30,17 +30,17 @@ type Question struct {
 // Way is a way out of a question.
 type Way struct{ Words, To string }
 
-// AskedReason is the field reason of a question.
-type AskedReason struct {
+// ConfirmReason is the field reason of a question.
+type ConfirmReason struct {
 	Typed    string
 	Reader   string // who will read it
 	Required bool
 	Words    string // beside the field; empty for confirm.reason
 }
 
-// Ask shows a question, and above it why an answer to it was refused: nil where it is
+// Confirm shows a question, and above it why an answer to it was refused: nil where it is
 // asked for the first time. c is the case that it is about, if it is about one.
-func (v *Visit) Ask(refused error, c *cases.Case, question func(Shell) Question) error {
+func (v *Visit) Confirm(refused error, c *cases.Case, question func(Shell) Confirmation) error {
 	status := http.StatusOK
 	if refused != nil {
 		status = StatusOf(refused)
@@ -75,7 +75,7 @@ type ConfirmPage struct {
 }
 
 // NewConfirmPage words a question, with what is to be corrected in its answer.
-func NewConfirmPage(s Shell, q Question, wrong *access.FormError) ConfirmPage {
+func NewConfirmPage(s Shell, q Confirmation, wrong *access.FormError) ConfirmPage {
 	s.Asks = true
 	p := ConfirmPage{Frame: NewFrame(s, q.List, s.T(q.Key+".h1", q.Args...), q.Post), Facts: q.Facts, Action: q.Post}
 	p.SetErrors(wrong)
@@ -106,22 +106,22 @@ func NewConfirmPage(s Shell, q Question, wrong *access.FormError) ConfirmPage {
 	return p
 }
 
-// CaseQuestion begins the question before a move of a request or of its token.
+// ConfirmCase begins the question before a move of a request or of its token.
 // others is the list of who is neither its requester nor its sponsor.
-func CaseQuestion(s Shell, do access.Action, c cases.Case, others string) Question {
+func ConfirmCase(s Shell, do access.Action, c cases.Case, others string) Confirmation {
 	r := c.Request
-	return Question{Key: "confirm." + string(do), Do: ActKey(do), List: ListOf(c, others),
+	return Confirmation{Key: "confirm." + string(do), Do: ActKey(do), List: ListOf(c, others),
 		Args: []any{"Title", s.CaseTitle(c), "Code", r.Code(), "Requester", s.PersonName(c, r.Requester)}}
 }
 
 // ReasonTo is a field for a reason that a case's requester will read.
-func (s Shell) ReasonTo(c cases.Case, typed string, required bool) *AskedReason {
-	return &AskedReason{Typed: typed, Reader: s.PersonName(c, c.Request.Requester), Required: required}
+func (s Shell) ReasonTo(c cases.Case, typed string, required bool) *ConfirmReason {
+	return &ConfirmReason{Typed: typed, Reader: s.PersonName(c, c.Request.Requester), Required: required}
 }
 
-// LeaveQuestion is the question before a sponsorship ends, of a request or of its token.
-func LeaveQuestion(s Shell, c cases.Case, reason string) Question {
-	q := CaseQuestion(s, access.EndSponsor, c, PageQueue)
+// ConfirmLeaving is the question before a sponsorship ends, of a request or of its token.
+func ConfirmLeaving(s Shell, c cases.Case, reason string) Confirmation {
+	q := ConfirmCase(s, access.EndSponsor, c, PageQueue)
 	q.Reason = s.ReasonTo(c, reason, false)
 	q.Reason.Words = "confirm.reason_optional"
 	if LeavesRequest(c) {
@@ -134,8 +134,8 @@ func LeaveQuestion(s Shell, c cases.Case, reason string) Question {
 	return q
 }
 
-// QuestionKeys are the words of questions with these keys.
-func QuestionKeys(keys ...string) (out []string) {
+// ConfirmKeys are the words of questions with these keys.
+func ConfirmKeys(keys ...string) (out []string) {
 	for _, key := range keys {
 		out = append(out, key+".h1", key+".what", key+".stays")
 	}

@@ -52,7 +52,7 @@ func messages() []string {
 	}
 	add("result.end_sponsorship_request")
 	add(ActKey(access.EndSponsor))
-	add(QuestionKeys("confirm.end_sponsorship", "confirm.end_sponsorship_request")...)
+	add(ConfirmKeys("confirm.end_sponsorship", "confirm.end_sponsorship_request")...)
 	for _, key := range []string{"revoked", "in_canvas", "superseded"} {
 		add("status."+key, "now."+key)
 	}

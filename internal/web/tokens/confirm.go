@@ -11,12 +11,12 @@ import (
 // Misuse is not a move of its own: a token is revoked, for this cause.
 const Misuse access.Action = "misuse"
 
-// Question is the question before a move of a token; reason is as typed.
-func Question(s ui.Shell, do access.Action, c cases.Case, reason string) ui.Question {
+// Confirmation is the question before a move of a token; reason is as typed.
+func Confirmation(s ui.Shell, do access.Action, c cases.Case, reason string) ui.Confirmation {
 	if do == access.EndSponsor {
-		return ui.LeaveQuestion(s, c, reason)
+		return ui.ConfirmLeaving(s, c, reason)
 	}
-	q := ui.CaseQuestion(s, do, c, ui.PageTokens)
+	q := ui.ConfirmCase(s, do, c, ui.PageTokens)
 	q.Danger, q.Post, q.Keep = true, ui.GrantPath(c.Grant, "/"+string(do)), ui.Way{Words: "confirm.keep_token", To: ui.GrantPath(c.Grant, "")}
 	switch do {
 	case access.Revoke:
@@ -63,12 +63,12 @@ func (p *Pages) ask(v *ui.Visit, do access.Action, reason string, refused error)
 	if err != nil {
 		return err
 	}
-	return question(v, do, t, reason, refused)
+	return confirm(v, do, t, reason, refused)
 }
 
-// question asks about a token that was read already. Where there is nothing to ask,
+// confirm asks about a token that was read already. Where there is nothing to ask,
 // its page says how it stands.
-func question(v *ui.Visit, do access.Action, t cases.TokenPage, reason string, refused error) error {
+func confirm(v *ui.Visit, do access.Action, t cases.TokenPage, reason string, refused error) error {
 	can := do
 	if do == Misuse {
 		can = access.EndSponsor
@@ -76,5 +76,5 @@ func question(v *ui.Visit, do access.Action, t cases.TokenPage, reason string, r
 	if !t.Can[can] {
 		return Show(v, http.StatusOK, t, nil)
 	}
-	return v.Ask(refused, &t.Case, func(sh ui.Shell) ui.Question { return Question(sh, do, t.Case, reason) })
+	return v.Confirm(refused, &t.Case, func(sh ui.Shell) ui.Confirmation { return Confirmation(sh, do, t.Case, reason) })
 }
