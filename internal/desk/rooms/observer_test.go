@@ -26,13 +26,13 @@ var (
 	questions = []string{
 		"authority.Lost", "cases.ExportTokens", "cases.Home", "cases.Nav", "cases.Open", "cases.Queue", "cases.Sponsorships", "cases.Token", "cases.Tokens",
 		"inventory.FoundToken", "inventory.Picked", "inventory.Unmanaged", "leaks.List", "leaks.Open", "massrevoke.Finish", "massrevoke.List",
-		"massrevoke.Open", "massrevoke.Report", "massrevoke.Unfinished", "requests.Form", "requests.Keep", "requests.Kept", "requests.Questions",
+		"massrevoke.Open", "massrevoke.Report", "massrevoke.Unfinished", "requests.Form", "requests.SaveText", "requests.SavedText", "requests.Questions",
 		"tokens.AskFreeze", "tokens.CollectPage", "tokens.Teachers",
 	}
 	parts = []string{
 		"authority.Decider", "authority.PairedByRoster", "authority.RosterAgrees", "authority.ShownAffiliation", "authority.Teachers", "authority.Viewer",
 		"cases.AsReviewer", "cases.CaseToChange", "cases.FoundCases", "cases.FoundFor", "cases.Query", "cases.ReviewerPressing", "cases.ReviewerViewing",
-		"notices.IsNews", "notices.NoteNamed", "notices.NoteRefusedPage", "requests.MayEndorse", "requests.NamedSponsor", "requests.NewDraft",
+		"notices.IsNews", "notices.CountNamed", "notices.RecordRefusedPage", "requests.MayEndorse", "requests.NamedSponsor", "requests.NewDraft",
 		"requests.ProveIdentity",
 	}
 )

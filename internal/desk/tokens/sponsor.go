@@ -116,15 +116,14 @@ func (sp *Sponsoring) NameSponsor(ctx context.Context, caller access.Caller, gra
 // owner. Who approved the request cannot stand for its token (WhySponsorDecides).
 // read is the digest of the access.TakeOverTerms that they read.
 func (sp *Sponsoring) TakeOver(ctx context.Context, caller access.Caller, grantID, read string) (cases.TokenPage, error) {
-	ask := func(ctx context.Context, f desk.Canvas, c cases.Case) (asked, error) {
-		if err := access.TakeOverTerms(c.Request, *c.Grant).Check(read); err != nil {
-			return asked{}, err
-		}
-		return asked{}, sp.requests.MayEndorse(ctx, f, caller, c.Request)
-	}
 	guard := desk.Guard{Do: access.TakeOver, Object: grantID, Asks: true}
 	return desk.Verb(ctx, sp.desk, caller, guard, func(ctx context.Context) (cases.TokenPage, error) {
-		return sp.change(ctx, caller, grantID, access.TakeOver, access.GrantMove{}, ask)
+		return sp.change(ctx, caller, grantID, access.TakeOver, access.GrantMove{}, func(ctx context.Context, f desk.Canvas, c cases.Case) (asked, error) {
+			if err := access.TakeOverTerms(c.Request, *c.Grant).Check(read); err != nil {
+				return asked{}, err
+			}
+			return asked{}, sp.requests.MayEndorse(ctx, f, caller, c.Request)
+		})
 	})
 }
 
