@@ -44,31 +44,6 @@ func (s GrantState) Final() bool {
 // Live reports whether a token of this grant may exist in Canvas.
 func (s GrantState) Live() bool { return !s.Final() }
 
-// Cause is why a grant ends. It decides the final word: an end that was reached
-// is expired, one never activated is unclaimed, everything else is revoked.
-type Cause string
-
-// The causes of an end.
-const (
-	ByOwner      Cause = "owner"
-	BySponsor    Cause = "sponsor"
-	ByReviewer   Cause = "reviewer"
-	ByEnd        Cause = "end"          // its time is over
-	ByUnclaimed  Cause = "unclaimed"    // not activated in time
-	ByCanvas     Cause = "in_canvas"    // deleted there by somebody
-	ByNoReplaced Cause = "not_replaced" // reported lost, or thawed, and its successor never made
-	ByFault      Cause = "fault"        // Canvas made something other than what was asked
-	ByLeak       Cause = "leak"         // reported or recognised as leaked
-	ByMisuse     Cause = "misuse"       // reported by its sponsor
-	ByAltered    Cause = "altered"      // its value or purpose was changed in Canvas
-	BySuperseded Cause = "superseded"   // its renewal took over
-	ByNoSponsor  Cause = "no_sponsor"   // nobody stood for it within the gap of its policy
-	ByOwnerLeft  Cause = "owner_left"   // its owner lost the course, the role or the Canvas account
-	ByCourse     Cause = "course_over"  // the course ended, and the grace after it
-	ByMass       Cause = "mass"         // part of a mass revocation
-	ByDuties     Cause = "duties"       // after a merge of Canvas accounts its owner is also its sponsor, or who approved it
-)
-
 // Grant is the life of one token. It never holds the token's value.
 type Grant struct {
 	ID        string // grt_…
@@ -239,17 +214,6 @@ func (g Grant) EndsWhyNow() Cause {
 		return g.EndsWhy
 	}
 	return ByEnd
-}
-
-// End returns the final word for a cause.
-func (c Cause) End() GrantState {
-	switch c {
-	case ByEnd:
-		return Expired
-	case ByUnclaimed:
-		return Unclaimed
-	}
-	return Revoked
 }
 
 // NewGrant is the intent to make a token for an approved request: attempt 1,

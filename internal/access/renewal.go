@@ -21,13 +21,3 @@ func LiveTokens(live []Grant, renewing string) int {
 	}
 	return n
 }
-
-// Distrusted reports whether a cause is held against the token or its owner. A
-// renewal of such a token goes nowhere: its owner asks for a new one.
-func (c Cause) Distrusted() bool {
-	switch c {
-	case ByLeak, ByMisuse, ByAltered, BySponsor, ByReviewer, ByMass, ByDuties:
-		return true
-	}
-	return false
-}

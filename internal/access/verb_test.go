@@ -35,6 +35,7 @@ func TestListsAreWhole(t *testing.T) {
 		}
 	}
 	check("errors.go", "Why", texts(access.Whys()))
+	check("cause.go", "Cause", texts(access.Causes()))
 	check("verb.go", "Action", texts(access.Verbs()))
 	check("verb.go", "Outcome", texts(access.Outcomes()))
 }

@@ -113,7 +113,7 @@ func TestLiveTokens(t *testing.T) {
 
 func TestCauses(t *testing.T) {
 	t.Parallel()
-	for c, want := range map[Cause]struct {
+	wants := map[Cause]struct {
 		end        GrantState
 		distrusted bool
 	}{
@@ -121,7 +121,12 @@ func TestCauses(t *testing.T) {
 		ByCanvas: {Revoked, false}, ByNoReplaced: {Revoked, false}, ByFault: {Revoked, false}, ByLeak: {Revoked, true}, ByMisuse: {Revoked, true},
 		ByAltered: {Revoked, true}, BySuperseded: {Revoked, false}, ByNoSponsor: {Revoked, false}, ByOwnerLeft: {Revoked, false}, ByCourse: {Revoked, false},
 		ByMass: {Revoked, true}, ByDuties: {Revoked, true},
-	} {
+	}
+	for _, c := range Causes() {
+		want, ok := wants[c]
+		if !ok {
+			t.Errorf("%s: nobody said what it means", c)
+		}
 		if c.End() != want.end || c.Distrusted() != want.distrusted {
 			t.Errorf("%s: %s, distrusted %v; want %+v", c, c.End(), c.Distrusted(), want)
 		}

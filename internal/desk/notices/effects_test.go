@@ -13,7 +13,24 @@ import (
 	"github.com/tokendesk/tokendesk/internal/desk/desktest"
 	"github.com/tokendesk/tokendesk/internal/desk/notices"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/text"
 )
+
+// A cause whose letter has words of its own has them for everybody who gets one.
+func TestLettersOfCauses(t *testing.T) {
+	t.Parallel()
+	words, err := text.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range access.Causes() {
+		for _, to := range []string{"requester", "sponsor"} {
+			if id := "mail.revoked." + to + ".fact_" + string(c); c.OwnLetter() != words.For("en", "").Has(id) && c != access.ByOwner {
+				t.Errorf("%s: letter of its own: %v; %s is there: %v", c, c.OwnLetter(), id, !c.OwnLetter())
+			}
+		}
+	}
+}
 
 // Something follows every effect that the grant's lifecycle table names.
 func TestEveryEffectOfAGrantIsFollowed(t *testing.T) {

@@ -491,14 +491,11 @@ func caseOf(k notify.Kind, g access.Grant) string {
 		return string(g.Drift)
 	case k == notify.EndingSoon && g.EndsWhyNow() == access.ByCourse:
 		return string(access.ByCourse)
-	case k == notify.Revoked && slices.Contains(ruleCauses, g.Cause):
+	case k == notify.Revoked && g.Cause.OwnLetter():
 		return string(g.Cause)
 	}
 	return ""
 }
-
-// ruleCauses are the ends by nobody that have words of their own.
-var ruleCauses = []access.Cause{access.ByCanvas, access.BySuperseded, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByDuties}
 
 // errMoot: what a notice was to tell is not so any more. It is not sent.
 var errMoot = errors.New("the notice is moot")

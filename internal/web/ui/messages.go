@@ -42,9 +42,10 @@ func messages() []string {
 	for _, key := range troubles {
 		add(troubleKey(key))
 	}
-	for _, c := range []access.Cause{access.ByOwner, access.BySponsor, access.ByReviewer, access.ByCanvas, access.ByNoReplaced, access.ByFault,
-		access.ByLeak, access.ByMisuse, access.ByAltered, access.BySuperseded, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByMass, access.ByDuties} {
-		add("cause." + string(c))
+	for _, c := range access.Causes() {
+		if c.End() == access.Revoked { // the other final words say why
+			add("cause." + string(c))
+		}
 	}
 	for _, do := range []access.Action{access.Withdraw, access.Endorse, access.Decline, access.Claim, access.Release, access.Approve,
 		access.Deny, access.Rescind, access.Discard, access.Refile, access.Replace, access.EndSponsor, access.NameNext, access.TakeOver} {

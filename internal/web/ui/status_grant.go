@@ -2,6 +2,7 @@ package ui
 
 import (
 	"html/template"
+	"slices"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -215,14 +216,11 @@ func endedWords(s Shell, id string, c cases.Case) template.HTML {
 	return out
 }
 
+// causeWords says why a token was revoked, where its status does not.
 func causeWords(s Shell, c cases.Case) template.HTML {
-	switch g := *c.Grant; g.Cause {
-	case access.ByOwner, access.BySponsor, access.ByReviewer:
-		return s.H("cause."+string(g.Cause), "Name", Who(s.PersonName(c, g.EndedBy)))
-	case access.ByMisuse:
-		return s.H("cause.misuse", "Name", Who(s.PersonName(c, g.EndedBy)))
-	case access.ByNoReplaced, access.ByFault, access.ByLeak, access.ByAltered, access.ByNoSponsor, access.ByOwnerLeft, access.ByCourse, access.ByMass, access.ByDuties:
-		return s.H("cause." + string(g.Cause))
+	g := *c.Grant
+	if g.Cause.End() != access.Revoked || !slices.Contains(access.Causes(), g.Cause) || g.Cause == access.ByCanvas || g.Cause == access.BySuperseded {
+		return ""
 	}
-	return ""
+	return s.H("cause."+string(g.Cause), "Name", Who(s.PersonName(c, g.EndedBy)))
 }
