@@ -19,47 +19,10 @@ import (
 	"github.com/tokendesk/tokendesk/lti/loopback"
 )
 
-// The variables. Their names are public (docs/interfaces.md).
-const (
-	prefix            = "TOKENDESK_"
-	fileSuffix        = "_FILE"
-	varListen         = prefix + "LISTEN"
-	varPublicURL      = prefix + "PUBLIC_URL"
-	varDatabase       = prefix + "DATABASE_URL"
-	varMasterKeyFile  = prefix + "MASTER_KEY_FILE"
-	varMetricsListen  = prefix + "METRICS_LISTEN"
-	varSMTP           = prefix + "SMTP_URL"
-	varMailFrom       = prefix + "MAIL_FROM"
-	varLogFormat      = prefix + "LOG_FORMAT"
-	varLogLevel       = prefix + "LOG_LEVEL"
-	varTrustedProxies = prefix + "TRUSTED_PROXIES"
-)
-
 const sqlitePrefix = "sqlite:"
 
 // secretFileMax bounds what a wrong path makes us read.
 const secretFileMax = 64 << 10
-
-// setting reads one variable into a Config. Its errors say what the value must
-// be and never repeat the value of a secret.
-type setting struct {
-	name   string
-	secret bool // may come as NAME_FILE
-	read   func(c *Config, v string) error
-}
-
-var settings = []setting{
-	{varListen, false, func(c *Config, v string) (err error) { c.Listen, err = address(v); return err }},
-	{varPublicURL, false, func(c *Config, v string) (err error) { c.PublicURL, err = publicURL(v); return err }},
-	{varDatabase, true, func(c *Config, v string) (err error) { c.Database, err = database(v); return err }},
-	{varMasterKeyFile, false, func(c *Config, v string) error { c.MasterKeyFile = v; return nil }},
-	{varMetricsListen, false, func(c *Config, v string) (err error) { c.MetricsListen, err = address(v); return err }},
-	{varSMTP, true, func(c *Config, v string) (err error) { c.SMTP, err = smtp(v); return err }},
-	{varMailFrom, false, func(c *Config, v string) (err error) { c.MailFrom, err = sender(v); return err }},
-	{varLogFormat, false, logFormat},
-	{varLogLevel, false, logLevel},
-	{varTrustedProxies, false, proxies},
-}
 
 // serviceLink matches the names that Kubernetes puts into the environment of
 // every container for each service in its namespace ("Environment variables" in

@@ -201,7 +201,7 @@ func digest(key string) string {
 
 // Way is one way to send messages.
 type Way interface {
-	// Name is "inbox" or "mail", for logs and audit.
+	// Name is a short word for it, such as "inbox" or "mail", for logs and audit.
 	Name() string
 	// Server names what the messages of a platform go to by this way. Those of
 	// two platforms with the same name fare alike.
