@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -50,7 +51,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:8081", "`address` of both Canvas hosts")
 	flags.StringVar(&o.manage, "manage-listen", "", "`address` of the management port, loopback only; empty = off")
-	flags.StringVar(&o.era, "era", string(canvastest.EraCurrent), "age of Canvas's token rules: E1, E1b, E2 or E3")
+	flags.StringVar(&o.era, "era", string(canvastest.EraCurrent), "age of Canvas's token rules, one of "+eras())
 	flags.StringVar(&o.tool, "tool-url", "", "`URL` of a tool whose /lti/config.json is installed once it answers")
 	flags.StringVar(&o.institution, "institution-url", "", "`URL` of the institution's host, if not the listen address")
 	flags.StringVar(&o.sso, "sso-url", "", "`URL` of the SSO host, if not sso.localhost on the same port")
@@ -69,8 +70,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	switch {
 	case flags.NArg() > 0:
 		problem = "unexpected argument " + flags.Arg(0)
-	case !knownEra(o.era):
-		problem = "-era must be E1, E1b, E2 or E3"
+	case !slices.Contains(canvastest.Eras(), canvastest.Era(o.era)):
+		problem = "-era must be one of " + eras()
 	case o.manage != "" && !loopback(o.manage):
 		problem = "-manage-listen must be a loopback address, since the port needs no credential"
 	}
@@ -81,12 +82,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	return o, nil
 }
 
-func knownEra(era string) bool {
-	switch canvastest.Era(era) {
-	case canvastest.Era1, canvastest.Era1b, canvastest.Era2, canvastest.Era3:
-		return true
+// eras are the ages that there are, in words.
+func eras() string {
+	var out []string
+	for _, e := range canvastest.Eras() {
+		out = append(out, string(e))
 	}
-	return false
+	return strings.Join(out, ", ")
 }
 
 // loopback is narrower than the rule for hosts that are called: the system looks

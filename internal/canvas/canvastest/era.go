@@ -24,7 +24,15 @@ const EraCurrent = Era3
 
 func (e Era) first() bool { return e == Era1 || e == Era1b }
 
-func (e Era) valid() bool { return e.first() || e == Era2 || e == Era3 }
+var eras = []Era{Era1, Era1b, Era2, Era3}
+
+// Eras returns every era, oldest first.
+func Eras() []Era { return slices.Clone(eras) }
+
+func (e Era) valid() bool { return slices.Contains(eras, e) }
+
+// since reports whether e is that era or a later one.
+func (e Era) since(other Era) bool { return slices.Index(eras, e) >= slices.Index(eras, other) }
 
 // Flags are the switches of an institution and of the vendor. Their names in
 // JSON are used by the management port.
@@ -97,8 +105,8 @@ func DefaultFlags(e Era) Flags {
 		AdminManageAccessTokens: true,
 		ThrottleStatus:          403,
 		PlainAuthErrors:         e.first(),
-		RequireUserAgent:        e == Era3,
-		NewReportColumns:        e == Era3,
+		RequireUserAgent:        e.since(Era3),
+		NewReportColumns:        e.since(Era3),
 	}
 	f.StudentAccessTokenManagement = e == Era2
 	return f
@@ -143,16 +151,16 @@ func (w *World) UpdateFlags(change func(*Flags)) {
 }
 
 // managedLocked says whether admins may manage tokens of others at all.
-func (w *World) managedLocked() bool { return w.era == Era3 || w.flags.AdminManageAccessTokens }
+func (w *World) managedLocked() bool { return w.era.since(Era3) || w.flags.AdminManageAccessTokens }
 
 // listingLocked says whether the listing endpoint and the view permission exist.
 func (w *World) listingLocked() bool {
-	return w.era == Era3 || w.era == Era2 && w.flags.StudentAccessTokenManagement
+	return w.era.since(Era3) || w.era == Era2 && w.flags.StudentAccessTokenManagement
 }
 
 // deniedStatusLocked is the status of "signed in but not allowed".
 func (w *World) deniedStatusLocked() int {
-	if w.era == Era3 || w.flags.APIAuthErrorUpdates {
+	if w.era.since(Era3) || w.flags.APIAuthErrorUpdates {
 		return 403
 	}
 	return 401

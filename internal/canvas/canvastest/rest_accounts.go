@@ -207,7 +207,7 @@ func enabledFeatures(c *call) reply {
 		return *refusal
 	}
 	names := []any{"new_user_tutorial_on_off", "rce_enhancements"}
-	if c.w.era != Era3 && c.w.flags.AdminManageAccessTokens {
+	if !c.w.era.since(Era3) && c.w.flags.AdminManageAccessTokens {
 		names = append(names, "admin_manage_access_tokens")
 	}
 	return ok(names)

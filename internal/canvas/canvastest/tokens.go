@@ -172,7 +172,7 @@ const studentMaximum = 120 * 24 * time.Hour
 // token's owner.
 func (c *call) expiryRules(sent params, expires time.Time, readable bool) *reply {
 	student := c.w.listingLocked() && c.w.studentOnlyLocked(c.current)
-	nonAdmin := c.w.era == Era3 && c.w.flags.NonAdminAccessTokenExpiration &&
+	nonAdmin := c.w.era.since(Era3) && c.w.flags.NonAdminAccessTokenExpiration &&
 		!c.w.grantedLocked(c.current.ID, c.w.rootLocked().ID, PermCreateTokens)
 	if !student && !nonAdmin {
 		return nil
@@ -199,14 +199,14 @@ func (c *call) expiryRules(sent params, expires time.Time, readable bool) *reply
 // call is unconfirmed; here the gate does not apply to it.
 func (c *call) elevated() bool {
 	gate := c.w.flags.ElevatedProvider
-	return gate == "" || c.w.era != Era3 || c.session == nil || c.session.Provider == gate
+	return gate == "" || !c.w.era.since(Era3) || c.session == nil || c.session.Provider == gate
 }
 
 // cap shortens the life without a word, as Canvas does for the vendor's staff.
 // Whether owner or caller counts is unconfirmed; here it is the owner.
 func (c *call) cap(t *Token, owner *User) {
 	limit, capped := c.w.flags.CappedUsers[owner.Key]
-	if !capped && c.w.era == Era3 && c.w.siteAdminLocked(owner.ID) {
+	if !capped && c.w.era.since(Era3) && c.w.siteAdminLocked(owner.ID) {
 		limit, capped = c.w.flags.SiteAdminAccessTokenExpiresIn, true
 		if limit == 0 {
 			limit = 604_800 * time.Second

@@ -37,7 +37,7 @@ func (w *World) Notices() []Notice {
 // warnLocked sends the mail of E3 for manual tokens with less than seven days
 // to go, once each.
 func (w *World) warnLocked() {
-	if w.era != Era3 {
+	if !w.era.since(Era3) {
 		return
 	}
 	now := w.Clock.Now()
