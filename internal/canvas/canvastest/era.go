@@ -165,3 +165,12 @@ func (w *World) deniedStatusLocked() int {
 	}
 	return 401
 }
+
+// featuresLocked are the feature options that are on in the root account.
+func (w *World) featuresLocked() []any {
+	names := []any{"new_user_tutorial_on_off", "rce_enhancements"}
+	if !w.era.since(Era3) && w.flags.AdminManageAccessTokens {
+		names = append(names, "admin_manage_access_tokens")
+	}
+	return names
+}

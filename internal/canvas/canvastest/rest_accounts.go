@@ -206,11 +206,7 @@ func enabledFeatures(c *call) reply {
 	if _, refusal := c.account("account_id", ""); refusal != nil {
 		return *refusal
 	}
-	names := []any{"new_user_tutorial_on_off", "rce_enhancements"}
-	if !c.w.era.since(Era3) && c.w.flags.AdminManageAccessTokens {
-		names = append(names, "admin_manage_access_tokens")
-	}
-	return ok(names)
+	return ok(c.w.featuresLocked())
 }
 
 func searchUsers(c *call) reply {
