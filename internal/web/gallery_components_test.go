@@ -9,6 +9,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/rooms"
 	"github.com/tokendesk/tokendesk/internal/web/collect"
 	"github.com/tokendesk/tokendesk/internal/web/home"
 	"github.com/tokendesk/tokendesk/internal/web/requests"
@@ -60,7 +61,7 @@ func (componentsRoom) Routes(*ui.Routes)  {}
 func TestEveryComponentInEveryState(t *testing.T) {
 	cat := testCatalogue(t)
 	r := testRenderer(t, cat)
-	own, err := ui.NewRenderer(withPage(t, "ui/components.html", componentsTemplate), lti.BrowserScript, componentsRoom{})
+	own, err := ui.NewRenderer(withPage(t, "ui/components.html", componentsTemplate), lti.BrowserScript, append(newSubjects(&rooms.Rooms{}, nil).all, componentsRoom{})...)
 	if err != nil {
 		t.Fatal(err)
 	}

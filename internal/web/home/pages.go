@@ -15,7 +15,9 @@ type Pages struct {
 func New(c *cases.Cases) *Pages { return &Pages{cases: c} }
 
 // Views implements ui.Room.
-func (*Pages) Views() []ui.View { return []ui.View{{Page: ui.PageHome, File: "home/home", Of: Page{}}} }
+func (*Pages) Views() []ui.View {
+	return []ui.View{{Page: ui.PageHome, File: "home/home", Of: Page{}, Tab: &ui.Tab{Label: "nav.home", Href: "/"}}}
+}
 
 // Messages implements ui.Room.
 func (*Pages) Messages() []string {

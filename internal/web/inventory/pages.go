@@ -33,7 +33,8 @@ func New(i *inventory.Inventory, to Elsewhere) *Pages { return &Pages{inventory:
 // Views implements ui.Room.
 func (*Pages) Views() []ui.View {
 	return []ui.View{
-		{Page: ui.PageUnmanaged, File: "inventory/unmanaged", Of: ListPage{}}, {Page: PageFound, File: "inventory/found", Of: Page{}},
+		{Page: ui.PageUnmanaged, File: "inventory/unmanaged", Of: ListPage{},
+			Tab: &ui.Tab{Label: "nav.unmanaged", Href: ui.UnmanagedPath, For: ui.ForReviewers, Count: func(n cases.Nav) int { return n.Unmanaged }}}, {Page: PageFound, File: "inventory/found", Of: Page{}},
 		{Page: PagePick, File: "inventory/pick", Of: PickPage{}},
 	}
 }

@@ -34,7 +34,8 @@ func New(c *cases.Cases, l *leaks.Leaks, show ShowToken, open ui.Handler) *Pages
 // Views implements ui.Room.
 func (*Pages) Views() []ui.View {
 	return []ui.View{
-		{Page: ui.PageLeaks, File: "leaks/leaks", Of: ListPage{}}, {Page: PageLeak, File: "leaks/leak", Of: Page{}},
+		{Page: ui.PageLeaks, File: "leaks/leaks", Of: ListPage{},
+			Tab: &ui.Tab{Label: "nav.leaks", Href: "/leaks", For: ui.ForReviewers, Count: func(n cases.Nav) int { return n.Leaks }}}, {Page: PageLeak, File: "leaks/leak", Of: Page{}},
 		{Page: PageLeakReported, File: "leaks/leak_reported", Of: ReportedPage{}},
 	}
 }

@@ -16,7 +16,8 @@ func New(c *cases.Cases) *Pages { return &Pages{cases: c} }
 
 // Views implements ui.Room.
 func (*Pages) Views() []ui.View {
-	return []ui.View{{Page: ui.PageQueue, File: "review/queue", Of: Page{}}}
+	return []ui.View{{Page: ui.PageQueue, File: "review/queue", Of: Page{},
+		Tab: &ui.Tab{Label: "nav.queue", Href: "/queue", For: ui.ForReviewers, Count: func(n cases.Nav) int { return n.Queue }}}}
 }
 
 // Messages implements ui.Room.

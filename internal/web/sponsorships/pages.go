@@ -16,7 +16,8 @@ func New(c *cases.Cases) *Pages { return &Pages{cases: c} }
 
 // Views implements ui.Room.
 func (*Pages) Views() []ui.View {
-	return []ui.View{{Page: ui.PageSponsorships, File: "sponsorships/sponsorships", Of: Page{}}}
+	return []ui.View{{Page: ui.PageSponsorships, File: "sponsorships/sponsorships", Of: Page{},
+		Tab: &ui.Tab{Label: "nav.sponsorships", Href: "/sponsorships", For: func(n cases.Nav) bool { return n.Sponsor }, Count: func(n cases.Nav) int { return n.Waiting }}}}
 }
 
 // Messages implements ui.Room.

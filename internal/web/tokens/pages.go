@@ -33,7 +33,8 @@ func New(c *cases.Cases, t *tokens.Tokens, to Elsewhere) *Pages {
 
 // Views implements ui.Room.
 func (*Pages) Views() []ui.View {
-	return []ui.View{{Page: ui.PageTokens, File: "tokens/tokens", Of: ListPage{}}, {Page: PageToken, File: "tokens/token", Of: Page{}}}
+	return []ui.View{{Page: ui.PageTokens, File: "tokens/tokens", Of: ListPage{},
+		Tab: &ui.Tab{Label: "nav.tokens", Href: "/tokens", For: ui.ForReviewers}}, {Page: PageToken, File: "tokens/token", Of: Page{}}}
 }
 
 // Messages implements ui.Room.

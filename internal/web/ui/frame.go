@@ -22,7 +22,6 @@ type Frame struct {
 	Wrong *summary
 
 	Identity []string
-	Tabs     []tab
 }
 
 // tab is one entry of the navigation.
@@ -45,7 +44,6 @@ func NewFrame(s Shell, current, h1, path string) Frame {
 	s.Current = current
 	f := Frame{Shell: s, H1: h1, Path: path}
 	f.Identity = s.identity()
-	f.Tabs = s.tabs()
 	if s.Banner != nil {
 		f.Notes = append(f.Notes, s.BannerView(*s.Banner, true))
 	}
@@ -171,21 +169,23 @@ func (s Shell) identity() []string {
 	return slices.DeleteFunc(out, func(v string) bool { return v == "" })
 }
 
-// tabs are the entries of the navigation; a single one is none.
-func (s Shell) tabs() []tab {
-	if !s.HasSession || s.Session.Door == access.DoorNone { // a resource link's session has its home alone
+// tabsOf are the entries of the navigation, as the rooms registered them; a single
+// one is none.
+func (r *Renderer) tabsOf(f Frame) []tab {
+	if !f.HasSession || f.Session.Door == access.DoorNone { // a resource link's session has its home alone
 		return nil
 	}
-	all := []tab{{Label: s.T("nav.home"), Href: "/", Current: s.Current == PageHome}}
-	if s.Nav.Sponsor {
-		all = append(all, tab{Label: s.counted("nav.sponsorships", s.Nav.Waiting), Href: "/sponsorships", Current: s.Current == PageSponsorships})
-	}
-	if s.Nav.Reviewer {
-		all = append(all,
-			tab{Label: s.counted("nav.queue", s.Nav.Queue), Href: "/queue", Current: s.Current == PageQueue},
-			tab{Label: s.T("nav.tokens"), Href: "/tokens", Current: s.Current == PageTokens},
-			tab{Label: s.counted("nav.leaks", s.Nav.Leaks), Href: "/leaks", Current: s.Current == PageLeaks},
-			tab{Label: s.counted("nav.unmanaged", s.Nav.Unmanaged), Href: UnmanagedPath, Current: s.Current == PageUnmanaged})
+	var all []tab
+	for _, v := range r.tabs {
+		t := v.Tab
+		if t.For != nil && !t.For(f.Nav) {
+			continue
+		}
+		n := 0
+		if t.Count != nil {
+			n = t.Count(f.Nav)
+		}
+		all = append(all, tab{Label: f.counted(t.Label, n), Href: t.Href, Current: f.Current == v.Page})
 	}
 	if len(all) < 2 {
 		return nil
@@ -194,8 +194,8 @@ func (s Shell) tabs() []tab {
 }
 
 // CurrentTab is the name of the entry that is open, for the folded menu.
-func (f Frame) CurrentTab() string {
-	for _, t := range f.Tabs {
+func (f Frame) CurrentTab(tabs []tab) string {
+	for _, t := range tabs {
 		if t.Current {
 			return t.Label
 		}

@@ -25,6 +25,7 @@ const (
 type Renderer struct {
 	pages  map[string]page
 	assets *Assets
+	tabs   []View   // those with one
 	named  []string // the messages that templates name and rooms make from closed lists
 }
 
@@ -62,6 +63,9 @@ func NewRenderer(files fs.FS, launch string, rooms ...Room) (*Renderer, error) {
 			return nil, fmt.Errorf("page %s: %w", v.Page, err)
 		}
 		r.pages[v.Page] = page{set, reflect.TypeOf(v.Of)}
+		if v.Tab != nil {
+			r.tabs, r.named = append(r.tabs, v), append(r.named, v.Tab.Label)
+		}
 		r.named = append(r.named, messagesOf(set.Templates())...)
 	}
 	slices.Sort(r.named)
@@ -95,6 +99,7 @@ func (r *Renderer) Messages() []string { return slices.Clone(r.named) }
 func (r *Renderer) functions() template.FuncMap {
 	return template.FuncMap{
 		"icon":  icon,
+		"tabs":  r.tabsOf,
 		"asset": r.assets.URL,
 		"brand": brandCSS,
 	}
@@ -127,7 +132,7 @@ func (r *Renderer) Assets() *Assets { return r.assets }
 
 // views are the pages that belong to no subject.
 var views = []View{
-	{PageConfirm, "ui/confirm", ConfirmPage{}},
-	{PageProblem, "ui/problem", ProblemPage{}},
-	{PageSponsor, "ui/sponsor", SponsorPage{}},
+	{Page: PageConfirm, File: "ui/confirm", Of: ConfirmPage{}},
+	{Page: PageProblem, File: "ui/problem", Of: ProblemPage{}},
+	{Page: PageSponsor, File: "ui/sponsor", Of: SponsorPage{}},
 }

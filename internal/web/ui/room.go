@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // Addresses of the launch that begin a session and show its first page again.
@@ -29,7 +31,20 @@ type View struct {
 	Page string
 	File string // below templates/, without .html
 	Of   any    // a zero value
+	Tab  *Tab   // its entry in the navigation, or nil; they stand in the rooms' order
 }
+
+// Tab is an entry of the navigation. It leads; what may be opened the page's own verb
+// says.
+type Tab struct {
+	Label string // a message
+	Href  string
+	For   func(cases.Nav) bool // who has it; nil is everybody
+	Count func(cases.Nav) int  // what waits there; nil is nothing that is counted
+}
+
+// ForReviewers is the For of a reviewers' page.
+func ForReviewers(n cases.Nav) bool { return n.Reviewer }
 
 // Routes is where a room registers its addresses. Each answers a live session,
 // and "Open Tokendesk again" where there is none, but for those of Open.
