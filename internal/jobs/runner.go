@@ -85,10 +85,10 @@ func (r *Runner) start() {
 
 // Nudge says that a job was committed in this process: Run looks now instead of
 // at its next poll. It never blocks, and may be called at any time.
-func (r *Runner) Nudge() { r.lookAt(queues...) }
+func (r *Runner) Nudge() { r.ask(queues...) }
 
-// lookAt makes Run look at these queues.
-func (r *Runner) lookAt(qs ...QueueName) {
+// ask makes Run look at these queues.
+func (r *Runner) ask(qs ...QueueName) {
 	r.start()
 	r.mu.Lock()
 	for _, q := range qs {
@@ -110,7 +110,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	work, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
 	var running sync.WaitGroup
-	r.lookAt(queues...)
+	r.ask(queues...)
 	var purged time.Time
 	for ctx.Err() == nil {
 		err := r.schedule(ctx) // before the purge, which forgets what ran last
@@ -121,7 +121,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		for _, q := range queues {
 			var claimed []Job
 			if err == nil {
-				claimed, err = r.look(ctx, q)
+				claimed, err = r.claimDue(ctx, q)
 			}
 			for _, j := range claimed {
 				running.Go(func() {
@@ -150,8 +150,8 @@ func (r *Runner) tell(ctx context.Context, err error) {
 	}
 }
 
-// look claims what is due in a queue, up to its free workers, if it was asked to.
-func (r *Runner) look(ctx context.Context, q QueueName) ([]Job, error) {
+// claimDue claims what is due in a queue, up to its free workers, if it was asked to.
+func (r *Runner) claimDue(ctx context.Context, q QueueName) ([]Job, error) {
 	r.mu.Lock()
 	p := r.pools[q]
 	c := Claim{Owner: r.owner, Now: r.now(), Lease: r.lease(), Limit: r.workers() - p.busy, After: p.after, InHand: maps.Clone(p.inHand), Share: max(r.workers()-1, 1)}
@@ -182,7 +182,7 @@ func (r *Runner) settled(q QueueName, j Job) {
 		delete(p.inHand, j.Tenant)
 	}
 	r.mu.Unlock()
-	r.lookAt(q) // there may be more, and now there is room
+	r.ask(q) // there may be more, and now there is room
 }
 
 // kinds are those that wait in a queue. The last queue takes every kind that no
@@ -206,7 +206,7 @@ func (r *Runner) pause(ctx context.Context) {
 	case <-ctx.Done():
 	case <-r.wake:
 	case <-t.C:
-		r.lookAt(queues...)
+		r.ask(queues...)
 	}
 }
 

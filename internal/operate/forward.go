@@ -9,7 +9,7 @@ import (
 
 // RecordForward keeps for doctor, which is another process, that somebody forwards
 // without being trusted to.
-func (c *Commands) NoteForward(ctx context.Context, peer netip.Addr, header string) error {
+func (c *Commands) RecordForward(ctx context.Context, peer netip.Addr, header string) error {
 	return c.Store.InTx(ctx, func(tx *store.Tx) error {
 		return tx.RecordForward(store.Forward{Peer: peer.String(), Header: header, SeenAt: c.Now()})
 	})

@@ -37,7 +37,7 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) ([]session.
 // FindSession implements session.Backend.
 func (s *Store) FindSession(ctx context.Context, hash []byte, now time.Time) (session.Record, error) {
 	var x Session
-	err := s.look(ctx, "find session", func(c conn) (err error) {
+	err := s.readPlain(ctx, "find session", func(c conn) (err error) {
 		x, err = findSession(ctx, c, hash, now)
 		return err
 	})

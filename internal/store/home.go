@@ -22,7 +22,7 @@ func (s *Store) place(ctx context.Context, op, platform string) (Platform, tenan
 	var p platformRow
 	var t tenantRow
 	var all []lti.Deployment
-	err := s.look(ctx, op, func(c conn) error {
+	err := s.readPlain(ctx, op, func(c conn) error {
 		all = nil
 		err := c.each(ctx, selectPlace, []any{platform}, func(row scanner) error {
 			var id sql.NullString
@@ -78,7 +78,7 @@ var selectBySub = say(`SELECT p.id, p.tenant, p.canvas_user, p.name, p.short_nam
 // access.ErrNotFound.
 func (s *Store) PersonBySub(ctx context.Context, tenant access.TenantID, sub string) (Person, error) {
 	var r personRow
-	err := s.look(ctx, "person", func(c conn) error {
+	err := s.readPlain(ctx, "person", func(c conn) error {
 		return c.one(ctx, selectBySub, []any{string(tenant), sub}, &r.ID, &r.Tenant, &r.CanvasUser, &r.Name, &r.ShortName,
 			&r.Locale, &r.TimeZone, &r.Email, &r.MergedInto, &r.SeenAt, &r.CreatedAt)
 	})
@@ -121,7 +121,7 @@ func (s *Store) Tally(ctx context.Context, tenant access.TenantID, person access
 		q, args = selectReviewTally, append(args[:11:11], t, t, p, t)
 	}
 	var n Tally
-	err := s.look(ctx, "tally", func(c conn) error {
+	err := s.readPlain(ctx, "tally", func(c conn) error {
 		return c.one(ctx, q, args, &n.Sponsoring, &n.Endorse, &n.Revoking, &n.Review, &n.OwnLeaks, &n.Leaks)
 	})
 	return n, err

@@ -29,7 +29,7 @@ var spendNonce = say(`INSERT INTO lti_nonces (registration_id, hash, expires_at)
 // SpendNonce implements lti.StateStore. A write of which nobody knows whether it
 // happened counts as one that did: said again, it finds its own row.
 func (s *Store) SpendNonce(ctx context.Context, n lti.Nonce) error {
-	err := s.change(ctx, "spend nonce", func(c conn) error {
+	err := s.writePlain(ctx, "spend nonce", func(c conn) error {
 		return c.one(ctx, spendNonce, []any{n.RegistrationID, n.Hash, stamp(n.ExpiresAt)}, new(string))
 	})
 	return orElse(err, lti.ErrNonceSpent)

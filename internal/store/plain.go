@@ -153,14 +153,14 @@ func (s *Store) plain() conn {
 	return liteConn{s.sql}
 }
 
-// look runs one plain statement that reads, outside a transaction: one
+// readPlain runs one plain statement that reads, outside a transaction: one
 // statement sees one state of the database.
-func (s *Store) look(ctx context.Context, op string, do func(c conn) error) error {
+func (s *Store) readPlain(ctx context.Context, op string, do func(c conn) error) error {
 	return s.again(ctx, func() error { return fail(ctx, op, do(s.plain())) })
 }
 
-// change runs one plain statement that writes, outside a transaction.
-func (s *Store) change(ctx context.Context, op string, do func(c conn) error) error {
+// writePlain runs one plain statement that writes, outside a transaction.
+func (s *Store) writePlain(ctx context.Context, op string, do func(c conn) error) error {
 	return s.again(ctx, func() error {
 		release, err := s.admit(ctx)
 		if err != nil {

@@ -79,7 +79,7 @@ func (s *Store) refuseOlder(ctx context.Context, p *goose.Provider, version int)
 		query, args = seenWork, []any{stamp(s.now().Add(-ReplicaGone)), stamp(s.now())}
 	}
 	var seen moment
-	err = s.look(ctx, "look for older programs", func(c conn) error { return c.one(ctx, query, args, &seen) })
+	err = s.readPlain(ctx, "look for older programs", func(c conn) error { return c.one(ctx, query, args, &seen) })
 	if err != nil {
 		return err
 	}

@@ -71,7 +71,7 @@ func (au *Authority) Admit(ctx context.Context, l lti.Launch) (_ Admitted, err e
 	caller := access.Caller{Tenant: f.Tenant.ID, Platform: f.Platform.ID, Via: access.ViaLaunch, Name: l.Name,
 		Launch: access.Launch{Sub: l.Subject, LaunchedAt: au.desk.Now(), Door: door(l)}}
 	caller.AccountRole = l.HasRole(lti.RoleInstitutionAdministrator, lti.RoleSystemSysAdmin)
-	caller.NoWrites = look(l, caller.Door)
+	caller.NoWrites = onlyLooks(l, caller.Door)
 
 	custom := TrustedCustom(l)
 	if caller.Door == access.DoorCourse {
@@ -188,8 +188,8 @@ func rootGate(l lti.Launch, d access.Door, apiOnly bool) bool {
 	return false
 }
 
-// look tells why a caller may only look, or "" (docs/decisions.md 2, 3).
-func look(l lti.Launch, d access.Door) access.Why {
+// onlyLooks tells why a caller may only look, or "" (docs/decisions.md 2, 3).
+func onlyLooks(l lti.Launch, d access.Door) access.Why {
 	if l.HasRole(lti.RoleTestUser) || (d != access.DoorNone && l.Custom.True(customStudentView)) {
 		return access.WhyTestStudent
 	}
@@ -347,5 +347,5 @@ func (au *Authority) learn(p store.Person, l lti.Launch) store.Person {
 // can have set; it proves nothing about what this admin may do.
 func FromRootAdmin(l lti.Launch) bool {
 	d := door(l)
-	return d == access.DoorAccount && look(l, d) == "" && l.AtDeployment() && l.Custom.True(CustomRootAdmin)
+	return d == access.DoorAccount && onlyLooks(l, d) == "" && l.AtDeployment() && l.Custom.True(CustomRootAdmin)
 }

@@ -50,14 +50,14 @@ func (iv *Inventory) askToKeep(ctx context.Context, caller access.Caller, id str
 		if err != nil {
 			return err
 		}
-		r, _, err = iv.wish(tx, caller.Actor(), f, caller.Course, keepAnswers(f.Purpose, iv.keptEnd(pol, f, desk.Location(caller.TimeZone))))
+		r, _, err = iv.wish(tx, caller.Actor(), f, caller.Course, keepAnswers(f.Purpose, iv.offeredEnd(pol, f, desk.Location(caller.TimeZone))))
 		return err
 	})
 	return r, err
 }
 
-// keptEnd is the end to offer: the token's own, where it has one.
-func (iv *Inventory) keptEnd(pol policy.Policy, f access.Found, loc *time.Location) string {
+// offeredEnd is the end to offer: the token's own, where it has one.
+func (iv *Inventory) offeredEnd(pol policy.Policy, f access.Found, loc *time.Location) string {
 	if f.NeverEnds() {
 		return ""
 	}
@@ -152,7 +152,7 @@ func (iv *Inventory) ProposeKeep(ctx context.Context, caller access.Caller, ids 
 				if t.Owner == caller.Person {
 					return access.Refuse(access.WhySelf) // their own they ask for at their home
 				}
-				end := notices.First(endDate, iv.keptEnd(pol, t, desk.Zone(f.Tenant)))
+				end := notices.First(endDate, iv.offeredEnd(pol, t, desk.Zone(f.Tenant)))
 				r, fresh, err := iv.wish(tx, who, t, access.Course{}, keepAnswers(notices.First(build, t.Purpose), end))
 				if err != nil {
 					return err
@@ -232,7 +232,7 @@ func (iv *Inventory) adopt(ctx context.Context, f desk.Canvas, r access.Request,
 	shown, err := f.ShowToken(ctx, t.CanvasUser, t.CanvasID)
 	switch {
 	case desk.NotFound(err) || (err == nil && shown.State == canvas.StateDeleted):
-		if err := iv.lookAfter(ctx, f, t); err != nil {
+		if err := iv.checkMissing(ctx, f, t); err != nil {
 			return err
 		}
 		return iv.adoptIfGone(ctx, t)

@@ -221,9 +221,9 @@ func belongs(t canvas.Token, grants []access.Grant) (g access.Grant, ours, stray
 	return access.Grant{}, false, false
 }
 
-// lookAfter asks Canvas about a found token that a complete inventory has not
+// checkMissing asks Canvas about a found token that a complete inventory has not
 // seen. Only what Canvas proves gone, or whose time is over, is closed.
-func (iv *Inventory) lookAfter(ctx context.Context, f desk.Canvas, t access.Found) error {
+func (iv *Inventory) checkMissing(ctx context.Context, f desk.Canvas, t access.Found) error {
 	now := iv.desk.Now()
 	shown, err := f.ShowToken(ctx, t.CanvasUser, t.CanvasID)
 	proof := ""

@@ -464,7 +464,7 @@ func (iv *Inventory) finishInventory(ctx context.Context, f desk.Canvas, i store
 		return jobs.Later(pollReport(iv.desk.Now().Sub(i.ReadAt)))
 	}
 	for _, t := range unseen {
-		if err := iv.lookAfter(ctx, f, t); err != nil {
+		if err := iv.checkMissing(ctx, f, t); err != nil {
 			iv.desk.Log.WarnContext(ctx, "the inventory waits for Canvas", "inventory", i.ID, "err", err)
 			return jobs.Later(troubleRest)
 		}

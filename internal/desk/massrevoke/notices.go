@@ -30,10 +30,10 @@ type massTelling struct {
 }
 
 func (w *massWork) massNotice(to access.PersonID, at time.Time) jobs.Insert {
-	return massTold(w.Mass, massTelling{Mass: w.Mass.ID, To: to, As: notify.AsReviewer}, at)
+	return massNoticeJob(w.Mass, massTelling{Mass: w.Mass.ID, To: to, As: notify.AsReviewer}, at)
 }
 
-func massTold(m access.Mass, t massTelling, at time.Time) jobs.Insert {
+func massNoticeJob(m access.Mass, t massTelling, at time.Time) jobs.Insert {
 	data, _ := json.Marshal(t) // always marshals
 	return desk.NewJob(m.Tenant, desk.JobMassNotice, fmt.Sprintf("%s:%s:%s:%s", desk.JobMassNotice, m.ID, t.As, t.To), data, at)
 }
@@ -44,7 +44,7 @@ func (w *massWork) tellOwner(tx *store.Tx, owner access.PersonID) error {
 	if err != nil || left > 0 || gone == 0 {
 		return err
 	}
-	return tx.InsertJob(massTold(w.Mass, massTelling{w.Mass.ID, owner, notify.AsRequester, gone}, w.desk.Now()))
+	return tx.InsertJob(massNoticeJob(w.Mass, massTelling{w.Mass.ID, owner, notify.AsRequester, gone}, w.desk.Now()))
 }
 
 // tellOwners tells everybody who can be told by now: the owners whose tokens are
@@ -71,7 +71,7 @@ func (w *massWork) tellOwners(ctx context.Context) error {
 		at := w.desk.Now()
 		for as, people := range map[notify.Audience][]store.MassPerson{notify.AsRequester: owners, notify.AsSponsor: sponsors} {
 			for _, p := range people {
-				todo = append(todo, massTold(w.Mass, massTelling{w.Mass.ID, p.Person, as, p.Gone}, at))
+				todo = append(todo, massNoticeJob(w.Mass, massTelling{w.Mass.ID, p.Person, as, p.Gone}, at))
 				at = at.Add(massNoticeEvery)
 			}
 		}

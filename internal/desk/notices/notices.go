@@ -473,7 +473,7 @@ func (ns *Notices) FactsOf(tx *store.Tx, f desk.Canvas, ref NoticeRef) (MessageF
 		if g.Sponsor != "" {
 			out.Sponsor = people[g.Sponsor].Name
 		}
-		if err := standFacts(tx, ref.Kind, g, people, &out.Facts); err != nil {
+		if err := sponsorFacts(tx, ref.Kind, g, people, &out.Facts); err != nil {
 			return MessageFacts{}, err
 		}
 		if err := ns.endingFacts(tx, f, ref, g, &out); err != nil {
@@ -530,8 +530,8 @@ func endReason(tx *store.Tx, g access.Grant) (string, error) {
 	return m.Reason, err
 }
 
-// standFacts are the facts of a notice about a token's sponsor or its renewal.
-func standFacts(tx *store.Tx, k notify.Kind, g access.Grant, people map[access.PersonID]store.Person, out *notify.Facts) (err error) {
+// sponsorFacts are the facts of a notice about a token's sponsor or its renewal.
+func sponsorFacts(tx *store.Tx, k notify.Kind, g access.Grant, people map[access.PersonID]store.Person, out *notify.Facts) (err error) {
 	switch k {
 	case notify.SponsorGone:
 		out.AnswerBy, out.Sponsor, out.Reason = g.GapUntil, people[g.SponsorWas].Name, ""

@@ -46,11 +46,11 @@ func (ts *Tokens) ReconcileHandler(a0 context.Context, a1 jobs.Job) error {
 	return ts.reconcileHandler(a0, a1)
 }
 
-func (ts *Tokens) NoteFreezeTry(a0 context.Context, a1 access.Grant) error {
-	return ts.noteFreezeTry(a0, a1)
+func (ts *Tokens) RecordFreezeTry(a0 context.Context, a1 access.Grant) error {
+	return ts.recordFreezeTry(a0, a1)
 }
 
-func (ts *Tokens) NoteTry(a0 context.Context, a1 access.Grant) error { return ts.noteTry(a0, a1) }
+func (ts *Tokens) RecordTry(a0 context.Context, a1 access.Grant) error { return ts.recordTry(a0, a1) }
 
 func (ts *Tokens) SetBack(a0 context.Context, a1 desk.Canvas, a2 access.Grant, a3 bool) (access.Drift, time.Time, error) {
 	return ts.setBack(a0, a1, a2, a3)

@@ -85,7 +85,7 @@ func (en *Ending) finishFreeze(ctx context.Context, f desk.Canvas, g access.Gran
 	if err == nil {
 		return nil
 	}
-	return errors.Join(err, en.noteFreezeTry(ctx, g))
+	return errors.Join(err, en.recordFreezeTry(ctx, g))
 }
 
 func (en *Ending) freezeInCanvas(ctx context.Context, f desk.Canvas, g access.Grant) error {
@@ -167,8 +167,8 @@ func (en *Ending) frozenGone(ctx context.Context, f desk.Canvas, g access.Grant)
 	return en.FinishEnd(ctx, f, ended)
 }
 
-// noteFreezeTry writes onto a grant that its freeze is not proven yet.
-func (en *Ending) noteFreezeTry(ctx context.Context, g access.Grant) error {
+// recordFreezeTry writes onto a grant that its freeze is not proven yet.
+func (en *Ending) recordFreezeTry(ctx context.Context, g access.Grant) error {
 	ctx, cancel := en.desk.WithLimit(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := en.desk.Store.InTx(ctx, func(tx *store.Tx) error {

@@ -373,7 +373,7 @@ func TestATryIsNotedOnWhatStillWaits(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
 	g := r.InUse()
-	for name, note := range map[string]func(context.Context, access.Grant) error{"of a freeze": r.Tokens.NoteFreezeTry, "of an end": r.Tokens.NoteTry} {
+	for name, note := range map[string]func(context.Context, access.Grant) error{"of a freeze": r.Tokens.RecordFreezeTry, "of an end": r.Tokens.RecordTry} {
 		before := r.Grant(g.ID)
 		if err := note(t.Context(), g); err != nil {
 			t.Errorf("%s: %v", name, err)

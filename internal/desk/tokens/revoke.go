@@ -112,7 +112,7 @@ func (en *Ending) StartEnd(tx *store.Tx, who access.Actor, before access.Grant, 
 func (en *Ending) FinishEnd(ctx context.Context, f desk.Canvas, g access.Grant) error {
 	proof, err := en.endInCanvas(ctx, f, g)
 	if err != nil {
-		return errors.Join(err, en.noteTry(ctx, g))
+		return errors.Join(err, en.recordTry(ctx, g))
 	}
 	return en.desk.Store.InTx(ctx, func(tx *store.Tx) error {
 		before, err := tx.Grant(g.Tenant, g.ID)
@@ -185,8 +185,8 @@ func (en *Ending) goneUnread(ctx context.Context, f desk.Canvas, g access.Grant,
 		Reason: "Canvas has the token no more to delete; it lets nobody read the tokens of others"}, nil
 }
 
-// noteTry notes on the grant that a deletion was not proven, for its pages.
-func (en *Ending) noteTry(ctx context.Context, g access.Grant) error {
+// recordTry notes on the grant that a deletion was not proven, for its pages.
+func (en *Ending) recordTry(ctx context.Context, g access.Grant) error {
 	ctx, cancel := en.desk.WithLimit(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
 	err := en.desk.Store.InTx(ctx, func(tx *store.Tx) error {
