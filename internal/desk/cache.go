@@ -23,10 +23,11 @@ type cached struct {
 	at time.Time
 }
 
-const cacheSize = 10_000
+// CacheSize is how many answers are kept.
+const CacheSize = 10_000
 
 func (c *cache) kept() *lru.Cache[string, cached] {
-	c.once.Do(func() { c.lru, _ = lru.New[string, cached](cacheSize) }) // it refuses sizes below 1 only
+	c.once.Do(func() { c.lru, _ = lru.New[string, cached](CacheSize) }) // it refuses sizes below 1 only
 	return c.lru
 }
 

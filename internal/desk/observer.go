@@ -1,8 +1,6 @@
 package desk
 
-import (
-	"github.com/tokendesk/tokendesk/internal/access"
-)
+import "github.com/tokendesk/tokendesk/internal/access"
 
 // Observer is told how each verb ended, whoever called it. It is told neither who
 // they are nor what it was about. It is called by many verbs at once, and they wait

@@ -190,7 +190,7 @@ func rootGate(l lti.Launch, d access.Door, apiOnly bool) bool {
 
 // onlyLooks tells why a caller may only look, or "" (docs/decisions.md 2, 3).
 func onlyLooks(l lti.Launch, d access.Door) access.Why {
-	if l.HasRole(lti.RoleTestUser) || (d != access.DoorNone && l.Custom.True(customStudentView)) {
+	if l.HasRole(lti.RoleTestUser) || (d != access.DoorNone && l.Custom.True(CustomStudentView)) {
 		return access.WhyTestStudent
 	}
 	if d == access.DoorNone {

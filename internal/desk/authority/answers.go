@@ -1,8 +1,6 @@
 package authority
 
-import (
-	"time"
-)
+import "time"
 
 // Reach is what a token of one person reaches, because Canvas tokens cannot be
 // limited: everything its owner may do.

@@ -12,7 +12,7 @@ var CustomFields = map[string]string{
 	CustomRootAdmin:   "$Canvas.user.isRootAccountAdmin",
 	CustomPermissions: "$Canvas.membership.permissions<create_access_tokens>",
 	CustomActing:      LiteralActing,
-	customStudentView: "$com.instructure.User.student_view",
+	CustomStudentView: "$com.instructure.User.student_view",
 	CustomTimeZone:    "$Person.address.timezone",
 }
 
@@ -25,7 +25,7 @@ const (
 	CustomRootAdmin   = "is_root_admin"
 	CustomPermissions = "permissions"
 	CustomActing      = "acting_user_id"
-	customStudentView = "student_view"
+	CustomStudentView = "student_view"
 	CustomTimeZone    = "time_zone"
 
 	// LiteralActing is what Canvas sends back untouched when nobody acts as

@@ -23,14 +23,15 @@ const (
 	JobRoles    = "inventory.roles"    // reads one tenant's
 )
 
+// How the accounts below the root are read.
 const (
 	// maxSubAccounts is up to how many sub-accounts each is asked for one person, now.
 	maxSubAccounts = 40
-	// rolesEvery is how old the table may be before it is read anew, rolesLife how
+	// RolesEvery is how old the table may be before it is read anew, RolesLife how
 	// old before it is no answer. Between lie the tries of a day.
-	rolesEvery = 6 * time.Hour
-	rolesLife  = 24 * time.Hour
-	rolesBatch = 50 // accounts read by one run of the job
+	RolesEvery = 6 * time.Hour
+	RolesLife  = 24 * time.Hour
+	RolesBatch = 50 // accounts read by one run of the job
 )
 
 // accountsHandler begins the reading of account roles for each tenant.
@@ -61,7 +62,7 @@ func (au *Authority) rolesHandler(ctx context.Context, j jobs.Job) error {
 	if au.desk.Resting(tenant) {
 		return jobs.Later(desk.RestFor)
 	}
-	due := au.desk.Now().Add(-rolesEvery)
+	due := au.desk.Now().Add(-RolesEvery)
 	var known store.AccountReads
 	if err := au.desk.Store.Read(ctx, func(tx *store.Tx) (err error) {
 		known, err = tx.AccountReads(tenant)
@@ -77,7 +78,7 @@ func (au *Authority) rolesHandler(ctx context.Context, j jobs.Job) error {
 	}
 	var some []string
 	if err := au.desk.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		some, err = tx.AccountsToRead(tenant, due, rolesBatch)
+		some, err = tx.AccountsToRead(tenant, due, RolesBatch)
 		return err
 	}); err != nil {
 		return err
@@ -92,7 +93,7 @@ func (au *Authority) rolesHandler(ctx context.Context, j jobs.Job) error {
 			}
 		}
 	}
-	if len(some) < rolesBatch || unread == len(some) {
+	if len(some) < RolesBatch || unread == len(some) {
 		return nil
 	}
 	return jobs.Later(time.Second)
@@ -131,7 +132,7 @@ func (au *Authority) readRoles(ctx context.Context, f desk.Canvas, account strin
 
 // AccountRole reports whether a person holds any account role in this Canvas: at
 // the root by its list now, below it by each account's list now where there are
-// few, else by the table. A table that was never filled, or not for rolesLife, is
+// few, else by the table. A table that was never filled, or not for RolesLife, is
 // WhyCanvas.
 func (au *Authority) AccountRole(ctx context.Context, f desk.Canvas, user string) (bool, error) {
 	has := func(account string) (bool, error) {
@@ -225,7 +226,7 @@ func (au *Authority) accountReads(ctx context.Context, tenant access.TenantID) (
 // current reports whether the table is an answer: it knows of as many accounts as
 // it is for, and all of it is new enough.
 func (au *Authority) current(known store.AccountReads) bool {
-	return known.Accounts > maxSubAccounts && !known.Oldest.IsZero() && au.desk.Now().Sub(known.Oldest) <= rolesLife
+	return known.Accounts > maxSubAccounts && !known.Oldest.IsZero() && au.desk.Now().Sub(known.Oldest) <= RolesLife
 }
 
 // tabled are the Canvas ids of people with a role below the root by the table; of

@@ -1,8 +1,6 @@
 package desktest
 
-import (
-	"github.com/tokendesk/tokendesk/internal/access"
-)
+import "github.com/tokendesk/tokendesk/internal/access"
 
 // keptBy brings a request to keep a token to its approval, and runs the job.
 func (r *Rig) ApprovedKeep(req access.Request) access.Request {

@@ -1,8 +1,6 @@
 package desktest
 
-import (
-	"net/http"
-)
+import "net/http"
 
 const (
 	// OneTokenRoute is the stand-in's route of one token.

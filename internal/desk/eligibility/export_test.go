@@ -1,9 +1,10 @@
-package eligibility
+// This file opens to the tests of this room what they reach into.
 
-// What tests of this room reach into.
+package eligibility
 
 import (
 	"context"
+
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/jobs"
@@ -22,24 +23,24 @@ var (
 	SlotOf  = slotOf
 )
 
-func (el *Eligibility) Give(a0 context.Context, a1 desk.Canvas, a2 desk.Finding) error {
-	return el.give(a0, a1, a2)
+func (el *Eligibility) Give(ctx context.Context, a desk.Canvas, b desk.Finding) error {
+	return el.give(ctx, a, b)
 }
 
-func (el *Eligibility) EligibilityHandler(a0 context.Context, a1 jobs.Job) error {
-	return el.eligibilityHandler(a0, a1)
+func (el *Eligibility) EligibilityHandler(ctx context.Context, a jobs.Job) error {
+	return el.eligibilityHandler(ctx, a)
 }
 
-func (x *view) Check(a0 access.PersonID) ([]desk.Finding, error) { return x.check(a0) }
+func (w *view) Check(a access.PersonID) ([]desk.Finding, error) { return w.check(a) }
 
-func (el *Eligibility) NewView(a0 context.Context, a1 desk.Canvas) *view { return el.newView(a0, a1) }
+func (el *Eligibility) NewView(ctx context.Context, a desk.Canvas) *view { return el.newView(ctx, a) }
 
-func (el *Eligibility) OwnerHandler(a0 context.Context, a1 jobs.Job) error {
-	return el.ownerHandler(a0, a1)
+func (el *Eligibility) OwnerHandler(ctx context.Context, a jobs.Job) error {
+	return el.ownerHandler(ctx, a)
 }
 
-func (el *Eligibility) SurveyHandler(a0 context.Context, a1 jobs.Job) error {
-	return el.surveyHandler(a0, a1)
+func (el *Eligibility) SurveyHandler(ctx context.Context, a jobs.Job) error {
+	return el.surveyHandler(ctx, a)
 }
 
-func (x *view) Trusted() error { return x.trusted() }
+func (w *view) Trusted() error { return w.trusted() }

@@ -1,9 +1,10 @@
-package inventory
+// This file opens to the tests of this room what they reach into.
 
-// What tests of this room reach into.
+package inventory
 
 import (
 	"context"
+
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -35,18 +36,18 @@ type (
 	Owner        = owner
 )
 
-func (iv *Inventory) InventoryHandler(a0 context.Context, a1 jobs.Job) error {
-	return iv.inventoryHandler(a0, a1)
+func (iv *Inventory) InventoryHandler(ctx context.Context, a jobs.Job) error {
+	return iv.inventoryHandler(ctx, a)
 }
 
-func (iv *Inventory) NightlyHandler(a0 context.Context, a1 jobs.Job) error {
-	return iv.nightlyHandler(a0, a1)
+func (iv *Inventory) NightlyHandler(ctx context.Context, a jobs.Job) error {
+	return iv.nightlyHandler(ctx, a)
 }
 
-func (iv *Inventory) OwnersHandler(a0 context.Context, a1 jobs.Job) error {
-	return iv.ownersHandler(a0, a1)
+func (iv *Inventory) OwnersHandler(ctx context.Context, a jobs.Job) error {
+	return iv.ownersHandler(ctx, a)
 }
 
-func (iv *Inventory) TickFound(a0 context.Context, a1 store.Tenant) error {
-	return iv.tickFound(a0, a1)
+func (iv *Inventory) TickFound(ctx context.Context, a store.Tenant) error {
+	return iv.tickFound(ctx, a)
 }

@@ -1,15 +1,16 @@
-package massrevoke
+// This file opens to the tests of this room what they reach into.
 
-// What tests of this room reach into.
+package massrevoke
 
 import (
 	"context"
+	"time"
+
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
-	"time"
 )
 
 const (
@@ -37,30 +38,30 @@ type (
 	MassWork    = massWork
 )
 
-func (x *massWork) Begin(a0 context.Context) (did bool, err error) { return x.begin(a0) }
+func (w *massWork) Begin(ctx context.Context) (did bool, err error) { return w.begin(ctx) }
 
-func (x *massWork) End(a0 context.Context, a1 time.Time) (did bool, err error) { return x.end(a0, a1) }
+func (w *massWork) End(ctx context.Context, a time.Time) (did bool, err error) { return w.end(ctx, a) }
 
-func (x massRate) Estimate(a0 int, a1 int) time.Duration { return x.estimate(a0, a1) }
+func (w massRate) Estimate(a int, b int) time.Duration { return w.estimate(a, b) }
 
-func (x *massWork) Finish(a0 context.Context, a1 store.MassCounts) error { return x.finish(a0, a1) }
+func (w *massWork) Finish(ctx context.Context, a store.MassCounts) error { return w.finish(ctx, a) }
 
-func (x *massWork) Group(a0 context.Context, a1 []store.MassWork) error { return x.group(a0, a1) }
+func (w *massWork) Group(ctx context.Context, a []store.MassWork) error { return w.group(ctx, a) }
 
-func (x *massWork) Lease(a0 context.Context) error { return x.lease(a0) }
+func (w *massWork) Lease(ctx context.Context) error { return w.lease(ctx) }
 
-func (mr *MassRevoke) MassHandler(a0 context.Context, a1 jobs.Job) error {
-	return mr.massHandler(a0, a1)
+func (mr *MassRevoke) MassHandler(ctx context.Context, a jobs.Job) error {
+	return mr.massHandler(ctx, a)
 }
 
-func (mr *MassRevoke) BeginRun(a0 context.Context, a1 desk.Canvas, a2 access.Mass, a3 string, a4 string, a5 time.Duration) error {
-	return mr.beginRun(a0, a1, a2, a3, a4, a5)
+func (mr *MassRevoke) BeginRun(ctx context.Context, a desk.Canvas, b access.Mass, c string, d string, e time.Duration) error {
+	return mr.beginRun(ctx, a, b, c, d, e)
 }
 
-func (mr *MassRevoke) MassEvent(a0 access.Mass, a1 access.Mass, a2 string, a3 audit.Action) audit.Event {
-	return mr.massEvent(a0, a1, a2, a3)
+func (mr *MassRevoke) MassEvent(a access.Mass, b access.Mass, c string, d audit.Action) audit.Event {
+	return mr.massEvent(a, b, c, d)
 }
 
-func (mr *MassRevoke) Work(a0 context.Context, a1 access.TenantID, a2 string, a3 time.Duration) (done bool, wait time.Duration, err error) {
-	return mr.work(a0, a1, a2, a3)
+func (mr *MassRevoke) Work(ctx context.Context, a access.TenantID, b string, c time.Duration) (done bool, wait time.Duration, err error) {
+	return mr.work(ctx, a, b, c)
 }

@@ -115,10 +115,10 @@ func (ns *Notices) FollowGrant(tx *store.Tx, step GrantStep) ([]jobs.Insert, err
 	case access.TellEnded:
 		return append(ns.endNotices(r, &after), job(desk.JobSweep, ":gone", 3*time.Minute)), nil
 	}
-	return nil, &unknownEffect{step.Effect}
+	return nil, &UnknownEffect{step.Effect}
 }
 
-// unknownEffect is a mistake of the program: the table names what nobody does.
-type unknownEffect struct{ effect access.Effect }
+// UnknownEffect is a mistake of the program: the table names what nobody does.
+type UnknownEffect struct{ effect access.Effect }
 
-func (e *unknownEffect) Error() string { return "nothing follows the effect " + string(e.effect) }
+func (e *UnknownEffect) Error() string { return "nothing follows the effect " + string(e.effect) }

@@ -160,10 +160,10 @@ func (ns *Notices) digestJob(t access.TenantID) jobs.Insert {
 	return desk.NewJob(t, desk.JobDigest, desk.JobDigest+":"+string(t)+":"+day, nil, ns.desk.Now().Add(time.Minute))
 }
 
-// remind sends what time brings to people: the sponsor's answer, collection,
+// Remind sends what time brings to people: the sponsor's answer, collection,
 // activation, the coming end. The occasion is in each job's key, so every
 // replica may try and one message goes out.
-func (ns *Notices) remind(ctx context.Context, t store.Tenant) error {
+func (ns *Notices) Remind(ctx context.Context, t store.Tenant) error {
 	now := ns.desk.Now()
 	var todo []jobs.Insert
 	err := ns.desk.Store.Read(ctx, func(tx *store.Tx) error {
@@ -178,11 +178,11 @@ func (ns *Notices) remind(ctx context.Context, t store.Tenant) error {
 				if err != nil {
 					return err
 				}
-				if d, ok := reachedDay(now, r.SponsorDue.Add(-pol.Windows.SponsorAnswer), 3, 7, 12); ok {
+				if d, ok := ReachedDay(now, r.SponsorDue.Add(-pol.Windows.SponsorAnswer), 3, 7, 12); ok {
 					todo = append(todo, ns.NoticeJob(notify.SponsorReminder, r, nil, r.Sponsor, fmt.Sprintf("day%d:%s", d, r.SponsorDue.UTC().Format(time.DateOnly))))
 				}
 			case r.State == access.Approved && r.Adopts == "":
-				if d, ok := reachedDay(now, r.Decision().At, 3, 7, 12); ok {
+				if d, ok := ReachedDay(now, r.Decision().At, 3, 7, 12); ok {
 					todo = append(todo, ns.NoticeJob(notify.CollectReminder, r, nil, r.Requester, fmt.Sprintf("day%d:%s", d, r.Decision().At.UTC().Format(time.DateOnly))))
 				}
 			}
@@ -192,7 +192,7 @@ func (ns *Notices) remind(ctx context.Context, t store.Tenant) error {
 			return err
 		}
 		for _, g := range waiting {
-			if d, ok := reachedDay(now, g.ShownAt, 1, 3, 6); ok {
+			if d, ok := ReachedDay(now, g.ShownAt, 1, 3, 6); ok {
 				r, err := tx.Request(t.ID, g.RequestID)
 				if err != nil {
 					return err
@@ -250,9 +250,9 @@ func (ns *Notices) remind(ctx context.Context, t store.Tenant) error {
 	return nil
 }
 
-// reachedDay returns the latest of the given days since from that now has
-// reachedDay, while the next is still to come.
-func reachedDay(now, from time.Time, days ...int) (int, bool) {
+// ReachedDay returns the latest of the given days since from that now has
+// ReachedDay, while the next is still to come.
+func ReachedDay(now, from time.Time, days ...int) (int, bool) {
 	if from.IsZero() {
 		return 0, false
 	}

@@ -64,7 +64,7 @@ func (ns *Notices) digestHandler(ctx context.Context, j jobs.Job) error {
 func (ns *Notices) SendReviewers(ctx context.Context, f desk.Canvas, kind notify.Kind, facts MessageFacts, again bool) error {
 	var people []store.Person
 	err := ns.unlessResting(ctx, f.People(), func() (err error) {
-		people, err = ns.reviewers(ctx, f)
+		people, err = ns.Reviewers(ctx, f)
 		return err
 	})
 	if err != nil {
@@ -77,10 +77,10 @@ func (ns *Notices) SendReviewers(ctx context.Context, f desk.Canvas, kind notify
 	return all
 }
 
-// reviewers lists who decides for a tenant: the admins of its root account with
+// Reviewers lists who decides for a tenant: the admins of its root account with
 // a role that may create tokens, without the tool's own account. They need not
 // have opened the tool.
-func (ns *Notices) reviewers(ctx context.Context, f desk.Canvas) ([]store.Person, error) {
+func (ns *Notices) Reviewers(ctx context.Context, f desk.Canvas) ([]store.Person, error) {
 	admins, err := f.AccountAdmins(ctx, f.Root())
 	if ns.desk.TrackAnswer(f.Tenant.ID, err) != nil {
 		return nil, err

@@ -20,6 +20,6 @@ func New(d *desk.Desk) *Notices {
 	ns := &Notices{desk: d}
 	d.Records(audit.NoticeFailed)
 	d.Handle(jobs.Letters, map[string]jobs.Handler{desk.JobNotice: ns.noticeHandler, desk.JobDigest: ns.digestHandler})
-	d.EveryMinute(ns.remind)
+	d.EveryMinute(ns.Remind)
 	return ns
 }

@@ -146,7 +146,7 @@ func TestNoticesThatAreMoot(t *testing.T) {
 		data, err := json.Marshal(notices.NoticeRef{Kind: kind, Request: g.RequestID, Grant: g.ID, To: to.Person, Occasion: strings.Repeat("x", n)})
 		r.Must(err)
 		before := len(r.Subjects(key))
-		r.Must(r.Notices.NoticeHandler(ctx, jobs.Job{Data: data, Tenant: string(r.Tenant)}))
+		r.Must(r.Desk.Handlers()[desk.JobNotice].Do(ctx, jobs.Job{Data: data, Tenant: string(r.Tenant)}))
 		if got := len(r.Subjects(key)) - before; (got == 1) != want || got > 1 {
 			t.Errorf("%s: %s sent to %s %d times", when, kind, key, got)
 		}
@@ -205,7 +205,7 @@ func TestNoticesAboutNothing(t *testing.T) {
 	} {
 		data, err := json.Marshal(ref)
 		r.Must(err)
-		if err := r.Notices.NoticeHandler(t.Context(), jobs.Job{Data: data, Tenant: string(r.Tenant)}); !desktest.Permanent(err) {
+		if err := r.Desk.Handlers()[desk.JobNotice].Do(t.Context(), jobs.Job{Data: data, Tenant: string(r.Tenant)}); !desktest.Permanent(err) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -261,7 +261,7 @@ func TestNoticeRunTwice(t *testing.T) {
 	send := func() {
 		data, err := json.Marshal(notices.NoticeRef{Kind: notify.Approved, Request: q.ID, To: q.Requester, Occasion: "once"})
 		r.Must(err)
-		r.Must(r.Notices.NoticeHandler(ctx, jobs.Job{Data: data, Tenant: string(r.Tenant), Claim: 1}))
+		r.Must(r.Desk.Handlers()[desk.JobNotice].Do(ctx, jobs.Job{Data: data, Tenant: string(r.Tenant), Claim: 1}))
 	}
 	send()
 	send()
@@ -273,7 +273,7 @@ func TestNoticeRunTwice(t *testing.T) {
 	}))
 	data, err := json.Marshal(notices.NoticeRef{Kind: notify.Approved, Request: q.ID, To: q.Requester, Occasion: "merged"})
 	r.Must(err)
-	r.Must(r.Notices.NoticeHandler(ctx, jobs.Job{Data: data, Tenant: string(r.Tenant), Claim: 1}))
+	r.Must(r.Desk.Handlers()[desk.JobNotice].Do(ctx, jobs.Job{Data: data, Tenant: string(r.Tenant), Claim: 1}))
 	if got := r.Subjects("luca"); len(got) != 1 || len(r.Subjects("maya")) != 1 {
 		t.Errorf("who she is by now got %q", got)
 	}

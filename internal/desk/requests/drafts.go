@@ -14,7 +14,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
-const maxKept = 32 << 10
+// MaxSavedText is how many bytes of text that was not sent are kept.
+const MaxSavedText = 32 << 10
 
 // SaveText keeps what a person typed in a form and has not sent, for 7 days, one
 // row per person, object and form (docs/decisions.md 24). Object is a request's id or
@@ -23,7 +24,7 @@ func (rq *Requests) SaveText(ctx context.Context, caller access.Caller, object, 
 	if err := caller.MayWrite(); err != nil {
 		return time.Time{}, err
 	}
-	if len(data) > maxKept || !json.Valid(data) {
+	if len(data) > MaxSavedText || !json.Valid(data) {
 		return time.Time{}, access.ErrInvalid
 	}
 	data, err := desk.StorableJSON(data)

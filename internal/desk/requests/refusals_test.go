@@ -156,7 +156,7 @@ func TestVerbsRefuseByName(t *testing.T) {
 			return err
 		}, func(err error) bool { return errors.Is(err, access.ErrInvalid) }},
 		"keep too much": {func() error {
-			_, err := r.Requests.SaveText(ctx, maya, desk.NewObject, desk.FormRequest, []byte(`"`+string(make([]byte, requests.MaxKept))+`"`))
+			_, err := r.Requests.SaveText(ctx, maya, desk.NewObject, desk.FormRequest, []byte(`"`+string(make([]byte, requests.MaxSavedText))+`"`))
 			return err
 		}, func(err error) bool { return errors.Is(err, access.ErrInvalid) }},
 		"revoke without a reason":            {func() error { _, err := r.Tokens.Revoke(ctx, ana, g.ID, ""); return err }, code("reason.revoke")},

@@ -33,7 +33,7 @@ func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Case
 		audit.RequestChooseSponsor, audit.RequestLoseSponsor, audit.RequestClaim, audit.RequestRelease, audit.RequestApprove, audit.RequestDeny,
 		audit.RequestRescind, audit.RequestEndSponsor, audit.RequestLapse, audit.RequestReturn, audit.RequestRefile, audit.RequestAdopt,
 	)
-	d.EveryMinute(rq.tickRequests)
+	d.EveryMinute(rq.TickRequests)
 	d.Purge(func(tx *store.Tx, now time.Time) error {
 		_, err := tx.PurgeTexts(now.Add(-textLife))
 		return err

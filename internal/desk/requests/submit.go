@@ -183,8 +183,8 @@ func (rq *Requests) beforeRoles(pol policy.Policy, d access.DraftForm, caller ac
 	return err
 }
 
-// twinLife is how long the same answers count as the same press.
-const twinLife = 10 * time.Minute
+// TwinLife is how long the same answers count as the same press.
+const TwinLife = 10 * time.Minute
 
 // twin finds the request that this very form made a moment ago: a second press,
 // or a browser that sends the form again. It is only one that still is where that
@@ -201,7 +201,7 @@ func (rq *Requests) twin(tx *store.Tx, caller access.Caller, a access.Answers) (
 		if err != nil {
 			return access.Request{}, false, err
 		}
-		if r.AsSubmitted(pol.Windows) && rq.desk.Now().Sub(r.SubmittedAt) < twinLife && r.Answers.Equal(a) {
+		if r.AsSubmitted(pol.Windows) && rq.desk.Now().Sub(r.SubmittedAt) < TwinLife && r.Answers.Equal(a) {
 			return r, true, nil
 		}
 	}

@@ -21,7 +21,7 @@ type dueRequests struct {
 	keep    func(access.Request) bool
 }
 
-func (rq *Requests) tickRequests(ctx context.Context, t store.Tenant) error {
+func (rq *Requests) TickRequests(ctx context.Context, t store.Tenant) error {
 	now := rq.desk.Now()
 	all := []dueRequests{
 		{state: access.AwaitingSponsor, field: store.DueSponsor, before: now, do: access.Lapse},

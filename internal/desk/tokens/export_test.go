@@ -1,15 +1,16 @@
-package tokens
+// This file opens to the tests of this room what they reach into.
 
-// What tests of this room reach into.
+package tokens
 
 import (
 	"context"
+	"time"
+
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
-	"time"
 )
 
 const (
@@ -34,30 +35,30 @@ type (
 	StrayRef     = strayRef
 )
 
-func (ts *Tokens) BeginEndFrom(a0 context.Context, a1 access.Grant, a2 access.GrantMove, a3 map[string]string) (access.Grant, error) {
-	return ts.beginEndFrom(a0, a1, a2, a3)
+func (ts *Tokens) BeginEndFrom(ctx context.Context, a access.Grant, b access.GrantMove, c map[string]string) (access.Grant, error) {
+	return ts.beginEndFrom(ctx, a, b, c)
 }
 
-func (ts *Tokens) Compare(a0 context.Context, a1 desk.Canvas, a2 access.Grant, a3 canvas.Token, a4 []canvas.Token) error {
-	return ts.compare(a0, a1, a2, a3, a4)
+func (ts *Tokens) Compare(ctx context.Context, a desk.Canvas, b access.Grant, c canvas.Token, d []canvas.Token) error {
+	return ts.compare(ctx, a, b, c, d)
 }
 
-func (ts *Tokens) ReconcileHandler(a0 context.Context, a1 jobs.Job) error {
-	return ts.reconcileHandler(a0, a1)
+func (ts *Tokens) ReconcileHandler(ctx context.Context, a jobs.Job) error {
+	return ts.reconcileHandler(ctx, a)
 }
 
-func (ts *Tokens) RecordFreezeTry(a0 context.Context, a1 access.Grant) error {
-	return ts.recordFreezeTry(a0, a1)
+func (ts *Tokens) RecordFreezeTry(ctx context.Context, a access.Grant) error {
+	return ts.recordFreezeTry(ctx, a)
 }
 
-func (ts *Tokens) RecordTry(a0 context.Context, a1 access.Grant) error { return ts.recordTry(a0, a1) }
+func (ts *Tokens) RecordTry(ctx context.Context, a access.Grant) error { return ts.recordTry(ctx, a) }
 
-func (ts *Tokens) SetBack(a0 context.Context, a1 desk.Canvas, a2 access.Grant, a3 bool) (access.Drift, time.Time, error) {
-	return ts.setBack(a0, a1, a2, a3)
+func (ts *Tokens) SetBack(ctx context.Context, a desk.Canvas, b access.Grant, c bool) (access.Drift, time.Time, error) {
+	return ts.setBack(ctx, a, b, c)
 }
 
-func (ts *Tokens) Sweep(a0 context.Context, a1 desk.Canvas, a2 access.Grant) error {
-	return ts.sweep(a0, a1, a2)
+func (ts *Tokens) Sweep(ctx context.Context, a desk.Canvas, b access.Grant) error {
+	return ts.sweep(ctx, a, b)
 }
 
-func (ts *Tokens) TickGrants(a0 context.Context, a1 store.Tenant) error { return ts.tickGrants(a0, a1) }
+func (ts *Tokens) TickGrants(ctx context.Context, a store.Tenant) error { return ts.tickGrants(ctx, a) }
