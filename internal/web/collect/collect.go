@@ -9,7 +9,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/web/ui"
 )
 
-// collectVerb is a verb of the workflow whose answer is the collect page.
+// collectVerb is a verb of the desk whose answer is the collect page.
 type collectVerb func(ctx context.Context, caller access.Caller, id string) (tokens.Collection, error)
 
 // open shows where the collection stands. It never holds a value.

@@ -10,7 +10,7 @@ import (
 
 // FormInput is what the request form shows.
 type FormInput struct {
-	// Form as workflow.Form answered it, with Answers replaced by what was just
+	// Form as requests.Form answered it, with Answers replaced by what was just
 	// posted when the form comes back.
 	Form   requests.Form
 	Errors *access.FormError

@@ -98,7 +98,7 @@ var storyActions = []audit.Action{
 // errorCodes are the corrections that forms of several subjects ask for.
 var errorCodes = []string{"token"}
 
-// troubles are what the workflow notes on a grant whose last call of Canvas
+// troubles are what the desk records on a grant whose last call of Canvas
 // did not give a token, or did not prove one gone.
 var troubles = []string{
 	"mint.cap", "mint.cap_days", "mint.refused", "mint.denied", "mint.no_listing", "mint.canvas_down", "mint.unclear",

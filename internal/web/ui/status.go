@@ -241,7 +241,7 @@ func lapsedWords(s Shell, c cases.Case, v Viewer) template.HTML {
 	return s.H(id, "By", by, "Requester", Who(s.PersonName(c, r.Requester)))
 }
 
-// TroubleWords is a trouble with Canvas in plain words. Keys are the workflow's, a
+// TroubleWords is a trouble with Canvas in plain words. Keys are the desk's, a
 // number may follow behind a colon; one without words of its own gets general
 // ones, never the key.
 func TroubleWords(s Shell, key string) string {
