@@ -21,6 +21,8 @@ type dueRequests struct {
 	keep    func(access.Request) bool
 }
 
+// TickRequests does what a minute brings to the requests of a tenant: sponsors who did
+// not answer, approvals not collected, old drafts, claims that free themselves.
 func (rq *Requests) TickRequests(ctx context.Context, t store.Tenant) error {
 	now := rq.desk.Now()
 	all := []dueRequests{
