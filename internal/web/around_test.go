@@ -2,11 +2,12 @@ package web
 
 import (
 	"context"
-	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 )
 
 // While one visit reads the origins, nobody else waits for the database: who

@@ -77,7 +77,7 @@ func galleryAnswers() access.Answers {
 	}
 }
 
-// request is a request in a state, with the times that the lifecycle would have
+// galleryRequest is a request in a state, with the times that the lifecycle would have
 // set on its way there.
 func galleryRequest(state access.RequestState) access.Request {
 	r := access.Request{

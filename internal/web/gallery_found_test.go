@@ -11,12 +11,12 @@ import (
 	"github.com/tokendesk/tokendesk/internal/web/ui"
 )
 
-// galleryFound is a token that the tool did not make, in a state, with what its
-// lifecycle would have set on its way there.
 func galleryAllow(by access.PersonID) access.Vote {
 	return access.Vote{Stage: 1, Part: access.AsReviewer, Person: by, Verdict: access.Yes, At: days(-1), Reason: "Service account of the library.", End: days(180)}
 }
 
+// galleryFound is a token that the tool did not make, in a state, with what its
+// lifecycle would have set on its way there.
 func galleryFound(st access.FoundState, change ...func(*cases.FoundCase)) cases.FoundCase {
 	c := cases.FoundCase{Policy: policy.BuiltIn(), Found: access.Found{ID: "fnd_" + string(st), Tenant: "ten_1", Version: 2, State: st, CanvasUser: "44", CanvasID: "901", OwnerName: "Tom Becker",
 		Hint: "BbCcD", Purpose: "grade export script", MadeAt: days(-90), Expires: days(40), LastUsedAt: days(-2), FoundAt: days(-3), SeenAt: days(-0.3), UpdatedAt: days(-1)},

@@ -2,12 +2,13 @@ package web
 
 import (
 	"context"
-	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 )
 
 // Limits of a request's body. A launch carries a signed token with the school's

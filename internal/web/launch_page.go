@@ -8,8 +8,7 @@ import (
 	"github.com/tokendesk/tokendesk/lti"
 )
 
-// The pages that Renderer.Render knows by name. Each goes with the view that
-// the constructor of the same subject returns; any other view is an error.
+// The pages before there is a session, by name.
 const (
 	PageLaunchFailed = "launch_failed"
 	PageStore        = "lti_store"

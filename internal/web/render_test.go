@@ -3,7 +3,6 @@ package web
 import (
 	"bytes"
 	"errors"
-	"github.com/tokendesk/tokendesk/internal/desk/rooms"
 	"io/fs"
 	"os"
 	"regexp"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
+	"github.com/tokendesk/tokendesk/internal/desk/rooms"
 	"github.com/tokendesk/tokendesk/internal/desk/tokens"
 	"github.com/tokendesk/tokendesk/internal/text"
 	"github.com/tokendesk/tokendesk/internal/web/collect"

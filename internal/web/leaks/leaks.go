@@ -115,8 +115,8 @@ func (p *Pages) showList(v *ui.Visit, status int, wrong *access.FormError, banne
 	return ui.Show(v, status, ui.PageLeaks, banner, func(sh ui.Shell) ListPage { return NewListPage(sh, ListInput{List: l, After: after, Errors: wrong}) })
 }
 
-// checkLeak looks for the token behind a pasted value. The value goes to the
-// workflow and nowhere else: no answer of this handler holds it.
+// checkLeak looks for the token behind a pasted value. The value goes to the verb
+// and nowhere else: no answer of this handler holds it.
 func (p *Pages) checkLeak(v *ui.Visit) error {
 	t, err := p.leaks.Check(v.Ctx(), v.Session.Caller, v.R.PostForm.Get(ui.SuspectField))
 	var wrong *access.FormError

@@ -13,9 +13,8 @@ func AskedAlready(s ui.Shell, c cases.Case) *ui.Banner {
 		Args: map[string]any{"Sponsor": ui.Who(s.PersonName(c, c.Request.Sponsor)), "SponsorBy": c.Request.SponsorDue}}
 }
 
-// LostBanner is the banner after a lost race; typed is the text to keep.
-//
-// lostBanner tells what somebody quicker did. The typed text stands below it.
+// LostBanner tells, after a lost race, what somebody quicker did. What was typed
+// stands below it.
 func LostBanner(s ui.Shell, l *cases.Lost, typed string) *ui.Banner {
 	id := "lost.changed"
 	switch l.Now.State {

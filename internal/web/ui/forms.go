@@ -34,7 +34,7 @@ func mayRepeat(path, name string) bool {
 // ones for the answer.
 //
 // Every field is cleaned here, once, and loses what looks like a token's value:
-// whatever is made of the form (rows, kept text, the page that shows it again,
+// whatever is made of the form (rows, saved text, the page that shows it again,
 // an echo on a page about an error) is made without it. It returns the names of
 // the fields that lost one. The one field for a value, and the session's own,
 // stay as they came.
@@ -93,7 +93,7 @@ func (v *Visit) Note(name string) (string, *access.FormError) {
 	return s, wrong
 }
 
-// Parting is note for a text beside the removal of access, which is never
+// Parting is Note for a text beside the removal of access, which is never
 // refused because of a token's value in it: the text is kept without.
 func (v *Visit) Parting(name string) (string, *access.FormError) {
 	s, err := text.CleanLines(v.R.PostForm.Get(name), access.MaxNote)

@@ -93,8 +93,8 @@ func (f Frame) HelpLine() template.HTML {
 	return f.H("help.line", "Team", Word(f.Team()), "Contact", shown)
 }
 
-// SetErrors makes the summary from the corrections of a form. at gives the
-// element that a field's link leads to.
+// SetErrors makes the summary from the corrections of a form, each a link to its
+// field.
 func (f *Frame) SetErrors(e *access.FormError) {
 	if e == nil || len(e.Fields) == 0 {
 		return

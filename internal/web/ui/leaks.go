@@ -7,7 +7,7 @@ import (
 )
 
 // SuspectField is the one form field that holds a token's value. No page, log,
-// kept text or retry repeats it.
+// saved text or retry repeats it.
 const SuspectField = "suspect"
 
 // LeakPath is the address of a leak, or of rest below it.

@@ -29,7 +29,7 @@ const (
 )
 
 // Echo is one field of the just-posted form, shown as text so that nothing
-// typed is lost. Label is a message key; Value is as typed.
+// typed is lost. LabelID is a message key; Value is as typed.
 type Echo struct{ LabelID, Value string }
 
 // ProblemInput is what a problem page says.

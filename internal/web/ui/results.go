@@ -5,11 +5,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
-// ResultBanner is the banner after a move: what happened and what comes next.
-// Nil for a move that needs none.
-//
-// resultBanner is what a page says after a move that went through: what was
-// done, who has it now, and until when.
+// ResultBanner is what a page says after a move that went through: what was done,
+// who has it now, and until when. Nil for a move that needs none.
 func ResultBanner(s Shell, do access.Action, c cases.Case) *Banner {
 	r := c.Request
 	args := map[string]any{
