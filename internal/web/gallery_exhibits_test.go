@@ -292,13 +292,13 @@ func confirmExhibits() []exhibit {
 		ask("rescind", confirmInput{Do: access.Rescind, Case: seenBy(galleryCase(access.Approved, ""), ui.AsReviewer)}, asDana, "Take back the approval of REQ-0142?", "Keep approval"),
 		{name: "choose-sponsor", page: ui.PageSponsor, shell: asMaya, want: []string{"Choose a sponsor", "Faculty sponsor", "Ask this sponsor", "is asked now, until"},
 			view: func(s ui.Shell) any {
-				return requests.NewSponsorPage(s, requests.SponsorInput{Case: choose, Chosen: "22", Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.self"}}}})
+				return ui.NewSponsorPage(s, requests.SponsorChoice(s, choose), ui.SponsorInput{Chosen: "22", Errors: &access.FormError{Fields: []access.FieldError{{Field: "sponsor", Code: "sponsor.self"}}}})
 			}},
 		{name: "choose-sponsor-many", page: ui.PageSponsor, shell: asMaya, want: []string{"12 of 12 teachers"}, view: func(s ui.Shell) any {
-			return requests.NewSponsorPage(s, requests.SponsorInput{Case: many, Query: "kim"})
+			return ui.NewSponsorPage(s, requests.SponsorChoice(s, many), ui.SponsorInput{Query: "kim"})
 		}},
-		{name: "choose-sponsor-none", page: ui.PageSponsor, shell: asMaya, want: []string{"Canvas lists no other teacher"}, view: func(s ui.Shell) any { return requests.NewSponsorPage(s, requests.SponsorInput{Case: none}) }},
-		{name: "choose-sponsor-lost-none", page: ui.PageSponsor, shell: asMaya, want: []string{"Canvas lists no teacher", "We ask the new sponsor at once."}, view: func(s ui.Shell) any { return requests.NewSponsorPage(s, requests.SponsorInput{Case: lost}) }},
+		{name: "choose-sponsor-none", page: ui.PageSponsor, shell: asMaya, want: []string{"Canvas lists no other teacher"}, view: func(s ui.Shell) any { return ui.NewSponsorPage(s, requests.SponsorChoice(s, none), ui.SponsorInput{}) }},
+		{name: "choose-sponsor-lost-none", page: ui.PageSponsor, shell: asMaya, want: []string{"Canvas lists no teacher", "We ask the new sponsor at once."}, view: func(s ui.Shell) any { return ui.NewSponsorPage(s, requests.SponsorChoice(s, lost), ui.SponsorInput{}) }},
 	}
 }
 

@@ -2,6 +2,7 @@ package web
 
 import (
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/web/requests"
 	"github.com/tokendesk/tokendesk/internal/web/sponsorships"
@@ -57,8 +58,10 @@ func standExhibits() []exhibit {
 	ask := func(name string, in confirmInput, want ...string) exhibit {
 		return exhibit{name: "confirm-" + name, page: ui.PageConfirm, shell: asAna, want: want, view: func(s ui.Shell) any { return confirmPage(s, in) }}
 	}
-	choose := func(name string, in tokens.SponsorInput, want ...string) exhibit {
-		return exhibit{name: "choose-" + name, page: ui.PageSponsor, shell: asMaya, want: want, view: func(s ui.Shell) any { return tokens.NewSponsorPage(s, in) }}
+	choose := func(name string, teachers []authority.Teacher, want ...string) exhibit {
+		return exhibit{name: "choose-" + name, page: ui.PageSponsor, shell: asMaya, want: want, view: func(s ui.Shell) any {
+			return ui.NewSponsorPage(s, tokens.SponsorChoice(s, gap, teachers), ui.SponsorInput{})
+		}}
 	}
 	review := seenBy(galleryCase(access.InReview, "", access.Claim, access.Approve, access.Deny), ui.AsReviewer)
 	endorse := seenBy(galleryCase(access.AwaitingSponsor, "", access.Endorse, access.Decline), ui.AsSponsor)
@@ -85,8 +88,8 @@ func standExhibits() []exhibit {
 			"goes back to Maya Chen", "End sponsorship", "Keep sponsorship"),
 		ask("end-sponsorship", confirmInput{Do: access.EndSponsor, Case: stands}, "keeps working for 14 days so", "Report misuse", "Keep sponsorship"),
 		ask("misuse", confirmInput{Do: tokens.Misuse, Case: stands, Errors: misused}, "Report misuse of", "Write what happened"),
-		choose("token", tokens.SponsorInput{Token: cases.TokenPage{Case: gap}, Teachers: galleryForm().Teachers}, "Ask this sponsor", "Without one by"),
-		choose("token-none", tokens.SponsorInput{Token: cases.TokenPage{Case: gap}}, "Canvas lists no teacher"),
+		choose("token", galleryForm().Teachers, "Ask this sponsor", "Without one by"),
+		choose("token-none", nil, "Canvas lists no teacher"),
 		formOf("renewal", requests.FormInput{Form: form}, asMaya, "Your answers from last time", "End date"),
 		formOf("renewal-errors", requests.FormInput{Form: form, Errors: wrong}, asMaya, "Choose an end date."),
 		{name: "sponsorships-asked", page: ui.PageSponsorships, shell: asAna, want: []string{"Waiting for you (1)", "asks you to take over as sponsor"},

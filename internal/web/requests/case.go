@@ -202,12 +202,9 @@ func (p *Pages) refile(v *ui.Visit) error {
 }
 
 // askSponsor is the page to choose another sponsor.
-func (p *Pages) askSponsor(v *ui.Visit) error {
-	query, _ := text.Clean(v.R.URL.Query().Get("q"), ui.MaxSearch)
-	return p.chooseSponsor(v, http.StatusOK, SponsorInput{Query: query}, nil)
-}
+func (p *Pages) askSponsor(v *ui.Visit) error { return p.chooseSponsor(v, "", nil) }
 
-func (p *Pages) chooseSponsor(v *ui.Visit, status int, in SponsorInput, refused error) error {
+func (p *Pages) chooseSponsor(v *ui.Visit, chosen string, refused error) error {
 	c, err := p.cases.Open(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
@@ -215,27 +212,20 @@ func (p *Pages) chooseSponsor(v *ui.Visit, status int, in SponsorInput, refused 
 	if !c.Can[access.ChooseSponsor] {
 		return p.show(v, http.StatusOK, nil, nil)
 	}
-	in.Case = c
-	return ui.Show(v, status, ui.PageSponsor, nil, func(sh ui.Shell) ui.SponsorPage {
-		if why := access.WhyOf(refused); why != "" {
-			sh.Banner = ui.RefusedBanner(sh, why, &c.Case)
-		}
-		return NewSponsorPage(sh, in)
-	})
+	return v.ChooseSponsor(refused, chosen, &c.Case, func(sh ui.Shell) ui.SponsorChoice { return SponsorChoice(sh, c) })
 }
 
 // postSponsor names another sponsor.
 func (p *Pages) postSponsor(v *ui.Visit) error {
 	key, _ := text.Clean(v.R.PostForm.Get("sponsor"), ui.MaxID)
 	c, err := p.requests.ChooseSponsor(v.Ctx(), v.Session.Caller, v.ID, key)
-	var wrong *access.FormError
 	switch {
 	case err == nil && c.Unmoved:
 		return p.showMoved(v, http.StatusOK, v.ID, access.ChooseSponsor, PanelInput{}, AskedAlready)
 	case err == nil:
 		return p.showMoved(v, http.StatusOK, v.ID, access.ChooseSponsor, PanelInput{}, nil)
-	case errors.As(err, &wrong), access.WhyOf(err) != "":
-		if p.chooseSponsor(v, ui.StatusOf(err), SponsorInput{Chosen: key, Errors: wrong}, err) == nil {
+	case ui.IsFormError(err), access.WhyOf(err) != "":
+		if p.chooseSponsor(v, key, err) == nil {
 			return nil
 		}
 		return err

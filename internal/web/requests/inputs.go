@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/desk/requests"
 )
 
@@ -30,14 +29,4 @@ type PanelInput struct {
 	// the fields reason, conditions, alternative and alternative_text.
 	End, Reason, Conditions, Alternative, AltText string
 	Errors                                        *access.FormError
-}
-
-// SponsorInput is the page to choose another sponsor. It posts field sponsor
-// (Canvas user id) to /requests/{id}/sponsor; button do=find with field q shows
-// the list again, filtered.
-type SponsorInput struct {
-	Case   cases.CasePage
-	Chosen string
-	Query  string
-	Errors *access.FormError
 }

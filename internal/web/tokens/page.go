@@ -8,21 +8,10 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/desk/authority"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/web/ui"
 )
-
-// SponsorInput is the page on which an owner names another sponsor for a
-// token.
-type SponsorInput struct {
-	Token    cases.TokenPage
-	Teachers []authority.Teacher
-	Chosen   string
-	Query    string
-	Errors   *access.FormError
-}
 
 // ListPage is the list of tokens.
 type ListPage struct {

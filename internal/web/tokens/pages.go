@@ -64,7 +64,7 @@ func (p *Pages) Routes(r *ui.Routes) {
 	for path, do := range map[string]access.Action{"/tokens/:id/end-sponsorship": access.EndSponsor, "/tokens/:id/misuse": Misuse} {
 		r.Both(path, p.asks(do), p.leaveToken(do))
 	}
-	r.Both("/tokens/:id/sponsor", p.askTokenSponsor, p.nameSponsor)
+	r.Both("/tokens/:id/sponsor", p.askSponsor, p.nameSponsor)
 	r.Both("/tokens/:id/take-over", p.Open, p.takeOver)
 	r.Both("/tokens/:id/turn-down", func(v *ui.Visit) error { return p.to.Sponsorships(v, nil) }, p.turnDown)
 	r.Both("/tokens/:id/freeze", p.askFreeze, p.freeze)

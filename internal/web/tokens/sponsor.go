@@ -76,13 +76,10 @@ func (p *Pages) leaveToken(do access.Action) ui.Handler {
 	}
 }
 
-// askTokenSponsor is the page to name another sponsor for a token.
-func (p *Pages) askTokenSponsor(v *ui.Visit) error {
-	query, _ := text.Clean(v.R.URL.Query().Get("q"), ui.MaxSearch)
-	return p.tokenSponsor(v, http.StatusOK, SponsorInput{Query: query}, nil)
-}
+// askSponsor is the page to name another sponsor for a token.
+func (p *Pages) askSponsor(v *ui.Visit) error { return p.chooseSponsor(v, "", nil) }
 
-func (p *Pages) tokenSponsor(v *ui.Visit, status int, in SponsorInput, refused error) error {
+func (p *Pages) chooseSponsor(v *ui.Visit, chosen string, refused error) error {
 	t, err := p.cases.Token(v.Ctx(), v.Session.Caller, v.ID)
 	if err != nil {
 		return err
@@ -90,28 +87,22 @@ func (p *Pages) tokenSponsor(v *ui.Visit, status int, in SponsorInput, refused e
 	if !t.Can[access.NameNext] {
 		return Show(v, http.StatusOK, t, nil)
 	}
-	in.Token = t
-	if in.Teachers, err = p.tokens.Teachers(v.Ctx(), v.Session.Caller, t.Request.Course.ID); err != nil {
+	teachers, err := p.tokens.Teachers(v.Ctx(), v.Session.Caller, t.Request.Course.ID)
+	if err != nil {
 		return err
 	}
-	return ui.Show(v, status, ui.PageSponsor, nil, func(sh ui.Shell) ui.SponsorPage {
-		if why := access.WhyOf(refused); why != "" {
-			sh.Banner = ui.RefusedBanner(sh, why, &t.Case)
-		}
-		return NewSponsorPage(sh, in)
-	})
+	return v.ChooseSponsor(refused, chosen, &t.Case, func(sh ui.Shell) ui.SponsorChoice { return SponsorChoice(sh, t.Case, teachers) })
 }
 
 // nameSponsor asks another sponsor to take over.
 func (p *Pages) nameSponsor(v *ui.Visit) error {
 	key, _ := text.Clean(v.R.PostForm.Get("sponsor"), ui.MaxID)
 	t, err := p.tokens.NameSponsor(v.Ctx(), v.Session.Caller, v.ID, key)
-	var wrong *access.FormError
 	switch {
 	case err == nil:
 		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, access.NameNext, t.Case) })
-	case errors.As(err, &wrong):
-		if p.tokenSponsor(v, ui.StatusOf(err), SponsorInput{Chosen: key, Errors: wrong}, nil) == nil {
+	case ui.IsFormError(err):
+		if p.chooseSponsor(v, key, err) == nil {
 			return nil
 		}
 		return err

@@ -156,15 +156,3 @@ func ListOf(c cases.Case, others string) string {
 	}
 	return others
 }
-
-// SponsorPage lets a requester name another sponsor.
-type SponsorPage struct {
-	Frame
-	Lead   template.HTML
-	Action string
-	Choice *Choice
-	None   string
-	Do     Action
-	Keep   Action
-	Hidden string
-}

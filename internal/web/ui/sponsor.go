@@ -1,10 +1,14 @@
 package ui
 
 import (
+	"errors"
+	"html/template"
+	"net/http"
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/desk/authority"
+	"github.com/tokendesk/tokendesk/internal/desk/cases"
 )
 
 // manyTeachers is how many names a list shows before it gets a search field.
@@ -49,4 +53,70 @@ func TeacherChoice(s Shell, label string, all []authority.Teacher, chosen, query
 			Count: s.T("form.sponsor_count", "Number", len(c.Options), "Count", len(all))}
 	}
 	return c
+}
+
+// SponsorChoice is what a room asks where another sponsor is chosen, for a request or
+// for its token. It is shown at the address to which it posts: field sponsor (Canvas
+// user id). A query q filters the list.
+type SponsorChoice struct {
+	Lead     template.HTML
+	Post     string // an address
+	Course   access.Course
+	Teachers []authority.Teacher
+	None     string // words in their place where there are none
+	Keep     Way    // the way back, without another one
+}
+
+// ChooseSponsor shows a choice of a sponsor, and above it why the one who was chosen is
+// refused: nil where it is asked for the first time. c is the case that it is about.
+func (v *Visit) ChooseSponsor(refused error, chosen string, c *cases.Case, choice func(Shell) SponsorChoice) error {
+	status := http.StatusOK
+	if refused != nil {
+		status = StatusOf(refused)
+	}
+	in := SponsorInput{Chosen: chosen, Query: v.Query("q")}
+	errors.As(refused, &in.Errors)
+	return Show(v, status, PageSponsor, nil, func(sh Shell) SponsorPage {
+		if why := access.WhyOf(refused); why != "" {
+			sh.Banner = RefusedBanner(sh, why, c)
+		}
+		return NewSponsorPage(sh, choice(sh), in)
+	})
+}
+
+// SponsorInput is what was chosen and looked for on the page, and what is wrong with it.
+type SponsorInput struct {
+	Chosen, Query string
+	Errors        *access.FormError
+}
+
+// SponsorPage is the page to choose another sponsor.
+type SponsorPage struct {
+	Frame
+	Lead   template.HTML
+	Action string
+	Choice *Choice
+	None   string
+	Do     Action
+	Keep   Action
+}
+
+// NewSponsorPage is the page to choose another sponsor.
+func NewSponsorPage(s Shell, q SponsorChoice, in SponsorInput) SponsorPage {
+	p := SponsorPage{Frame: NewFrame(s, PageHome, s.T("choose.h1"), q.Post), Action: q.Post, Lead: q.Lead}
+	p.SetErrors(in.Errors)
+	if len(q.Teachers) == 0 {
+		p.None = s.T(q.None)
+	} else {
+		c := TeacherChoice(s, "form.sponsor", q.Teachers, in.Chosen, in.Query, q.Course)
+		c.Error, c.Hint = s.ErrorsOf(in.Errors)["sponsor"], s.H("form.sponsor_hint")
+		if c.Find != nil {
+			c.Find.Name = "q"
+			c.Find.Button = s.Submit(Secondary, "words.find", "do", "find")
+		}
+		p.Choice = &c
+	}
+	p.Do = s.Submit(Primary, "choose.do", "do", "choose")
+	p.Keep = s.GoTo(Secondary, q.Keep.Words, q.Keep.To)
+	return p
 }
