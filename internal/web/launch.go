@@ -75,9 +75,7 @@ func (s *Server) profile() lti.Profile {
 // protocolPage is a page before any session exists.
 func (s *Server) protocolPage(w http.ResponseWriter, r *http.Request, status int, name string, view func(ui.Shell) any) {
 	v := s.kit.Visitor(w, r)
-	sh := v.Shell(nil)
-	sh.Nonce = ui.NewNonce()
-	if err := v.Page(status, name, view(sh), sh.Nonce); err != nil {
+	if err := ui.Show(v, status, name, nil, view); err != nil {
 		v.Fail(err)
 	}
 }
@@ -105,10 +103,11 @@ func (s *Server) notAdmitted(v *ui.Visit, l lti.Launch, no *authority.NotAdmitte
 	t := ui.TraceOf(v.Ctx())
 	s.log.LogAttrs(v.Ctx(), slog.LevelWarn, "launch not admitted", slog.String("reason", string(no.Reason)),
 		slog.String("registration", l.Registration), slog.String("kid", l.KeyID), slog.String("reference", t.Reference))
-	sh := v.Shell(nil)
-	sh.Nonce, sh.Words = ui.NewNonce(), ui.Words(s.desk.Cases.WordsOf(v.Ctx(), l.Registration))
-	page := NewNotAdmittedPage(sh, no.Reason, t.Reference, s.elsewhere(v.Ctx(), l))
-	if err := v.Page(ui.StatusOf(no), PageLaunchFailed, page, sh.Nonce); err != nil {
+	err := ui.Show(v, ui.StatusOf(no), PageLaunchFailed, nil, func(sh ui.Shell) LaunchFailedPage {
+		sh.Words = ui.Words(s.desk.Cases.WordsOf(v.Ctx(), l.Registration))
+		return NewNotAdmittedPage(sh, no.Reason, t.Reference, s.elsewhere(v.Ctx(), l))
+	})
+	if err != nil {
 		v.Fail(err)
 	}
 }

@@ -78,10 +78,10 @@ func framing(configURL string) []string {
 // show answers with a page about a registration, inside Canvas's frame.
 func show(v *ui.Visit, status int, frames []string, view func(ui.Shell) any) error {
 	v.Frames = frames
-	sh := v.Shell(nil)
-	sh.Session.Frames = v.Frames // whom the page's script may tell to close
-	sh.Nonce = ui.NewNonce()
-	return v.Page(status, PageRegister, view(sh), sh.Nonce)
+	return ui.Show(v, status, PageRegister, nil, func(sh ui.Shell) any {
+		sh.Session.Frames = frames // whom the page's script may tell to close
+		return view(sh)
+	})
 }
 
 // ShowWaiting answers a launch from a platform that is not set up so far that anybody

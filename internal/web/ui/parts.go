@@ -154,7 +154,6 @@ type Choice struct {
 	Hint             template.HTML
 	Error            string
 	Multi, Required  bool
-	Inline           bool
 	Options          []Option
 	ErrorWord        string
 	Find             *finder

@@ -38,5 +38,5 @@ func framable(origins []string) []string {
 	return out
 }
 
-// NewNonce is what marks the one style of a page.
-func NewNonce() string { return rand.Text() }
+// newNonce is what marks the one style of a page.
+func newNonce() string { return rand.Text() }

@@ -78,17 +78,21 @@ type Handler func(v *Visit) error
 func (k *Kit) signed(h Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		v := k.Visitor(c.Writer, c.Request)
-		err := v.enter()
-		if err == nil {
-			err = v.address(c.Params)
-		}
-		if err == nil {
-			err = h(v)
-		}
-		if err != nil {
+		if err := v.run(h, c.Params); err != nil {
 			v.Fail(err)
 		}
 	}
+}
+
+// run lets the visit in and answers it by h.
+func (v *Visit) run(h Handler, params gin.Params) error {
+	if err := v.enter(); err != nil {
+		return err
+	}
+	if err := v.address(params); err != nil {
+		return err
+	}
+	return h(v)
 }
 
 // open runs h for whoever comes, without a session.
@@ -107,19 +111,12 @@ func (k *Kit) open(h Handler) gin.HandlerFunc {
 func (k *Kit) quiet(h Handler, failed func(v *Visit, err error) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		v := k.Visitor(c.Writer, c.Request)
-		err := v.enter()
-		if err == nil {
-			err = v.address(c.Params)
-		}
-		if err == nil {
-			err = h(v)
-		}
+		err := v.run(h, c.Params)
 		if err == nil {
 			return
 		}
-		if t := TraceOf(v.Ctx()); judge(err).fault {
-			t.Logged = true
-			k.log.ErrorContext(v.Ctx(), "could not answer", "reference", t.Reference, "route", t.Route, "err", err)
+		if judge(err).fault {
+			v.logFault(err)
 		}
 		if err := failed(v, err); err != nil {
 			k.log.ErrorContext(v.Ctx(), "could not answer the page's script", "err", err)
@@ -245,11 +242,11 @@ func (v *Visit) Bare() Shell {
 
 // Fragment answers with a piece of a page, for the page's script.
 func (v *Visit) Fragment(name string, view any) error {
-	return v.Page(http.StatusOK, name, view, "")
+	return v.page(http.StatusOK, name, view, "")
 }
 
-// Page answers with a whole page, rendered before the first byte goes out.
-func (v *Visit) Page(status int, name string, view any, nonce string) error {
+// page answers with a whole page, rendered before the first byte goes out.
+func (v *Visit) page(status int, name string, view any, nonce string) error {
 	var b bytes.Buffer
 	if err := v.kit.pages.Render(&b, name, view); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
@@ -270,11 +267,11 @@ func (v *Visit) Page(status int, name string, view any, nonce string) error {
 	return nil
 }
 
-// Show renders a page of a signed-in person under a fresh nonce.
+// Show answers with a page under a fresh nonce.
 func Show[V any](v *Visit, status int, name string, banner *Banner, build func(Shell) V) error {
 	sh := v.Shell(banner)
-	sh.Nonce = NewNonce()
-	return v.Page(status, name, build(sh), sh.Nonce)
+	sh.Nonce = newNonce()
+	return v.page(status, name, build(sh), sh.Nonce)
 }
 
 // Fail answers an error by the table of errors. Faults of ours are logged here,
@@ -286,9 +283,8 @@ func (v *Visit) Fail(err error) {
 		// Something we called was cancelled while this browser still waits.
 		j = verdict{http.StatusInternalServerError, ProblemTrouble, true}
 	}
-	if j.fault && !t.Logged {
-		t.Logged = true
-		v.kit.log.ErrorContext(v.Ctx(), "could not answer", "reference", t.Reference, "route", t.Route, "err", err)
+	if j.fault {
+		v.logFault(err)
 	}
 	in := ProblemInput{Kind: j.kind, Why: access.WhyOf(err)}
 	switch j.kind {
@@ -305,11 +301,17 @@ func (v *Visit) Fail(err error) {
 			in.Echo = EchoOf(v.R.PostForm)
 		}
 	}
-	sh := v.Shell(nil)
-	sh.Nonce = NewNonce()
-	if pageErr := v.Page(j.status, PageProblem, NewProblemPage(sh, in), sh.Nonce); pageErr != nil {
+	if pageErr := Show(v, j.status, PageProblem, nil, func(sh Shell) ProblemPage { return NewProblemPage(sh, in) }); pageErr != nil {
 		v.kit.log.ErrorContext(v.Ctx(), "the page about an error failed", "reference", t.Reference, "err", errors.Join(pageErr, err))
 		http.Error(v.W, "Something went wrong on our side. Reference "+t.Reference+".", http.StatusInternalServerError)
+	}
+}
+
+// logFault writes the one line about a fault of ours.
+func (v *Visit) logFault(err error) {
+	if t := TraceOf(v.Ctx()); !t.Logged {
+		t.Logged = true
+		v.kit.log.ErrorContext(v.Ctx(), "could not answer", "reference", t.Reference, "route", t.Route, "err", err)
 	}
 }
 
