@@ -164,10 +164,7 @@ func (p *Pages) pickRefused(v *ui.Visit, in PickInput, err error) error {
 	case access.WhyOf(err) != "":
 		in.Refused = access.WhyOf(err)
 	case errors.Is(err, access.ErrConflict):
-		if p.showList(v, ui.StatusOf(err), &ui.Banner{Kind: ui.BannerWarn, ID: "result.changed"}) == nil {
-			return nil
-		}
-		return err
+		return ui.Instead(p.showList(v, ui.StatusOf(err), &ui.Banner{Kind: ui.BannerWarn, ID: "result.changed"}), err)
 	default:
 		return err
 	}
@@ -177,10 +174,10 @@ func (p *Pages) pickRefused(v *ui.Visit, in PickInput, err error) error {
 	}
 	rows, readErr := p.inventory.Picked(v.Ctx(), v.Session.Caller, all)
 	if readErr != nil || len(rows) == 0 {
-		if wrong != nil && p.showList(v, ui.StatusOf(err), &ui.Banner{Kind: ui.BannerWarn, ID: "pick.none"}) == nil {
-			return nil
+		if wrong == nil {
+			return err
 		}
-		return err
+		return ui.Instead(p.showList(v, ui.StatusOf(err), &ui.Banner{Kind: ui.BannerWarn, ID: "pick.none"}), err)
 	}
 	in.Rows = rows
 	if in.Do == access.Allow {
@@ -212,13 +209,9 @@ func (p *Pages) keepFound(v *ui.Visit) error {
 	case err == nil:
 		return p.to.Request(v, http.StatusOK, r.ID, nil)
 	case why != "":
-		if p.show(v, ui.StatusOf(err), &ui.Banner{Kind: ui.BannerWarn, ID: ui.RefusedKey(why), Args: map[string]any{"School": v.Session.School}}) == nil {
-			return nil
-		}
+		return ui.Instead(p.show(v, ui.StatusOf(err), ui.RefusedBanner(v.Bare(), why, nil)), err)
 	case errors.Is(err, access.ErrConflict):
-		if p.open(v) == nil {
-			return nil
-		}
+		return ui.Instead(p.open(v), err)
 	}
 	return err
 }
@@ -265,13 +258,9 @@ func (p *Pages) removeFound(v *ui.Visit) error {
 		}
 		return ui.Show(v, http.StatusOK, PageFound, b, func(sh ui.Shell) Page { return NewPage(sh, c) })
 	case ui.IsFormError(err), access.WhyOf(err) != "":
-		if p.confirmRemove(v, reason, err) == nil {
-			return nil
-		}
+		return ui.Instead(p.confirmRemove(v, reason, err), err)
 	case errors.Is(err, access.ErrConflict):
-		if p.open(v) == nil {
-			return nil
-		}
+		return ui.Instead(p.open(v), err)
 	}
 	return err
 }
@@ -283,13 +272,9 @@ func (p *Pages) disallow(v *ui.Visit) error {
 	case err == nil:
 		return p.show(v, http.StatusOK, &ui.Banner{Kind: ui.BannerGood, ID: "result.disallow"})
 	case why != "":
-		if p.show(v, ui.StatusOf(err), ui.RefusedBanner(v.Shell(nil), why, nil)) == nil {
-			return nil
-		}
+		return ui.Instead(p.show(v, ui.StatusOf(err), ui.RefusedBanner(v.Bare(), why, nil)), err)
 	case errors.Is(err, access.ErrConflict):
-		if p.open(v) == nil {
-			return nil
-		}
+		return ui.Instead(p.open(v), err)
 	}
 	return err
 }

@@ -57,13 +57,9 @@ func (p *Pages) reportLeak(v *ui.Visit) error {
 	case err == nil:
 		return showReported(v, http.StatusOK, ReportedInput{Token: t}, nil)
 	case access.WhyOf(err) != "":
-		if p.confirmLeak(v, err) == nil {
-			return nil
-		}
+		return ui.Instead(p.confirmLeak(v, err), err)
 	case errors.Is(err, access.ErrConflict):
-		if p.openToken(v) == nil {
-			return nil
-		}
+		return ui.Instead(p.openToken(v), err)
 	}
 	return err
 }
@@ -88,13 +84,9 @@ func (p *Pages) leakSeen(v *ui.Visit) error {
 	case err == nil:
 		return showReported(v, http.StatusOK, ReportedInput{Token: t, Told: true}, &ui.Banner{Kind: ui.BannerGood, ID: "leak.done_thanks"})
 	case access.WhyOf(err) != "":
-		if p.confirmLeak(v, err) == nil {
-			return nil
-		}
+		return ui.Instead(p.confirmLeak(v, err), err)
 	case errors.Is(err, access.ErrConflict):
-		if p.openToken(v) == nil {
-			return nil
-		}
+		return ui.Instead(p.openToken(v), err)
 	}
 	return err
 }
@@ -131,9 +123,7 @@ func (p *Pages) checkLeak(v *ui.Visit) error {
 	case errors.As(err, &wrong):
 		return p.showList(v, ui.StatusOf(err), wrong, nil)
 	case access.WhyOf(err) != "":
-		if p.showList(v, ui.StatusOf(err), nil, ui.RefusedBanner(v.Bare(), access.WhyOf(err), nil)) == nil {
-			return nil
-		}
+		return ui.Instead(p.showList(v, ui.StatusOf(err), nil, ui.RefusedBanner(v.Bare(), access.WhyOf(err), nil)), err)
 	}
 	return err
 }
@@ -171,7 +161,7 @@ func (p *Pages) clearLeak(v *ui.Visit) error {
 			return &ui.Banner{Kind: ui.BannerGood, ID: "result.leak_cleared", Args: map[string]any{"Requester": ui.Who(sh.PersonName(l.Case, l.Incident.Owner))}}
 		})
 	case errors.As(err, &wrong), access.WhyOf(err) != "", errors.Is(err, access.ErrConflict):
-		if p.show(v, ui.StatusOf(err), Input{Note: note, Errors: wrong}, func(sh ui.Shell, l leaks.Page) *ui.Banner {
+		return ui.Instead(p.show(v, ui.StatusOf(err), Input{Note: note, Errors: wrong}, func(sh ui.Shell, l leaks.Page) *ui.Banner {
 			if b := ui.TermsBanner(l.Terms.Check(v.TermsRead(ui.TermsField)), note != ""); b != nil && l.Can {
 				return b
 			}
@@ -179,9 +169,7 @@ func (p *Pages) clearLeak(v *ui.Visit) error {
 				return ui.RefusedBanner(sh, why, &l.Case)
 			}
 			return nil
-		}) == nil {
-			return nil
-		}
+		}), err)
 	}
 	return err
 }

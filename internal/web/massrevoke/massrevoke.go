@@ -34,9 +34,7 @@ func (p *Pages) planMass(v *ui.Visit) error {
 	case errors.As(err, &wrong):
 		return p.showTokens(v, ui.StatusOf(err), choice.Filter, &ui.Banner{Kind: ui.BannerWarn, ID: "mass.nothing_left"})
 	case why == access.WhyActing || why == access.WhyUnknownActing:
-		if p.showTokens(v, ui.StatusOf(err), choice.Filter, ui.RefusedBanner(v.Shell(nil), why, nil)) == nil {
-			return nil
-		}
+		return ui.Instead(p.showTokens(v, ui.StatusOf(err), choice.Filter, ui.RefusedBanner(v.Bare(), why, nil)), err)
 	}
 	return err
 }

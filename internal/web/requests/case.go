@@ -125,10 +125,7 @@ func (p *Pages) moveRefused(v *ui.Visit, do access.Action, in PanelInput, err er
 	if in.typedAnything() {
 		p.saveText(v, v.ID, requests.FormDecision, panelText{do, in.End, in.Reason, in.Conditions, in.Alternative, in.AltText})
 	}
-	if p.showMoved(v, ui.StatusOf(err), v.ID, do, in, banner) != nil {
-		return err
-	}
-	return nil
+	return ui.Instead(p.showMoved(v, ui.StatusOf(err), v.ID, do, in, banner), err)
 }
 
 func (in PanelInput) typedAnything() bool {
@@ -225,10 +222,7 @@ func (p *Pages) postSponsor(v *ui.Visit) error {
 	case err == nil:
 		return p.showMoved(v, http.StatusOK, v.ID, access.ChooseSponsor, PanelInput{}, nil)
 	case ui.IsFormError(err), access.WhyOf(err) != "":
-		if p.chooseSponsor(v, key, err) == nil {
-			return nil
-		}
-		return err
+		return ui.Instead(p.chooseSponsor(v, key, err), err)
 	}
 	return p.moveRefused(v, access.ChooseSponsor, PanelInput{}, err)
 }

@@ -100,10 +100,7 @@ func (p *Pages) formRefused(v *ui.Visit, draft string, a access.Answers, end ui.
 	if errors.Is(err, access.ErrConflict) && draft != "" {
 		// The draft is no draft any more. If it went out, by the first press of
 		// a double click, this press shows where it stands.
-		if openErr := p.showMoved(v, http.StatusOK, draft, access.Submit, PanelInput{}, nil); openErr == nil {
-			return nil
-		}
-		return err
+		return ui.Instead(p.showMoved(v, http.StatusOK, draft, access.Submit, PanelInput{}, nil), err)
 	}
 	var wrong *access.FormError
 	why := access.WhyOf(err)

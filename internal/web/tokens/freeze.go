@@ -60,9 +60,7 @@ func (p *Pages) grantMoved(v *ui.Visit, do access.Action, t cases.TokenPage, rea
 		}
 		return confirm(v, do, t, reason, err)
 	case errors.Is(err, access.ErrConflict):
-		if p.Open(v) == nil {
-			return nil
-		}
+		return ui.Instead(p.Open(v), err)
 	}
 	return err
 }

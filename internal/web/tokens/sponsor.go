@@ -67,10 +67,7 @@ func (p *Pages) leaveToken(do access.Action) ui.Handler {
 			}
 			return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, shown, t.Case) })
 		case ui.IsFormError(err):
-			if p.ask(v, do, reason, err) == nil {
-				return nil
-			}
-			return err
+			return ui.Instead(p.ask(v, do, reason, err), err)
 		}
 		return p.tokenRefused(v, err)
 	}
@@ -102,10 +99,7 @@ func (p *Pages) nameSponsor(v *ui.Visit) error {
 	case err == nil:
 		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, access.NameNext, t.Case) })
 	case ui.IsFormError(err):
-		if p.chooseSponsor(v, key, err) == nil {
-			return nil
-		}
-		return err
+		return ui.Instead(p.chooseSponsor(v, key, err), err)
 	}
 	return p.tokenRefused(v, err)
 }
@@ -139,10 +133,7 @@ func (p *Pages) askedRefused(v *ui.Visit, err error) error {
 	if v.R.PostForm.Has(ui.TermsField) {
 		banner = v.ChangedFirst(access.TakeOver, banner, func(c cases.Case) access.Terms { return access.TakeOverTerms(c.Request, *c.Grant) }, false)
 	}
-	if p.to.Request(v, ui.StatusOf(err), t.Request.ID, banner) != nil {
-		return err
-	}
-	return nil
+	return ui.Instead(p.to.Request(v, ui.StatusOf(err), t.Request.ID, banner), err)
 }
 
 // turnDown answers no, and goes back to the list.

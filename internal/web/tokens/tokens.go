@@ -39,13 +39,9 @@ func (p *Pages) revoke(v *ui.Visit) error {
 	case err == nil:
 		return Show(v, http.StatusOK, t, func(sh ui.Shell) *ui.Banner { return ui.ResultBanner(sh, access.Revoke, t.Case) })
 	case ui.IsFormError(err), access.WhyOf(err) != "":
-		if p.ask(v, access.Revoke, reason, err) == nil {
-			return nil
-		}
+		return ui.Instead(p.ask(v, access.Revoke, reason, err), err)
 	case errors.Is(err, access.ErrConflict):
-		if p.Open(v) == nil {
-			return nil
-		}
+		return ui.Instead(p.Open(v), err)
 	}
 	return err
 }

@@ -89,6 +89,15 @@ func judge(err error) verdict {
 	return verdict{http.StatusInternalServerError, ProblemTrouble, true}
 }
 
+// Instead is the answer to a refusal by a page that says it: shown is what became of that
+// page, and where it could not be shown, the refusal goes to the table.
+func Instead(shown, refused error) error {
+	if shown != nil {
+		return refused
+	}
+	return nil
+}
+
 // StatusOf is the status of the page that is shown again with the reason above
 // it: what the table says of the error.
 func StatusOf(err error) int { return judge(err).status }
