@@ -21,7 +21,6 @@ func (m *many) Set(v string) error { *m = append(*m, v); return nil }
 func platformAdd(f *flag.FlagSet) func(context.Context, *call) error {
 	var spec operate.PlatformSpec
 	var deployments, canvas many
-	var tokenFile, secretFile, refreshFile string
 	f.StringVar(&spec.Name, "name", "", "your `name` for this Canvas")
 	f.StringVar(&spec.Issuer, "issuer", "", "`URL` that Canvas's tokens name as their issuer")
 	f.StringVar(&spec.ClientID, "client-id", "", "client `id` of the LTI key")
@@ -31,29 +30,14 @@ func platformAdd(f *flag.FlagSet) func(context.Context, *call) error {
 	f.StringVar(&spec.TokenURL, "token-url", "", "`URL` of the token endpoint")
 	f.Var(&canvas, "canvas-url", "`URL` of the school's own Canvas; may be repeated, the first is called")
 	f.BoolVar(&spec.AllowPrivate, "allow-private", false, "admit private network addresses")
-	f.StringVar(&tokenFile, "canvas-token-file", "", "`file` with an admin's token")
-	f.StringVar(&spec.Credential.OAuthClientID, "canvas-oauth-client-id", "", "client `id` of an API key, instead of a token")
-	f.StringVar(&secretFile, "canvas-oauth-secret-file", "", "`file` with the API key's secret")
-	f.StringVar(&refreshFile, "canvas-refresh-token-file", "", "`file` with the refresh token")
+	credential := credentialFlags(f)
 	f.StringVar(&spec.Reason, "reason", "", "`text` for the audit log; with it the registration of a name that is taken is replaced")
 	f.BoolVar(&spec.Moved, "moved", false, "with -reason: the school's own Canvas has another issuer or address now, and this is no other environment")
 	return func(ctx context.Context, c *call) error {
 		spec.Deployments, spec.CanvasURLs, spec.Actor = deployments, canvas, operate.Operator()
 		var err error
-		if tokenFile != "" {
-			if spec.Credential.Token, err = operate.ReadSecret(tokenFile); err != nil {
-				return err
-			}
-		}
-		if secretFile != "" {
-			if spec.Credential.OAuthSecret, err = operate.ReadSecret(secretFile); err != nil {
-				return err
-			}
-		}
-		if refreshFile != "" {
-			if spec.Credential.RefreshToken, err = operate.ReadSecret(refreshFile); err != nil {
-				return err
-			}
+		if spec.Credential, err = credential(); err != nil {
+			return err
 		}
 		if err := spec.Check(); err != nil {
 			return err
