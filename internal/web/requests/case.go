@@ -58,23 +58,13 @@ func (p *Pages) show(v *ui.Visit, status int, typed *PanelInput, banner func(ui.
 	})
 }
 
-// panelText is what is kept of a panel.
-type panelText struct {
-	Do          access.Action `json:"do"`
-	End         string        `json:"end,omitempty"`
-	Reason      string        `json:"reason,omitempty"`
-	Conditions  string        `json:"conditions,omitempty"`
-	Alternative string        `json:"alternative,omitempty"`
-	AltText     string        `json:"alternative_text,omitempty"`
-}
-
 func (p *Pages) savedPanel(v *ui.Visit) PanelInput {
 	data, _, err := p.requests.SavedText(v.Ctx(), v.Session.Caller, v.ID, requests.FormDecision)
-	var k panelText
-	if err != nil || data == nil || json.Unmarshal(data, &k) != nil {
+	var in PanelInput
+	if err != nil || data == nil || json.Unmarshal(data, &in) != nil {
 		return PanelInput{}
 	}
-	return PanelInput{Do: k.Do, End: k.End, Reason: k.Reason, Conditions: k.Conditions, Alternative: k.Alternative, AltText: k.AltText}
+	return in
 }
 
 // move makes one move of the lifecycle with what the panel or the confirmation
@@ -123,7 +113,8 @@ func (p *Pages) moveRefused(v *ui.Visit, do access.Action, in PanelInput, err er
 		banner = v.ChangedFirst(do, banner, func(c cases.Case) access.Terms { return c.Terms() }, in.typedAnything())
 	}
 	if in.typedAnything() {
-		p.saveText(v, v.ID, requests.FormDecision, panelText{do, in.End, in.Reason, in.Conditions, in.Alternative, in.AltText})
+		in.Do = do
+		p.saveText(v, v.ID, requests.FormDecision, in)
 	}
 	return ui.Instead(p.showMoved(v, ui.StatusOf(err), v.ID, do, in, banner), err)
 }

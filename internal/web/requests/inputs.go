@@ -20,13 +20,15 @@ type FormInput struct {
 	SponsorQuery string
 }
 
-// PanelInput is what somebody typed into the sponsor's or reviewer's panel,
-// for showing it again. The zero value is an empty panel.
+// PanelInput is what somebody typed into the sponsor's or reviewer's panel, by the
+// names of its fields, for showing it again now or in the next session. The zero value
+// is an empty panel.
 type PanelInput struct {
-	// Do is the action that was pressed; it decides the words of error sentences.
-	Do access.Action
-	// End is the date as typed; Reason, Conditions, Alternative and AltText are
-	// the fields reason, conditions, alternative and alternative_text.
-	End, Reason, Conditions, Alternative, AltText string
-	Errors                                        *access.FormError
+	Do          access.Action     `json:"do"`            // the action that was pressed
+	End         string            `json:"end,omitempty"` // the date as typed
+	Reason      string            `json:"reason,omitempty"`
+	Conditions  string            `json:"conditions,omitempty"`
+	Alternative string            `json:"alternative,omitempty"`
+	AltText     string            `json:"alternative_text,omitempty"`
+	Errors      *access.FormError `json:"-"`
 }
