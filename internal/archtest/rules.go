@@ -82,6 +82,12 @@ var webRoom = Rule{Own: slices.Concat(deskRooms, []string{
 	"internal/access", "internal/audit", "internal/policy", "internal/text", "internal/web/ui", "internal/desk",
 })}
 
+// operators is what the packages of those who operate the program may import.
+var operators = Rule{Own: slices.Concat(kernel, []string{
+	"internal/config", "internal/credential", "internal/egress", "internal/toolkeys", "internal/desk", "internal/desk/rooms",
+	authority, notices, cases, requests, tokens, leaks, inventory, eligibility, massrevoke, "lti", "lti/loopback",
+})}
+
 func planned(r Rule) Rule {
 	r.Planned = true
 	return r
@@ -132,22 +138,8 @@ var Table = map[string]Rule{
 			"internal/secret", "internal/store",
 		},
 	},
-	"internal/doctor": {
-		Own: []string{
-			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/credential", "internal/egress",
-			"internal/jobs", "internal/notify", "internal/policy", "internal/secret", "internal/store", "internal/text",
-			"internal/toolkeys", "internal/desk", "internal/desk/rooms", authority, notices, cases, requests, tokens, leaks, inventory,
-			eligibility, massrevoke, "lti", "lti/loopback",
-		},
-	},
-	"internal/operate": {
-		Own: []string{
-			"internal/access", "internal/audit", "internal/canvas", "internal/config", "internal/credential", "internal/egress",
-			"internal/jobs", "internal/notify", "internal/policy", "internal/secret", "internal/store", "internal/text",
-			"internal/toolkeys", "internal/desk", "internal/desk/rooms", authority, notices, cases, requests, tokens, leaks, inventory,
-			eligibility, massrevoke, "lti", "lti/loopback",
-		},
-	},
+	"internal/doctor":     operators,
+	"internal/operate":    operators,
 	"internal/toolkeys":   {Own: []string{"internal/access", "internal/audit", "internal/secret", "internal/store", "lti"}},
 	"internal/launchtest": {TestsOnly: true}, // tests and benchmarks only
 	"internal/store/storetest": {
