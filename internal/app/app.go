@@ -160,7 +160,7 @@ func (a *App) wire(ctx context.Context, o Options) error {
 		LTI: &lti.Tool{
 			Registrations: a.Store, States: a.Store, StateKeys: a.StateKeys(), Now: a.now, Log: a.Log, KeySets: keySets, Observer: a.figures,
 		},
-		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, NoteForward: a.Operate.RecordForward, Ready: a.Ready, Now: a.now, Log: a.Log,
+		Keys: a.keys, PublicURL: a.cfg.PublicURL, TrustedProxies: proxies, RecordForward: a.Operate.RecordForward, Ready: a.Ready, Now: a.now, Log: a.Log,
 		Register: a.Operate.Register, Setup: a.Operate.Setup, Observer: a.figures,
 	})
 	return err

@@ -63,17 +63,17 @@ func (f *forwards) untrusted(r *http.Request) (peer netip.Addr, header string, i
 	return netip.Addr{}, "", false
 }
 
-// due reports whether this one is to be logged, which is once, and to be noted
+// due reports whether this one is to be logged, which is once, and to be recorded
 // for doctor, which is once in forwardAgain.
-func (f *forwards) due(now time.Time) (logIt, noteIt bool) {
+func (f *forwards) due(now time.Time) (logIt, recordIt bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	logIt, noteIt = !f.warned, f.told.IsZero() || now.Sub(f.told) >= forwardAgain
+	logIt, recordIt = !f.warned, f.told.IsZero() || now.Sub(f.told) >= forwardAgain
 	f.warned = true
-	if noteIt {
+	if recordIt {
 		f.told = now
 	}
-	return logIt, noteIt
+	return logIt, recordIt
 }
 
 // watchForwards warns of a forwarded header that is not believed.
@@ -82,16 +82,16 @@ func (s *Server) watchForwards(r *http.Request) {
 	if !is {
 		return
 	}
-	logIt, noteIt := s.forwards.due(s.now())
+	logIt, recordIt := s.forwards.due(s.now())
 	if logIt {
 		s.log.WarnContext(r.Context(), "a forwarded header is not believed", "header", header, "peer", peer.String(),
 			"setting", "TOKENDESK_TRUSTED_PROXIES",
 			"what_to_do", "if a proxy of yours has this address, name its network in the setting: until then everybody behind it looks like one address; if not, whoever came wrote the header, and nothing is to be done")
 	}
-	if noteIt && s.noteForward != nil {
+	if recordIt && s.recordForward != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), forwardTime)
 		defer cancel()
-		if err := s.noteForward(ctx, peer, header); err != nil {
+		if err := s.recordForward(ctx, peer, header); err != nil {
 			s.log.WarnContext(r.Context(), "a forwarded header is not noted for doctor", "err", err)
 		}
 	}

@@ -41,7 +41,7 @@ type Options struct {
 	TrustedProxies []string
 	// RecordForward is told of a forwarded header from an address that is no trusted
 	// proxy, at most once an hour.
-	NoteForward func(ctx context.Context, peer netip.Addr, header string) error
+	RecordForward func(ctx context.Context, peer netip.Addr, header string) error
 	// Ready reports why this process cannot serve, in words that anybody may read.
 	Ready func(ctx context.Context) error
 	// Register and Setup are the two steps of LTI dynamic registration: the
@@ -70,13 +70,13 @@ type Server struct {
 
 	setup SetupFunc
 
-	pages       *ui.Renderer
-	subjects    *subjects
-	frames      frames
-	forwards    *forwards
-	noteForward func(ctx context.Context, peer netip.Addr, header string) error
-	engine      *gin.Engine
-	handler     http.Handler
+	pages         *ui.Renderer
+	subjects      *subjects
+	frames        frames
+	forwards      *forwards
+	recordForward func(ctx context.Context, peer netip.Addr, header string) error
+	engine        *gin.Engine
+	handler       http.Handler
 }
 
 // ginMode silences gin's own output, once: it is a variable of the package.
@@ -90,7 +90,7 @@ func New(o Options) (*Server, error) {
 	}
 	s := &Server{desk: o.Rooms, sessions: o.Sessions, catalogue: o.Catalogue, lti: o.LTI, keys: o.Keys, publicURL: o.PublicURL,
 		https: strings.HasPrefix(o.PublicURL, "https://"), ready: o.Ready, now: o.Now, log: o.Log, observer: o.Observer,
-		setup: o.Setup, noteForward: o.NoteForward}
+		setup: o.Setup, recordForward: o.RecordForward}
 	s.subjects = newSubjects(o.Rooms, func(ctx context.Context, ask operate.RegistrationAsk) (operate.Registered, error) {
 		ask.Profile = s.profile()
 		return o.Register(ctx, ask)

@@ -129,8 +129,7 @@ func FoundActions(s Shell, c cases.FoundCase, look string) []Action {
 		as = append(as, s.PostTo(look, id, FoundPath(c.Found, "/keep")))
 	}
 	if c.Can[access.Remove] {
-		id := "act.remove_one"
-		as = append(as, s.GoTo(Danger, id, FoundPath(c.Found, "/remove")))
+		as = append(as, s.GoTo(Danger, "act.remove_one", FoundPath(c.Found, "/remove")))
 	}
 	return as
 }
