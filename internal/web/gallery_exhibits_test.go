@@ -24,7 +24,7 @@ const galleryToken = "4521~Zk3mT9QwErTyUiOpAsDfGhJkLzXcVbNm1234567890qwertyuiopA
 func exhibits() []exhibit {
 	var out []exhibit
 	for _, part := range [][]exhibit{homeExhibits(), formExhibits(), caseExhibits(), confirmExhibits(), collectExhibits(),
-		listExhibits(), massExhibits(), tokenExhibits(), standExhibits(), leakExhibits(), foundExhibits(), problemExhibits(), registerExhibits()} {
+		listExhibits(), massExhibits(), tokenExhibits(), renewalExhibits(), leakExhibits(), foundExhibits(), problemExhibits(), registerExhibits()} {
 		out = append(out, part...)
 	}
 	return out

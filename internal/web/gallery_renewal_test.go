@@ -10,8 +10,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/web/ui"
 )
 
-// standExhibits are the pages of renewals and of sponsors who change.
-func standExhibits() []exhibit {
+// renewalExhibits are the pages of renewals and of sponsors who change.
+func renewalExhibits() []exhibit {
 	renewable := galleryCase(access.Fulfilled, access.Active, access.Renew, access.Revoke)
 	renewable.Grant.Expires = days(6)
 	drafted := renewable
