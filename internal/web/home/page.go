@@ -157,7 +157,7 @@ func needsTokenCard(s ui.Shell, c cases.Case) ui.Card {
 	var first []ui.Action
 	switch c.Grant.State {
 	case access.HandedOver:
-		first = append(first, s.External(ui.Primary, "act.activate", ui.SettingsURL(s)), s.GoTo(ui.Secondary, "act.steps", ui.CasePath(c.Request, "/collect")))
+		first = ui.Activating(s, c)
 	case access.Minting, access.Recovering, access.Replacing:
 		first = append(first, s.GoTo(ui.Primary, "act.collect", ui.CasePath(c.Request, "/collect")))
 	default:
@@ -192,9 +192,7 @@ func tokenCard(s ui.Shell, c cases.Case) ui.Card {
 	if name := ui.SponsorName(s, c); name != "" {
 		k.Facts = append(k.Facts, s.Fact("fact.sponsor", name))
 	}
-	if g.Hint != "" {
-		k.Facts = append(k.Facts, s.Fact("fact.hint", s.Value(ui.Code(g.Hint+"…"), "")))
-	}
+	k.Facts = append(k.Facts, ui.HintFact(s, g.Hint)...)
 	k.Actions = append(k.Actions, ui.Described(k.ID, ui.Renewing(s, c, ui.Secondary)...)...)
 	if c.Can[access.Replace] {
 		k.Actions = append(k.Actions, ui.Described(k.ID, s.GoTo(ui.Secondary, "act.replace", ui.CasePath(c.Request, "/replace")))...)

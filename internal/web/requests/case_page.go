@@ -97,7 +97,7 @@ func caseToken(s ui.Shell, c cases.Case, v ui.Viewer) ui.Card {
 	}
 	var as []ui.Action
 	if c.Own && g.State == access.HandedOver {
-		as = append(as, s.External(ui.Primary, "act.activate", ui.SettingsURL(s)), s.GoTo(ui.Secondary, "act.steps", ui.CasePath(c.Request, "/collect")))
+		as = append(as, ui.Activating(s, c)...)
 	}
 	if c.Own && (g.State == access.Minting || g.State == access.Recovering || g.State == access.Replacing) {
 		as = append(as, s.GoTo(ui.Primary, "act.collect", ui.CasePath(c.Request, "/collect")))
@@ -125,14 +125,7 @@ func checkFacts(s ui.Shell, c cases.CasePage) []ui.Fact {
 	}
 	var out []ui.Fact
 	if rs := reachWords(s, c.Reach); len(rs) > 0 {
-		var all template.HTML
-		for i, w := range rs {
-			if i > 0 {
-				all += "<br>"
-			}
-			all += s.Value(ui.Word(w), "")
-		}
-		out = append(out, s.Fact("check.reach", all))
+		out = append(out, s.Fact("check.reach", wordLines(s, rs)))
 	}
 	if q, ok := c.Policy.Question(policy.KeyMaker); ok {
 		maker := s.Value(ui.Word(optionWord(s, q, a.Text(q.Key))), "")
@@ -288,7 +281,6 @@ func answerFacts(s ui.Shell, c cases.CasePage) []ui.Fact {
 		}
 	}
 	for _, q := range c.Policy.Questions {
-		values := a.All(q.Key)
 		switch {
 		case q.Kind.Own() || q.When != nil && !a.Has(q.When.Question, q.When.Answer):
 		case q.Kind.Typed():
@@ -296,14 +288,11 @@ func answerFacts(s ui.Shell, c cases.CasePage) []ui.Fact {
 				add(q, typed(v))
 			}
 		default:
-			var all template.HTML
-			for i, k := range values {
-				if i > 0 {
-					all += "<br>"
-				}
-				all += s.Value(ui.Word(optionWord(s, q, k)), "")
+			var words []string
+			for _, k := range a.All(q.Key) {
+				words = append(words, optionWord(s, q, k))
 			}
-			add(q, all)
+			add(q, wordLines(s, words))
 		}
 	}
 	for _, yes := range c.Request.Approvals() {
@@ -312,6 +301,18 @@ func answerFacts(s ui.Shell, c cases.CasePage) []ui.Fact {
 		}
 	}
 	return out
+}
+
+// wordLines are words of the catalogue or of a question, a line each.
+func wordLines(s ui.Shell, words []string) template.HTML {
+	var all template.HTML
+	for i, w := range words {
+		if i > 0 {
+			all += "<br>"
+		}
+		all += s.Value(ui.Word(w), "")
+	}
+	return all
 }
 
 // lastLeak is a leak in one line, for who decides on another request.

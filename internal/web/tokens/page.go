@@ -222,16 +222,14 @@ func NewPage(s ui.Shell, t cases.TokenPage) Page {
 	add("fact.shown", g.ShownAt)
 	add("fact.activated", g.ActivatedAt)
 	add("fact.ended", g.EndedAt)
-	if g.Hint != "" {
-		p.Facts = append(p.Facts, s.Fact("fact.hint", s.Value(ui.Code(g.Hint+"…"), "")))
-	}
+	p.Facts = append(p.Facts, ui.HintFact(s, g.Hint)...)
 	p.Facts = append(p.Facts, s.Fact("fact.marker", s.Value(ui.Code(g.Marker()), "")))
 	if !g.CheckedAt.IsZero() {
 		p.Facts = append(p.Facts, s.Fact("fact.checked", s.AgoTag(g.CheckedAt)))
 	}
 	p.Request = s.GoTo(ui.Secondary, "token.request", ui.CasePath(c.Request, ""))
 	if c.Own && g.State == access.HandedOver {
-		p.Actions = append(p.Actions, s.External(ui.Primary, "act.activate", ui.SettingsURL(s)), s.GoTo(ui.Secondary, "act.steps", ui.CasePath(c.Request, "/collect")))
+		p.Actions = append(p.Actions, ui.Activating(s, c)...)
 	}
 	if c.Own && (g.State == access.Replacing || g.State == access.Recovering) {
 		p.Actions = append(p.Actions, s.GoTo(ui.Primary, "act.collect", ui.CasePath(c.Request, "/collect")))

@@ -44,6 +44,19 @@ func LeakAction(s Shell, c cases.Case) Action {
 // SettingsURL is where Canvas shows people their own tokens.
 func SettingsURL(s Shell) string { return s.Session.CanvasURL + "/profile/settings" }
 
+// Activating is what a token's owner does once it was shown: switches it on in Canvas.
+func Activating(s Shell, c cases.Case) []Action {
+	return []Action{s.External(Primary, "act.activate", SettingsURL(s)), s.GoTo(Secondary, "act.steps", CasePath(c.Request, "/collect"))}
+}
+
+// HintFact is the characters of a token that Canvas goes on showing, if it shows any.
+func HintFact(s Shell, hint string) []Fact {
+	if hint == "" {
+		return nil
+	}
+	return []Fact{s.Fact("fact.hint", s.Value(Code(hint+"…"), ""))}
+}
+
 // Renewing is what a token's owner can do about its end and its sponsor. first is
 // the look of the most urgent of them.
 func Renewing(s Shell, c cases.Case, first string) []Action {

@@ -111,10 +111,7 @@ func FoundFacts(s Shell, f access.Found, owner string) []Fact {
 	if !f.MadeAt.IsZero() {
 		out = append(out, s.Fact("fact.made", s.DayTag(f.MadeAt)))
 	}
-	if f.Hint != "" {
-		out = append(out, s.Fact("fact.hint", s.Value(Code(f.Hint+"…"), "")))
-	}
-	return out
+	return append(out, HintFact(s, f.Hint)...)
 }
 
 // FoundActions are what its owner can do with a token; a reviewer removes it
