@@ -135,7 +135,17 @@ func TestSponsorsAreFoundByName(t *testing.T) {
 	maya.Post("/requests", webtest.AnswersFor(r, find.Get("build"))).Want(http.StatusOK, "Request REQ-0002")
 	maya.Get("/requests/REQ-0002/sponsor?q=dora").Want(http.StatusOK, "Choose a sponsor")
 	found("q")
+	// Finding names nobody, whoever is marked by then, and keeps the mark.
+	press := func(page string) {
+		t.Helper()
+		before := r.AllRows()
+		maya.Get(page).Post(page, url.Values{"do": {"find"}, "q": {"dora"}, "sponsor": {w.User("teacher-Fay").ID.String()}}).Want(http.StatusOK, "Choose a sponsor").Says("Fay Teaching")
+		found("q")
+		r.Unchanged(before)
+	}
+	press("/requests/REQ-0002/sponsor")
 	r.Launch("ana", r.Course("bio201")).Post(token+"/end-sponsorship", nil).Want(http.StatusOK, "Token "+webtest.Helper)
 	maya.Get(token+"/sponsor?q=dora").Want(http.StatusOK, "Choose a sponsor")
 	found("q")
+	press(token + "/sponsor")
 }

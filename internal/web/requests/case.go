@@ -206,6 +206,9 @@ func (p *Pages) chooseSponsor(v *ui.Visit, chosen string, refused error) error {
 // postSponsor names another sponsor.
 func (p *Pages) postSponsor(v *ui.Visit) error {
 	key, _ := text.Clean(v.R.PostForm.Get("sponsor"), ui.MaxID)
+	if v.FindsSponsor() {
+		return p.chooseSponsor(v, key, nil)
+	}
 	c, err := p.requests.ChooseSponsor(v.Ctx(), v.Session.Caller, v.ID, key)
 	switch {
 	case err == nil && c.Unmoved:

@@ -94,6 +94,9 @@ func (p *Pages) chooseSponsor(v *ui.Visit, chosen string, refused error) error {
 // nameSponsor asks another sponsor to take over.
 func (p *Pages) nameSponsor(v *ui.Visit) error {
 	key, _ := text.Clean(v.R.PostForm.Get("sponsor"), ui.MaxID)
+	if v.FindsSponsor() {
+		return p.chooseSponsor(v, key, nil)
+	}
 	t, err := p.tokens.NameSponsor(v.Ctx(), v.Session.Caller, v.ID, key)
 	switch {
 	case err == nil:

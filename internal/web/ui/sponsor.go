@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"cmp"
 	"errors"
 	"html/template"
 	"net/http"
@@ -57,7 +58,7 @@ func TeacherChoice(s Shell, label string, all []authority.Teacher, chosen, query
 
 // SponsorChoice is what a room asks where another sponsor is chosen, for a request or
 // for its token. It is shown at the address to which it posts: field sponsor (Canvas
-// user id). A query q filters the list.
+// user id); q filters the list, of an address or with do=find.
 type SponsorChoice struct {
 	Lead     template.HTML
 	Post     string // an address
@@ -74,7 +75,7 @@ func (v *Visit) ChooseSponsor(refused error, chosen string, c *cases.Case, choic
 	if refused != nil {
 		status = StatusOf(refused)
 	}
-	in := SponsorInput{Chosen: chosen, Query: v.Query("q")}
+	in := SponsorInput{Chosen: chosen, Query: cmp.Or(v.Query("q"), v.Posted("q"))}
 	errors.As(refused, &in.Errors)
 	return Show(v, status, PageSponsor, nil, func(sh Shell) SponsorPage {
 		if why := access.WhyOf(refused); why != "" {
@@ -83,6 +84,9 @@ func (v *Visit) ChooseSponsor(refused error, chosen string, c *cases.Case, choic
 		return NewSponsorPage(sh, choice(sh), in)
 	})
 }
+
+// FindsSponsor reports whether a post of that page looks for somebody and names nobody.
+func (v *Visit) FindsSponsor() bool { return v.R.PostForm.Get("do") == "find" }
 
 // SponsorInput is what was chosen and looked for on the page, and what is wrong with it.
 type SponsorInput struct {
