@@ -320,9 +320,10 @@ func checkGrantMove(g Grant, row grantRule, who Actor, m GrantMove, now time.Tim
 	return nil
 }
 
-// ApplyGrant moves g and reports what must follow. It refuses as Apply does. Mint is refused while another
-// attempt is leased, and after MaxAttempts; Thaw (WhySecondPerson) to the person
-// who thawed first, to the owner and to the sponsor.
+// ApplyGrant moves g and reports what must follow. It refuses as Apply does. Mint
+// is refused while another attempt is leased, and after MaxAttempts; Thaw to the
+// owner (WhySelf), to the sponsor (WhySponsorDecides) and to the person who thawed
+// first (WhySecondPerson).
 func ApplyGrant(g Grant, do Action, who Actor, m GrantMove, now time.Time) (Grant, Effect, error) {
 	if err := who.writes(do); err != nil {
 		return Grant{}, NoEffect, err

@@ -86,9 +86,10 @@ type rule struct {
 }
 
 // lifecycle is the whole life of a request. What is not here is forbidden.
-// Approve stays in_review until the last stage of the policy is passed. Submit leads to in_review instead where the policy needs no sponsor;
-// Return leads to awaiting_sponsor where the sponsor is what was lost. EndSponsor is
-// there until a collection begins; after that it is the grant's move of that name.
+// Submit leads to in_review instead where the policy needs no sponsor; Approve stays
+// there until the last stage of the policy is passed. Return leads to
+// awaiting_sponsor where the sponsor is what was lost. EndSponsor is there until a
+// collection begins; after that it is the grant's move of that name.
 var lifecycle = []rule{
 	{Draft, Submit, AsRequester, AwaitingSponsor, false, TellSponsor},
 	{Draft, Submit, AsRequester, InReview, false, TellReviewers},

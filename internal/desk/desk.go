@@ -47,8 +47,8 @@ type Desk struct {
 	Nudge     func() // a job was committed in this process
 	Observer  Observer
 	PublicURL string
-	// AtStep, when set, is called with the name of each step of Collect just
-	// before it: the crash tests end the process there.
+	// AtStep, when set, is called with the name of each step of a verb or job that
+	// a process may die at: the crash tests end it there.
 	AtStep func(step string)
 	// Limit, when set, stands for context.WithTimeout: tests whose clock only they
 	// move leave out deadlines of the real one.
@@ -61,7 +61,7 @@ type Desk struct {
 	failed map[access.TenantID]time.Time // when it last did not
 }
 
-// Step tells the tests that end the process there that a step of Collect begins.
+// Step tells the crash tests that a verb or job has come to a step.
 func (d *Desk) Step(name string) {
 	if d.AtStep != nil {
 		d.AtStep(name)

@@ -80,7 +80,7 @@ var DecidedUpon = []access.RequestState{access.AwaitingSponsor, access.InReview,
 // Finding is one thing that no longer holds.
 type Finding struct {
 	Object string `json:"object"` // grt_… or req_…
-	What   string `json:"what"`   // a cause of an end, or one of the below
+	What   string `json:"what"`   // a cause of an end, or a word of the room that looks
 	// Of is the sponsor who was lost.
 	Of access.PersonID `json:"of,omitempty"`
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 )
 
-// NewObject and FormRequest name the kept text of a request not yet saved.
+// NewObject and FormRequest name the saved text of a request that is no draft yet.
 const (
 	NewObject   = "new"
 	FormRequest = "request"

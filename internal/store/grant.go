@@ -180,7 +180,8 @@ var noteColumns = []string{"checked_at", "last_used_at", "trouble", "tries", "ne
 
 // RecordGrant writes what Canvas was observed to say (CheckedAt, LastUsedAt,
 // Trouble, Tries, NextTry, Expires, MarkedAt, ChangeSeen), without an event and
-// without raising the version. It is access.ErrConflict if the grant is not at g.Version any more.
+// without raising the version. It is access.ErrConflict if the grant is not at
+// g.Version any more.
 func (tx *Tx) RecordGrant(g access.Grant) error {
 	if err := tx.may("note grant"); err != nil {
 		return err

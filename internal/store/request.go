@@ -173,10 +173,10 @@ func (tx *Tx) CreateRequest(r access.Request, told audit.Event, d *audit.Detail,
 	return tx.follow(r.Tenant, told, d, todo)
 }
 
-// MoveRequest writes every column of a request and its votes that is at version r.Version-1
-// in state told.From, its event, and jobs. If somebody else moved it first, it
-// is access.ErrConflict and nothing happens. An event that does not tell of
-// this very move is an error.
+// MoveRequest writes every column of a request that is at version r.Version-1 in
+// state told.From, its votes, its event, and jobs. If somebody else moved it first,
+// it is access.ErrConflict and nothing happens. An event that does not tell of this
+// very move is an error.
 func (tx *Tx) MoveRequest(r access.Request, told audit.Event, d *audit.Detail, todo ...jobs.Insert) error {
 	if err := tx.may("move request"); err != nil {
 		return err

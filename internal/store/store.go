@@ -139,8 +139,8 @@ const (
 // InTx runs fn in a transaction: everything fn did through tx happens if fn
 // returns nil, and nothing otherwise. A transaction that loses to another one
 // (deadlock, serialisation failure) is run again up to three times, and one that
-// finds SQLite busy for ten seconds, so fn must have no effect but through tx, and do nothing slow. InTx
-// must not be called inside fn.
+// finds SQLite busy for ten seconds, so fn must have no effect but through tx, and
+// do nothing slow. InTx must not be called inside fn.
 func (s *Store) InTx(ctx context.Context, fn func(tx *Tx) error) error {
 	return s.again(ctx, func() error { return s.once(ctx, true, fn) })
 }

@@ -98,8 +98,8 @@ type Session struct {
 	CookieSeen bool // the partitioned cookie came back at least once
 }
 
-// Kept is text that a person typed and has not sent: one for each person,
-// object and form.
+// SavedText is what a person typed in a form and has not sent: one for each
+// person, object and form.
 type SavedText struct {
 	Tenant    access.TenantID
 	Person    access.PersonID

@@ -13,7 +13,7 @@ import (
 )
 
 // This file asks Canvas the questions that rights are decided by. Each asks
-// anew; the shown… forms answer from the cache and are for pages only.
+// anew; those named Shown… answer from the cache and are for pages only.
 
 // Enrollments are all active enrolments of a person, with courses under
 // accounts that are not academic marked.
@@ -70,7 +70,7 @@ func (au *Authority) academic(ctx context.Context, f desk.Canvas, course string)
 	return false, errors.New("the account tree does not end")
 }
 
-// Affiliation reads a person's standing from Canvas now.
+// Affiliation reads a person's affiliation and active enrolments from Canvas now.
 func (au *Authority) Affiliation(ctx context.Context, f desk.Canvas, user string) (policy.Affiliation, []access.Enrollment, error) {
 	es, err := au.Enrollments(ctx, f, user)
 	if err != nil {
@@ -192,7 +192,7 @@ func (au *Authority) CheckSponsor(ctx context.Context, f desk.Canvas, sponsor, r
 
 // Teachers lists who may be named as sponsor in a course: its active teachers,
 // as far as the roster service does not deny them, then the listed supervisors.
-// The list only offers; sponsors decides.
+// The list only offers; CheckSponsor decides.
 func (au *Authority) Teachers(ctx context.Context, f desk.Canvas, caller access.Caller, course string) ([]Teacher, error) {
 	var out []Teacher
 	except := caller.CanvasUser

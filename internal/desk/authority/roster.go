@@ -138,7 +138,7 @@ func (au *Authority) shownRoster(ctx context.Context, f desk.Canvas, caller acce
 }
 
 // RosterAgrees refuses a sponsor whom REST allows and the roster service of the
-// session's course does not name as its teacher (WhyNotTeaching). Supervisors
+// caller's course does not name as its teacher (WhyNotTeaching). Supervisors
 // stand by their list, not by a course.
 func (au *Authority) RosterAgrees(ctx context.Context, f desk.Canvas, caller access.Caller, course, sponsor string) error {
 	if slices.Contains(f.Tenant.School.Supervisors, sponsor) {

@@ -29,7 +29,7 @@ func (cs *Cases) ReadCase(tx *store.Tx, who access.Actor, r access.Request) (Cas
 	return seen[0], nil
 }
 
-// seeAll is see for a list; requests that are none of theirs are left out.
+// seeAll is ReadCase for a list; requests that are none of theirs are left out.
 func (cs *Cases) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([]Case, error) {
 	var out []Case
 	var ids []access.PersonID
@@ -130,8 +130,8 @@ func sponsorOf(r access.Request, g *access.Grant, p access.PersonID) bool {
 var grantVerbs = []access.Action{access.Revoke, access.Replace, access.ReportLeak, access.Freeze, access.Thaw, access.EndSponsor, access.NameNext,
 	access.TakeOver, access.TurnDown}
 
-// SetButtons fills Can and Why. A caller who may only look still sees its
-// SetButtons; the answer to a press explains (docs/decisions.md 22).
+// SetButtons fills Can and Why. A caller who may only look still sees the buttons;
+// the answer to a press explains (docs/decisions.md 22).
 func (cs *Cases) SetButtons(c *Case, who access.Actor) {
 	r, g := c.Request, c.Grant
 	for _, do := range verbs {

@@ -243,7 +243,7 @@ func (cs *Cases) ReviewerViewing(ctx context.Context, caller access.Caller) (acc
 	return who, nil
 }
 
-// ReviewerPressing is reviewing for a press, whose refusal is always recorded.
+// ReviewerPressing is ReviewerViewing for a press, whose refusal is always recorded.
 func (cs *Cases) ReviewerPressing(ctx context.Context, caller access.Caller) (access.Actor, error) {
 	who, err := cs.AsReviewer(ctx, caller)
 	if err != nil {
@@ -403,7 +403,7 @@ func wordsOf(t store.Tenant) SchoolWords {
 
 // CaseToChange is CaseOfGrant for a press: it refuses with may, which says
 // whether this caller may press at all, but only after access.ErrNotFound, so that
-// a stranger learns nothing. The actor sees the page as viewer says.
+// a stranger learns nothing. The actor is authority.Viewer's.
 func (cs *Cases) CaseToChange(ctx context.Context, caller access.Caller, may error, grantID string) (desk.Canvas, access.Actor, Case, error) {
 	f, err := cs.desk.CanvasOf(ctx, caller.Tenant, caller.Platform)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 )
 
-// The search finds what is there: without this, the test above could not fail.
+// A search of all that is stored finds what is there: without this, those that find
+// no secret (desktest.Rig.Searched) could not fail.
 func TestSearchFindsWhatIsStored(t *testing.T) {
 	t.Parallel()
 	desktest.Each(t, func(r *desktest.Rig) {

@@ -70,11 +70,10 @@ type Case struct {
 	Leak *access.Incident
 	// Own, Sponsor and Reviewer tell in which parts the caller sees it.
 	Own, Sponsor, Reviewer bool
-	// Can holds the moves whose buttons appear (request moves, then access.Replace
-	// and access.Revoke for the grant).
+	// Can holds the moves whose buttons appear, of the request and of the grant.
 	Can map[access.Action]bool
-	// Why names what stands in the way of a reviewer who cannot decide
-	// (self, sponsor_decides, other_person), or "".
+	// Why names what stands in the way of a reviewer who cannot decide (WhySelf,
+	// WhySponsorDecides, WhySecondPerson, WhyOtherPerson), or "".
 	Why access.Why
 	// Unmoved tells of a move that found everything as it would have left it:
 	// nothing changed, and nobody was told.
@@ -110,8 +109,8 @@ type CasePage struct {
 	// Leaks are the last incident of the requester and of the sponsor, where
 	// there is one (reviewers only).
 	Leaks []access.Incident
-	// Affiliations for identity lines, by person.
-	Sponsors []authority.Teacher // for choosing another sponsor: without the one who is asked
+	// Sponsors are for choosing another sponsor: without the one who is asked.
+	Sponsors []authority.Teacher
 	// Evidence is what is known of the token that this request renews; nil for any
 	// other request.
 	Evidence *Evidence
@@ -132,8 +131,8 @@ type Evidence struct {
 	// whether Canvas was asked.
 	CourseEnd  time.Time
 	CourseRead bool
-	// Sponsor is who stands for the token now, "" when nobody does. SponsorWhy is
-	// why they no longer could, "" when they can, WhyCanvas when it is not known.
+	// SponsorWhy is why who stands for the token now no longer could: "" when they
+	// can, or nobody does, WhyCanvas when it is not known.
 	SponsorWhy access.Why
 }
 
@@ -214,8 +213,8 @@ type TokenPage struct {
 	Story []StoryStep
 }
 
-// Lost is returned beside access.ErrConflict when somebody else was quicker:
-// what they did, for the page to say.
+// Lost is the access.ErrConflict when somebody else was quicker: where the request
+// stands now and who brought it there, for the page to say.
 type Lost struct {
 	Now   access.Request
 	Actor string

@@ -2,7 +2,7 @@ package desktest
 
 import "github.com/tokendesk/tokendesk/internal/access"
 
-// keptBy brings a request to keep a token to its approval, and runs the job.
+// ApprovedKeep brings a request to keep a token to its approval, and runs the job.
 func (r *Rig) ApprovedKeep(req access.Request) access.Request {
 	r.T.Helper()
 	if req.State == access.AwaitingSponsor {

@@ -46,7 +46,7 @@ func (r *Rig) Token(g access.Grant) canvastest.Token {
 	return canvastest.Token{}
 }
 
-// moved makes one move of a grant as it is told, without any of its effects.
+// MoveGrant makes one move of a grant as it is told, without any of its effects.
 func (r *Rig) MoveGrant(g access.Grant, do access.Action, who access.Actor, m access.GrantMove, change ...func(*access.Grant)) access.Grant {
 	r.T.Helper()
 	before := r.Grant(g.ID)

@@ -12,7 +12,7 @@ import (
 // Moment is the least time that a database tells apart.
 const Moment = time.Microsecond
 
-// time's own work, at this moment, without the jobs that follow.
+// TimeActs does what this minute brings, without the jobs that follow.
 func (r *Rig) TimeActs() {
 	r.T.Helper()
 	r.Must(r.Desk.Handlers()[desk.JobTick].Do(r.T.Context(), jobs.Job{}))

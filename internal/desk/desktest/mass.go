@@ -84,7 +84,7 @@ func (c *SlowCanvas) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.next.RoundTrip(r)
 }
 
-// InVirtualTime gives the rig's service a client whose waiting moves the rig's
+// InVirtualTime gives the rig's desk a client whose waiting moves the rig's
 // clock, in a Canvas where each call costs so many units of its bucket.
 func (r *Rig) InVirtualTime(cost float64, latency time.Duration) *SlowCanvas {
 	slow := &SlowCanvas{next: r.Cv.Client().Transport, clock: r.Clock, latency: latency}
@@ -187,7 +187,7 @@ func (r *Rig) MassNow(id string) massrevoke.Page {
 	return p
 }
 
-// run lets jobs run until the mass revocation is done, for at most the given
+// RunMass lets jobs run until the mass revocation is done, for at most the given
 // virtual time.
 func (r *Rig) RunMass(id string, most time.Duration) massrevoke.Page {
 	r.T.Helper()

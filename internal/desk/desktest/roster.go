@@ -27,7 +27,7 @@ func (k oneKey) Published(context.Context) ([]lti.PublicKey, error) {
 }
 
 // WithRoster installs the tool in Canvas, with the scope of names and roles, and
-// gives the service its client.
+// gives the desk its client.
 func (r *Rig) WithRoster() {
 	r.T.Helper()
 	key, err := lti.GenerateKey()

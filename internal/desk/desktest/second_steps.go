@@ -7,7 +7,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 )
 
-// marked is a token that carries the marker of an attempt of g.
+// Seeded is a token that carries the marker of an attempt of g.
 func (r *Rig) Seeded(key string, g access.Grant, attempt int) canvastest.Token {
 	r.T.Helper()
 	g.Attempt = attempt

@@ -169,7 +169,7 @@ func (v *view) check(id access.PersonID) ([]desk.Finding, error) {
 	return out, nil
 }
 
-// all is what ends with a person who is gone.
+// all is what no longer holds once a person is gone.
 func (p subject) all() []desk.Finding {
 	var out []desk.Finding
 	for _, g := range p.grants {
@@ -322,7 +322,7 @@ func (v *view) duties(_ access.Grant, r access.Request) ([]desk.Finding, error) 
 	return nil, nil
 }
 
-// PolicyOf is what a request, and the token made for it, are judged by. One that
+// policyOf is what a request, and the token made for it, are judged by. One that
 // cannot be read ends nothing.
 func (v *view) policyOf(r access.Request) (policy.Policy, error) {
 	return v.desk.ReadPolicy(v.ctx, func(tx *store.Tx) (policy.Policy, error) { return desk.PolicyOf(tx, r) })

@@ -1,5 +1,5 @@
-// Package leaks has what happens when a token's value got out: report, intake from
-// a scanner, the incident and its clearance.
+// Package leaks has what happens when a token's value got out: report, intake of
+// a pasted value, the incident and its clearance.
 package leaks
 
 import (

@@ -199,11 +199,11 @@ func massDetail(m access.Mass, words string) *audit.Detail {
 	return audit.NewDetail(d)
 }
 
-// Start starts a planned mass revocation. It takes an operator, or a fresh
-// launch of a reviewer whom Canvas confirms now, a reason, and the number of tokens
-// as typed by the person. read is the digest of the access.MassTerms that they read: a plan that
-// was made anew since is a *access.TermsError. If other tokens than the plan's are
-// selected by now, nothing starts: the plan is made anew, and the
+// Start starts a planned mass revocation. It takes an operator, or a fresh launch
+// of a reviewer whom Canvas confirms now, a reason, and the number of tokens as
+// typed by the person. read is the digest of the access.MassTerms that they read: a
+// plan that was made anew since is a *access.TermsError. If other tokens than the
+// plan's are selected by now, nothing starts: the plan is made anew, and the
 // *access.FormError tells the new number. Starting what runs or is done changes
 // nothing.
 func (mr *MassRevoke) Start(ctx context.Context, caller access.Caller, id, typed, reason, read string) (Page, error) {

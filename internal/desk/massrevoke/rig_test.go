@@ -47,7 +47,7 @@ func usableOf(r *desktest.Rig, gs []access.Grant) (n int) {
 	return n
 }
 
-// planned makes a plan as Dana does on the Tokens page.
+// plannedMass makes a plan as Dana does on the Tokens page.
 func plannedMass(r *desktest.Rig, choice massrevoke.Choice) (access.Caller, massrevoke.Page) {
 	r.T.Helper()
 	dana := r.As("dana", access.DoorAccount)

@@ -1,4 +1,4 @@
-// Package massrevoke ends many tokens at once: plan, rehearse, run, prove, report;
+// Package massrevoke ends many tokens at once: plan, run, prove, report;
 // from a page and by command alike.
 package massrevoke
 

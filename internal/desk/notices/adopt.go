@@ -10,9 +10,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/notify"
 )
 
-// This file keeps tokens that exist: a request after the fact, and, once it is
-// approved, the job that makes the token the tool's.
-
 // JobAdopt takes over the token of an approved request.
 const JobAdopt = "found.adopt"
 

@@ -250,8 +250,8 @@ func (ns *Notices) Remind(ctx context.Context, t store.Tenant) error {
 	return nil
 }
 
-// ReachedDay returns the latest of the given days since from that now has
-// ReachedDay, while the next is still to come.
+// ReachedDay returns the latest of the given days after from that now has reached,
+// and whether it is that day still: a reminder that was missed is not sent later.
 func ReachedDay(now, from time.Time, days ...int) (int, bool) {
 	if from.IsZero() {
 		return 0, false

@@ -28,7 +28,7 @@ var asks = []notify.Kind{notify.AskedToSponsor, notify.AskedToTakeOver}
 // OmitRepeats leaves out of what follows a press the messages that say nothing new: the
 // same question to the same person about the same object within PaceWindow.
 // Another question to them waits until the window of the first is over, and is
-// told then if it still stands; answering opens it at once (see answered).
+// told then if it still stands; answering opens it at once (see CountAnswered).
 func (ns *Notices) OmitRepeats(tx *store.Tx, by access.PersonID, todo []jobs.Insert) ([]jobs.Insert, error) {
 	var out []jobs.Insert
 	for _, j := range todo {

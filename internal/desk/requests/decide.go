@@ -22,7 +22,7 @@ import (
 //
 // It returns access.ErrNotFound when the request is none of theirs, a
 // *access.Refusal, a *access.FormError, a *access.TermsError when the terms are
-// not those that were read, or a *Lost when somebody else was quicker. Repeating
+// not those that were read, or a *cases.Lost when somebody else was quicker. Repeating
 // a move that this person has made already returns the request as it is, without
 // error.
 func (rq *Requests) Act(ctx context.Context, caller access.Caller, id string, do access.Action, m access.Move, read string) (cases.Case, error) {
@@ -161,7 +161,7 @@ func (rq *Requests) act(ctx context.Context, caller access.Caller, id string, do
 	return out, nil
 }
 
-// FormDecision names the kept text of a sponsor's or reviewer's panel.
+// FormDecision names the saved text of a sponsor's or reviewer's panel.
 const FormDecision = "decision"
 
 // repeated reports whether who made this very move already and nothing has

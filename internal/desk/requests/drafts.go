@@ -14,12 +14,12 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
-// MaxSavedText is how many bytes of text that was not sent are kept.
+// MaxSavedText is how long a saved text may be, in bytes.
 const MaxSavedText = 32 << 10
 
 // SaveText keeps what a person typed in a form and has not sent, for 7 days, one
 // row per person, object and form (docs/decisions.md 24). Object is a request's id or
-// NewObject. Sessions that may only look keep nothing.
+// NewObject. Callers who may only look keep nothing.
 func (rq *Requests) SaveText(ctx context.Context, caller access.Caller, object, form string, data []byte) (time.Time, error) {
 	if err := caller.MayWrite(); err != nil {
 		return time.Time{}, err
@@ -42,7 +42,7 @@ func (rq *Requests) SaveText(ctx context.Context, caller access.Caller, object, 
 	return now, err
 }
 
-// textObject is the id that kept text is stored under. Text can be kept only
+// textObject is the id that saved text is stored under. Text can be saved only
 // for what the person may see.
 func (rq *Requests) textObject(tx *store.Tx, caller access.Caller, object string) (string, error) {
 	if object == "" || object == desk.NewObject {
@@ -58,7 +58,7 @@ func (rq *Requests) textObject(tx *store.Tx, caller access.Caller, object string
 	return r.ID, nil
 }
 
-// SavedText gives back what Keep kept, and when; nil when there is nothing.
+// SavedText gives back what SaveText keeps, and since when; nil when there is nothing.
 func (rq *Requests) SavedText(ctx context.Context, caller access.Caller, object, form string) ([]byte, time.Time, error) {
 	var k store.SavedText
 	err := rq.desk.Store.Read(ctx, func(tx *store.Tx) error {

@@ -14,7 +14,7 @@ import (
 )
 
 // Form is everything the request form shows: the draft named, or for a new
-// request the text kept of a session that ended.
+// request the saved text of a session that ended.
 func (rq *Requests) Form(ctx context.Context, caller access.Caller, draftID string) (Form, error) {
 	f, err := rq.desk.CanvasOf(ctx, caller.Tenant, caller.Platform)
 	if err != nil {
@@ -86,8 +86,8 @@ func (rq *Requests) Form(ctx context.Context, caller access.Caller, draftID stri
 type Form struct {
 	Draft       access.Request // zero when new
 	Keeps       *access.Found  // the token that it asks to keep
-	Answers     access.Answers // draft, kept text, or empty
-	KeptAt      time.Time      // kept text of an ended session: when it was kept
+	Answers     access.Answers // draft, saved text, or empty
+	KeptAt      time.Time      // saved text of an ended session: when it was saved
 	Affiliation policy.Affiliation
 	Rule        policy.SponsorRule
 	Course      access.Course

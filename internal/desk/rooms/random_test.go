@@ -291,7 +291,7 @@ func (r *randomRun) oneUsable() {
 	}
 }
 
-// settle lets 15 minutes pass in which Canvas is well.
+// settled lets 15 minutes pass in which Canvas is well.
 func (r *randomRun) settled() {
 	r.Cv.ClearFaults()
 	r.late.Store(nil)

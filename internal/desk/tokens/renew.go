@@ -105,9 +105,9 @@ func ownGrant(tx *store.Tx, caller access.Caller, id string) (access.Grant, erro
 }
 
 // rotate lets a token give way to the one that renewed it: once the new one works
-// the old one has the overlap of its policy left, once it was used nothing. It belongs in the
-// transaction that saw the new one, and does nothing when it is done already; a
-// successor that never worked changes nothing about the old one.
+// the old one has the overlap of its policy left, once it was used nothing. It
+// belongs in the transaction that saw the new one, and does nothing when it is done
+// already; a successor that never worked changes nothing about the old one.
 func (re *Renewing) rotate(tx *store.Tx, next access.Grant) error {
 	if next.Renews == "" || next.State != access.Active {
 		return nil
