@@ -128,11 +128,15 @@ func (ls *Leaks) Open(ctx context.Context, caller access.Caller, id string) (Pag
 	if err != nil {
 		return Page{}, err
 	}
+	return ls.open(ctx, caller, who, id)
+}
+
+func (ls *Leaks) open(ctx context.Context, caller access.Caller, who access.Actor, id string) (Page, error) {
 	if !strings.HasPrefix(id, "inc_") || len(id) > 40 {
 		return Page{}, access.ErrNotFound
 	}
 	var p Page
-	err = ls.desk.Store.Read(ctx, func(tx *store.Tx) error {
+	err := ls.desk.Store.Read(ctx, func(tx *store.Tx) error {
 		i, err := tx.Incident(caller.Tenant, id)
 		if err != nil {
 			return err
@@ -219,23 +223,25 @@ func clearSponsor(c cases.Case, who access.PersonID) access.PersonID {
 func (ls *Leaks) Clear(ctx context.Context, caller access.Caller, id, note, read string) (Page, error) {
 	guard := desk.Guard{Do: access.ClearIncident, Object: id, Asks: true}
 	return desk.Verb(ctx, ls.desk, caller, guard, func(ctx context.Context) (Page, error) {
-		if err := ls.clearLeak(ctx, caller, id, note, read); err != nil {
+		who, err := ls.cases.AsReviewer(ctx, caller)
+		if err != nil {
 			return Page{}, err
 		}
-		return ls.Open(ctx, caller, id)
+		if err := ls.clearLeak(ctx, caller, who, id, note, read); err != nil {
+			return Page{}, err
+		}
+		return ls.open(ctx, caller, who, id)
 	})
 }
 
-func (ls *Leaks) clearLeak(ctx context.Context, caller access.Caller, id, note, read string) error {
-	p, err := ls.Open(ctx, caller, id)
+func (ls *Leaks) clearLeak(ctx context.Context, caller access.Caller, who access.Actor, id, note, read string) error {
+	p, err := ls.open(ctx, caller, who, id)
 	if err != nil {
 		return err
 	}
 	if err := desk.WithoutTokens(desk.TypedText{Field: "reason", Text: note}); err != nil {
 		return err
 	}
-	who := caller.Actor()
-	who.Reviewer = true
 	if !p.Incident.Open() && p.Incident.ClearedBy == caller.Person {
 		return nil // pressed twice
 	}

@@ -199,9 +199,9 @@ func waitingLetters(r *desktest.Rig, n int) {
 }
 
 // A Canvas whose inbox hangs and a mail server that hangs, with many letters
-// waiting (the long form has a thousand), hold up nothing but letters, at no school: an end, a stray and
-// a revocation keep their times. Each letter goes out once when the servers are
-// back, and meanwhile hardly any knocks.
+// waiting (the long form has a thousand), hold up nothing but letters, at no
+// school: an end, a stray and a revocation keep their times. Each letter goes out
+// once when the servers are back, and meanwhile hardly any knocks.
 func TestLettersThatHangHoldUpNothing(t *testing.T) {
 	t.Parallel()
 	storetest.EachURL(t, func(t *testing.T, url string) {
