@@ -1,13 +1,13 @@
 package cases
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/desk"
-	"github.com/tokendesk/tokendesk/internal/desk/notices"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -122,7 +122,7 @@ func (cs *Cases) evidence(ctx context.Context, f desk.Canvas, r access.Request) 
 	if err != nil {
 		return nil, err
 	}
-	since := notices.First(e.Of.LastUsedAt, e.Of.ActivatedAt)
+	since := cmp.Or(e.Of.LastUsedAt, e.Of.ActivatedAt)
 	if !since.IsZero() {
 		e.IdleDays = int(cs.desk.Now().Sub(since) / (24 * time.Hour))
 	}

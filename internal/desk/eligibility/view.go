@@ -1,6 +1,7 @@
 package eligibility
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/desk"
-	"github.com/tokendesk/tokendesk/internal/desk/notices"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -375,7 +375,7 @@ func (v *view) checkRequest(p subject, r access.Request, aff policy.Affiliation,
 	if rule == policy.RuleRefuse {
 		return []desk.Finding{{Object: r.ID, What: lostOwner}}, nil
 	}
-	sponsor := notices.First(r.Sponsor, r.Endorsement().Person)
+	sponsor := cmp.Or(r.Sponsor, r.Endorsement().Person)
 	if rule != policy.RuleSponsor || sponsor == "" {
 		return nil, nil
 	}

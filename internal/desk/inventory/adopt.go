@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -152,8 +153,8 @@ func (iv *Inventory) ProposeKeep(ctx context.Context, caller access.Caller, ids 
 				if t.Owner == caller.Person {
 					return access.Refuse(access.WhySelf) // their own they ask for at their home
 				}
-				end := notices.First(endDate, iv.offeredEnd(pol, t, desk.Zone(f.Tenant)))
-				r, fresh, err := iv.wish(tx, who, t, access.Course{}, keepAnswers(notices.First(build, t.Purpose), end))
+				end := cmp.Or(endDate, iv.offeredEnd(pol, t, desk.Zone(f.Tenant)))
+				r, fresh, err := iv.wish(tx, who, t, access.Course{}, keepAnswers(cmp.Or(build, t.Purpose), end))
 				if err != nil {
 					return err
 				}

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -205,7 +206,7 @@ func (iv *Inventory) foundNoticeHandler(ctx context.Context, j jobs.Job) error {
 // FoundFacts reads what a message about found tokens may say.
 func (iv *Inventory) FoundFacts(tx *store.Tx, f desk.Canvas, ref FoundRef) (notices.MessageFacts, store.Person, error) {
 	var to store.Person
-	out := notices.MessageFacts{Object: notices.First(ref.Campaign, firstOf(ref.Found)), Requester: ref.To}
+	out := notices.MessageFacts{Object: cmp.Or(ref.Campaign, firstOf(ref.Found)), Requester: ref.To}
 	sch := f.Tenant.School
 	out.Facts = notify.Facts{Occasion: ref.Occasion, Team: sch.CanvasTeam, Contact: sch.Contact, SettingsLink: notices.SettingsLink(f),
 		Link: iv.notices.ToolLink(f, "accounts/"+f.Root(), "account_navigation", "/unmanaged")}
@@ -245,7 +246,7 @@ func (iv *Inventory) FoundFacts(tx *store.Tx, f desk.Canvas, ref FoundRef) (noti
 		}
 		out.Waiting++
 		out.Rows = append(out.Rows, notify.WaitingRow{Title: t.Purpose})
-		out.At, out.Title = notices.First(t.EndedAt, t.UpdatedAt), t.Purpose
+		out.At, out.Title = cmp.Or(t.EndedAt, t.UpdatedAt), t.Purpose
 		if ref.Kind == noticeFoundRemoved {
 			if out.Reason, err = tx.Quote(t.Tenant, t.ID, store.QuoteRemoval); err != nil {
 				return out, to, err

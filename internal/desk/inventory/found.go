@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +13,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/desk"
-	"github.com/tokendesk/tokendesk/internal/desk/notices"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -297,7 +297,7 @@ func (iv *Inventory) movedFound(tx *store.Tx, who access.Actor, f access.Found, 
 	}
 	e := iv.desk.Event(after.Tenant, who.ID(), audit.Action("found."+string(do)), after.ID)
 	e.From, e.To, e.Version = string(f.State), string(after.State), after.Version
-	e.Related = notices.First(m.RequestID, m.GrantID, m.Campaign)
+	e.Related = cmp.Or(m.RequestID, m.GrantID, m.Campaign)
 	return after, tx.MoveFound(after, e, audit.NewDetail(d), todo...)
 }
 

@@ -1,6 +1,7 @@
 package massrevoke
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,7 +126,7 @@ func (mr *MassRevoke) massNoticeHandler(ctx context.Context, j jobs.Job) error {
 		if err != nil {
 			return err
 		}
-		facts.Reason, facts.By, facts.At = m.Reason, people[access.PersonID(m.By)].Name, notices.First(m.EndedAt, m.StartedAt)
+		facts.Reason, facts.By, facts.At = m.Reason, people[access.PersonID(m.By)].Name, cmp.Or(m.EndedAt, m.StartedAt)
 		if t.To == notices.ToReviewers {
 			c, err := tx.MassCounts(m.ID)
 			facts.Tokens, facts.Before, facts.People = c.Gone, c.EndedBefore, m.People

@@ -1,6 +1,7 @@
 package notices
 
 import (
+	"cmp"
 	"errors"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -28,7 +29,7 @@ func (ns *Notices) endingFacts(tx *store.Tx, f desk.Canvas, ref NoticeRef, g acc
 		}
 		out.ByOwner = by == g.Owner
 		moot = ref.Kind == notify.LeakReported && g.State.Final() // LeakDeleted says so
-		out.At = First(g.EndedAt, g.RevokingAt)
+		out.At = cmp.Or(g.EndedAt, g.RevokingAt)
 		if ref.To == ToReviewers {
 			out.Link = ns.ToolLink(f, "accounts/"+f.Root(), "account_navigation", "/leaks")
 		}

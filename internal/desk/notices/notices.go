@@ -1,6 +1,7 @@
 package notices
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -326,7 +327,7 @@ func (ns *Notices) Send(ctx context.Context, f desk.Canvas, kind notify.Kind, fa
 		return err
 	}
 	rcpt := notify.Recipient{CanvasUserID: to.CanvasUser, Name: to.Name, Email: profile.PrimaryEmail, As: as,
-		Locale: First(to.Locale, profile.Locale), TimeZone: First(to.TimeZone, profile.TimeZone, f.Tenant.School.TimeZone)}
+		Locale: cmp.Or(to.Locale, profile.Locale), TimeZone: cmp.Or(to.TimeZone, profile.TimeZone, f.Tenant.School.TimeZone)}
 	facts.Facts.Now = ns.desk.Now()
 	m, err := ns.desk.Composer.Compose(kind, Removed(facts.Facts), rcpt)
 	if err != nil {
@@ -396,17 +397,6 @@ func RecipientPart(ref NoticeRef, facts MessageFacts) notify.Audience {
 	return notify.AsRequester
 }
 
-// First is the first that says something.
-func First[T comparable](of ...T) T {
-	var none T
-	for _, v := range of {
-		if v != none {
-			return v
-		}
-	}
-	return none
-}
-
 // FactsOf reads what a message may say. There is no place for a secret in it.
 func (ns *Notices) FactsOf(tx *store.Tx, f desk.Canvas, ref NoticeRef) (MessageFacts, error) {
 	r, err := tx.Request(f.Tenant.ID, ref.Request)
@@ -417,7 +407,7 @@ func (ns *Notices) FactsOf(tx *store.Tx, f desk.Canvas, ref NoticeRef) (MessageF
 	endorsed, refusal := r.Endorsement(), r.Refusal()
 	by, _ := r.Decider()
 	if ref.Kind == notify.SponsorSaidNo || ref.Kind == notify.SponsorSaidYes {
-		by = First(endorsed.Person, r.Sponsor)
+		by = cmp.Or(endorsed.Person, r.Sponsor)
 	}
 	if ref.Kind == notify.SponsorLeft {
 		if r.SponsorLost == "" {
@@ -443,13 +433,13 @@ func (ns *Notices) FactsOf(tx *store.Tx, f desk.Canvas, ref NoticeRef) (MessageF
 		return MessageFacts{}, access.ErrNotFound
 	}
 	if moot, err := mootAsk(tx, ref, r, people[ref.To]); err != nil || moot {
-		return MessageFacts{}, First(err, errMoot)
+		return MessageFacts{}, cmp.Or(err, errMoot)
 	}
 	sch := f.Tenant.School
 	out.Facts = notify.Facts{
-		Occasion: ref.Occasion, Code: r.Code(), Title: First(r.Title(), r.Code()), Requester: people[r.Requester].Name,
-		Sponsor: First(people[r.Sponsor].Name, people[endorsed.Person].Name, r.SponsorLost), By: people[by].Name,
-		Course: First(r.Course.Code, r.Course.Name),
+		Occasion: ref.Occasion, Code: r.Code(), Title: cmp.Or(r.Title(), r.Code()), Requester: people[r.Requester].Name,
+		Sponsor: cmp.Or(people[r.Sponsor].Name, people[endorsed.Person].Name, r.SponsorLost), By: people[by].Name,
+		Course: cmp.Or(r.Course.Code, r.Course.Name),
 		Reason: r.Reason(), AlternativeKind: refusal.Alternative, Alternative: refusal.AltText,
 		EndsAt: r.End, AnswerBy: r.SponsorDue, ReviewBy: r.ReviewDue, CollectBy: r.CollectBy, At: r.UpdatedAt,
 		NotCollected: r.Decision().Said() && r.Adopts == "", Kept: r.Adopts != "", Team: sch.CanvasTeam, Contact: sch.Contact,
@@ -464,7 +454,7 @@ func (ns *Notices) FactsOf(tx *store.Tx, f desk.Canvas, ref NoticeRef) (MessageF
 	if ref.Grant != "" {
 		out.EndsAt, out.ActivateBy, out.LastUsedAt = g.EndsAt(), g.ActivateBy, g.LastUsedAt
 		out.Replaced, out.ByOwner = g.State == access.Replacing, g.EndedBy == g.Owner
-		out.At = First(g.EndedAt, g.RevokingAt, g.ShownAt)
+		out.At = cmp.Or(g.EndedAt, g.RevokingAt, g.ShownAt)
 		out.Case = caseOf(ref.Kind, g)
 		out.Days = int(g.EndsAt().Sub(ns.desk.Now())/(24*time.Hour)) + 1
 		if out.Reason, err = endReason(tx, g); err != nil {

@@ -1,6 +1,7 @@
 package notices
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,7 +70,7 @@ func (ns *Notices) OmitRepeats(tx *store.Tx, by access.PersonID, todo []jobs.Ins
 func (ns *Notices) asked(tenant access.TenantID, by access.PersonID, ref NoticeRef) (toThem, aboutIt store.Pace) {
 	toThem = store.Pace{Tenant: tenant, Person: by, Kind: desk.PaceNotice, About: string(ref.Kind) + " " + string(ref.To), Until: ns.desk.Now().Add(access.PaceWindow)}
 	aboutIt = toThem
-	aboutIt.About += " " + First(ref.Grant, ref.Request)
+	aboutIt.About += " " + cmp.Or(ref.Grant, ref.Request)
 	return toThem, aboutIt
 }
 

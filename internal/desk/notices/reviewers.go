@@ -1,6 +1,7 @@
 package notices
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -48,7 +49,7 @@ func (ns *Notices) digestHandler(ctx context.Context, j jobs.Job) error {
 			if err != nil {
 				return err
 			}
-			facts.Rows = append(facts.Rows, notify.WaitingRow{Code: r.Code(), Title: First(r.Title(), r.Code()),
+			facts.Rows = append(facts.Rows, notify.WaitingRow{Code: r.Code(), Title: cmp.Or(r.Title(), r.Code()),
 				Days: pol.Calendar.Between(r.ReviewSince, ns.desk.Now(), desk.Zone(f.Tenant)), Overdue: r.ReviewDue.Before(ns.desk.Now())})
 		}
 		return nil

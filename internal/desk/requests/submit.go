@@ -1,6 +1,7 @@
 package requests
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -161,7 +162,7 @@ func (rq *Requests) withoutCanvas(ctx context.Context, f desk.Canvas, caller acc
 	d := access.DraftForm{Answers: a, Now: rq.desk.Now(), Location: desk.Location(caller.TimeZone)}
 	if err := access.CheckAnybody(pol, d); err != nil {
 		if st, ok := desk.Recall[authority.ShownAffiliation](rq.desk, authority.AffiliationKey(caller)); ok && pol.For(st.Affiliation).Rule != policy.RuleRefuse {
-			end, _ := desk.Recall[time.Time](rq.desk, authority.CourseEndKey(f, notices.First(draft.Course.ID, caller.Course.ID)))
+			end, _ := desk.Recall[time.Time](rq.desk, authority.CourseEndKey(f, cmp.Or(draft.Course.ID, caller.Course.ID)))
 			d.Affiliation, d.SponsorOK = st.Affiliation, true
 			d.Latest, d.LatestCause = pol.LatestEnd(d.Affiliation, end, f.Tenant.LearnedCapDays, draft.Since, d.Now)
 			if _, all := access.CheckForm(pol, d); all != nil {
