@@ -15,6 +15,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/desk/requests"
 	"github.com/tokendesk/tokendesk/internal/desk/tokens"
 	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -162,7 +163,7 @@ func (iv *Inventory) ProposeKeep(ctx context.Context, caller access.Caller, ids 
 					continue
 				}
 				made++
-				ref := FoundRef{Kind: noticeKeepProposed, Found: []string{t.ID}, To: r.Requester, By: caller.Person, Occasion: r.ID + "/proposed"}
+				ref := FoundRef{Kind: notify.KeepProposed, Found: []string{t.ID}, To: r.Requester, By: caller.Person, Occasion: r.ID + "/proposed"}
 				if err := tx.InsertJob(iv.foundNotice(caller.Tenant, ref)); err != nil {
 					return err
 				}

@@ -19,14 +19,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
-// What people are told about tokens that the tool did not make.
-const (
-	noticeKeepProposed = notify.KeepProposed
-	noticeFoundRemoved = notify.FoundRemoved
-	noticeFoundOverdue = notify.FoundOverdue
-	noticeAllowOver    = notify.AllowOver
-	jobFoundNotice     = "notice.found"
-)
+// jobFoundNotice tells somebody of tokens that the tool did not make.
+const jobFoundNotice = "notice.found"
 
 // FoundRef is the data of a notice about found tokens. Everything else is read
 // when it is sent. Without To, the reviewers are told.
@@ -95,7 +89,7 @@ func (iv *Inventory) tellOwners(tx *store.Tx, caller access.Caller, who access.A
 		} else if !news {
 			continue
 		}
-		ref := FoundRef{Kind: notices.NoticeFoundTold, Found: told[p], Campaign: c.ID, To: p, By: caller.Person, Occasion: c.ID}
+		ref := FoundRef{Kind: notify.FoundTold, Found: told[p], Campaign: c.ID, To: p, By: caller.Person, Occasion: c.ID}
 		if err := tx.InsertJob(iv.foundNotice(caller.Tenant, ref)); err != nil {
 			return c, err
 		}
@@ -230,7 +224,7 @@ func (iv *Inventory) FoundFacts(tx *store.Tx, f desk.Canvas, ref FoundRef) (noti
 			return out, to, err
 		}
 		out.AnswerBy, out.Reason = c.DueAt, c.Message
-		if ref.Kind == noticeFoundOverdue {
+		if ref.Kind == notify.FoundOverdue {
 			p, err := tx.Progress(f.Tenant.ID, c.ID)
 			out.Waiting, out.Reason = p.Silent, ""
 			return out, to, err
@@ -241,13 +235,13 @@ func (iv *Inventory) FoundFacts(tx *store.Tx, f desk.Canvas, ref FoundRef) (noti
 		if err != nil {
 			return out, to, err
 		}
-		if ref.Kind == notices.NoticeFoundTold && t.State != access.FoundTold {
+		if ref.Kind == notify.FoundTold && t.State != access.FoundTold {
 			continue
 		}
 		out.Waiting++
 		out.Rows = append(out.Rows, notify.WaitingRow{Title: t.Purpose})
 		out.At, out.Title = cmp.Or(t.EndedAt, t.UpdatedAt), t.Purpose
-		if ref.Kind == noticeFoundRemoved {
+		if ref.Kind == notify.FoundRemoved {
 			if out.Reason, err = tx.Quote(t.Tenant, t.ID, store.QuoteRemoval); err != nil {
 				return out, to, err
 			}

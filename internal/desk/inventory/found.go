@@ -14,6 +14,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/canvas"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -343,7 +344,7 @@ func (iv *Inventory) tickFound(ctx context.Context, t store.Tenant) error {
 				return err
 			}
 			_, err = iv.movedFound(tx, access.SystemActor, cur, access.Reopen, access.FoundMove{}, nil,
-				iv.foundNotice(cur.Tenant, FoundRef{Kind: noticeAllowOver, Found: []string{cur.ID}, Occasion: fmt.Sprintf("%s/v%d", cur.ID, cur.Version)}))
+				iv.foundNotice(cur.Tenant, FoundRef{Kind: notify.AllowOver, Found: []string{cur.ID}, Occasion: fmt.Sprintf("%s/v%d", cur.ID, cur.Version)}))
 			return err
 		})
 		if err != nil && !errors.Is(err, access.ErrConflict) {
@@ -351,7 +352,7 @@ func (iv *Inventory) tickFound(ctx context.Context, t store.Tenant) error {
 		}
 	}
 	for _, c := range late {
-		j := iv.foundNotice(t.ID, FoundRef{Kind: noticeFoundOverdue, Campaign: c.ID, Occasion: c.ID + "/due"})
+		j := iv.foundNotice(t.ID, FoundRef{Kind: notify.FoundOverdue, Campaign: c.ID, Occasion: c.ID + "/due"})
 		if err := iv.desk.Store.InsertJob(ctx, j); err != nil {
 			return err
 		}

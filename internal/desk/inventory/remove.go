@@ -10,6 +10,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/tokens"
 	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -141,7 +142,7 @@ func (iv *Inventory) finishRemove(ctx context.Context, f desk.Canvas, t access.F
 				return err
 			}
 			cur.Owner = p.ID
-			todo = append(todo, iv.foundNotice(cur.Tenant, FoundRef{Kind: noticeFoundRemoved, Found: []string{cur.ID}, To: p.ID, By: cur.EndedBy, Occasion: cur.ID + "/removed"}))
+			todo = append(todo, iv.foundNotice(cur.Tenant, FoundRef{Kind: notify.FoundRemoved, Found: []string{cur.ID}, To: p.ID, By: cur.EndedBy, Occasion: cur.ID + "/removed"}))
 		}
 		if cur, err = iv.movedFound(tx, access.SystemActor, cur, access.Gone, access.FoundMove{}, map[string]string{"proof": proof}, todo...); err != nil {
 			return err

@@ -7,7 +7,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/jobs"
-	"github.com/tokendesk/tokendesk/internal/notify"
 )
 
 // JobAdopt takes over the token of an approved request.
@@ -23,6 +22,3 @@ func (ns *Notices) adoptJob(r access.Request) jobs.Insert {
 	data, _ := json.Marshal(AdoptRef{r.ID}) // always marshals
 	return desk.NewJob(r.Tenant, JobAdopt, fmt.Sprintf("%s:v%d", r.ID, r.Version), data, ns.desk.Now())
 }
-
-// NoticeFoundTold tells an owner of found tokens.
-const NoticeFoundTold = notify.FoundTold

@@ -79,9 +79,9 @@ func (ns *Notices) FollowGrant(tx *store.Tx, step GrantStep) ([]jobs.Insert, err
 	switch step.Effect {
 	case access.FollowToken:
 		return append([]jobs.Insert{desk.WatchJob(after, now.Add(desk.WatchSoon)), job(desk.JobSweep, ":1", 2*time.Minute), job(desk.JobSweep, ":2", 12*time.Minute)},
-			tell(noticeActivate, after.Owner)...), nil
+			tell(notify.ActivateReminder, after.Owner)...), nil
 	case access.ClearLost:
-		return append(tell(NoticeSharedAgain, after.Owner), job(desk.JobClear, "", time.Minute)), nil
+		return append(tell(notify.SharedAgain, after.Owner), job(desk.JobClear, "", time.Minute)), nil
 	case access.ClearThawed:
 		return append(tell(notify.Thawed, after.Owner), job(desk.JobClear, ":thaw", time.Minute)), nil
 	case access.TellFrozen:

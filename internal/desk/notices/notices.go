@@ -20,12 +20,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
-// What this package tells people of, besides moves of a request.
-const (
-	noticeActivate    = notify.ActivateReminder
-	NoticeSharedAgain = notify.SharedAgain
-)
-
 // NoticeRef is the data of a notice job: what to tell whom. Everything else is
 // read when it is sent, so a notice never says what is no longer true.
 type NoticeRef struct {
@@ -198,7 +192,7 @@ func (ns *Notices) Remind(ctx context.Context, t store.Tenant) error {
 				if err != nil {
 					return err
 				}
-				todo = append(todo, ns.NoticeJob(noticeActivate, r, &g, g.Owner, fmt.Sprintf("day%d:%d", d, g.Attempt)))
+				todo = append(todo, ns.NoticeJob(notify.ActivateReminder, r, &g, g.Owner, fmt.Sprintf("day%d:%d", d, g.Attempt)))
 			}
 		}
 		ending, err := tx.Grants(store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.Active}, EndsBefore: now.AddDate(0, 0, 30), Limit: store.MaxLimit})

@@ -137,7 +137,7 @@ func mootAsk(tx *store.Tx, ref NoticeRef, r access.Request, to store.Person) (bo
 func (ns *Notices) IsNews(tx *store.Tx, caller access.Caller, owner access.PersonID, found []string, due time.Time) (news bool, err error) {
 	for _, id := range found {
 		p := store.Pace{Tenant: caller.Tenant, Person: caller.Person, Kind: desk.PaceNotice, Until: ns.desk.Now().Add(access.PaceWindow),
-			About: string(NoticeFoundTold) + " " + string(owner) + " " + id + " " + due.UTC().Format(time.RFC3339)}
+			About: string(notify.FoundTold) + " " + string(owner) + " " + id + " " + due.UTC().Format(time.RFC3339)}
 		first, err := tx.RecordPace(p, ns.desk.Now())
 		if err != nil {
 			return false, err

@@ -8,8 +8,8 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/desk"
-	"github.com/tokendesk/tokendesk/internal/desk/notices"
 	"github.com/tokendesk/tokendesk/internal/desk/requests"
+	"github.com/tokendesk/tokendesk/internal/notify"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -231,7 +231,7 @@ func (co *Collecting) askedAgain(ctx context.Context, caller access.Caller, c Co
 		if err := tx.Audit(e, nil); err != nil {
 			return err
 		}
-		return tx.InsertJob(co.notices.NoticeJob(notices.NoticeSharedAgain, c.Request, c.Grant, c.Request.Requester, co.desk.Now().UTC().Format(time.DateOnly)))
+		return tx.InsertJob(co.notices.NoticeJob(notify.SharedAgain, c.Request, c.Grant, c.Request.Requester, co.desk.Now().UTC().Format(time.DateOnly)))
 	})
 	if err != nil && !errors.Is(err, access.ErrConflict) {
 		return Collection{}, err
