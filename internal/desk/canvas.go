@@ -150,6 +150,9 @@ func (d *Desk) SilentSince(tenant access.TenantID) time.Time {
 	return d.silent[tenant]
 }
 
+// NotFound reports whether Canvas said that it has no such thing.
+func NotFound(err error) bool { return canvas.KindOf(err) == canvas.NotFound }
+
 // RefuseUnasked turns a failed question to Canvas into the refusal people see. The
 // cause is logged here, because the refusal carries none.
 func (d *Desk) RefuseUnasked(ctx context.Context, what string, err error) error {

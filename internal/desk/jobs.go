@@ -9,23 +9,19 @@ import (
 	"github.com/tokendesk/tokendesk/internal/jobs"
 )
 
-// The kinds of jobs that more than one room begins. Those of one room are in it.
+// The kinds of jobs that more than one room knows of, and the kernel's own. Those of
+// one room are in it.
 const (
 	JobRecover = "grant.recover" // settle an attempt whose process may have died
 	JobClear   = "grant.clear"   // delete a token that is being replaced
 	JobSweep   = "grant.sweep"   // delete strays
 	JobWatch   = "grant.watch"   // ask Canvas about a token
-	JobSetBack = "grant.setback" // set back an end that was moved in Canvas
 	JobFreeze  = "grant.freeze"  // settle a freeze whose outcome is not known
 	JobEnd     = "grant.end"     // delete a token and prove it
 	JobOwner   = "ground.owner"  // look at one person: at once, or to confirm what a survey saw
 	JobNotice  = "notice"
-	JobDigest  = "notice.reviewers"
-	JobMass    = "mass.run" // end the tokens of a mass revocation
-	JobTick    = "tick"     // what time brings: lapses, ends, reminders
-	JobPurge   = "purge"    // what is kept no longer
-
-	JobMassNotice = "mass.notice"
+	JobTick    = "tick"  // what time brings: lapses, ends, reminders
+	JobPurge   = "purge" // what is kept no longer
 )
 
 // NewJob is a job in the transaction's tenant.

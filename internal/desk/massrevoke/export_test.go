@@ -15,6 +15,8 @@ import (
 
 const (
 	AssumedLatency = assumedLatency
+	JobMass        = jobMass
+	JobMassNotice  = jobMassNotice
 	MassAhead      = massAhead
 	MassAway       = massAway
 	MassBatch      = massBatch

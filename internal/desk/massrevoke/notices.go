@@ -36,7 +36,7 @@ func (w *massWork) massNotice(to access.PersonID, at time.Time) jobs.Insert {
 
 func massNoticeJob(m access.Mass, t massTelling, at time.Time) jobs.Insert {
 	data, _ := json.Marshal(t) // always marshals
-	return desk.NewJob(m.Tenant, desk.JobMassNotice, fmt.Sprintf("%s:%s:%s:%s", desk.JobMassNotice, m.ID, t.As, t.To), data, at)
+	return desk.NewJob(m.Tenant, jobMassNotice, fmt.Sprintf("%s:%s:%s:%s", jobMassNotice, m.ID, t.As, t.To), data, at)
 }
 
 // tellOwner tells an owner whose tokens of this mass revocation are all gone.

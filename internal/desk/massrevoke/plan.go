@@ -319,7 +319,7 @@ type massRef struct {
 
 func massJob(m access.Mass, at time.Time) jobs.Insert {
 	data, _ := json.Marshal(massRef{m.ID}) // always marshals
-	return desk.NewJob(m.Tenant, desk.JobMass, desk.JobMass+":"+m.ID, data, at)
+	return desk.NewJob(m.Tenant, jobMass, jobMass+":"+m.ID, data, at)
 }
 
 // Open is one mass revocation of the caller's school, for reviewers and operators.

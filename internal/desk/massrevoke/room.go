@@ -15,6 +15,12 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
+// The jobs of this room.
+const (
+	jobMass       = "mass.run"    // ends the tokens of a mass revocation, a turn at a time
+	jobMassNotice = "mass.notice" // tells one person of it
+)
+
 // MassRevoke is the verbs of mass revocations.
 type MassRevoke struct {
 	desk      *desk.Desk
@@ -28,8 +34,8 @@ type MassRevoke struct {
 func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Cases, r *requests.Requests) *MassRevoke {
 	mr := &MassRevoke{desk: d, authority: a, notices: n, cases: c, requests: r}
 	d.Records(audit.MassPlan, audit.MassStart, audit.MassFinish)
-	d.Handle(jobs.Ends, map[string]jobs.Handler{desk.JobMass: mr.massHandler})
-	d.Handle(jobs.Letters, map[string]jobs.Handler{desk.JobMassNotice: mr.massNoticeHandler})
+	d.Handle(jobs.Ends, map[string]jobs.Handler{jobMass: mr.massHandler})
+	d.Handle(jobs.Letters, map[string]jobs.Handler{jobMassNotice: mr.massNoticeHandler})
 	d.Purge(func(tx *store.Tx, now time.Time) error {
 		_, err := tx.PurgeMassPlans(now.Add(-massPlanLife))
 		return err

@@ -443,7 +443,7 @@ func TestMassHandlerComesBack(t *testing.T) {
 				worker(r, p.Mass)
 			}
 			tt.do(r)
-			err := r.MassRevoke.MassHandler(t.Context(), jobs.Job{Kind: desk.JobMass, Tenant: string(r.Tenant), Data: desktest.MustJSON(t, massrevoke.MassRef{Mass: p.ID})})
+			err := r.MassRevoke.MassHandler(t.Context(), jobs.Job{Kind: massrevoke.JobMass, Tenant: string(r.Tenant), Data: desktest.MustJSON(t, massrevoke.MassRef{Mass: p.ID})})
 			var later *jobs.LaterError
 			if tt.want == 0 && err != nil || tt.want != 0 && (!errors.As(err, &later) || later.After != tt.want) {
 				t.Errorf("it says %v, want a wait of %s", err, tt.want)
@@ -455,7 +455,7 @@ func TestMassHandlerComesBack(t *testing.T) {
 	}
 	r := desktest.NewRig(t, desktest.Sqlite(t))
 	var parked *jobs.PermanentError
-	if err := r.MassRevoke.MassHandler(t.Context(), jobs.Job{Kind: desk.JobMass, Tenant: string(r.Tenant), Data: desktest.MustJSON(t, massrevoke.MassRef{Mass: "mas_none"})}); !errors.As(err, &parked) {
+	if err := r.MassRevoke.MassHandler(t.Context(), jobs.Job{Kind: massrevoke.JobMass, Tenant: string(r.Tenant), Data: desktest.MustJSON(t, massrevoke.MassRef{Mass: "mas_none"})}); !errors.As(err, &parked) {
 		t.Errorf("of none: %v", err)
 	}
 }

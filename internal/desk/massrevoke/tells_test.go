@@ -55,7 +55,7 @@ func TestMassTellsOfAStuckToken(t *testing.T) {
 // tellings are the messages of a mass revocation that wait to be sent by then.
 func tellings(r *desktest.Rig, by time.Time) (out []massrevoke.MassTelling) {
 	r.T.Helper()
-	for _, j := range r.Due(desk.JobMassNotice, by) {
+	for _, j := range r.Due(massrevoke.JobMassNotice, by) {
 		var m massrevoke.MassTelling
 		if err := json.Unmarshal(j.Data, &m); err != nil {
 			r.T.Fatal(err)

@@ -152,7 +152,7 @@ func (ns *Notices) TellStuck(ctx context.Context, g access.Grant) {
 // and day, so its key is the day.
 func (ns *Notices) digestJob(t access.TenantID) jobs.Insert {
 	day := ns.desk.Now().UTC().Format(time.DateOnly)
-	return desk.NewJob(t, desk.JobDigest, desk.JobDigest+":"+string(t)+":"+day, nil, ns.desk.Now().Add(time.Minute))
+	return desk.NewJob(t, JobDigest, JobDigest+":"+string(t)+":"+day, nil, ns.desk.Now().Add(time.Minute))
 }
 
 // Remind sends what time brings to people: the sponsor's answer, collection,

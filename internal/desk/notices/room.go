@@ -9,6 +9,9 @@ import (
 	"github.com/tokendesk/tokendesk/internal/notify"
 )
 
+// JobDigest tells the reviewers what waits.
+const JobDigest = "notice.reviewers"
+
 // Notices is who is told what, when.
 type Notices struct {
 	desk  *desk.Desk
@@ -19,7 +22,7 @@ type Notices struct {
 func New(d *desk.Desk) *Notices {
 	ns := &Notices{desk: d}
 	d.Records(audit.NoticeFailed)
-	d.Handle(jobs.Letters, map[string]jobs.Handler{desk.JobNotice: ns.noticeHandler, desk.JobDigest: ns.digestHandler})
+	d.Handle(jobs.Letters, map[string]jobs.Handler{desk.JobNotice: ns.noticeHandler, JobDigest: ns.digestHandler})
 	d.EveryMinute(ns.Remind)
 	return ns
 }

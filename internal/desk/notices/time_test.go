@@ -29,7 +29,7 @@ func reminders(r *desktest.Rig, from time.Time, at ...time.Duration) string {
 	for _, d := range at {
 		r.Clock.Advance(from.Add(d).Sub(r.Clock.Now()))
 		for line := range strings.SplitSeq(r.Wrote(func() { r.Must(r.Notices.Remind(r.T.Context(), tenants[0])) }), "\n") {
-			if line != "" && !strings.Contains(line, desk.JobDigest) {
+			if line != "" && !strings.Contains(line, notices.JobDigest) {
 				out = append(out, d.String()+" "+line)
 			}
 		}
@@ -210,7 +210,7 @@ func TestNoticesAboutNothing(t *testing.T) {
 		}
 	}
 	for kind, work := range r.Desk.Handlers() {
-		if kind == desk.JobTick || kind == desk.JobPurge || kind == eligibility.JobEligibility || kind == inventory.JobNightly || kind == desk.JobDigest || kind == authority.JobAccounts || kind == authority.JobRoles {
+		if kind == desk.JobTick || kind == desk.JobPurge || kind == eligibility.JobEligibility || kind == inventory.JobNightly || kind == notices.JobDigest || kind == authority.JobAccounts || kind == authority.JobRoles {
 			continue // they carry nothing
 		}
 		if err := work.Do(t.Context(), jobs.Job{Data: []byte("{"), Tenant: string(r.Tenant)}); !desktest.Permanent(err) {

@@ -26,6 +26,9 @@ const endSlack = time.Minute
 
 func watched(g access.Grant) bool { return g.CanvasID != "" && slices.Contains(watchedStates, g.State) }
 
+// jobSetBack sets back an end that was moved in Canvas.
+const jobSetBack = "grant.setback"
+
 // What of a token was changed in Canvas, as the audit record names it.
 const (
 	alteredValue   = "value"
@@ -257,8 +260,8 @@ func (wa *Watching) drifted(ctx context.Context, g access.Grant, m access.GrantM
 // not move the end is asked again.
 func (wa *Watching) beginSetBack(ctx context.Context, g access.Grant, t canvas.Token) error {
 	now := wa.desk.Now()
-	key := fmt.Sprintf("%s:%s:%d:%d:%s", desk.JobSetBack, g.ID, g.Version, t.UpdatedAt.Unix(), now.UTC().Format(time.DateOnly))
-	err := wa.desk.Store.InsertJob(ctx, desk.NewJob(g.Tenant, desk.JobSetBack, key, desk.JobData(g), now))
+	key := fmt.Sprintf("%s:%s:%d:%d:%s", jobSetBack, g.ID, g.Version, t.UpdatedAt.Unix(), now.UTC().Format(time.DateOnly))
+	err := wa.desk.Store.InsertJob(ctx, desk.NewJob(g.Tenant, jobSetBack, key, desk.JobData(g), now))
 	wa.desk.Wake()
 	return err
 }

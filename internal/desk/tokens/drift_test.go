@@ -8,8 +8,8 @@ import (
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
-	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/desktest"
+	"github.com/tokendesk/tokendesk/internal/desk/tokens"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -108,7 +108,7 @@ func TestSetBackThenDead(t *testing.T) {
 		}
 		now := r.Clock.Now()
 		js, err := r.Desk.Store.ClaimJobs(r.T.Context(), jobs.Claim{Owner: "the one that dies", Now: now, Lease: time.Minute, Limit: 10, But: true})
-		if err != nil || len(js) != 1 || js[0].Kind != desk.JobSetBack {
+		if err != nil || len(js) != 1 || js[0].Kind != tokens.JobSetBack {
 			r.T.Fatalf("%+v, %v", js, err)
 		}
 		if kind, _, err := r.Tokens.SetBack(r.T.Context(), f, g, false); err != nil || kind != access.DriftExtended {

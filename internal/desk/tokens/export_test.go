@@ -15,6 +15,7 @@ import (
 
 const (
 	JobReconcile     = jobReconcile
+	JobSetBack       = jobSetBack
 	JobStray         = jobStray
 	ReconcileLife    = reconcileLife
 	ReconcileRetry   = reconcileRetry

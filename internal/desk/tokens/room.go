@@ -64,7 +64,7 @@ func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Case
 		desk.JobRecover: ts.recoverHandler, desk.JobClear: ts.clearHandler, desk.JobSweep: ts.sweepHandler, jobStray: ts.strayHandler,
 		desk.JobEnd: ts.endJob, desk.JobFreeze: ts.freezeHandler,
 	})
-	d.Handle(jobs.Watching, map[string]jobs.Handler{desk.JobWatch: ts.watchHandler, jobReconcile: ts.reconcileHandler, desk.JobSetBack: ts.setBackHandler})
+	d.Handle(jobs.Watching, map[string]jobs.Handler{desk.JobWatch: ts.watchHandler, jobReconcile: ts.reconcileHandler, jobSetBack: ts.setBackHandler})
 	d.EveryMinute(ts.tickGrants)
 	return ts
 }
