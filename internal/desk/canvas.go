@@ -53,6 +53,16 @@ func (d *Desk) CanvasOf(ctx context.Context, tenant access.TenantID, platform st
 	return d.Connect(f)
 }
 
+// CanvasInUse is CanvasOf a tenant for work that nobody asked for: where every
+// platform of the tenant is switched off there is nothing to do, and that is no error.
+func (d *Desk) CanvasInUse(ctx context.Context, tenant access.TenantID) (f Canvas, off bool, err error) {
+	f, err = d.CanvasOf(ctx, tenant, "")
+	if access.WhyOf(err) == access.WhyTenantSuspended {
+		return Canvas{}, true, nil
+	}
+	return f, false, err
+}
+
 // pageMemory is what the request of a page has read already.
 type pageMemory struct {
 	Canvas

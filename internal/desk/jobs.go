@@ -1,12 +1,15 @@
 package desk
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/jobs"
+	"github.com/tokendesk/tokendesk/internal/store"
 )
 
 // The kinds of jobs that more than one room knows of, and the kernel's own. Those of
@@ -27,6 +30,22 @@ const (
 // NewJob is a job in the transaction's tenant.
 func NewJob(tenant access.TenantID, kind, key string, data []byte, at time.Time) jobs.Insert {
 	return jobs.Insert{Kind: kind, Key: key, Data: data, RunAt: at, Tenant: string(tenant)}
+}
+
+// JobAbout decodes what a job says and reads what it is about, in a transaction of its
+// own. What is not there parks the job: no other try finds it.
+func JobAbout[Ref, T any](ctx context.Context, d *Desk, j jobs.Job, read func(tx *store.Tx, ref Ref) (T, error)) (ref Ref, about T, err error) {
+	if ref, err = jobs.Decode[Ref](j.Data); err != nil {
+		return ref, about, err
+	}
+	err = d.Store.Read(ctx, func(tx *store.Tx) error {
+		about, err = read(tx, ref)
+		return err
+	})
+	if errors.Is(err, access.ErrNotFound) {
+		err = jobs.Permanent(err)
+	}
+	return ref, about, err
 }
 
 // GrantRef is the data of a job about an attempt of a grant.

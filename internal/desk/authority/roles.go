@@ -52,22 +52,16 @@ func (au *Authority) accountsHandler(ctx context.Context, j jobs.Job) error {
 func (au *Authority) rolesHandler(ctx context.Context, j jobs.Job) error {
 	ctx = canvas.Paced(ctx)
 	tenant := access.TenantID(j.Tenant)
-	f, err := au.desk.CanvasOf(ctx, tenant, "")
-	if access.WhyOf(err) != "" {
-		return nil // switched off
-	}
-	if err != nil {
+	f, off, err := au.desk.CanvasInUse(ctx, tenant)
+	if err != nil || off {
 		return err
 	}
 	if au.desk.Resting(tenant) {
 		return jobs.Later(desk.RestFor)
 	}
 	due := au.desk.Now().Add(-RolesEvery)
-	var known store.AccountReads
-	if err := au.desk.Store.Read(ctx, func(tx *store.Tx) (err error) {
-		known, err = tx.AccountReads(tenant)
-		return err
-	}); err != nil {
+	known, err := au.accountReads(ctx, tenant)
+	if err != nil {
 		return err
 	}
 	if known.Listed.Before(due) {

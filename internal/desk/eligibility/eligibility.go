@@ -79,11 +79,8 @@ func (el *Eligibility) surveyHandler(ctx context.Context, j jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	f, err := el.desk.CanvasOf(ctx, access.TenantID(j.Tenant), "")
-	if access.WhyOf(err) == access.WhyTenantSuspended {
-		return nil
-	}
-	if err != nil {
+	f, off, err := el.desk.CanvasInUse(ctx, access.TenantID(j.Tenant))
+	if err != nil || off {
 		return err
 	}
 	if el.desk.Resting(f.Tenant.ID) {
@@ -196,11 +193,8 @@ func (el *Eligibility) ownerHandler(ctx context.Context, j jobs.Job) error {
 	if err != nil {
 		return err
 	}
-	f, err := el.desk.CanvasOf(ctx, access.TenantID(j.Tenant), "")
-	if access.WhyOf(err) == access.WhyTenantSuspended {
-		return nil
-	}
-	if err != nil {
+	f, off, err := el.desk.CanvasInUse(ctx, access.TenantID(j.Tenant))
+	if err != nil || off {
 		return err
 	}
 	v := el.newView(canvas.Paced(ctx), f)

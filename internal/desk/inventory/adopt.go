@@ -179,23 +179,14 @@ func (iv *Inventory) ProposeKeep(ctx context.Context, caller access.Caller, ids 
 // grant exists. A token that is gone ends the request; a refusal of Canvas
 // sends it back to review; a Canvas that does not answer is asked again.
 func (iv *Inventory) adoptHandler(ctx context.Context, j jobs.Job) error {
-	ref, err := jobs.Decode[notices.AdoptRef](j.Data)
-	if err != nil {
-		return err
-	}
-	var r access.Request
 	var t access.Found
-	err = iv.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		if r, err = tx.Request(access.TenantID(j.Tenant), ref.Request); err != nil {
-			return err
+	_, r, err := desk.JobAbout(ctx, iv.desk, j, func(tx *store.Tx, ref notices.AdoptRef) (access.Request, error) {
+		r, err := tx.Request(access.TenantID(j.Tenant), ref.Request)
+		if err == nil {
+			t, err = tx.Found(r.Tenant, r.Adopts)
 		}
-		t, err = tx.Found(r.Tenant, r.Adopts)
-		return err
+		return r, err
 	})
-	if errors.Is(err, access.ErrNotFound) {
-		return jobs.Permanent(err)
-	}
 	if err != nil || r.State != access.Approved {
 		return err
 	}

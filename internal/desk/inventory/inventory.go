@@ -72,10 +72,7 @@ func (iv *Inventory) nightlyHandler(ctx context.Context, _ jobs.Job) error {
 }
 
 func (iv *Inventory) inventoryDue(ctx context.Context, t store.Tenant) (bool, error) {
-	if _, err := iv.desk.CanvasOf(ctx, t.ID, ""); err != nil {
-		if access.WhyOf(err) != "" {
-			return false, nil // switched off
-		}
+	if _, off, err := iv.desk.CanvasInUse(ctx, t.ID); err != nil || off {
 		return false, err
 	}
 	now := iv.desk.Now().In(desk.Zone(t))
@@ -151,19 +148,9 @@ func inventoryData(i store.Inventory, owners ...owner) []byte {
 
 // jobInventory reads the inventory that a job works for, and its Canvas.
 func (iv *Inventory) jobInventory(ctx context.Context, j jobs.Job) (store.Inventory, inventoryRef, desk.Canvas, error) {
-	var i store.Inventory
-	ref, err := jobs.Decode[inventoryRef](j.Data)
-	if err != nil {
-		return i, ref, desk.Canvas{}, err
-	}
-	err = iv.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		i, err = tx.Inventory(access.TenantID(j.Tenant), ref.Inventory)
-		return err
+	ref, i, err := desk.JobAbout(ctx, iv.desk, j, func(tx *store.Tx, ref inventoryRef) (store.Inventory, error) {
+		return tx.Inventory(access.TenantID(j.Tenant), ref.Inventory)
 	})
-	if errors.Is(err, access.ErrNotFound) {
-		return i, ref, desk.Canvas{}, jobs.Permanent(err)
-	}
 	if err != nil || i.State != store.InventoryRunning {
 		return i, ref, desk.Canvas{}, err
 	}

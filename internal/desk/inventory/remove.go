@@ -179,19 +179,9 @@ func (iv *Inventory) removeHandler(ctx context.Context, j jobs.Job) error {
 }
 
 func (iv *Inventory) jobFound(ctx context.Context, j jobs.Job) (access.Found, desk.Canvas, error) {
-	ref, err := jobs.Decode[foundJob](j.Data)
-	if err != nil {
-		return access.Found{}, desk.Canvas{}, err
-	}
-	var t access.Found
-	err = iv.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		t, err = tx.Found(access.TenantID(j.Tenant), ref.Found)
-		return err
+	_, t, err := desk.JobAbout(ctx, iv.desk, j, func(tx *store.Tx, ref foundJob) (access.Found, error) {
+		return tx.Found(access.TenantID(j.Tenant), ref.Found)
 	})
-	if errors.Is(err, access.ErrNotFound) {
-		return t, desk.Canvas{}, jobs.Permanent(err)
-	}
 	if err != nil {
 		return t, desk.Canvas{}, err
 	}

@@ -14,19 +14,9 @@ import (
 
 // jobGrant reads the grant a job is about, and its Canvas.
 func (wa *Watching) jobGrant(ctx context.Context, j jobs.Job) (access.Grant, desk.Canvas, error) {
-	ref, err := jobs.Decode[desk.GrantRef](j.Data)
-	if err != nil {
-		return access.Grant{}, desk.Canvas{}, err
-	}
-	var g access.Grant
-	err = wa.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		g, err = tx.Grant(access.TenantID(j.Tenant), ref.Grant)
-		return err
+	_, g, err := desk.JobAbout(ctx, wa.desk, j, func(tx *store.Tx, ref desk.GrantRef) (access.Grant, error) {
+		return tx.Grant(access.TenantID(j.Tenant), ref.Grant)
 	})
-	if errors.Is(err, access.ErrNotFound) {
-		return g, desk.Canvas{}, jobs.Permanent(err)
-	}
 	if err != nil {
 		return g, desk.Canvas{}, err
 	}
