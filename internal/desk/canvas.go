@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -162,6 +163,19 @@ func (d *Desk) SilentSince(tenant access.TenantID) time.Time {
 
 // NotFound reports whether Canvas said that it has no such thing.
 func NotFound(err error) bool { return canvas.KindOf(err) == canvas.NotFound }
+
+// ProveGone returns Canvas's proof, in words, that it has a token no longer
+// (docs/decisions.md 13). Without one it is an error: the token may still work.
+func (d *Desk) ProveGone(ctx context.Context, f Canvas, user, token string) (proof string, err error) {
+	ev, err := f.Gone(ctx, f.Root(), user, token)
+	if d.TrackAnswer(f.Tenant.ID, err) != nil {
+		return "", err
+	}
+	if !ev.Gone {
+		return "", fmt.Errorf("it may still work: %s", ev.Reason)
+	}
+	return ev.Reason, nil
+}
 
 // RefuseUnasked turns a failed question to Canvas into the refusal people see. The
 // cause is logged here, because the refusal carries none.

@@ -155,14 +155,7 @@ func (iv *Inventory) removeInCanvas(ctx context.Context, f desk.Canvas, t access
 	if _, err := f.DeleteToken(ctx, t.CanvasUser, t.CanvasID); iv.desk.TrackAnswer(t.Tenant, err) != nil && !desk.NotFound(err) {
 		return "", err
 	}
-	ev, err := f.Gone(ctx, f.Root(), t.CanvasUser, t.CanvasID)
-	if err != nil {
-		return "", iv.desk.TrackAnswer(t.Tenant, err)
-	}
-	if !ev.Gone {
-		return "", errors.New(ev.Reason)
-	}
-	return ev.Reason, nil
+	return iv.desk.ProveGone(ctx, f, t.CanvasUser, t.CanvasID)
 }
 
 // removeHandler deletes a found token until Canvas has proven it gone.

@@ -69,12 +69,8 @@ func (wa *Watching) show(ctx context.Context, f desk.Canvas, g access.Grant) (ca
 
 // vanished ends a token that is proven gone, as somebody else's deed.
 func (wa *Watching) vanished(ctx context.Context, f desk.Canvas, g access.Grant) error {
-	ev, err := f.Gone(ctx, f.Root(), g.CanvasUser, g.CanvasID)
-	if wa.desk.TrackAnswer(g.Tenant, err) != nil {
+	if _, err := wa.desk.ProveGone(ctx, f, g.CanvasUser, g.CanvasID); err != nil {
 		return err
-	}
-	if !ev.Gone {
-		return fmt.Errorf("not shown by Canvas, but not proven gone: %s", ev.Reason)
 	}
 	ended, err := wa.ending.beginEndFrom(ctx, g, access.GrantMove{Cause: access.ByCanvas}, nil)
 	if err != nil {

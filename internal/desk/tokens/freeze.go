@@ -150,12 +150,8 @@ func (en *Ending) settleFreeze(ctx context.Context, g access.Grant, do access.Ac
 // frozenGone ends a grant whose token somebody deleted in Canvas while it was to
 // be frozen.
 func (en *Ending) frozenGone(ctx context.Context, f desk.Canvas, g access.Grant) error {
-	ev, err := f.Gone(ctx, f.Root(), g.CanvasUser, g.CanvasID)
-	if en.desk.TrackAnswer(g.Tenant, err) != nil {
+	if _, err := en.desk.ProveGone(ctx, f, g.CanvasUser, g.CanvasID); err != nil {
 		return err
-	}
-	if !ev.Gone {
-		return errors.New(ev.Reason)
 	}
 	ended, err := en.BeginEnd(ctx, access.SystemActor, g, access.GrantMove{Cause: access.ByCanvas})
 	if err != nil {
@@ -188,7 +184,7 @@ func (en *Ending) recordFreezeTry(ctx context.Context, g access.Grant) error {
 
 // freezeHandler settles a freeze until Canvas has proven it, one way or the other.
 func (en *Ending) freezeHandler(ctx context.Context, j jobs.Job) error {
-	g, f, err := en.watching.jobGrant(ctx, j)
+	g, f, err := en.jobGrant(ctx, j)
 	if err != nil || g.State != access.Freezing {
 		return err
 	}

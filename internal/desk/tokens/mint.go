@@ -88,7 +88,7 @@ func (co *Collecting) asWanted(g access.Grant, t canvas.Token) error {
 		return errors.New("the answer holds no token")
 	case !canvas.SameID(t.UserID, g.CanvasUser):
 		return errors.New("the token is another person's")
-	case t.State != "pending" && t.State != "active":
+	case t.State != canvas.StatePending && t.State != canvas.StateActive:
 		return fmt.Errorf("the token is %q", t.State)
 	case t.ExpiresAt.IsZero():
 		return errors.New("the token never ends")
@@ -293,7 +293,7 @@ func (co *Collecting) marked(ctx context.Context, f desk.Canvas, g access.Grant,
 	var out []canvas.Token
 	for _, t := range list {
 		id, n, ok := access.ParseMarker(t.Purpose)
-		if ok && id == g.ID && n <= upTo && t.State != "deleted" && (g.CanvasID == "" || t.ID != g.CanvasID) {
+		if ok && id == g.ID && n <= upTo && t.State != canvas.StateDeleted && (g.CanvasID == "" || t.ID != g.CanvasID) {
 			out = append(out, t)
 		}
 	}
@@ -331,12 +331,8 @@ func (co *Collecting) clear(ctx context.Context, f desk.Canvas, g access.Grant) 
 		if _, err := f.DeleteToken(ctx, g.CanvasUser, g.CanvasID); co.desk.TrackAnswer(g.Tenant, err) != nil && !desk.NotFound(err) {
 			return err
 		}
-		gone, err := f.Gone(ctx, f.Root(), g.CanvasUser, g.CanvasID)
-		if err != nil {
-			return co.desk.TrackAnswer(g.Tenant, err)
-		}
-		if !gone.Gone {
-			return fmt.Errorf("the lost token may still work: %s", gone.Reason)
+		if _, err := co.desk.ProveGone(ctx, f, g.CanvasUser, g.CanvasID); err != nil {
+			return err
 		}
 	}
 	old := g

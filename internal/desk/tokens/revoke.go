@@ -47,11 +47,29 @@ func (en *Ending) revoke(ctx context.Context, caller access.Caller, grantID, rea
 			form.Add("reason", "reason.revoke", nil)
 			return cases.TokenPage{}, form
 		}
-		if err := en.sponsoring.endNow(ctx, f, who, g, m); err != nil {
+		if err := en.endNow(ctx, f, who, g, m); err != nil {
 			return cases.TokenPage{}, err
 		}
 	}
 	return en.cases.TokenPage(ctx, who, caller.Tenant, grantID)
+}
+
+// endNow begins a grant's end and waits a while for Canvas's proof. That somebody
+// else began it first is no error.
+func (en *Ending) endNow(ctx context.Context, f desk.Canvas, who access.Actor, g access.Grant, m access.GrantMove) error {
+	g, err := en.BeginEnd(ctx, who, g, m)
+	if errors.Is(err, access.ErrConflict) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	quick, cancel := en.desk.WithLimit(context.WithoutCancel(ctx), desk.RevokeTime)
+	defer cancel()
+	if err := en.FinishEnd(quick, f, g); err != nil {
+		en.desk.Log.WarnContext(ctx, "not proven gone yet; a job goes on", "grant", g.ID, "err", err)
+	}
+	return nil
 }
 
 // BeginEnd stores that a grant is to end, with the job that ends it.
@@ -97,8 +115,6 @@ func (en *Ending) StartEnd(tx *store.Tx, who access.Actor, before access.Grant, 
 	d["cause"] = string(m.Cause)
 	if m.Reason != "" {
 		d["quote"] = m.Reason
-	}
-	if m.Reason != "" {
 		if err := tx.KeepQuote(out.Tenant, out.ID, store.QuoteEnd, m.Reason); err != nil {
 			return out, err
 		}
@@ -219,7 +235,7 @@ func EndDelay(tries int) time.Duration {
 // can end with one term: it keeps clear of Canvas's rate limit.
 func (en *Ending) endJob(ctx context.Context, j jobs.Job) error {
 	ctx = canvas.Paced(ctx)
-	g, f, err := en.watching.jobGrant(ctx, j)
+	g, f, err := en.jobGrant(ctx, j)
 	if err != nil || g.State != access.Revoking {
 		return err
 	}

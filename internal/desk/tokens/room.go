@@ -45,13 +45,12 @@ type room struct {
 	watching   *Watching
 	ending     *Ending
 	renewing   *Renewing
-	sponsoring *Sponsoring
 }
 
 // New makes the room and registers its jobs and what time brings to it.
 func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Cases, r *requests.Requests) *Tokens {
 	all := &room{desk: d, authority: a, notices: n, cases: c, requests: r}
-	all.collecting, all.watching, all.ending, all.renewing, all.sponsoring = &Collecting{all}, &Watching{all}, &Ending{all}, &Renewing{all}, &Sponsoring{all}
+	all.collecting, all.watching, all.ending, all.renewing = &Collecting{all}, &Watching{all}, &Ending{all}, &Renewing{all}
 	d.Records(
 		audit.RequestCollect, audit.RequestMintFailed, audit.RequestHandOver, audit.GrantCreate, audit.GrantMint, audit.GrantDoubt, audit.GrantShown,
 		audit.GrantGiveUp, audit.GrantStepBack, audit.GrantSeenActive, audit.GrantReplace, audit.GrantRevoke, audit.GrantGone, audit.GrantShownAgain,
@@ -59,7 +58,7 @@ func New(d *desk.Desk, a *authority.Authority, n *notices.Notices, c *cases.Case
 		audit.GrantRetire, audit.GrantMoveEnd, audit.GrantLoseSponsor, audit.GrantEndSponsor, audit.GrantNameSponsor, audit.GrantTakeOver,
 		audit.GrantTurnDown, audit.CapLearned,
 	)
-	ts := &Tokens{all.collecting, all.watching, all.ending, all.renewing, all.sponsoring}
+	ts := &Tokens{all.collecting, all.watching, all.ending, all.renewing, &Sponsoring{all}}
 	d.Handle(jobs.Ends, map[string]jobs.Handler{
 		desk.JobRecover: ts.recoverHandler, desk.JobClear: ts.clearHandler, desk.JobSweep: ts.sweepHandler, jobStray: ts.strayHandler,
 		desk.JobEnd: ts.endJob, desk.JobFreeze: ts.freezeHandler,

@@ -2,7 +2,6 @@ package tokens
 
 import (
 	"context"
-	"errors"
 	"maps"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -59,29 +58,11 @@ func (sp *Sponsoring) misuse(ctx context.Context, caller access.Caller, grantID,
 		return cases.TokenPage{}, form
 	}
 	if g := *c.Grant; g.State != access.Revoking && !g.State.Final() {
-		if err := sp.endNow(ctx, f, who, g, access.GrantMove{Cause: access.ByMisuse, Reason: reason}); err != nil {
+		if err := sp.ending.endNow(ctx, f, who, g, access.GrantMove{Cause: access.ByMisuse, Reason: reason}); err != nil {
 			return cases.TokenPage{}, err
 		}
 	}
 	return sp.cases.TokenPage(ctx, who, caller.Tenant, grantID)
-}
-
-// endNow begins a grant's end and waits a while for Canvas's proof. That somebody
-// else began it first is no error.
-func (sp *Sponsoring) endNow(ctx context.Context, f desk.Canvas, who access.Actor, g access.Grant, m access.GrantMove) error {
-	g, err := sp.ending.BeginEnd(ctx, who, g, m)
-	if errors.Is(err, access.ErrConflict) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	quick, cancel := sp.desk.WithLimit(context.WithoutCancel(ctx), desk.RevokeTime)
-	defer cancel()
-	if err := sp.ending.FinishEnd(quick, f, g); err != nil {
-		sp.desk.Log.WarnContext(ctx, "not proven gone yet; a job goes on", "grant", g.ID, "err", err)
-	}
-	return nil
 }
 
 // NameSponsor asks somebody to take over as sponsor of the caller's own

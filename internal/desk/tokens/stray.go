@@ -3,7 +3,6 @@ package tokens
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -81,12 +80,6 @@ func (wa *Watching) endStray(ctx context.Context, f desk.Canvas, g access.Grant,
 			return err
 		}
 	}
-	ev, err := f.Gone(ctx, f.Root(), ref.User, ref.Token)
-	if err != nil {
-		return wa.desk.TrackAnswer(g.Tenant, err)
-	}
-	if !ev.Gone {
-		return fmt.Errorf("it may still work: %s", ev.Reason)
-	}
-	return nil
+	_, err = wa.desk.ProveGone(ctx, f, ref.User, ref.Token)
+	return err
 }

@@ -13,14 +13,14 @@ import (
 )
 
 // jobGrant reads the grant a job is about, and its Canvas.
-func (wa *Watching) jobGrant(ctx context.Context, j jobs.Job) (access.Grant, desk.Canvas, error) {
-	_, g, err := desk.JobAbout(ctx, wa.desk, j, func(tx *store.Tx, ref desk.GrantRef) (access.Grant, error) {
+func (rm *room) jobGrant(ctx context.Context, j jobs.Job) (access.Grant, desk.Canvas, error) {
+	_, g, err := desk.JobAbout(ctx, rm.desk, j, func(tx *store.Tx, ref desk.GrantRef) (access.Grant, error) {
 		return tx.Grant(access.TenantID(j.Tenant), ref.Grant)
 	})
 	if err != nil {
 		return g, desk.Canvas{}, err
 	}
-	f, err := wa.desk.CanvasOf(ctx, g.Tenant, "")
+	f, err := rm.desk.CanvasOf(ctx, g.Tenant, "")
 	return g, f, err
 }
 
