@@ -261,13 +261,13 @@ func ReachOf(es []access.Enrollment, at time.Time) *Reach {
 		}
 		seen[k] = true
 		switch e.Type {
-		case "StudentEnrollment":
+		case canvas.StudentEnrollment:
 			r.Student++
-		case "TaEnrollment":
+		case canvas.TaEnrollment:
 			r.Assistant++
-		case "TeacherEnrollment":
+		case canvas.TeacherEnrollment:
 			r.Teaching++
-		case "DesignerEnrollment":
+		case canvas.DesignerEnrollment:
 			r.Designing++
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/authority"
+	"github.com/tokendesk/tokendesk/internal/desk/notices"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
@@ -41,27 +42,26 @@ func (cs *Cases) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([]
 		if r.State == access.Draft && !c.Own {
 			continue
 		}
-		g, err := tx.GrantOfRequest(r.Tenant, r.ID)
-		if err == nil {
+		switch g, err := tx.GrantOfRequest(r.Tenant, r.ID); {
+		case err == nil:
 			c.Grant = &g
+		case !errors.Is(err, access.ErrNotFound):
+			return nil, err
 		}
 		c.Sponsor = sponsorOf(r, c.Grant, who.Person)
 		if !c.Own && !c.Sponsor && !c.Reviewer {
 			continue
 		}
-		own, badPolicy := desk.PolicyOf(tx, r)
-		if c.Policy, badPolicy = cs.desk.ShownPolicy(own, badPolicy); badPolicy != nil {
-			return nil, badPolicy
+		var err error
+		if c.Policy, err = cs.desk.ShownPolicy(desk.PolicyOf(tx, r)); err != nil {
+			return nil, err
 		}
-		switch {
-		case err == nil:
+		if g := c.Grant; g != nil {
 			ids = append(ids, g.EndedBy, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.FirstThaw().Person)
 			grants = append(grants, g.ID)
 			if err := cs.setRenewal(tx, &c); err != nil {
 				return nil, err
 			}
-		case !errors.Is(err, access.ErrNotFound):
-			return nil, err
 		}
 		if c.Found, err = keeps(tx, r); err != nil {
 			return nil, err
@@ -72,9 +72,7 @@ func (cs *Cases) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([]
 	if len(out) == 0 {
 		return nil, nil
 	}
-	ids = slices.DeleteFunc(ids, func(p access.PersonID) bool { return p == "" })
-	slices.Sort(ids)
-	people, err := tx.People(out[0].Request.Tenant, slices.Compact(ids))
+	people, err := tx.People(out[0].Request.Tenant, notices.CompactIDs(ids...))
 	if err != nil {
 		return nil, err
 	}

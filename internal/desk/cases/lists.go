@@ -110,8 +110,7 @@ func (cs *Cases) Home(ctx context.Context, caller access.Caller) (Home, error) {
 		if h.Found, err = cs.homeFound(tx, caller); err != nil {
 			return err
 		}
-		newest, err := tx.Policy(caller.Tenant, f.Tenant.PolicyVersion)
-		if pol, err = cs.desk.ShownPolicy(newest, err); err != nil {
+		if pol, err = cs.desk.ShownPolicy(tx.Policy(caller.Tenant, f.Tenant.PolicyVersion)); err != nil {
 			return err
 		}
 		kept, err := tx.TextsOf(caller.Tenant, caller.Person)
@@ -315,8 +314,8 @@ func (cs *Cases) Queue(ctx context.Context, caller access.Caller, q QueueFilter)
 		if out.Rows, err = cs.seeAll(tx, who, rs); err != nil {
 			return err
 		}
-		newest, err := tx.NewestPolicy(caller.Tenant)
-		if newest, err = cs.desk.ShownPolicy(newest, err); err != nil {
+		newest, err := cs.desk.ShownPolicy(tx.NewestPolicy(caller.Tenant))
+		if err != nil {
 			return err
 		}
 		out.Target = newest.Windows.ReviewDays

@@ -226,7 +226,7 @@ func (v *view) checkGrant(p subject, g access.Grant, r access.Request, aff polic
 	rule := pol.For(aff).Rule
 	ends := func(c access.Cause) []desk.Finding { return []desk.Finding{{Object: g.ID, What: string(c)}} }
 	if rule == policy.RuleOpen {
-		return v.duties(g, r)
+		return v.duties(r)
 	}
 	if r.Course.ID == "" || r.Affiliation != policy.Student {
 		if rule == policy.RuleRefuse {
@@ -297,12 +297,12 @@ func (v *view) sponsorOf(p subject, g access.Grant, r access.Request, es []acces
 			return []desk.Finding{{Object: g.ID, What: lostSponsor, Of: g.Sponsor}}, nil
 		}
 	}
-	return v.duties(g, r)
+	return v.duties(r)
 }
 
 // duties follows the merge of whoever approved a token: it may make them the same
 // person as its owner or sponsor.
-func (v *view) duties(_ access.Grant, r access.Request) ([]desk.Finding, error) {
+func (v *view) duties(r access.Request) ([]desk.Finding, error) {
 	for _, yes := range r.Approvals() {
 		p, err := v.person(yes.Person)
 		if err != nil {

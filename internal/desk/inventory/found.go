@@ -21,10 +21,10 @@ import (
 // This file takes in what an inventory finds, by the list of each owner, and
 // notices what is not there any more.
 
-// standing are the states of a found token whose life here is not over;
+// unended are the states of a found token whose life here is not over;
 // vanishing those from which it can be found gone.
 var (
-	standing  = slices.DeleteFunc(slices.Clone(access.FoundStates), access.FoundState.Final)
+	unended   = slices.DeleteFunc(slices.Clone(access.FoundStates), access.FoundState.Final)
 	vanishing = []access.FoundState{access.FoundNew, access.FoundTold, access.FoundAllowing, access.FoundAllowed}
 )
 
@@ -129,7 +129,7 @@ func (iv *Inventory) takeInList(tx *store.Tx, i store.Inventory, o owner, role b
 	if err != nil {
 		return err
 	}
-	known, err := tx.FoundTokens(store.FoundQuery{Tenant: i.Tenant, CanvasUsers: []string{o.User}, States: standing, Limit: store.MaxLimit})
+	known, err := tx.FoundTokens(store.FoundQuery{Tenant: i.Tenant, CanvasUsers: []string{o.User}, States: unended, Limit: store.MaxLimit})
 	if err != nil {
 		return err
 	}

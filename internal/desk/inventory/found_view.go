@@ -56,8 +56,8 @@ func (iv *Inventory) Picked(ctx context.Context, caller access.Caller, ids []str
 		if out, err = iv.cases.FoundCases(tx, caller, who, fs); err != nil || len(out) == 0 {
 			return err
 		}
-		newest, err := tx.NewestPolicy(caller.Tenant)
-		if newest, err = iv.desk.ShownPolicy(newest, err); err != nil {
+		newest, err := iv.desk.ShownPolicy(tx.NewestPolicy(caller.Tenant))
+		if err != nil {
 			return err
 		}
 		for i := range out {

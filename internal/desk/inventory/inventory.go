@@ -268,7 +268,7 @@ func (iv *Inventory) endInventory(ctx context.Context, i store.Inventory, to sto
 // reading is what is kept while a report is read: one batch of rows, and what
 // grows with our own grants or up to a limit, never with the file.
 type reading struct {
-	s     *Inventory
+	iv    *Inventory
 	f     desk.Canvas
 	i     store.Inventory
 	claim int
@@ -283,7 +283,7 @@ type reading struct {
 // readInventory reads the whole report and queues the owners in question. What
 // it queues is worked on only once the report was read to its end.
 func (iv *Inventory) readInventory(ctx context.Context, f desk.Canvas, i store.Inventory, r canvas.Report, claim int) (store.Inventory, error) {
-	rd := &reading{s: iv, f: f, i: i, claim: claim, matched: map[string]struct{}{}, asked: map[string]struct{}{}}
+	rd := &reading{iv: iv, f: f, i: i, claim: claim, matched: map[string]struct{}{}, asked: map[string]struct{}{}}
 	rd.i.Tokens, rd.i.Ours, rd.i.Others = 0, 0, 0
 	now := iv.desk.Now()
 	// The same rows are held against our own grants. One that was made since the
@@ -343,7 +343,7 @@ func (rd *reading) match(ctx context.Context) error {
 		users[row.UserID] = true
 	}
 	byUser := map[string][]access.Grant{}
-	err := rd.s.desk.Store.Read(ctx, func(tx *store.Tx) error {
+	err := rd.iv.desk.Store.Read(ctx, func(tx *store.Tx) error {
 		list := make([]string, 0, len(users))
 		for u := range users {
 			list = append(list, u)
@@ -408,13 +408,13 @@ func (rd *reading) queue(ctx context.Context, least int) error {
 	if len(rd.owners) < least {
 		return nil
 	}
-	err := rd.s.desk.Store.InTx(ctx, func(tx *store.Tx) error {
+	err := rd.iv.desk.Store.InTx(ctx, func(tx *store.Tx) error {
 		part := rd.part
 		for at := 0; at < len(rd.owners); at += ownerBatch {
 			some := rd.owners[at:min(at+ownerBatch, len(rd.owners))]
 			key := fmt.Sprintf("%s:%d:%d", rd.i.ID, rd.claim, part)
 			part++
-			if err := tx.InsertJob(desk.NewJob(rd.i.Tenant, jobOwners, key, inventoryData(rd.i, some...), rd.s.desk.Now())); err != nil {
+			if err := tx.InsertJob(desk.NewJob(rd.i.Tenant, jobOwners, key, inventoryData(rd.i, some...), rd.iv.desk.Now())); err != nil {
 				return err
 			}
 		}
@@ -425,7 +425,7 @@ func (rd *reading) queue(ctx context.Context, least int) error {
 	}
 	rd.part += (len(rd.owners) + ownerBatch - 1) / ownerBatch
 	rd.owners = rd.owners[:0]
-	rd.s.desk.Step("owners queued")
+	rd.iv.desk.Step("owners queued")
 	return nil
 }
 

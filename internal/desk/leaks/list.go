@@ -1,6 +1,7 @@
 package leaks
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -149,11 +150,7 @@ func (ls *Leaks) open(ctx context.Context, caller access.Caller, who access.Acto
 		if p.Terms, err = leakTerms(tx, i, p.Case.Grant); err != nil {
 			return err
 		}
-		object := i.ID
-		if i.GrantID != "" {
-			object = i.GrantID
-		}
-		if p.Story, err = ls.cases.Story(tx, caller.Tenant, object, p.Case); err != nil {
+		if p.Story, err = ls.cases.Story(tx, caller.Tenant, cmp.Or(i.GrantID, i.ID), p.Case); err != nil {
 			return err
 		}
 		told, err := ls.cases.Story(tx, caller.Tenant, i.ID, p.Case)

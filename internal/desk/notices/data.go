@@ -10,8 +10,8 @@ import (
 
 // dataFacts tell which data a request is about, in the words of the school's own
 // questions where the program has none.
-func dataFacts(s *Notices, tx *store.Tx, r access.Request, f *notify.Facts) error {
-	pol, err := s.desk.ShownPolicy(desk.PolicyOf(tx, r))
+func (ns *Notices) dataFacts(tx *store.Tx, r access.Request, f *notify.Facts) error {
+	pol, err := ns.desk.ShownPolicy(desk.PolicyOf(tx, r))
 	if err != nil {
 		return err
 	}

@@ -439,7 +439,7 @@ func (ns *Notices) FactsOf(tx *store.Tx, f desk.Canvas, ref NoticeRef) (MessageF
 		NotCollected: r.Decision().Said() && r.Adopts == "", Kept: r.Adopts != "", Team: sch.CanvasTeam, Contact: sch.Contact,
 		Link: ns.deepLink(f, r, people[ref.To], ref.To == g.Sponsor || ref.To == g.SponsorAsked), SettingsLink: SettingsLink(f),
 	}
-	if err := dataFacts(ns, tx, r, &out.Facts); err != nil {
+	if err := ns.dataFacts(tx, r, &out.Facts); err != nil {
 		return MessageFacts{}, err
 	}
 	if ref.To == ToReviewers {

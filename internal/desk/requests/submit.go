@@ -343,7 +343,7 @@ func WordsDetail(m access.Move) *audit.Detail {
 	put("conditions", m.Conditions)
 	put("lost", m.LostName)
 	if !m.End.IsZero() {
-		put("end", m.End.UTC().Format("2006-01-02T15:04:05Z"))
+		put("end", m.End.UTC().Format(time.RFC3339))
 	}
 	return audit.NewDetail(data)
 }
