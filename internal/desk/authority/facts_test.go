@@ -126,24 +126,6 @@ func TestReviewersPages(t *testing.T) {
 	}
 }
 
-// Who presses on a reviewer's page and is none is refused once, by the press: the
-// page that it reads first records nothing of its own.
-func TestARefusedPressIsRecordedOnce(t *testing.T) {
-	t.Parallel()
-	r := desktest.NewRig(t, desktest.Sqlite(t))
-	g, _ := r.Active()
-	inc, err := r.Leaks.Report(t.Context(), r.As("maya", access.DoorCourse), g.ID)
-	r.Must(err)
-	clear := func(caller access.Caller) func() error {
-		return func() error {
-			_, err := r.Leaks.Clear(t.Context(), caller, inc.Leak.ID, "x", r.TermsOf(inc.Leak.ID))
-			return err
-		}
-	}
-	r.Refused("in a course", access.WhyWrongDoor, access.ClearIncident, "dana", "inc1", clear(r.As("dana", access.DoorCourse)))
-	r.Refused("a student", access.WhyNotReviewer, access.ClearIncident, "luca", "inc1", clear(r.As("luca", access.DoorAccount)))
-}
-
 // Who endorsed a request cannot thaw its token, also when another stands for it
 // by now, nor clear its leak.
 func TestDutiesStayApart(t *testing.T) {
@@ -202,7 +184,7 @@ func TestCourseEnd(t *testing.T) {
 }
 
 // A platform serves its own school, and none while it is switched off.
-func TestFar(t *testing.T) {
+func TestAPlatformServesItsOwnSchool(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
 	if _, err := r.Desk.CanvasOf(t.Context(), access.TenantID(store.NewID("ten")), r.Plat); !errors.Is(err, access.ErrNotFound) {

@@ -80,3 +80,21 @@ func TestNoSuccessorWhileALeakIsOpen(t *testing.T) {
 		t.Errorf("asking stays possible: %s, %v", req.State, err)
 	}
 }
+
+// Who presses on a reviewer's page and is none is refused once, by the press: the
+// page that it reads first records nothing of its own.
+func TestARefusedPressIsRecordedOnce(t *testing.T) {
+	t.Parallel()
+	r := desktest.NewRig(t, desktest.Sqlite(t))
+	g, _ := r.Active()
+	inc, err := r.Leaks.Report(t.Context(), r.As("maya", access.DoorCourse), g.ID)
+	r.Must(err)
+	clear := func(caller access.Caller) func() error {
+		return func() error {
+			_, err := r.Leaks.Clear(t.Context(), caller, inc.Leak.ID, "x", r.TermsOf(inc.Leak.ID))
+			return err
+		}
+	}
+	r.Refused("in a course", access.WhyWrongDoor, access.ClearIncident, "dana", "inc1", clear(r.As("dana", access.DoorCourse)))
+	r.Refused("a student", access.WhyNotReviewer, access.ClearIncident, "luca", "inc1", clear(r.As("luca", access.DoorAccount)))
+}
