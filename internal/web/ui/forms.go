@@ -35,24 +35,33 @@ func mayRepeat(path, name string) bool {
 //
 // Every field is cleaned here, once, and loses what looks like a token's value:
 // whatever is made of the form (rows, saved text, the page that shows it again,
-// an echo on a page about an error) is made without it. It returns the names of
-// the fields that lost one. The one field for a value, and the session's own,
-// stay as they came.
+// an echo on a page about an error) is made without it, also where the form is
+// refused. It returns the names of the fields that lost one. The one field for a
+// value, and the session's own, stay as they came.
 func ReadForm(r *http.Request) (pasted map[string]bool, err error) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		return nil, ErrForm
 	}
-	if err := r.ParseForm(); err != nil {
-		if isTooLarge(err) {
-			return nil, err
-		}
+	err = r.ParseForm() // which leaves what it could read
+	pasted = withoutValues(r.PostForm)
+	switch {
+	case isTooLarge(err):
+		return nil, err
+	case err != nil:
 		return nil, errors.Join(ErrForm, err)
 	}
 	for name, values := range r.PostForm {
 		if len(values) > 1 && name != session.Field && !mayRepeat(r.URL.Path, name) {
 			return nil, ErrForm
 		}
+	}
+	return pasted, nil
+}
+
+// withoutValues cleans a form, and names the fields that held a token's value.
+func withoutValues(form url.Values) (pasted map[string]bool) {
+	for name, values := range form {
 		if name == session.Field || name == SuspectField {
 			continue
 		}
@@ -67,7 +76,7 @@ func ReadForm(r *http.Request) (pasted map[string]bool, err error) {
 			}
 		}
 	}
-	return pasted, nil
+	return pasted
 }
 
 // Limits of fields that the core does not limit, in characters.
@@ -124,13 +133,14 @@ func (v *Visit) Held(names ...string) *access.FormError {
 // SortedKeys lists a form's fields in a fixed order.
 func SortedKeys(f url.Values) []string { return slices.Sorted(maps.Keys(f)) }
 
-// Query reads a filter from the address, cleaned as everything typed is.
+// Query reads a filter from the address, cleaned as everything typed is: a token's
+// value that somebody looked for is on no page and in none of its links.
 func (v *Visit) Query(name string) string {
 	s, err := text.Clean(v.R.URL.Query().Get(name), MaxSearch)
 	if err != nil {
 		return ""
 	}
-	return s
+	return desk.Storable(s)
 }
 
 // TokenFilter reads the filter of the Tokens page from an address or a form.
