@@ -26,6 +26,8 @@ func (p *Pages) confirmLeak(v *ui.Visit, refused error) error {
 			status = ui.StatusOf(refused)
 		}
 		return showReported(v, status, ReportedInput{Token: t}, nil)
+	case !t.Can[access.ReportLeak] && refused != nil:
+		return p.showToken(v, ui.StatusOf(refused), t, func(sh ui.Shell) *ui.Banner { return ui.RefusedBanner(sh, access.WhyOf(refused), &t.Case) })
 	case !t.Can[access.ReportLeak]:
 		return p.showToken(v, http.StatusOK, t, nil)
 	}

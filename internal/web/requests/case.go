@@ -198,6 +198,9 @@ func (p *Pages) chooseSponsor(v *ui.Visit, chosen string, refused error) error {
 		return err
 	}
 	if !c.Can[access.ChooseSponsor] {
+		if refused != nil {
+			return p.moveRefused(v, access.ChooseSponsor, PanelInput{}, refused)
+		}
 		return p.show(v, http.StatusOK, nil, nil)
 	}
 	return v.ChooseSponsor(refused, chosen, &c.Case, func(sh ui.Shell) ui.SponsorChoice { return SponsorChoice(sh, c) })
