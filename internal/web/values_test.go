@@ -9,9 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
-	"github.com/tokendesk/tokendesk/internal/web"
 	"github.com/tokendesk/tokendesk/internal/web/webtest"
 )
 
@@ -38,27 +39,20 @@ func TestAValueComesBackNowhere(t *testing.T) {
 			t.Errorf("%s answers %d with the value", what, b.Status)
 		}
 	}
-	names := append(fields(t), "x")
+	names := s.fields()
 	all := func(value string) url.Values {
 		v := url.Values{}
 		for _, name := range names {
-			if name != session.Field {
-				v.Set(name, value)
-			}
+			v.Set(name, value)
 		}
 		return v
 	}
 	sentence := "It is " + s.value + ", seen in a chat."
 	texts := map[string]string{"alone": s.value, "in a sentence": sentence, "behind a shard": "7~" + s.value, "in a link": "https://x.example/?access_token=" + s.value + "#"}
 
-	server, ok := r.App.Handler().(*web.Server)
-	if !ok {
-		t.Fatal("the handler is no web.Server")
-	}
-	for _, line := range server.Routes() {
+	for _, line := range s.routes() {
 		method, route, _ := strings.Cut(line, " ")
-		path := strings.NewReplacer("/requests/:id", "/requests/REQ-0001", "/go/:id", "/go/REQ-0001", "/tokens/:id", "/tokens/"+s.ids["token"],
-			"/revocations/:id", "/revocations/"+s.ids["mass"], "/leaks/:id", "/leaks/"+s.ids["leak"], "/found/:id", "/found/"+s.ids["found"], "*file", "x.css").Replace(route)
+		path := s.path(route)
 		for who, b := range people {
 			if method == http.MethodGet {
 				h := webtest.SameOrigin()
@@ -141,4 +135,43 @@ func TestAValueComesBackNowhere(t *testing.T) {
 	if text, _ := figures(r); strings.Contains(text, piece) {
 		t.Error("the figures hold the value")
 	}
+}
+
+// fields are the names of all parameters and fields that the pages read, that their
+// forms have, and one that nobody knows.
+func (s *scene) fields() []string {
+	s.rig.T.Helper()
+	known := map[string]bool{"x": true}
+	for _, name := range fields(s.rig.T) {
+		known[name] = true
+	}
+	for _, q := range policy.BuiltInQuestions() {
+		known[q.Key] = true
+	}
+	on := func(b *webtest.Browser) {
+		for n := range webtest.Parse(s.rig.T, b.Body).Descendants() {
+			if name := webtest.Attr(n, "name"); name != "" && n.Data != "meta" && n.Data != "form" {
+				known[name] = true
+			}
+		}
+	}
+	people := s.launch()
+	for _, o := range people {
+		for _, line := range s.routes() {
+			if method, route, _ := strings.Cut(line, " "); method == http.MethodGet && !strings.HasPrefix(route, "/static/") {
+				o.Body = o.page
+				on(o.Get(s.path(route)))
+			}
+		}
+	}
+	for _, do := range []access.Action{access.TellOwner, access.Adopt, access.Allow, access.Remove} {
+		on(people["dana"].press(press{path: "/unmanaged/pick", fields: url.Values{"do": {string(do)}, "pick": {s.ids["found"]}}}))
+	}
+	delete(known, session.Field)
+	for _, must := range []string{"build", "reason", "conditions", "alternative_text", "message", "seen", "suspect", "q", "after", "number"} {
+		if !known[must] {
+			s.rig.T.Fatalf("the field %s is not found: the walk sees too little", must)
+		}
+	}
+	return slices.Sorted(maps.Keys(known))
 }

@@ -103,8 +103,18 @@ func NewOn(t *testing.T, db string) *Rig {
 		}
 	})
 	handler = r.App.Handler()
-	r.install()
+	r.install("Northfield")
 	return r
+}
+
+// Beside is another school on the same program: a Canvas of its own, twin of the
+// first down to every id, with another issuer.
+func (r *Rig) Beside() *Rig {
+	r.T.Helper()
+	other := *r
+	other.Canvas = canvastest.Start(r.T, canvastest.Options{Clock: r.Clock, Issuer: "https://canvas.southfield.example"})
+	other.install("Southfield")
+	return &other
 }
 
 // Each runs a test on a rig of each engine.
@@ -126,8 +136,8 @@ func (r *Rig) Fault() string {
 	return ""
 }
 
-// install registers the tool in Canvas and Canvas in the tool.
-func (r *Rig) install() {
+// install registers the tool in Canvas and Canvas, under a name, in the tool.
+func (r *Rig) install(name string) {
 	r.T.Helper()
 	req, err := http.NewRequestWithContext(r.T.Context(), http.MethodGet, r.URL+"/lti/config.json", nil)
 	if err != nil {
@@ -150,7 +160,7 @@ func (r *Rig) install() {
 		r.T.Fatal(err)
 	}
 	_, err = r.App.Operate.AddPlatform(r.T.Context(), operate.PlatformSpec{
-		Name: "Northfield", Issuer: r.Canvas.Issuer(), ClientID: r.Tool.ClientID, Deployments: []string{r.Tool.ID},
+		Name: name, Issuer: r.Canvas.Issuer(), ClientID: r.Tool.ClientID, Deployments: []string{r.Tool.ID},
 		AuthURL: r.Canvas.SSOURL() + "/api/lti/authorize_redirect", KeySetURL: r.Canvas.SSOURL() + "/api/lti/security/jwks",
 		TokenURL: r.Canvas.SSOURL() + "/login/oauth2/token", CanvasURLs: []string{r.Canvas.InstitutionURL()},
 		Credential: operate.Credential{Token: secret.New(r.Canvas.World().ServiceToken())}, Actor: "operator:test",
@@ -317,19 +327,28 @@ var deciding = regexp.MustCompile(`^/(?:requests|tokens|leaks|revocations)/([\w-
 // Post sends a form of the page, as it is when the page was opened just now.
 func (b *Browser) Post(path string, fields url.Values) *Browser {
 	b.Rig.T.Helper()
-	all := url.Values{session.Field: {b.Handle()}}
+	all := b.Rig.Filled(path, fields)
+	all.Set(session.Field, b.Handle())
+	return b.Send(http.MethodPost, path, all, SameOrigin())
+}
+
+// Filled is a form of the page with what the page carries in it, as it is when the
+// page was opened just now.
+func (r *Rig) Filled(path string, fields url.Values) url.Values {
+	r.T.Helper()
+	all := url.Values{}
 	if of := deciding.FindStringSubmatch(path); of != nil {
-		all.Set("terms", b.Rig.terms(of[1]))
+		all.Set("terms", r.terms(of[1]))
 	}
 	if path == "/unmanaged/allow" {
 		for _, id := range fields["pick"] {
-			all.Set("terms_"+id, b.Rig.terms(id))
+			all.Set("terms_"+id, r.terms(id))
 		}
 	}
 	for k, v := range fields {
 		all[k] = v
 	}
-	return b.Send(http.MethodPost, path, all, SameOrigin())
+	return all
 }
 
 // Want fails unless the page has the status and the h1.

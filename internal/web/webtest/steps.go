@@ -81,13 +81,13 @@ func ActAs(r *Rig, value any) func() {
 	})
 }
 
-// AllRows is what the database has of requests and tokens, and of what was written
-// about them.
+// AllRows is what the database has of requests and tokens, of what was decided and
+// written about them, and of who is to be told.
 func (r *Rig) AllRows() []string {
 	r.T.Helper()
 	var out []string
 	storetest.DumpURL(r.T, r.DB, func(table, column, cell string) {
-		if slices.Contains([]string{"requests", "grants", "found_tokens", "campaigns", "incidents", "mass_revocations", "mass_items", "kept"}, table) {
+		if slices.Contains([]string{"requests", "grants", "found_tokens", "campaigns", "incidents", "mass_revocations", "mass_items", "kept", "votes", "quotes", "notices", "policies"}, table) {
 			out = append(out, table+"."+column+" "+cell)
 		}
 	})
