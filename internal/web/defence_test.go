@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -259,6 +260,9 @@ func TestNoHandleInAnyAddressOrLog(t *testing.T) {
 func TestWhoeverActsForSomebodyOnlyLooks(t *testing.T) {
 	sc := newScene(t)
 	r := sc.rig
+	token := "/tokens/" + sc.ids["token"]
+	presses := append(slices.Clone(sc.presses), press{who: "dana", path: token + "/revoke", fields: url.Values{"reason": {"Because."}}},
+		press{who: "maya", path: "/requests/REQ-0001/collect"}, press{who: "maya", path: "/requests/REQ-0001/collect/check"}, press{who: "maya", path: "/requests/REQ-0001/replace"})
 	before := r.AllRows()
 	for name, tc := range map[string]struct {
 		value any
@@ -274,7 +278,7 @@ func TestWhoeverActsForSomebodyOnlyLooks(t *testing.T) {
 			pages[who] = ghosts[who].Body
 		}
 		undo()
-		for _, p := range sc.presses {
+		for _, p := range presses {
 			if p.reads {
 				continue // what only reads is shown to whoever looks
 			}
