@@ -121,7 +121,7 @@ func sponsorOf(r access.Request, g *access.Grant, p access.PersonID) bool {
 	if p == "" {
 		return false
 	}
-	return r.Sponsor == p || r.Endorsement().Person == p || (g != nil && (g.Sponsor == p || g.SponsorAsked == p))
+	return r.Sponsor == p || r.Endorsement().Person == p || (g != nil && (g.Sponsor == p || g.SponsorWas == p || g.SponsorAsked == p))
 }
 
 // grantVerbs are the moves of a grant whose buttons a page may show.

@@ -94,6 +94,32 @@ func TestSponsorGapOver(t *testing.T) {
 	})
 }
 
+// Who took over and ends that too is answered with the token that they stood for.
+func TestWhoTookOverMayEndIt(t *testing.T) {
+	t.Parallel()
+	r := desktest.NewRig(t, desktest.Sqlite(t))
+	g, helen := r.Asked()
+	if _, err := r.Tokens.TakeOver(t.Context(), helen, g.ID, r.TermsOf(g.ID)); err != nil {
+		t.Fatal(err)
+	}
+	p, err := r.Tokens.EndSponsorship(t.Context(), helen, g.ID, "")
+	if err != nil || p.Grant == nil || p.Grant.Sponsor != "" || p.Grant.GapUntil.IsZero() {
+		t.Errorf("she ends it and reads %+v, %v", p.Grant, err)
+	}
+	if now := r.Grant(g.ID); now.Sponsor != "" || now.SponsorWas != helen.Person {
+		t.Errorf("after the end: %+v", now)
+	}
+	for do, may := range p.Can {
+		if may {
+			t.Errorf("she may still %s", do)
+		}
+	}
+	if _, err := r.Cases.Token(t.Context(), r.As("tom", access.DoorCourse), g.ID); !errors.Is(err, access.ErrNotFound) {
+		t.Errorf("who never stood for it sees it: %v", err)
+	}
+	r.Proven()
+}
+
 func TestTurnDown(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
