@@ -7,7 +7,10 @@
 // first expand (old programs go on running), and contract only after the last
 // program that needs the old shape is gone; where one cannot wait for that, it
 // names this program as the oldest, and store.Migrate refuses to run it under an
-// older one. What needs the audit chain is a migration in Go (store/inreview.go).
+// older one. An index that is built on a table with rows is a file of its own, which
+// PostgreSQL runs outside a transaction and without keeping others from writing: it
+// first drops what an earlier run left unfinished, and may run twice. What needs the
+// audit chain is a migration in Go (store/inreview.go).
 package migrations
 
 import "embed"

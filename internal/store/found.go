@@ -215,15 +215,13 @@ func (tx *Tx) selectFound(q FoundQuery) (*gorm.DB, error) {
 	if q.CanvasUsers != nil {
 		db = db.Where("canvas_user IN ?", anyOf(q.CanvasUsers))
 	}
-	if len(q.States) > 0 {
-		db = db.Where("state IN ?", anyOf(q.States))
-	}
+	db = states(db, "found_tokens", q.States, func(s access.FoundState) bool { return !s.Final() })
 	db = equal(db, "campaign", q.Campaign)
 	if q.NeverEnds {
-		db = db.Where("expires IS NULL")
+		db = db.Where(foundWeight + " IN (0, 2)")
 	}
 	if q.AccountRole {
-		db = db.Where("account_role = ?", true)
+		db = db.Where(foundWeight + " < 2")
 	}
 	if q.Asked != nil {
 		asking := tx.db.Model(&requestRow{}).Select("1").
@@ -251,6 +249,7 @@ func (tx *Tx) selectFound(q FoundQuery) (*gorm.DB, error) {
 const (
 	foundWeight = "(CASE WHEN account_role THEN 0 ELSE 2 END + CASE WHEN expires IS NULL THEN 0 ELSE 1 END)"
 	foundAge    = "COALESCE(made_at, found_at)"
+	foundRanks  = 4
 )
 
 func foundRank(f access.Found) int {
@@ -282,24 +281,39 @@ func (tx *Tx) FoundTokens(q FoundQuery) ([]access.Found, error) {
 	if err != nil {
 		return nil, err
 	}
+	first := 0
+	var at time.Time
+	var id string
 	if q.After != "" {
-		rank := -1
+		first = -1
 		if len(q.After) > 1 {
-			rank = int(q.After[1]) - '0'
+			first = int(q.After[1]) - '0'
 		}
-		at, id, err := q.After.parse(foundMark(rank))
-		if err != nil || rank < 0 || rank > 3 {
+		if at, id, err = q.After.parse(foundMark(first)); err != nil || first < 0 || first >= foundRanks {
 			return nil, fmt.Errorf("this place is not in this list: %w", access.ErrInvalid)
 		}
-		db = db.Where("("+foundWeight+", "+foundAge+", id) > (?, ?, ?)", rank, stamp(at), id)
 	}
 	limit := q.Limit
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
+	limit = min(limit, MaxLimit)
+	db = db.Session(&gorm.Session{})
 	var rows []foundRow
-	if err := db.Order(foundWeight + ", " + foundAge + ", id").Limit(min(limit, MaxLimit)).Find(&rows).Error; err != nil {
-		return nil, tx.fail("found tokens", err)
+	// Rank by rank: SQLite finds no place by a row of more than one expression.
+	for rank := first; rank < foundRanks && len(rows) < limit; rank++ {
+		if (q.AccountRole && rank >= 2) || (q.NeverEnds && rank%2 != 0) {
+			continue
+		}
+		of := db.Where(foundWeight+" = ?", rank)
+		if rank == first && id != "" {
+			of = of.Where("("+foundAge+", id) > (?, ?)", stamp(at), id)
+		}
+		var some []foundRow
+		if err := of.Order(foundAge + ", id").Limit(limit - len(rows)).Find(&some).Error; err != nil {
+			return nil, tx.fail("found tokens", err)
+		}
+		rows = append(rows, some...)
 	}
 	return tx.found(rows)
 }
@@ -307,7 +321,7 @@ func (tx *Tx) FoundTokens(q FoundQuery) ([]access.Found, error) {
 var (
 	foundColumns = columnsOf(&foundRow{})
 	selectTold   = say("SELECT " + foundColumns.list + ` FROM found_tokens WHERE tenant = ? AND canvas_user = ?
-		AND state IN ('` + string(access.FoundTold) + `', '` + string(access.FoundRemoving) + `')
+		AND open AND state IN ('` + string(access.FoundTold) + `', '` + string(access.FoundRemoving) + `')
 		ORDER BY ` + foundWeight + ", " + foundAge + ", id LIMIT ?")
 )
 
@@ -346,7 +360,7 @@ func (tx *Tx) CountFound(q FoundQuery) (int, error) {
 // that people still make tokens in Canvas by themselves.
 func (tx *Tx) LastMade(tenant access.TenantID, after time.Time) (time.Time, error) {
 	var row foundRow
-	err := tx.db.Where("tenant = ? AND account_role = ? AND marker = '' AND made_at > ?", string(tenant), false, stamp(after)).
+	err := tx.db.Where("tenant = ? AND NOT account_role AND marker = '' AND made_at > ?", string(tenant), stamp(after)).
 		Order("made_at DESC").Limit(1).Find(&row).Error
 	if err != nil {
 		return time.Time{}, tx.fail("last token made", err)

@@ -1,13 +1,14 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 )
@@ -47,7 +48,7 @@ func (tx *Tx) Grants(q GrantQuery) ([]access.Grant, error) {
 	if err != nil {
 		return nil, err
 	}
-	if db, err = page(db, q.Order, grantOrders, q.After, q.Limit); err != nil {
+	if db, err = q.page(db); err != nil {
 		return nil, err
 	}
 	var rows []grantRow
@@ -71,7 +72,7 @@ func (tx *Tx) CountGrants(q GrantQuery) (int, error) {
 }
 
 var dueColumns = map[DueField]string{
-	DueSponsor: "sponsor_due", DueReview: "review_due", DueCollect: "collect_by",
+	DueSponsor: "sponsor_due", DueReview: orFarFuture("review_due"), DueCollect: "collect_by",
 	DueUpdate: "updated_at", DueEnd: "ends_at",
 }
 
@@ -92,9 +93,7 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 	if q.PolicyVersion != 0 {
 		db = db.Where("policy_version = ?", q.PolicyVersion)
 	}
-	if len(q.States) > 0 {
-		db = db.Where("state IN ?", anyOf(q.States))
-	}
+	db = states(db, "requests", q.States, access.RequestState.Open)
 	if q.Sponsored != nil {
 		if *q.Sponsored {
 			db = db.Where("sponsor IS NOT NULL")
@@ -143,9 +142,7 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 		db = db.Where("canvas_user IN ?", anyOf(q.CanvasUsers))
 	}
 	db = equal(db, "request_id", q.RequestID)
-	if len(q.States) > 0 {
-		db = db.Where("state IN ?", anyOf(q.States))
-	}
+	db = states(db, "grants", q.States, access.GrantState.Live)
 	behind := func() *gorm.DB { return tx.db.Model(&requestRow{}).Select("id").Where("tenant = ?", tenant) }
 	if q.Sponsor != "" {
 		db = db.Where("(grants.sponsor = ? OR grants.sponsor_asked = ?)", string(q.Sponsor), string(q.Sponsor))
@@ -166,20 +163,13 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	if text := pattern(q.SponsorText); text != "" {
 		db = db.Where("grants.sponsor IN (?)", people().Where("(canvas_user = ? OR search LIKE ? ESCAPE '\\')", strings.TrimSpace(q.SponsorText), text))
 	}
-	db = before(db, "COALESCE(shown_at, created_at)", q.IssuedBefore)
-	db = before(db, "COALESCE(last_used_at, shown_at, created_at)", q.UnusedSince)
+	for _, due := range q.times() {
+		db = before(db, due.sql, due.at)
+	}
 	if text := pattern(q.Search); text != "" {
 		named := tx.db.Model(&personRow{}).Select("id").Where("tenant = ? AND search LIKE ? ESCAPE '\\'", tenant, text)
 		db = db.Where("(request_id IN (?) OR owner IN (?))", behind().Where("search LIKE ? ESCAPE '\\'", text), named)
 	}
-	db = before(db, endsAt, q.EndsBefore)
-	db = before(db, "COALESCE(expires, wanted)", q.CanvasEndBefore)
-	db = before(db, "activate_by", q.ActivateBefore)
-	db = before(db, "lease_until", q.LeaseBefore)
-	db = before(db, "next_try", q.NextTryBefore)
-	db = before(db, "checked_at", q.CheckedBefore)
-	db = before(db, "gap_until", q.GapBefore)
-	db = before(db, "retire_at", q.RetireBefore)
 	db = equal(db, "renews", q.Renews)
 	return db, nil
 }
@@ -187,6 +177,54 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 // endsAt is access.Grant.EndsAt. Neither engine's smallest of several values
 // takes NULL as the other does.
 const endsAt = "CASE WHEN ends_by < COALESCE(expires, wanted, ends_by) OR COALESCE(expires, wanted) IS NULL THEN ends_by ELSE COALESCE(expires, wanted) END"
+
+// dueTime is a time of a grant that must be before another.
+type dueTime struct {
+	sql string
+	at  time.Time
+}
+
+// times are those that q compares with, or would.
+func (q GrantQuery) times() []dueTime {
+	return []dueTime{
+		{"retire_at", q.RetireBefore}, {"gap_until", q.GapBefore}, {"activate_by", q.ActivateBefore},
+		{"COALESCE(expires, wanted)", q.CanvasEndBefore}, {orFarFuture(endsAt), q.EndsBefore},
+		{"lease_until", q.LeaseBefore}, {"next_try", q.NextTryBefore}, {"checked_at", q.CheckedBefore}, {"revoking_at", q.RevokingBefore},
+		{"COALESCE(shown_at, created_at)", q.IssuedBefore}, {"COALESCE(last_used_at, shown_at, created_at)", q.UnusedSince},
+	}
+}
+
+// page orders the grants and cuts one page out of them.
+func (q GrantQuery) page(db *gorm.DB) (*gorm.DB, error) {
+	if q.Order != Due {
+		return page(db, q.Order, grantOrders, q.After, q.Limit)
+	}
+	i := slices.IndexFunc(q.times(), func(t dueTime) bool { return !t.at.IsZero() })
+	if i < 0 || q.After != "" {
+		return nil, errors.New("the order of what is due needs a time, and has no places")
+	}
+	due := ordering{sql: q.times()[i].sql}
+	return page(db, Due, map[Order]ordering{Due: due}, "", q.Limit)
+}
+
+// states narrows rows to the states, and where all or none of them are of those
+// whose life goes on, also to that: which is what the indexes of what lives know,
+// while no plan that is kept can tell it from states that are values.
+func states[S ~string](db *gorm.DB, table string, all []S, open func(S) bool) *gorm.DB {
+	if len(all) == 0 {
+		return db
+	}
+	db = db.Where("state IN ?", anyOf(all))
+	isOpen := slices.ContainsFunc(all, open)
+	isOver := slices.ContainsFunc(all, func(s S) bool { return !open(s) })
+	switch {
+	case isOpen && !isOver:
+		return db.Where(table + ".open")
+	case isOver && !isOpen:
+		return db.Where("NOT " + table + ".open")
+	}
+	return db
+}
 
 // aboutRequest narrows requests to those behind the grants that q selects, and
 // reports whether it asks anything of them.
@@ -239,12 +277,12 @@ var (
 	requestOrders = map[Order]ordering{
 		Newest:    {"n", "created_at", true},
 		Updated:   {"u", "updated_at", true},
-		ReviewDue: {"r", "COALESCE(review_due, ?)", false},
+		ReviewDue: {"r", orFarFuture("review_due"), false},
 	}
 	grantOrders = map[Order]ordering{
 		Newest:  {"n", "created_at", true},
 		Updated: {"u", "updated_at", true},
-		Ends:    {"e", "COALESCE(" + endsAt + ", ?)", false},
+		Ends:    {"e", orFarFuture(endsAt), false},
 	}
 )
 
@@ -253,10 +291,6 @@ func page(db *gorm.DB, order Order, orders map[Order]ordering, after Cursor, lim
 	o, ok := orders[order]
 	if !ok {
 		return nil, fmt.Errorf("this list has no order %q", order)
-	}
-	var fill []any
-	if strings.Contains(o.sql, "?") {
-		fill = []any{stamp(farFuture)}
 	}
 	than, direction := ">", ""
 	if o.desc {
@@ -267,13 +301,12 @@ func page(db *gorm.DB, order Order, orders map[Order]ordering, after Cursor, lim
 		if err != nil {
 			return nil, err
 		}
-		db = db.Where(fmt.Sprintf("(%s, id) %s (?, ?)", o.sql, than), append(fill, stamp(at), id)...)
+		db = db.Where(fmt.Sprintf("(%s, id) %s (?, ?)", o.sql, than), stamp(at), id)
 	}
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	by := clause.OrderBy{Expression: clause.Expr{SQL: o.sql + direction + ", id" + direction, Vars: fill}}
-	return db.Order(by).Limit(min(limit, MaxLimit)), nil
+	return db.Order(o.sql + direction + ", id" + direction).Limit(min(limit, MaxLimit)), nil
 }
 
 func cursor(mark string, at time.Time, id string) Cursor {

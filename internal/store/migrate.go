@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	"github.com/glebarez/sqlite"
 	"github.com/pressly/goose/v3"
@@ -121,8 +122,12 @@ func (s *Store) provider() (*goose.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
-	p, err := goose.NewProvider(dialect, s.sql, files, goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()),
-		goose.WithGoMigrations(goose.NewGoMigration(inReviewMigration, &goose.GoFunc{RunTx: s.toInReview}, nil)))
+	options := []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()),
+		goose.WithGoMigrations(goose.NewGoMigration(inReviewMigration, &goose.GoFunc{RunTx: s.toInReview}, nil))}
+	if s.path == "" {
+		options = append(options, goose.WithSessionLocker(worker{}))
+	}
+	p, err := goose.NewProvider(dialect, s.sql, files, options...)
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
 	}
@@ -137,8 +142,15 @@ func newest(p *goose.Provider) int64 {
 	return v
 }
 
-// migrationLock is the number of the advisory lock, "tokendsk" in ASCII.
-const migrationLock = 0x746f6b656e64736b
+// The numbers of the advisory locks: of whoever migrates, "tokendsk" in ASCII, and
+// of the connection on which that is done.
+const (
+	migrationLock = 0x746f6b656e64736b
+	workLock      = migrationLock + 1
+)
+
+// lockPause is how long who waits to migrate waits before asking again.
+const lockPause = 100 * time.Millisecond
 
 // lockMigrations makes migrating processes wait for each other. The lock goes
 // with the process that holds it, however that ends. On PostgreSQL it is an
@@ -153,13 +165,43 @@ func (s *Store) lockMigrations(ctx context.Context) (unlock func() error, err er
 	if err != nil {
 		return nil, fail(ctx, "lock migrations", err)
 	}
-	if _, err := conn.ExecContext(ctx, "SELECT pg_advisory_lock($1)", int64(migrationLock)); err != nil {
-		return nil, errors.Join(fail(ctx, "lock migrations", err), conn.Close())
+	if err := takeLock(ctx, conn, migrationLock); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
-	return func() error {
-		_, err := conn.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrationLock))
-		return errors.Join(fail(ctx, "unlock migrations", err), conn.Close())
-	}, nil
+	return func() error { return errors.Join(dropLock(ctx, conn, migrationLock), conn.Close()) }, nil
+}
+
+// takeLock takes an advisory lock of PostgreSQL for c. It asks again and again: a
+// statement that waits holds a snapshot, and CREATE INDEX CONCURRENTLY, which whoever
+// has the lock may be at, waits for the end of every older snapshot.
+func takeLock(ctx context.Context, c *sql.Conn, lock int64) error {
+	for {
+		var taken bool
+		if err := c.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1)", lock).Scan(&taken); err != nil || taken {
+			return fail(ctx, "lock migrations", err)
+		}
+		select {
+		case <-ctx.Done():
+			return fail(ctx, "lock migrations", ctx.Err())
+		case <-time.After(lockPause):
+		}
+	}
+}
+
+func dropLock(ctx context.Context, c *sql.Conn, lock int64) error {
+	_, err := c.ExecContext(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", lock)
+	return fail(ctx, "unlock migrations", err)
+}
+
+// worker locks the connection on which goose migrates, as its SessionLocker. The
+// server goes on building an index for a process that was killed, and who tidied
+// up after that one meanwhile would wait for it while it waits for them.
+type worker struct{}
+
+func (worker) SessionLock(ctx context.Context, c *sql.Conn) error { return takeLock(ctx, c, workLock) }
+
+func (worker) SessionUnlock(ctx context.Context, c *sql.Conn) error {
+	return dropLock(ctx, c, workLock)
 }
 
 func lockSQLiteMigrations(ctx context.Context, path string) (unlock func() error, err error) {

@@ -22,6 +22,7 @@ const (
 	Updated   Order = "updated"    // changed last, first
 	ReviewDue Order = "review_due" // requests: review target soonest, first; none last
 	Ends      Order = "ends"       // grants: end soonest, first
+	Due       Order = "due"        // grants: by the time that the query compares with, longest over, first; without places
 )
 
 // DueField names a time of a request that a query compares with.
@@ -99,7 +100,7 @@ type GrantQuery struct {
 	Search string
 	// Each selects grants whose time is set and before that. EndsBefore looks at
 	// access.Grant.EndsAt, CanvasEndBefore at CanvasEnd.
-	EndsBefore, CanvasEndBefore, ActivateBefore, LeaseBefore, NextTryBefore, CheckedBefore, GapBefore, RetireBefore time.Time
+	EndsBefore, CanvasEndBefore, ActivateBefore, LeaseBefore, NextTryBefore, CheckedBefore, GapBefore, RetireBefore, RevokingBefore time.Time
 
 	Order Order
 	After Cursor

@@ -62,6 +62,12 @@ func (moment) GormDataType() string { return "moment" }
 // rows lack.
 var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
+// orFarFuture is a time that is never NULL. An index serves it only as it stands, so
+// that farFuture is no parameter.
+func orFarFuture(sql string) string {
+	return "COALESCE(" + sql + ", '" + farFuture.Format(sqliteTime) + "')"
+}
+
 // ref is an id of another row. The empty id is NULL.
 type ref string
 

@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 )
@@ -88,6 +89,23 @@ func (tx *Tx) saveVotes(tenant access.TenantID, object string, owner access.Pers
 		}
 	}
 	return nil
+}
+
+// decidedAt walks from the newest vote to the first whose request's review it ended.
+// What is asked of the request is asked of each vote by itself: a plan that began
+// with the requests would begin with all of them.
+var decidedAt = say(`SELECT v.at FROM votes v WHERE v.tenant = ? AND v.stage > 0 AND v.verdict IN ('` + string(access.Yes) + `', '` + string(access.No) + `')
+	AND v.object >= 'req_' AND v.object < 'req` + "`" + `'
+	AND (SELECT r.state FROM requests r WHERE r.tenant = v.tenant AND r.id = v.object AND r.round = v.round)
+		IN ('` + string(access.Approved) + `', '` + string(access.Denied) + `', '` + string(access.Fulfilled) + `')
+	ORDER BY v.at DESC LIMIT 1`)
+
+// LastDecision is when the newest decision fell about a request of the tenant that
+// is approved, fulfilled or denied; zero where there is none.
+func (tx *Tx) LastDecision(tenant access.TenantID) (time.Time, error) {
+	var at moment
+	err := tx.plain.each(tx.ctx, decidedAt, []any{string(tenant)}, func(row scanner) error { return row.Scan(&at) })
+	return at.time(), tx.fail("last decision", err)
 }
 
 // equalVotes compares as the databases keep times.

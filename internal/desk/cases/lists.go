@@ -57,20 +57,16 @@ func (cs *Cases) Nav(ctx context.Context, caller access.Caller) Nav {
 // stuck counts the tokens whose deletion has been unconfirmed for too long: the
 // person's own, or for a reviewer all.
 func (cs *Cases) stuck(ctx context.Context, caller access.Caller, who access.Actor) (n int, err error) {
-	q := store.GrantQuery{Tenant: caller.Tenant, Owner: caller.Person, States: []access.GrantState{access.Revoking}, Limit: store.MaxLimit}
+	// One that is just so long unconfirmed counts.
+	q := store.GrantQuery{Tenant: caller.Tenant, Owner: caller.Person, States: []access.GrantState{access.Revoking},
+		RevokingBefore: cs.desk.Now().Add(time.Microsecond - access.StuckAfter)}
 	if who.Reviewer {
 		q.Owner = ""
 	}
-	var gs []access.Grant
 	err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		gs, err = tx.Grants(q)
+		n, err = tx.CountGrants(q)
 		return err
 	})
-	for _, g := range gs {
-		if g.Stuck(cs.desk.Now()) {
-			n++
-		}
-	}
 	return n, err
 }
 
@@ -319,12 +315,7 @@ func (cs *Cases) Queue(ctx context.Context, caller access.Caller, q QueueFilter)
 			return err
 		}
 		out.Target = newest.Windows.ReviewDays
-		last, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, States: []access.RequestState{access.Approved, access.Denied, access.Fulfilled}, Order: store.Updated, Limit: 5})
-		for _, r := range last {
-			if d := r.Decision(); d.At.After(out.LastDecisionAt) {
-				out.LastDecisionAt = d.At
-			}
-		}
+		out.LastDecisionAt, err = tx.LastDecision(caller.Tenant)
 		return err
 	})
 	return out, err

@@ -195,7 +195,7 @@ func (ns *Notices) Remind(ctx context.Context, t store.Tenant) error {
 				todo = append(todo, ns.NoticeJob(notify.ActivateReminder, r, &g, g.Owner, fmt.Sprintf("day%d:%d", d, g.Attempt)))
 			}
 		}
-		ending, err := tx.Grants(store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.Active}, EndsBefore: now.AddDate(0, 0, 30), Limit: store.MaxLimit})
+		ending, err := tx.Grants(store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.Active}, EndsBefore: now.AddDate(0, 0, 30), Order: store.Due, Limit: store.MaxLimit})
 		if err != nil {
 			return err
 		}

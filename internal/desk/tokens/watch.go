@@ -121,7 +121,7 @@ func (wa *Watching) watchHandler(ctx context.Context, j jobs.Job) error {
 func (wa *Watching) tickGrants(ctx context.Context, t store.Tenant) error {
 	now := wa.desk.Now()
 	q := func(q store.GrantQuery, states ...access.GrantState) store.GrantQuery {
-		q.Tenant, q.States, q.Limit = t.ID, states, desk.TickBatch
+		q.Tenant, q.States, q.Order, q.Limit = t.ID, states, store.Due, desk.TickBatch
 		return q
 	}
 	for _, due := range []struct {

@@ -1,0 +1,7 @@
+-- +goose Up
+
+INSERT INTO schema_programs (version, min_program) VALUES (18, 7);
+
+-- When somebody decided last, on every page of the queue: not by its requests, of which
+-- nearly all have ended.
+CREATE INDEX votes_decided ON votes (tenant, at) WHERE stage > 0 AND verdict IN ('yes', 'no') AND object >= 'req_' AND object < 'req`';

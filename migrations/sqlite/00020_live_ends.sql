@@ -1,0 +1,6 @@
+-- +goose Up
+
+INSERT INTO schema_programs (version, min_program) VALUES (20, 7);
+
+-- The tokens that live, the end soonest first.
+CREATE INDEX grants_live_ends ON grants (tenant, (COALESCE(CASE WHEN ends_by < COALESCE(expires, wanted, ends_by) OR COALESCE(expires, wanted) IS NULL THEN ends_by ELSE COALESCE(expires, wanted) END, '9999-01-01 00:00:00+00:00')), id) WHERE open;
