@@ -75,7 +75,7 @@ func TestMigrateWaitsForItsTurn(t *testing.T) {
 		waited := make(chan error, 1)
 		go func() { waited <- b.Migrate(ctx) }()
 		if a.Postgres() {
-			waits(t, a, waited)
+			awaitSessions(t, a, 2, askingToMigrate, waited)
 		}
 		cancel()
 		if err := <-waited; !errors.Is(err, context.Canceled) {
@@ -87,7 +87,7 @@ func TestMigrateWaitsForItsTurn(t *testing.T) {
 		}
 		go func() { waited <- b.Migrate(t.Context()) }()
 		if a.Postgres() {
-			waits(t, a, waited)
+			awaitSessions(t, a, 2, askingToMigrate, waited)
 		}
 		if err := unlock(); err != nil {
 			t.Fatal(err)
@@ -96,19 +96,6 @@ func TestMigrateWaitsForItsTurn(t *testing.T) {
 			t.Error(err)
 		}
 	})
-}
-
-// waits returns once a session of this PostgreSQL database waits for a lock, or
-// what should wait has ended without.
-func waits(t *testing.T, s *store.Store, ended <-chan error) {
-	t.Helper()
-	for n := 0; n == 0 && len(ended) == 0; {
-		err := s.Raw().QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity
-			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n)
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 func TestReady(t *testing.T) {
