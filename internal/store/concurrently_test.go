@@ -186,7 +186,10 @@ func TestAKilledProcessThatMigrates(t *testing.T) {
 		next := openURL(t, as(t, url, "next"))
 		go func() { ended <- next.Migrate(t.Context()) }()
 		// Its two connections: of who migrates, and of the work.
-		awaitSessions(t, see, 2, askingToMigrate+" AND application_name = 'next'", ended)
+		awaitSessions(t, see, 2, "("+askingToMigrate+" OR wait_event_type = 'Lock') AND application_name = 'next'", ended)
+		if n := number(t, see, "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'next'"); n != 0 {
+			t.Error("the next one waits in a statement")
+		}
 		if n := number(t, see, "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND "+building); n != 1 {
 			t.Errorf("%d build while the next one waits", n)
 		}
