@@ -33,7 +33,7 @@ func sqliteDSN(path string) string {
 
 func fileURL(path string) string { return "file:" + (&url.URL{Path: path}).EscapedPath() }
 
-func openSQLite(path string, conns int) (*sql.DB, gorm.Dialector, error) {
+func openSQLite(path string, conns int, of observer) (*sql.DB, gorm.Dialector, error) {
 	if path == "" || path == ":memory:" {
 		return nil, nil, errors.New("a SQLite database needs a file: sqlite:PATH")
 	}
@@ -43,6 +43,11 @@ func openSQLite(path string, conns int) (*sql.DB, gorm.Dialector, error) {
 	db, err := sql.Open(sqlite.DriverName, sqliteDSN(path))
 	if err != nil {
 		return nil, nil, err
+	}
+	if of != nil {
+		if db, err = observedSQLite(db, sqliteDSN(path), of); err != nil {
+			return nil, nil, err
+		}
 	}
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns)
@@ -61,7 +66,7 @@ func ownerOnly(path string) error {
 
 // openPostgres makes the pool of connections, and a database/sql on top of it for
 // gorm and the migrations. Nothing is connected yet.
-func openPostgres(ctx context.Context, rawURL string, conns int) (*pgxpool.Pool, *sql.DB, gorm.Dialector, error) {
+func openPostgres(ctx context.Context, rawURL string, conns int, of observer) (*pgxpool.Pool, *sql.DB, gorm.Dialector, error) {
 	c, err := pgxpool.ParseConfig(rawURL)
 	if err != nil {
 		// pgx masks passwords in this error, but only those that it recognises.
@@ -70,6 +75,9 @@ func openPostgres(ctx context.Context, rawURL string, conns int) (*pgxpool.Pool,
 	c.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	if c.ConnConfig.RuntimeParams["application_name"] == "" {
 		c.ConnConfig.RuntimeParams["application_name"] = "tokendesk"
+	}
+	if of != nil {
+		c.ConnConfig.Tracer = of
 	}
 	c.MaxConns, c.MinConns, c.MinIdleConns = int32(conns), 0, 0 //nolint:gosec // a handful
 	c.MaxConnIdleTime = 5 * time.Minute

@@ -389,19 +389,22 @@ func (c MassCounts) Left() int { return c.Waiting + c.Ending }
 // Total is how many items there are.
 func (c MassCounts) Total() int { return c.Left() + c.Gone + c.EndedBefore }
 
+// massCount counts the items of one state.
+type massCount struct {
+	Mass    string
+	State   string
+	Tried   bool
+	N       int
+	NextTry moment
+}
+
 // MassCounts counts the items of a mass revocation.
 func (tx *Tx) MassCounts(mass string) (MassCounts, error) {
-	var rows []struct {
-		State   string
-		Tried   bool
-		N       int
-		NextTry moment
-	}
-	err := tx.db.Raw(`SELECT state, tries > 0 AS tried, COUNT(*) AS n, MIN(next_try) AS next_try
-FROM mass_items WHERE mass = ? GROUP BY state, tries > 0`, mass).Scan(&rows).Error
-	if err != nil {
-		return MassCounts{}, tx.fail("count mass items", err)
-	}
+	counts, err := tx.MassCountsOf([]string{mass})
+	return counts[mass], err
+}
+
+func countMass(rows []massCount) MassCounts {
 	var c MassCounts
 	for _, r := range rows {
 		switch access.MassItemState(r.State) {
@@ -425,7 +428,7 @@ FROM mass_items WHERE mass = ? GROUP BY state, tries > 0`, mass).Scan(&rows).Err
 	if c.Untried > 0 {
 		c.NextTry = time.Time{}
 	}
-	return c, nil
+	return c
 }
 
 // MassGroup is how many tokens of a plan fall under one word.

@@ -109,12 +109,18 @@ func (tx *Tx) Policy(tenant access.TenantID, version int) (policy.Policy, error)
 	if err != nil {
 		return policy.Policy{}, tx.fail("policy", err)
 	}
+	return tx.decodePolicy(r)
+}
+
+// decodePolicy reads a version's document, and keeps it for the next who asks.
+func (tx *Tx) decodePolicy(r policyRow) (policy.Policy, error) {
+	tenant := access.TenantID(r.Tenant)
 	p, err := policy.Decode(r.Version, []byte(r.Document))
 	if err != nil {
-		return policy.Policy{}, &PolicyError{Tenant: tenant, Version: version, Err: err}
+		return policy.Policy{}, &PolicyError{Tenant: tenant, Version: r.Version, Err: err}
 	}
 	if !tx.published { // else it may be one that nobody will ever see
-		tx.s.policies.Store(policyKey{tenant, version}, p)
+		tx.s.policies.Store(policyKey{tenant, r.Version}, p)
 	}
 	return p, nil
 }

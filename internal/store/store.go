@@ -33,6 +33,10 @@ type Options struct {
 	// Now is the clock of bookkeeping that decides nothing (when a notice was
 	// marked as sent); nil: time.Now.
 	Now func() time.Time
+	// Statement is told of every statement before it goes to the database, with
+	// its values, from whatever goroutine says it; nil: nobody is. It is for tests
+	// that count statements and read their plans.
+	Statement func(statement string, args []any)
 }
 
 // Store is one database. It is safe for concurrent use, in any number of
@@ -75,9 +79,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	case "sqlite":
 		s.writer = make(chan struct{}, 1)
 		s.path = rest
-		s.sql, dialect, err = openSQLite(rest, conns)
+		s.sql, dialect, err = openSQLite(rest, conns, o.Statement)
 	case "postgres", "postgresql":
-		s.pool, s.sql, dialect, err = openPostgres(ctx, url, conns)
+		s.pool, s.sql, dialect, err = openPostgres(ctx, url, conns, o.Statement)
 	default:
 		// The URL may carry a password: name its scheme only.
 		err = fmt.Errorf("a database URL starts with sqlite: or postgres://, not with %q", scheme+":")

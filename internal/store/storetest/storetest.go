@@ -55,11 +55,17 @@ func EachURL(t *testing.T, test func(t *testing.T, url string)) {
 // Open returns a fresh store on SQLite, migrated, closed when the test ends.
 func Open(tb testing.TB) *store.Store {
 	tb.Helper()
+	return open(tb, liteFile(tb))
+}
+
+// liteFile is the address of a fresh SQLite database, migrated.
+func liteFile(tb testing.TB) string {
+	tb.Helper()
 	file := filepath.Join(tb.TempDir(), "test.db")
 	if err := os.WriteFile(file, template(tb), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	return open(tb, "sqlite:"+file)
+	return "sqlite:" + file
 }
 
 // OpenPostgres returns a fresh store on PostgreSQL, migrated, whose database
@@ -72,7 +78,12 @@ func OpenPostgres(tb testing.TB) *store.Store {
 
 func open(tb testing.TB, databaseURL string) *store.Store {
 	tb.Helper()
-	s, err := store.Open(tb.Context(), databaseURL, store.Options{})
+	return openWith(tb, databaseURL, store.Options{})
+}
+
+func openWith(tb testing.TB, databaseURL string, o store.Options) *store.Store {
+	tb.Helper()
+	s, err := store.Open(tb.Context(), databaseURL, o)
 	if err != nil {
 		tb.Fatal(err)
 	}
