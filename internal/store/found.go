@@ -252,6 +252,11 @@ const (
 	foundRanks  = 4
 )
 
+// unordered is a number that no index has the order of. SQLite, which knows nothing
+// of how many rows there are, would read all of them in their order to spare itself
+// the sorting of few.
+func unordered(sql string) string { return "+" + sql }
+
 func foundRank(f access.Found) int {
 	n := 3
 	if f.AccountRole {
@@ -299,13 +304,17 @@ func (tx *Tx) FoundTokens(q FoundQuery) ([]access.Found, error) {
 	}
 	limit = min(limit, MaxLimit)
 	db = db.Session(&gorm.Session{})
+	ranked := foundWeight
+	if q.IDs != nil || q.CanvasUsers != nil || q.Campaign != "" {
+		ranked = unordered(ranked)
+	}
 	var rows []foundRow
 	// Rank by rank: SQLite finds no place by a row of more than one expression.
 	for rank := first; rank < foundRanks && len(rows) < limit; rank++ {
 		if (q.AccountRole && rank >= 2) || (q.NeverEnds && rank%2 != 0) {
 			continue
 		}
-		of := db.Where(foundWeight+" = ?", rank)
+		of := db.Where(ranked+" = ?", rank)
 		if rank == first && id != "" {
 			of = of.Where("("+foundAge+", id) > (?, ?)", stamp(at), id)
 		}
@@ -322,7 +331,7 @@ var (
 	foundColumns = columnsOf(&foundRow{})
 	selectTold   = say("SELECT " + foundColumns.list + ` FROM found_tokens WHERE tenant = ? AND canvas_user = ?
 		AND open AND state IN ('` + string(access.FoundTold) + `', '` + string(access.FoundRemoving) + `')
-		ORDER BY ` + foundWeight + ", " + foundAge + ", id LIMIT ?")
+		ORDER BY ` + unordered(foundWeight) + ", " + foundAge + ", id LIMIT ?")
 )
 
 // FoundOf returns the found tokens that their owner was told of and has not

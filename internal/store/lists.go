@@ -106,7 +106,8 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 		db = db.Where("(requests.search LIKE ? ESCAPE '\\' OR requester IN (?) OR sponsor IN (?))", text, named, named)
 	}
 	if q.EndorsedBy != "" {
-		db = db.Where("EXISTS (?)", tx.voted().Where("v.person = ? AND v.stage = 0 AND v.verdict = ?", string(q.EndorsedBy), string(access.Yes)))
+		db = db.Where("requests.id IN (?)", tx.db.Model(&voteRow{}).Select("object").Where("tenant = ? AND person = ?", string(q.Tenant), string(q.EndorsedBy))).
+			Where("EXISTS (?)", tx.voted().Where("v.person = ? AND v.stage = 0 AND v.verdict = ?", string(q.EndorsedBy), string(access.Yes)))
 	}
 	if q.DueField == DueClaim {
 		if q.DueBefore.IsZero() {
@@ -150,6 +151,11 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	if about, narrowed := q.aboutRequest(behind()); narrowed {
 		db = db.Where("request_id IN (?)", about)
 	}
+	// What so many requests have in common is asked of each grant's own: of the
+	// requests nearly all have ended.
+	const own = "(SELECT %s FROM requests WHERE requests.id = grants.request_id)"
+	db = equal(db, fmt.Sprintf(own, "affiliation"), string(q.Affiliation))
+	db = equal(db, fmt.Sprintf(own, "ai"), q.AI)
 	if q.IDs != nil {
 		db = db.Where("grants.id IN ?", q.IDs)
 	}
@@ -230,8 +236,6 @@ func states[S ~string](db *gorm.DB, table string, all []S, open func(S) bool) *g
 // reports whether it asks anything of them.
 func (q GrantQuery) aboutRequest(db *gorm.DB) (*gorm.DB, bool) {
 	db = equal(db, "course_id", q.Course)
-	db = equal(db, "affiliation", string(q.Affiliation))
-	db = equal(db, "ai", q.AI)
 	if text := pattern(q.Vendor); text != "" {
 		db = db.Where("vendor LIKE ? ESCAPE '\\'", text)
 	}
@@ -239,7 +243,7 @@ func (q GrantQuery) aboutRequest(db *gorm.DB) (*gorm.DB, bool) {
 		db = db.Where("(course_id = ? OR LOWER(course_code) LIKE ? ESCAPE '\\' OR LOWER(course_name) LIKE ? ESCAPE '\\')",
 			strings.TrimSpace(q.CourseText), text, text)
 	}
-	return db, q.Course != "" || q.Affiliation != "" || q.AI != "" || pattern(q.Vendor) != "" || pattern(q.CourseText) != ""
+	return db, q.Course != "" || pattern(q.Vendor) != "" || pattern(q.CourseText) != ""
 }
 
 func equal(db *gorm.DB, column, v string) *gorm.DB {

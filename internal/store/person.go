@@ -1,7 +1,9 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gorm.io/gorm/clause"
@@ -85,6 +87,28 @@ func (tx *Tx) People(tenant access.TenantID, ids []access.PersonID) (map[access.
 		ids = ids[n:]
 	}
 	return out, nil
+}
+
+// concerned finds the people behind one that come next, of two lists that are in the
+// order of people already: it reads no more of either than it returns.
+const concerned = `SELECT person FROM (
+	SELECT * FROM (SELECT DISTINCT owner AS person FROM grants
+		WHERE tenant = @tenant AND open AND state IN @grants AND owner > @after ORDER BY owner LIMIT @limit) AS owners
+	UNION SELECT * FROM (SELECT DISTINCT requester AS person FROM requests
+		WHERE tenant = @tenant AND open AND state IN @requests AND requester > @after ORDER BY requester LIMIT @limit) AS requesters
+) AS people ORDER BY person LIMIT @limit`
+
+// Concerned returns up to limit people of the tenant behind the given one, in the
+// order of their ids, who own a grant or have a request in one of these states. They
+// must be states in which its life goes on.
+func (tx *Tx) Concerned(tenant access.TenantID, grants []access.GrantState, requests []access.RequestState, after access.PersonID, limit int) ([]access.PersonID, error) {
+	if slices.ContainsFunc(grants, access.GrantState.Final) || slices.ContainsFunc(requests, func(s access.RequestState) bool { return !s.Open() }) {
+		return nil, errors.New("people concerned by what has ended are not looked for")
+	}
+	var out []access.PersonID
+	err := tx.db.Raw(concerned, map[string]any{"tenant": string(tenant), "grants": anyOf(grants), "requests": anyOf(requests),
+		"after": string(after), "limit": min(limit, MaxLimit)}).Scan(&out).Error
+	return out, tx.fail("people concerned", err)
 }
 
 // SavePerson adds the person or, if the id is known, writes every field but

@@ -1,6 +1,8 @@
 package store_test
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,9 +65,17 @@ func TestFrequentStatementsUseIndexes(t *testing.T) {
 }
 
 // lastColumn runs a query and returns the last column of its rows, as text.
-func lastColumn(t *testing.T, s *store.Store, query string) (out []string) {
+func lastColumn(t *testing.T, s *store.Store, query string, args ...any) []string {
 	t.Helper()
-	rows, err := s.Raw().QueryContext(t.Context(), query)
+	return lastColumnOf(t, s.Raw(), query, args...)
+}
+
+func lastColumnOf(t *testing.T, db interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}, query string, args ...any,
+) (out []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), query, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -144,47 +144,32 @@ func (el *Eligibility) confirmJob(t access.TenantID, p access.PersonID, seen []d
 	return desk.EligibilityJob(t, desk.JobOwner, string(p)+"?"+at.UTC().Format(time.RFC3339), desk.EligibilityRef{Owner: p, Seen: seen}, at)
 }
 
-// Concerned lists the people of a slot with something live, in the order of
-// their ids.
+// Concerned lists the first people of a slot behind ref.After with something live, in
+// the order of their ids: those of one job, and one more where there is one.
 func (el *Eligibility) Concerned(ctx context.Context, t access.TenantID, ref desk.EligibilityRef) ([]access.PersonID, error) {
 	var out []access.PersonID
-	add := func(p access.PersonID) {
-		if behind := (ref.Slot - slotOf(p) + eligibilitySlots) % eligibilitySlots; behind <= ref.Missed && p > ref.After {
-			out = append(out, p)
+	for after := ref.After; ; {
+		var some []access.PersonID
+		err := el.desk.Store.Read(ctx, func(tx *store.Tx) (err error) {
+			some, err = tx.Concerned(t, desk.UsableStates, desk.DecidedUpon, after, store.MaxLimit)
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
+		for _, p := range some {
+			if behind := (ref.Slot - slotOf(p) + eligibilitySlots) % eligibilitySlots; behind > ref.Missed {
+				continue
+			}
+			if out = append(out, p); len(out) > eligibilityBatch {
+				return out, nil
+			}
+		}
+		if len(some) < store.MaxLimit {
+			return out, nil
+		}
+		after = some[len(some)-1]
 	}
-	err := el.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		gq := store.GrantQuery{Tenant: t, States: desk.UsableStates, Limit: store.MaxLimit}
-		for {
-			gs, err := tx.Grants(gq)
-			if err != nil {
-				return err
-			}
-			for _, g := range gs {
-				add(g.Owner)
-			}
-			if len(gs) < store.MaxLimit {
-				break
-			}
-			gq.After = gq.Next(gs[len(gs)-1])
-		}
-		rq := store.RequestQuery{Tenant: t, States: desk.DecidedUpon, Limit: store.MaxLimit}
-		for {
-			rs, err := tx.Requests(rq)
-			if err != nil {
-				return err
-			}
-			for _, r := range rs {
-				add(r.Requester)
-			}
-			if len(rs) < store.MaxLimit {
-				return nil
-			}
-			rq.After = rq.Next(rs[len(rs)-1])
-		}
-	})
-	slices.Sort(out)
-	return slices.Compact(out), err
 }
 
 // ownerHandler looks at one person, and acts on what the first look saw too.
