@@ -573,8 +573,8 @@ func TestMassOfTenThousand(t *testing.T) {
 			sponsor_lost, policy_version, rules_version, end_cause, created_at, updated_at, remark)
 			SELECT 'req_m' || i, tenant, i, version, state, requester, affiliation, course_id, course_name, course_code, answers, purpose, maker, ai, search,
 			sponsor_lost, policy_version, rules_version, end_cause, created_at, updated_at, remark FROM requests, n WHERE id = '%s'`, g.RequestID))
-		exec(t, s, numbers+fmt.Sprintf(`INSERT INTO grants (id, tenant, request_id, version, state, owner, title, canvas_user, canvas_id, hint, attempt, created_at, updated_at, replaced, cause, trouble, tries)
-			SELECT 'grt_m' || i, tenant, 'req_m' || i, version, state, owner, title, canvas_user, canvas_id, hint, attempt, created_at, updated_at, replaced, cause, trouble, tries FROM grants, n WHERE id = '%s'`, g.ID))
+		exec(t, s, numbers+fmt.Sprintf(`INSERT INTO grants (id, tenant, request_id, version, state, open, owner, title, canvas_user, canvas_id, hint, attempt, created_at, updated_at, replaced, cause, trouble, tries)
+			SELECT 'grt_m' || i, tenant, 'req_m' || i, version, state, open, owner, title, canvas_user, canvas_id, hint, attempt, created_at, updated_at, replaced, cause, trouble, tries FROM grants, n WHERE id = '%s'`, g.ID))
 		began := time.Now()
 		m := planAll(t, s, "mas_a")
 		took := time.Since(began)

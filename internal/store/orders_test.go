@@ -90,6 +90,9 @@ func TestWhatIsReadComesInTheOrderOfAnIndex(t *testing.T) {
 				if len(said) == 0 {
 					t.Fatal("no statement was heard")
 				}
+				if c.index == "found_tokens_campaign_state" {
+					said = said[:1] // the second looks at requests, too
+				}
 				for _, st := range said {
 					indexes := strings.Fields(c.index)
 					all := planOf(t, s, st, indexes...)

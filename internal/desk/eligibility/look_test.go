@@ -1,6 +1,7 @@
 package eligibility_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,12 +11,14 @@ import (
 	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/canvas/canvastest"
 	"github.com/tokendesk/tokendesk/internal/desk"
 	"github.com/tokendesk/tokendesk/internal/desk/desktest"
 	"github.com/tokendesk/tokendesk/internal/desk/eligibility"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
 )
 
 const enrollmentsRoute = "/api/v1/users/:user_id/enrollments"
@@ -454,4 +457,55 @@ func TestWhoIsTrustedWithAnAbsence(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A survey reads everybody with something live once, however many jobs it takes.
+func TestASurveyReadsEverybodyOnce(t *testing.T) {
+	t.Parallel()
+	storetest.EachHeard(t, func(t *testing.T, st *store.Store, heard *storetest.Statements) {
+		r := desktest.NewRig(t, st)
+		const all = store.MaxLimit + 2*eligibility.EligibilityBatch
+		var want []access.PersonID
+		for n := 0; n < all; {
+			err := st.InTx(t.Context(), func(tx *store.Tx) error {
+				for range 100 {
+					n++
+					p := store.Person{ID: access.PersonID(fmt.Sprintf("per_%05d", n)), Tenant: r.Tenant, CanvasUser: fmt.Sprint(70_000 + n), Name: "P", CreatedAt: r.Clock.Now()}
+					q := access.Request{ID: fmt.Sprintf("req_%05d", n), Tenant: r.Tenant, Number: n, Version: 1, State: access.InReview, PolicyVersion: 1, Requester: p.ID,
+						CreatedAt: r.Clock.Now(), UpdatedAt: r.Clock.Now()}
+					e := audit.Event{Tenant: string(r.Tenant), At: r.Clock.Now(), Actor: access.SystemID, Action: audit.RequestCreate, Object: q.ID, To: string(q.State), Version: 1}
+					if err := cmp.Or(tx.SavePerson(p), tx.CreateRequest(q, e, nil)); err != nil {
+						return err
+					}
+					want = append(want, p.ID)
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []access.PersonID
+		batches := 0
+		said := heard.During(func() {
+			ref := desk.EligibilityRef{Missed: eligibility.EligibilitySlots - 1} // everybody's slot
+			for rest := true; rest; {
+				people, err := r.Eligibility.Concerned(t.Context(), r.Tenant, ref)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if rest = len(people) > eligibility.EligibilityBatch; rest {
+					people = people[:eligibility.EligibilityBatch]
+				}
+				got, ref.After = append(got, people...), people[len(people)-1]
+				batches++
+			}
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("%d people, want %d", len(got), len(want))
+		}
+		if len(said) > batches+1 {
+			t.Errorf("%d statements in %d jobs for %d people", len(said), batches, len(want))
+		}
+	})
 }
