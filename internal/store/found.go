@@ -215,7 +215,7 @@ func (tx *Tx) selectFound(q FoundQuery) (*gorm.DB, error) {
 	if q.CanvasUsers != nil {
 		db = db.Where("canvas_user IN ?", anyOf(q.CanvasUsers))
 	}
-	db = states(db, "found_tokens", q.States, func(s access.FoundState) bool { return !s.Final() })
+	db = states(db, "found_tokens", q.States, access.FoundStates, func(s access.FoundState) bool { return !s.Final() })
 	db = equal(db, "campaign", q.Campaign)
 	if q.NeverEnds {
 		db = db.Where(foundWeight + " IN (0, 2)")

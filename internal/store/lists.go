@@ -93,7 +93,7 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 	if q.PolicyVersion != 0 {
 		db = db.Where("policy_version = ?", q.PolicyVersion)
 	}
-	db = states(db, "requests", q.States, access.RequestState.Open)
+	db = states(db, "requests", q.States, access.RequestStates, access.RequestState.Open)
 	if q.Sponsored != nil {
 		if *q.Sponsored {
 			db = db.Where("sponsor IS NOT NULL")
@@ -143,7 +143,7 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 		db = db.Where("canvas_user IN ?", anyOf(q.CanvasUsers))
 	}
 	db = equal(db, "request_id", q.RequestID)
-	db = states(db, "grants", q.States, access.GrantState.Live)
+	db = states(db, "grants", q.States, access.GrantStates, access.GrantState.Live)
 	behind := func() *gorm.DB { return tx.db.Model(&requestRow{}).Select("id").Where("tenant = ?", tenant) }
 	if q.Sponsor != "" {
 		db = db.Where("(grants.sponsor = ? OR grants.sponsor_asked = ?)", string(q.Sponsor), string(q.Sponsor))
@@ -151,11 +151,8 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	if about, narrowed := q.aboutRequest(behind()); narrowed {
 		db = db.Where("request_id IN (?)", about)
 	}
-	// What so many requests have in common is asked of each grant's own: of the
-	// requests nearly all have ended.
-	const own = "(SELECT %s FROM requests WHERE requests.id = grants.request_id)"
-	db = equal(db, fmt.Sprintf(own, "affiliation"), string(q.Affiliation))
-	db = equal(db, fmt.Sprintf(own, "ai"), q.AI)
+	db = ofRequest(db, "affiliation", string(q.Affiliation))
+	db = ofRequest(db, "ai", q.AI)
 	if q.IDs != nil {
 		db = db.Where("grants.id IN ?", q.IDs)
 	}
@@ -213,23 +210,27 @@ func (q GrantQuery) page(db *gorm.DB) (*gorm.DB, error) {
 	return page(db, Due, map[Order]ordering{Due: due}, "", q.Limit)
 }
 
-// states narrows rows to the states, and where all or none of them are of those
-// whose life goes on, also to that: which is what the indexes of what lives know,
-// while no plan that is kept can tell it from states that are values.
-func states[S ~string](db *gorm.DB, table string, all []S, open func(S) bool) *gorm.DB {
-	if len(all) == 0 {
+// states narrows rows to some of all states there are, and where all or none of them
+// are of those whose life goes on, to that: which is what the indexes of what lives
+// know, while no plan that is kept can tell it from states that are values. To say
+// both where one says it all would have PostgreSQL expect far fewer rows than there are.
+func states[S ~string](db *gorm.DB, table string, some, all []S, open func(S) bool) *gorm.DB {
+	if len(some) == 0 {
 		return db
 	}
-	db = db.Where("state IN ?", anyOf(all))
-	isOpen := slices.ContainsFunc(all, open)
-	isOver := slices.ContainsFunc(all, func(s S) bool { return !open(s) })
+	over := func(s S) bool { return !open(s) }
+	rest := slices.DeleteFunc(slices.Clone(all), func(s S) bool { return slices.Contains(some, s) })
 	switch {
-	case isOpen && !isOver:
-		return db.Where(table + ".open")
-	case isOver && !isOpen:
-		return db.Where("NOT " + table + ".open")
+	case !slices.ContainsFunc(some, over):
+		if db = db.Where(table + ".open"); !slices.ContainsFunc(rest, open) {
+			return db
+		}
+	case !slices.ContainsFunc(some, open):
+		if db = db.Where("NOT " + table + ".open"); !slices.ContainsFunc(rest, over) {
+			return db
+		}
 	}
-	return db
+	return db.Where("state IN ?", anyOf(some))
 }
 
 // aboutRequest narrows requests to those behind the grants that q selects, and
@@ -244,6 +245,17 @@ func (q GrantQuery) aboutRequest(db *gorm.DB) (*gorm.DB, bool) {
 			strings.TrimSpace(q.CourseText), text, text)
 	}
 	return db, q.Course != "" || pattern(q.Vendor) != "" || pattern(q.CourseText) != ""
+}
+
+// ofRequest asks each grant's own request for what so many have in common: a plan that
+// began with the requests would read those that have ended. It is no plain comparison,
+// of which PostgreSQL would expect that hardly any grant passes, and so sort all of
+// them instead of taking the first of a list.
+func ofRequest(db *gorm.DB, column, v string) *gorm.DB {
+	if v == "" {
+		return db
+	}
+	return db.Where("CASE WHEN (SELECT "+column+" FROM requests WHERE requests.id = grants.request_id) = ? THEN true ELSE false END", v)
 }
 
 func equal(db *gorm.DB, column, v string) *gorm.DB {

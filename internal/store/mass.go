@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"gorm.io/gorm"
-
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/audit"
 	"github.com/tokendesk/tokendesk/internal/jobs"
@@ -244,13 +242,15 @@ func (tx *Tx) PurgeMassPlans(before time.Time) (int, error) {
 	if err := tx.may("purge mass plans"); err != nil {
 		return 0, err
 	}
-	old := func() *gorm.DB {
-		return tx.db.Model(&massRow{}).Where("state = ? AND planned_at < ?", string(access.MassPlanned), stamp(before))
-	}
-	if err := tx.db.Where("mass IN (?)", old().Select("id")).Delete(&massItemRow{}).Error; err != nil {
+	var old []string
+	err := tx.locked().Model(&massRow{}).Where("state = ? AND planned_at < ?", string(access.MassPlanned), stamp(before)).Limit(MaxLimit).Pluck("id", &old).Error
+	if err != nil || len(old) == 0 {
 		return 0, tx.fail("purge mass plans", err)
 	}
-	res := old().Delete(&massRow{})
+	if err := tx.db.Where("mass IN ?", old).Delete(&massItemRow{}).Error; err != nil {
+		return 0, tx.fail("purge mass plans", err)
+	}
+	res := tx.db.Where("id IN ? AND state = ?", old, string(access.MassPlanned)).Delete(&massRow{})
 	return int(res.RowsAffected), tx.fail("purge mass plans", res.Error)
 }
 

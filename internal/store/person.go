@@ -96,7 +96,7 @@ const concerned = `SELECT person FROM (
 		WHERE tenant = @tenant AND open AND state IN @grants AND owner > @after ORDER BY owner LIMIT @limit) AS owners
 	UNION SELECT * FROM (SELECT DISTINCT requester AS person FROM requests
 		WHERE tenant = @tenant AND open AND state IN @requests AND requester > @after ORDER BY requester LIMIT @limit) AS requesters
-) AS people ORDER BY person LIMIT @limit`
+) AS live ORDER BY person LIMIT @limit`
 
 // Concerned returns up to limit people of the tenant behind the given one, in the
 // order of their ids, who own a grant or have a request in one of these states. They

@@ -25,7 +25,8 @@ const (
 	EligibilityRound = 12 * time.Hour  // a loss is seen within it, and the second look
 	EligibilitySlot  = 15 * time.Minute
 	EligibilityAgain = 10 * time.Minute
-	eligibilityBatch = 50 // people of one job; the rest get the next
+	eligibilityBatch = 50  // people of one job; the rest get the next
+	eligibilityPage  = 500 // people that are read at a time to find those of a slot
 )
 
 // What a finding is besides a cause.
@@ -151,7 +152,7 @@ func (el *Eligibility) Concerned(ctx context.Context, t access.TenantID, ref des
 	for after := ref.After; ; {
 		var some []access.PersonID
 		err := el.desk.Store.Read(ctx, func(tx *store.Tx) (err error) {
-			some, err = tx.Concerned(t, desk.UsableStates, desk.DecidedUpon, after, store.MaxLimit)
+			some, err = tx.Concerned(t, desk.UsableStates, desk.DecidedUpon, after, eligibilityPage)
 			return err
 		})
 		if err != nil {
@@ -165,7 +166,7 @@ func (el *Eligibility) Concerned(ctx context.Context, t access.TenantID, ref des
 				return out, nil
 			}
 		}
-		if len(some) < store.MaxLimit {
+		if len(some) < eligibilityPage {
 			return out, nil
 		}
 		after = some[len(some)-1]

@@ -12,6 +12,7 @@ import (
 
 const (
 	EligibilityBatch = eligibilityBatch
+	EligibilityPage  = eligibilityPage
 	EligibilitySlots = eligibilitySlots
 	JobSurvey        = jobSurvey
 	LostOwner        = lostOwner

@@ -464,7 +464,7 @@ func TestASurveyReadsEverybodyOnce(t *testing.T) {
 	t.Parallel()
 	storetest.EachHeard(t, func(t *testing.T, st *store.Store, heard *storetest.Statements) {
 		r := desktest.NewRig(t, st)
-		const all = store.MaxLimit + 2*eligibility.EligibilityBatch
+		const all = eligibility.EligibilityPage + 2*eligibility.EligibilityBatch
 		var want []access.PersonID
 		for n := 0; n < all; {
 			err := st.InTx(t.Context(), func(tx *store.Tx) error {

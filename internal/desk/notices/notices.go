@@ -155,6 +155,20 @@ func (ns *Notices) digestJob(t access.TenantID) jobs.Insert {
 	return desk.NewJob(t, JobDigest, JobDigest+":"+string(t)+":"+day, nil, ns.desk.Now().Add(time.Minute))
 }
 
+// endingNext are the grants of q whose end comes first, so many as a list holds. They
+// are read by hundreds: for a thousand at a time PostgreSQL would read all that live.
+func endingNext(tx *store.Tx, q store.GrantQuery) (all []access.Grant, err error) {
+	q.Order, q.Limit = store.Ends, 100
+	for len(all) < store.MaxLimit {
+		some, err := tx.Grants(q)
+		if all = append(all, some...); err != nil || len(some) < q.Limit {
+			return all, err
+		}
+		q.After = q.Next(some[len(some)-1])
+	}
+	return all, nil
+}
+
 // Remind sends what time brings to people: the sponsor's answer, collection,
 // activation, the coming end. The occasion is in each job's key, so every
 // replica may try and one message goes out.
@@ -195,7 +209,7 @@ func (ns *Notices) Remind(ctx context.Context, t store.Tenant) error {
 				todo = append(todo, ns.NoticeJob(notify.ActivateReminder, r, &g, g.Owner, fmt.Sprintf("day%d:%d", d, g.Attempt)))
 			}
 		}
-		ending, err := tx.Grants(store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.Active}, EndsBefore: now.AddDate(0, 0, 30), Order: store.Due, Limit: store.MaxLimit})
+		ending, err := endingNext(tx, store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.Active}, EndsBefore: now.AddDate(0, 0, 30)})
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -114,6 +115,10 @@ func (wa *Watching) watchHandler(ctx context.Context, j jobs.Job) error {
 	return jobs.Later(next)
 }
 
+// endBatch is how many tokens are read at a time whose end is over. PostgreSQL does
+// not know that hardly any is, and would not go by the time if many were wanted.
+const endBatch = 50
+
 // tickGrants begins the end of grants whose time is over, that were never
 // activated, whose successor was never made or has taken over, or for whom
 // nobody stood in time. It waits for no answer of Canvas: the job behind each
@@ -121,7 +126,7 @@ func (wa *Watching) watchHandler(ctx context.Context, j jobs.Job) error {
 func (wa *Watching) tickGrants(ctx context.Context, t store.Tenant) error {
 	now := wa.desk.Now()
 	q := func(q store.GrantQuery, states ...access.GrantState) store.GrantQuery {
-		q.Tenant, q.States, q.Order, q.Limit = t.ID, states, store.Due, desk.TickBatch
+		q.Tenant, q.States, q.Order, q.Limit = t.ID, states, store.Due, cmp.Or(q.Limit, desk.TickBatch)
 		return q
 	}
 	for _, due := range []struct {
@@ -129,18 +134,18 @@ func (wa *Watching) tickGrants(ctx context.Context, t store.Tenant) error {
 		cause access.Cause
 	}{
 		{q(store.GrantQuery{RetireBefore: now}, desk.UsableStates...), access.BySuperseded},
-		{q(store.GrantQuery{CanvasEndBefore: now}, desk.UsableStates...), access.ByEnd},
+		{q(store.GrantQuery{CanvasEndBefore: now, Limit: endBatch}, desk.UsableStates...), access.ByEnd},
 		{q(store.GrantQuery{ActivateBefore: now}, access.HandedOver), access.ByUnclaimed},
 		{q(store.GrantQuery{ActivateBefore: now}, access.Replacing), access.ByNoReplaced},
 		{q(store.GrantQuery{GapBefore: now}, desk.UsableStates...), access.ByNoSponsor},
 	} {
 		// All of them: thousands can end with one term, in one minute.
 		for {
-			n, err := wa.endDue(ctx, due.q, due.cause)
+			more, err := wa.endDue(ctx, due.q, due.cause)
 			if err != nil {
 				return err
 			}
-			if n < desk.TickBatch {
+			if !more {
 				break
 			}
 		}
@@ -148,16 +153,16 @@ func (wa *Watching) tickGrants(ctx context.Context, t store.Tenant) error {
 	return nil
 }
 
-// endDue begins the end of the first grants of q, and returns how many it moved.
-func (wa *Watching) endDue(ctx context.Context, q store.GrantQuery, cause access.Cause) (int, error) {
+// endDue begins the end of the first grants of q, and reports whether there may be
+// more: it moved some, and has not seen the last.
+func (wa *Watching) endDue(ctx context.Context, q store.GrantQuery, cause access.Cause) (more bool, err error) {
 	var gs []access.Grant
-	err := wa.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		var err error
+	err = wa.desk.Store.Read(ctx, func(tx *store.Tx) error {
 		gs, err = tx.Grants(q)
 		return err
 	})
 	if err != nil {
-		return 0, err
+		return false, err
 	}
 	n := 0
 	for _, g := range gs {
@@ -168,10 +173,10 @@ func (wa *Watching) endDue(ctx context.Context, q store.GrantQuery, cause access
 		case err == nil:
 			n++
 		case !errors.Is(err, access.ErrConflict):
-			return n, err
+			return false, err
 		}
 	}
-	return n, nil
+	return n > 0 && len(gs) == q.Limit, nil
 }
 
 // mayBeActive reports whether a token that was not activated in time may have
