@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/policy"
@@ -12,11 +13,14 @@ import (
 // PolicyOf is the policy that a request is judged by: of the version it was sent
 // under, and for one that was not sent the school's newest.
 func PolicyOf(tx *store.Tx, r access.Request) (policy.Policy, error) {
-	if r.State == access.Draft || r.State == access.Discarded {
+	if unsent(r) {
 		return tx.NewestPolicy(r.Tenant)
 	}
 	return tx.Policy(r.Tenant, r.PolicyVersion)
 }
+
+// unsent reports whether a request was never sent, so that no version judges it.
+func unsent(r access.Request) bool { return r.State == access.Draft || r.State == access.Discarded }
 
 // LimitsOf is the policy by which a token may be made for a request now: its own
 // procedure, with the stricter of its own limits and the newest policy's.
@@ -61,6 +65,43 @@ func (d *Desk) ShownPolicy(p policy.Policy, err error) (policy.Policy, error) {
 		return policy.Policy{}, nil
 	}
 	return p, err
+}
+
+// ShownPolicies is ShownPolicy of PolicyOf for the requests of one school, each
+// version read and logged once. A request that was not given has no policy.
+func (d *Desk) ShownPolicies(tx *store.Tx, rs []access.Request) (func(access.Request) policy.Policy, error) {
+	if len(rs) == 0 {
+		return func(access.Request) policy.Policy { return policy.Policy{} }, nil
+	}
+	tenant := rs[0].Tenant
+	var newest policy.Policy
+	var versions []int
+	for _, r := range rs {
+		if !unsent(r) {
+			versions = append(versions, r.PolicyVersion)
+		}
+	}
+	if slices.ContainsFunc(rs, unsent) {
+		var err error
+		if newest, err = d.ShownPolicy(tx.NewestPolicy(tenant)); err != nil {
+			return nil, err
+		}
+	}
+	known, bad, err := tx.Policies(tenant, versions)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range bad {
+		if _, err := d.ShownPolicy(policy.Policy{}, e); err != nil {
+			return nil, err
+		}
+	}
+	return func(r access.Request) policy.Policy {
+		if unsent(r) {
+			return newest
+		}
+		return known[r.PolicyVersion]
+	}, nil
 }
 
 // ApplyMove makes a move of a request by its policy.

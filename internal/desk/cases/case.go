@@ -31,10 +31,30 @@ func (cs *Cases) ReadCase(tx *store.Tx, who access.Actor, r access.Request) (Cas
 }
 
 // seeAll is ReadCase for a list; requests that are none of theirs are left out.
-func (cs *Cases) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([]Case, error) {
+// Whatever the number of rows, it says as many statements. The people of the other
+// grants are named, too.
+func (cs *Cases) seeAll(tx *store.Tx, who access.Actor, rs []access.Request, others ...access.Grant) ([]Case, error) {
+	if len(rs) == 0 {
+		return nil, nil
+	}
+	tenant := rs[0].Tenant
 	var out []Case
-	var ids []access.PersonID
-	var grants []string
+	var ids, founds, grants []string
+	for _, r := range rs {
+		ids, founds = append(ids, r.ID), append(founds, r.Adopts)
+	}
+	made, err := tx.GrantsOfRequests(tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := tx.FoundByID(tenant, founds)
+	if err != nil {
+		return nil, err
+	}
+	var people []access.PersonID
+	for _, g := range others {
+		people = append(people, peopleOf(g)...)
+	}
 	for _, r := range rs {
 		c := Case{Request: r, Can: map[access.Action]bool{}}
 		c.Own = r.Requester == who.Person
@@ -42,45 +62,33 @@ func (cs *Cases) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([]
 		if r.State == access.Draft && !c.Own {
 			continue
 		}
-		switch g, err := tx.GrantOfRequest(r.Tenant, r.ID); {
-		case err == nil:
+		if g, ok := made[r.ID]; ok {
 			c.Grant = &g
-		case !errors.Is(err, access.ErrNotFound):
-			return nil, err
 		}
 		c.Sponsor = sponsorOf(r, c.Grant, who.Person)
 		if !c.Own && !c.Sponsor && !c.Reviewer {
 			continue
 		}
-		var err error
-		if c.Policy, err = cs.desk.ShownPolicy(desk.PolicyOf(tx, r)); err != nil {
-			return nil, err
-		}
 		if g := c.Grant; g != nil {
-			ids = append(ids, g.EndedBy, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.FirstThaw().Person)
-			grants = append(grants, g.ID)
-			if err := cs.setRenewal(tx, &c); err != nil {
-				return nil, err
-			}
+			people, grants = append(people, peopleOf(*g)...), append(grants, g.ID)
 		}
-		if c.Found, err = keeps(tx, r); err != nil {
-			return nil, err
+		if f, ok := kept[r.Adopts]; ok {
+			c.Found = &f
 		}
-		ids = append(append(ids, r.Requester, r.Sponsor, r.EndedBy), r.Voters()...)
+		people = append(append(people, r.Requester, r.Sponsor, r.EndedBy), r.Voters()...)
 		out = append(out, c)
 	}
 	if len(out) == 0 {
 		return nil, nil
 	}
-	people, err := tx.People(out[0].Request.Tenant, notices.CompactIDs(ids...))
+	if err := cs.judge(tx, out); err != nil {
+		return nil, err
+	}
+	names, err := namesOf(tx, tenant, people)
 	if err != nil {
 		return nil, err
 	}
-	names := make(map[access.PersonID]string, len(people))
-	for id, p := range people {
-		names[id] = p.Name
-	}
-	leaks, err := tx.IncidentsOfGrants(out[0].Request.Tenant, grants)
+	leaks, err := tx.IncidentsOfGrants(tenant, grants)
 	if err != nil {
 		return nil, err
 	}
@@ -91,6 +99,76 @@ func (cs *Cases) seeAll(tx *store.Tx, who access.Actor, rs []access.Request) ([]
 				out[i].Leak = &leak
 			}
 		}
+		cs.SetButtons(&out[i], who)
+	}
+	return out, nil
+}
+
+// judge adds to cases of one school what each is judged by, and whether its token
+// is being renewed.
+func (cs *Cases) judge(tx *store.Tx, out []Case) error {
+	rs := make([]access.Request, len(out))
+	for i, c := range out {
+		rs[i] = c.Request
+	}
+	judges, err := cs.desk.ShownPolicies(tx, rs)
+	if err != nil {
+		return err
+	}
+	for i := range out {
+		out[i].Policy = judges(out[i].Request)
+	}
+	return cs.setRenewals(tx, out)
+}
+
+// peopleOf are the people that a page about a grant names.
+func peopleOf(g access.Grant) []access.PersonID {
+	return []access.PersonID{g.EndedBy, g.Sponsor, g.SponsorAsked, g.FrozenBy, g.FirstThaw().Person}
+}
+
+// namesOf are the names of those of the given people that the tenant has.
+func namesOf(tx *store.Tx, tenant access.TenantID, ids []access.PersonID) (map[access.PersonID]string, error) {
+	people, err := tx.People(tenant, notices.CompactIDs(ids...))
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[access.PersonID]string, len(people))
+	for id, p := range people {
+		names[id] = p.Name
+	}
+	return names, nil
+}
+
+// SeeGrants are grants of one school with the requests behind them, as who sees
+// them, in the given order, or access.ErrNotFound when one of them is none of
+// theirs.
+func (cs *Cases) SeeGrants(tx *store.Tx, who access.Actor, gs []access.Grant) ([]Case, error) {
+	if len(gs) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(gs))
+	for i, g := range gs {
+		ids[i] = g.RequestID
+	}
+	behind, err := tx.RequestsByID(gs[0].Tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	rs := make([]access.Request, 0, len(gs))
+	for _, id := range ids {
+		if r, ok := behind[id]; ok {
+			rs = append(rs, r)
+		}
+	}
+	out, err := cs.seeAll(tx, who, rs, gs...)
+	if err != nil {
+		return nil, err
+	}
+	if len(out) != len(gs) {
+		return nil, access.ErrNotFound
+	}
+	for i := range out {
+		out[i].Grant = &gs[i]
 		cs.SetButtons(&out[i], who)
 	}
 	return out, nil

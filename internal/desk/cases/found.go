@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
-	"github.com/tokendesk/tokendesk/internal/desk/notices"
 	"github.com/tokendesk/tokendesk/internal/policy"
 	"github.com/tokendesk/tokendesk/internal/store"
 )
@@ -53,17 +52,19 @@ func WithOwner(f access.Found, caller access.Caller) access.Found {
 func (cs *Cases) FoundCases(tx *store.Tx, caller access.Caller, who access.Actor, fs []access.Found) ([]FoundCase, error) {
 	out := make([]FoundCase, len(fs))
 	var ids []access.PersonID
+	var asked []string
+	for _, f := range fs {
+		asked = append(asked, f.RequestID)
+	}
+	requests, err := tx.RequestsByID(caller.Tenant, asked)
+	if err != nil {
+		return nil, err
+	}
 	for n, f := range fs {
 		f = WithOwner(f, caller)
 		c := FoundCase{Found: f, Own: f.Owner == caller.Person, Reviewer: who.Reviewer, Can: map[access.Action]bool{}}
-		if f.RequestID != "" {
-			r, err := tx.Request(f.Tenant, f.RequestID)
-			if err != nil && !errors.Is(err, access.ErrNotFound) {
-				return nil, err
-			}
-			if err == nil && r.State != access.Discarded && (r.State != access.Draft || c.Own) {
-				c.Request = &r
-			}
+		if r, ok := requests[f.RequestID]; ok && r.State != access.Discarded && (r.State != access.Draft || c.Own) {
+			c.Request = &r
 		}
 		c.Asked = c.Request != nil && c.Request.State.Open()
 		for _, do := range []access.Action{access.TellOwner, access.AskToKeep, access.Allow, access.Disallow, access.Remove} {
@@ -76,13 +77,9 @@ func (cs *Cases) FoundCases(tx *store.Tx, caller access.Caller, who access.Actor
 		ids = append(ids, f.Owner, one.Person, two.Person, f.EndedBy)
 		out[n] = c
 	}
-	people, err := tx.People(caller.Tenant, notices.CompactIDs(ids...))
+	names, err := namesOf(tx, caller.Tenant, ids)
 	if err != nil {
 		return nil, err
-	}
-	names := map[access.PersonID]string{}
-	for id, p := range people {
-		names[id] = p.Name
 	}
 	for n := range out {
 		out[n].Names = names

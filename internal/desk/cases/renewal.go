@@ -12,9 +12,12 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
+// underWay are the states of a renewal that has begun and not ended.
+var underWay = append([]access.RequestState{access.Draft}, desk.OpenStates...)
+
 // OpenRenewal finds the renewal of a token that is under way.
 func OpenRenewal(tx *store.Tx, g access.Grant) (access.Request, bool, error) {
-	rs, err := tx.Requests(store.RequestQuery{Tenant: g.Tenant, Renews: g.ID, States: append([]access.RequestState{access.Draft}, desk.OpenStates...), Limit: 1})
+	rs, err := tx.Requests(store.RequestQuery{Tenant: g.Tenant, Renews: g.ID, States: underWay, Limit: 1})
 	if err != nil || len(rs) == 0 {
 		return access.Request{}, false, err
 	}
@@ -45,17 +48,24 @@ func (cs *Cases) Renewable(tx *store.Tx, g access.Grant, aff policy.Affiliation)
 		return "", err
 	}
 	leaks, err := tx.OpenIncidents(g.Tenant, g.Owner)
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
-	case leaks > 0:
-		return access.WhyIncident, nil
-	case taken > 0:
-		return access.WhyNotRenewable, nil
-	case !g.Since.Add(today.For(aff).MaxTotal).After(g.EndsAt()):
-		return access.WhyTotalLife, nil
 	}
-	return "", nil
+	return renewable(g, today, aff, taken, leaks), nil
+}
+
+// renewable judges a token within its window by the newest policy: how many tokens
+// took over from it, and how many leaks of its owner's are not cleared.
+func renewable(g access.Grant, today policy.Policy, aff policy.Affiliation, taken, leaks int) access.Why {
+	switch {
+	case leaks > 0:
+		return access.WhyIncident
+	case taken > 0:
+		return access.WhyNotRenewable
+	case !g.Since.Add(today.For(aff).MaxTotal).After(g.EndsAt()):
+		return access.WhyTotalLife
+	}
+	return ""
 }
 
 // StillRenews tells why a renewal cannot be sent any more, or "": its token must
@@ -75,27 +85,65 @@ func (cs *Cases) StillRenews(tx *store.Tx, r access.Request, aff policy.Affiliat
 	return cs.Renewable(tx, g, aff)
 }
 
-// setRenewal adds to a case whether its token is being renewed, and whether it
-// can be. Outside the window there is nothing to look up.
-func (cs *Cases) setRenewal(tx *store.Tx, c *Case) error {
-	g := *c.Grant
-	if !g.Renewable(c.Policy.Windows, cs.desk.Now()) {
+// setRenewals adds to cases of one school whether their tokens are being renewed,
+// and whether they can be. Outside the window there is nothing to look up.
+func (cs *Cases) setRenewals(tx *store.Tx, all []Case) error {
+	now := cs.desk.Now()
+	var in []*Case
+	var grants []string
+	for i := range all {
+		if c := &all[i]; c.Grant != nil && c.Grant.Renewable(c.Policy.Windows, now) {
+			in, grants = append(in, c), append(grants, c.Grant.ID)
+		}
+	}
+	if len(in) == 0 {
 		return nil
 	}
-	open, found, err := OpenRenewal(tx, g)
+	open, err := tx.RenewalsOf(all[0].Request.Tenant, grants, underWay)
 	if err != nil {
 		return err
 	}
-	if found && (c.Own || open.State != access.Draft) {
-		c.Renewal = &open
-	}
-	if c.Own && (!found || open.State == access.Draft) {
-		why, err := cs.Renewable(tx, g, c.Request.Affiliation)
-		var e *store.PolicyError
-		if err != nil && !errors.As(err, &e) {
-			return err
+	var asks []*Case
+	for _, c := range in {
+		r, found := open[c.Grant.ID]
+		if found && (c.Own || r.State != access.Draft) {
+			c.Renewal = &r
 		}
-		c.Can[access.Renew] = err == nil && why == ""
+		if c.Own && (!found || r.State == access.Draft) {
+			asks = append(asks, c)
+		}
+	}
+	return cs.setRenewable(tx, asks)
+}
+
+// setRenewable adds to cases whose tokens are in the window whether their renewal
+// can begin, as Renewable says it.
+func (cs *Cases) setRenewable(tx *store.Tx, asks []*Case) error {
+	if len(asks) == 0 {
+		return nil
+	}
+	tenant := asks[0].Request.Tenant
+	var grants []string
+	var owners []access.PersonID
+	for _, c := range asks {
+		grants, owners = append(grants, c.Grant.ID), append(owners, c.Grant.Owner)
+	}
+	today, err := tx.NewestPolicy(tenant)
+	var bad *store.PolicyError
+	if err != nil && !errors.As(err, &bad) {
+		return err
+	}
+	taken, err := tx.RenewedBy(tenant, grants, desk.LiveStates)
+	if err != nil {
+		return err
+	}
+	leaks, err := tx.OpenIncidentsOf(tenant, owners)
+	if err != nil {
+		return err
+	}
+	for _, c := range asks {
+		g := *c.Grant
+		c.Can[access.Renew] = bad == nil && c.Policy.Version != 0 && renewable(g, today, c.Request.Affiliation, taken[g.ID], leaks[g.Owner]) == ""
 	}
 	return nil
 }

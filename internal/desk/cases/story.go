@@ -35,12 +35,20 @@ func (cs *Cases) Story(tx *store.Tx, tenant access.TenantID, object string, c Ca
 		return nil, err
 	}
 	var ids []access.PersonID
+	var opened []string
 	for _, e := range entries {
+		if e.Event.Action == audit.IncidentOpen {
+			opened = append(opened, e.Event.Object)
+		}
 		if _, known := c.Names[access.PersonID(e.Event.Actor)]; !known && strings.HasPrefix(e.Event.Actor, "per_") {
 			ids = append(ids, access.PersonID(e.Event.Actor))
 		}
 	}
 	more, err := tx.People(tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	incidents, err := tx.IncidentsByID(tenant, opened)
 	if err != nil {
 		return nil, err
 	}
@@ -58,11 +66,7 @@ func (cs *Cases) Story(tx *store.Tx, tenant access.TenantID, object string, c Ca
 		}
 		switch e.Event.Action {
 		case audit.IncidentOpen:
-			i, err := tx.Incident(tenant, e.Event.Object)
-			if err != nil {
-				return nil, err
-			}
-			if i.AfterEnd {
+			if incidents[e.Event.Object].AfterEnd {
 				st.Why = WhyEnded
 			}
 		case audit.RequestReturn:

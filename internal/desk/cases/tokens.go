@@ -91,12 +91,10 @@ func (cs *Cases) Tokens(ctx context.Context, caller access.Caller, q TokenFilter
 			gs = gs[:PageSize]
 			out.Next = desk.JoinCursor(at+PageSize, string(gq.Next(gs[PageSize-1])))
 		}
+		if out.Rows, err = cs.SeeGrants(tx, who, gs); err != nil {
+			return err
+		}
 		for _, g := range gs {
-			c, err := cs.seeGrant(tx, who, g)
-			if err != nil {
-				return err
-			}
-			out.Rows = append(out.Rows, c)
 			if g.State.Live() && !g.CheckedAt.IsZero() && (out.CheckedAt.IsZero() || g.CheckedAt.Before(out.CheckedAt)) {
 				out.CheckedAt = g.CheckedAt
 			}
@@ -105,21 +103,6 @@ func (cs *Cases) Tokens(ctx context.Context, caller access.Caller, q TokenFilter
 		return err
 	})
 	return out, err
-}
-
-// seeGrant is a grant with the request behind it, as who sees them.
-func (cs *Cases) seeGrant(tx *store.Tx, who access.Actor, g access.Grant) (Case, error) {
-	r, err := tx.Request(g.Tenant, g.RequestID)
-	if err != nil {
-		return Case{}, err
-	}
-	c, err := cs.ReadCase(tx, who, r)
-	if err != nil {
-		return Case{}, err
-	}
-	c.Grant = &g
-	cs.SetButtons(&c, who)
-	return c, nil
 }
 
 // ExportPart is how many rows of an export are read at a time.
@@ -142,17 +125,12 @@ func (cs *Cases) ExportTokens(ctx context.Context, caller access.Caller, q Token
 	gq.Limit = ExportPart
 	for {
 		var part []Case
-		var last access.Grant
 		err := cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
-			part = nil
 			gs, err := tx.Grants(gq)
-			for _, g := range gs {
-				c, err := cs.seeGrant(tx, who, g)
-				if err != nil {
-					return err
-				}
-				part, last = append(part, c), g
+			if err != nil {
+				return err
 			}
+			part, err = cs.SeeGrants(tx, who, gs)
 			return err
 		})
 		if err != nil {
@@ -166,6 +144,6 @@ func (cs *Cases) ExportTokens(ctx context.Context, caller access.Caller, q Token
 		if len(part) < ExportPart {
 			return nil
 		}
-		gq.After = gq.Next(last)
+		gq.After = gq.Next(*part[len(part)-1].Grant)
 	}
 }

@@ -92,33 +92,49 @@ func (ls *Leaks) List(ctx context.Context, caller access.Caller, after string) (
 
 // leakRows adds to incidents what a reviewer sees of their tokens.
 func (ls *Leaks) leakRows(tx *store.Tx, who access.Actor, is []access.Incident) ([]Row, error) {
-	var out []Row
+	if len(is) == 0 {
+		return nil, nil
+	}
+	tenant := is[0].Tenant
+	var ids []string
+	var named []access.PersonID
 	for _, i := range is {
-		row := Row{Incident: i}
-		people, err := tx.People(i.Tenant, notices.CompactIDs(i.Owner, i.ReportedBy, i.ClearedBy))
-		if err != nil {
-			return nil, err
-		}
-		row.Reporter, row.Clearer = people[i.ReportedBy].Name, people[i.ClearedBy].Name
+		ids, named = append(ids, i.GrantID), append(named, i.Owner, i.ReportedBy, i.ClearedBy)
+	}
+	people, err := tx.People(tenant, notices.CompactIDs(named...))
+	if err != nil {
+		return nil, err
+	}
+	grants, err := tx.GrantsByID(tenant, ids)
+	if err != nil {
+		return nil, err
+	}
+	var gs []access.Grant // as many as incidents of tokens, in their order
+	for _, i := range is {
 		if i.GrantID == "" {
-			row.Case.Names = map[access.PersonID]string{i.Owner: people[i.Owner].Name}
-			out = append(out, row)
 			continue
 		}
-		g, err := tx.Grant(i.Tenant, i.GrantID)
-		if err != nil {
-			return nil, err
+		g, ok := grants[i.GrantID]
+		if !ok {
+			return nil, access.ErrNotFound
 		}
-		r, err := tx.Request(i.Tenant, g.RequestID)
-		if err != nil {
-			return nil, err
+		gs = append(gs, g)
+	}
+	seen, err := ls.cases.SeeGrants(tx, who, gs)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Row, len(is))
+	for n, i := range is {
+		row := Row{Incident: i, Reporter: people[i.ReportedBy].Name, Clearer: people[i.ClearedBy].Name}
+		if i.GrantID == "" {
+			row.Case.Names = map[access.PersonID]string{i.Owner: people[i.Owner].Name}
+		} else {
+			row.Case, seen = seen[0], seen[1:]
+			row.Case.Leak = &i
+			ls.cases.SetButtons(&row.Case, who)
 		}
-		if row.Case, err = ls.cases.ReadCase(tx, who, r); err != nil {
-			return nil, err
-		}
-		row.Case.Grant, row.Case.Leak = &g, &i
-		ls.cases.SetButtons(&row.Case, who)
-		out = append(out, row)
+		out[n] = row
 	}
 	return out, nil
 }

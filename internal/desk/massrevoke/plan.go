@@ -344,23 +344,27 @@ func (mr *MassRevoke) List(ctx context.Context, caller access.Caller) ([]Page, e
 		out = make([]Page, len(ms))
 		for i, m := range ms {
 			out[i].Mass = m
-			if err := nameMass(tx, &out[i]); err != nil {
-				return err
-			}
 		}
-		return nil
+		return nameMasses(tx, caller.Tenant, out)
 	})
 	return out, err
 }
 
-// nameMass adds counts and the name of who acted.
-func nameMass(tx *store.Tx, p *Page) error {
-	var err error
-	if p.Counts, err = tx.MassCounts(p.ID); err != nil {
+// nameMasses adds counts and the names of who acted.
+func nameMasses(tx *store.Tx, tenant access.TenantID, ps []Page) error {
+	var ids []string
+	var by []access.PersonID
+	for _, p := range ps {
+		ids, by = append(ids, p.ID), append(by, access.PersonID(p.By))
+	}
+	counts, err := tx.MassCountsOf(ids)
+	if err != nil {
 		return err
 	}
-	people, err := tx.People(p.Tenant, []access.PersonID{access.PersonID(p.By)})
-	p.ByName = people[access.PersonID(p.By)].Name
+	people, err := tx.People(tenant, notices.CompactIDs(by...))
+	for i := range ps {
+		ps[i].Counts, ps[i].ByName = counts[ps[i].ID], people[access.PersonID(ps[i].By)].Name
+	}
 	return err
 }
 
@@ -372,13 +376,14 @@ func (mr *MassRevoke) PageOf(ctx context.Context, tenant access.TenantID, id str
 	}
 	err := mr.desk.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
-		p = Page{}
-		if p.Mass, err = tx.Mass(tenant, id); err != nil {
+		one := make([]Page, 1)
+		if one[0].Mass, err = tx.Mass(tenant, id); err != nil {
 			return err
 		}
-		if err := nameMass(tx, &p); err != nil {
+		if err := nameMasses(tx, tenant, one); err != nil {
 			return err
 		}
+		p = one[0]
 		for by, into := range map[store.MassBy]*[]store.MassGroup{store.MassByRole: &p.Roles, store.MassByCourse: &p.Courses, store.MassByVendor: &p.Vendors} {
 			if *into, err = tx.MassGroups(id, by, groupsShown); err != nil {
 				return err
@@ -433,8 +438,13 @@ func massRows(tx *store.Tx, tenant access.TenantID, id, after string) ([]Row, er
 		return nil, err
 	}
 	var ids []access.PersonID
+	var behind []string
 	for _, w := range ws {
-		ids = append(ids, w.Grant.Owner, w.Grant.Sponsor)
+		ids, behind = append(ids, w.Grant.Owner, w.Grant.Sponsor), append(behind, w.Grant.RequestID)
+	}
+	requests, err := tx.RequestsByID(tenant, behind)
+	if err != nil {
+		return nil, err
 	}
 	people, err := tx.People(tenant, notices.CompactIDs(ids...))
 	if err != nil {
@@ -442,9 +452,9 @@ func massRows(tx *store.Tx, tenant access.TenantID, id, after string) ([]Row, er
 	}
 	out := make([]Row, len(ws))
 	for i, w := range ws {
-		r, err := tx.Request(tenant, w.Grant.RequestID)
-		if err != nil {
-			return nil, err
+		r, ok := requests[w.Grant.RequestID]
+		if !ok {
+			return nil, access.ErrNotFound
 		}
 		out[i] = Row{MassWork: w, Code: r.Code(), Owner: people[w.Grant.Owner].Name, Sponsor: people[w.Grant.Sponsor].Name}
 	}
