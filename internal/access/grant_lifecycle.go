@@ -185,6 +185,11 @@ var grantLifecycle = []grantRule{
 	{Revoking, Gone, AsSystem, Unclaimed, false, TellEnded},
 }
 
+// AskedStates are those of a grant in which who was asked to take over can answer.
+var AskedStates = slices.DeleteFunc(slices.Clone(GrantStates), func(s GrantState) bool {
+	return !slices.ContainsFunc(grantLifecycle, func(r grantRule) bool { return r.From == s && r.As == AsAsked })
+})
+
 // GrantNeedsPolicy reports whether a move of a grant goes by the windows of its
 // request's policy. None that ends a token does.
 func GrantNeedsPolicy(do Action) bool {

@@ -171,64 +171,6 @@ func due(c Case) time.Time {
 	return c.Request.SponsorDue
 }
 
-// Sponsorships is the list of whom a person stands or is asked to stand for.
-func (cs *Cases) Sponsorships(ctx context.Context, caller access.Caller) (Sponsorships, error) {
-	var out Sponsorships
-	var all []Case
-	err := cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		rs, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, Sponsor: caller.Person, Order: store.Updated, Limit: 200})
-		if err != nil {
-			return err
-		}
-		past, err := tx.Requests(store.RequestQuery{Tenant: caller.Tenant, EndorsedBy: caller.Person, Order: store.Updated, Limit: 200})
-		if err != nil {
-			return err
-		}
-		gs, err := tx.Grants(store.GrantQuery{Tenant: caller.Tenant, Sponsor: caller.Person, Order: store.Updated, Limit: 200})
-		if err != nil {
-			return err
-		}
-		for _, g := range gs {
-			r, err := tx.Request(caller.Tenant, g.RequestID)
-			if err != nil {
-				return err
-			}
-			past = append(past, r)
-		}
-		for _, r := range past {
-			if !slices.ContainsFunc(rs, func(have access.Request) bool { return have.ID == r.ID }) {
-				rs = append(rs, r)
-			}
-		}
-		all, err = cs.seeAll(tx, caller.Actor(), rs)
-		return err
-	})
-	if err != nil {
-		return Sponsorships{}, err
-	}
-	for _, c := range all {
-		live := c.Grant != nil && c.Grant.State.Live()
-		switch {
-		case c.Request.State == access.AwaitingSponsor && c.Request.Sponsor == caller.Person, c.Can[access.TakeOver] || c.Can[access.TurnDown]:
-			out.Waiting = append(out.Waiting, c)
-		case live && c.Grant.Sponsor == caller.Person, !live && c.Request.Sponsor == caller.Person && !c.Request.State.Final():
-			out.Standing = append(out.Standing, c)
-		default:
-			out.Past = append(out.Past, c)
-		}
-	}
-	slices.SortStableFunc(out.Waiting, func(a, b Case) int { return answerDue(a).Compare(answerDue(b)) })
-	return out, nil
-}
-
-// answerDue is when a sponsor's answer is due: for the request, or for its token.
-func answerDue(c Case) time.Time {
-	if c.Grant != nil && !c.Grant.GapUntil.IsZero() {
-		return c.Grant.GapUntil
-	}
-	return c.Request.SponsorDue
-}
-
 // ReviewerViewing is the viewer of reviewers' pages, or a refusal.
 func (cs *Cases) ReviewerViewing(ctx context.Context, caller access.Caller) (access.Actor, error) {
 	who, err := cs.AsReviewer(ctx, caller)

@@ -148,9 +148,20 @@ type Home struct {
 	Kept     bool   // typed text of a session that ended waits in the form
 }
 
-// Sponsorships is the sponsor's list.
+// Sponsorships is the sponsor's list: one page of each of its parts, the most urgent
+// first, of the past what changed last. Who goes on in one part has the first page of
+// the others.
 type Sponsorships struct {
-	Waiting, Standing, Past []Case
+	Waiting, Standing, Past       []Case
+	WaitingAt, StandingAt, PastAt Span
+	After                         string // the place that was asked for
+}
+
+// Span is which rows of a list a page shows.
+type Span struct {
+	From  int // number of the first row
+	Total int // on all pages; of the past it is not counted
+	Next  string
 }
 
 // QueueFilter is the filter bar of the review queue.

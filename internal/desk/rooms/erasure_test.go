@@ -261,7 +261,7 @@ func TestNothingDependsOnWhatMayBeErased(t *testing.T) {
 				}
 				home, err := r.Cases.Home(ctx, c)
 				put(who+" home", home, err)
-				list, err := r.Cases.Sponsorships(ctx, c)
+				list, err := r.Cases.Sponsorships(ctx, c, "")
 				put(who+" sponsorships", list, err)
 			}
 			for _, id := range founds {

@@ -30,7 +30,7 @@ func TestAListSaysNoStatementForARow(t *testing.T) {
 				return len(h.NeedsYou) + len(h.Progress) + len(h.Tokens) + len(h.Ended) + len(h.Drafts) + len(h.Found), err
 			},
 			"sponsorships": func(ctx context.Context) (int, error) {
-				l, err := r.Cases.Sponsorships(ctx, ana)
+				l, err := r.Cases.Sponsorships(ctx, ana, "")
 				return len(l.Waiting) + len(l.Standing) + len(l.Past), err
 			},
 			"queue": func(ctx context.Context) (int, error) {

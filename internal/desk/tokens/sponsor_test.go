@@ -36,7 +36,7 @@ func TestSponsorGapClosed(t *testing.T) {
 		if n := r.Inbox("helen", "asks you to take over"); n != 1 {
 			r.T.Errorf("%d messages to the one asked", n)
 		}
-		l, err := r.Cases.Sponsorships(r.T.Context(), helen)
+		l, err := r.Cases.Sponsorships(r.T.Context(), helen, "")
 		if nav := r.Cases.Nav(r.T.Context(), helen); err != nil || len(l.Waiting) != 1 || !l.Waiting[0].Can[access.TakeOver] || nav.Waiting != 1 {
 			r.T.Errorf("who was asked sees %+v, %d waiting, %v", l, nav.Waiting, err)
 		}
@@ -53,11 +53,11 @@ func TestSponsorGapClosed(t *testing.T) {
 		if n := r.Inbox("maya", "has a sponsor again"); n != 1 {
 			r.T.Errorf("%d messages to the owner", n)
 		}
-		l, err = r.Cases.Sponsorships(r.T.Context(), helen)
+		l, err = r.Cases.Sponsorships(r.T.Context(), helen, "")
 		if err != nil || len(l.Standing) != 1 || len(l.Waiting) != 0 {
 			r.T.Errorf("she stands for %+v, %v", l, err)
 		}
-		l, err = r.Cases.Sponsorships(r.T.Context(), r.As("ana", access.DoorCourse))
+		l, err = r.Cases.Sponsorships(r.T.Context(), r.As("ana", access.DoorCourse), "")
 		if err != nil || len(l.Standing) != 0 || len(l.Past) != 1 {
 			r.T.Errorf("the first sponsor's list: %+v, %v", l, err)
 		}

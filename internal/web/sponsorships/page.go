@@ -11,21 +11,30 @@ import (
 // Page is the sponsor's list.
 type Page struct {
 	ui.Frame
-	WaitingTitle, StandingTitle string
-	Waiting                     []ui.Card
-	Standing                    ui.Table
-	Past                        []ui.Card
-	Empty                       *ui.Empty
+	WaitingTitle, StandingTitle, PastTitle string
+	Waiting                                []ui.Card
+	Standing                               ui.Table
+	Past                                   []ui.Card
+	WaitingPages, StandingPages, PastPages *pages
+	PastOpen                               bool // who goes on in it sees it
+	Empty                                  *ui.Empty
+}
+
+// pages walk one part of the list, where it has more than one.
+type pages struct {
+	ui.Shell
+	Pager ui.Pager
 }
 
 // NewPage is the sponsor's list.
 func NewPage(s ui.Shell, l cases.Sponsorships) Page {
-	p := Page{Frame: ui.NewFrame(s, ui.PageSponsorships, s.T("sponsorships.h1"), "/sponsorships")}
-	if len(l.Waiting)+len(l.Standing)+len(l.Past) == 0 {
+	p := Page{Frame: ui.NewFrame(s, ui.PageSponsorships, s.T("sponsorships.h1"), ui.WithQuery(path, nil, l.After))}
+	if len(l.Waiting)+len(l.Standing)+len(l.Past) == 0 && l.After == "" {
 		p.Empty = &ui.Empty{Icon: "hands", Title: s.T("sponsorships.empty"), Text: s.T("sponsorships.empty_text")}
 		return p
 	}
-	p.WaitingTitle = s.T("sponsorships.waiting", "Number", len(l.Waiting))
+	p.WaitingTitle = s.T("sponsorships.waiting", "Number", max(l.WaitingAt.Total, len(l.Waiting)))
+	p.WaitingPages = pagesOf(s, "sponsorships.pages_waiting", l.WaitingAt, len(l.Waiting))
 	for i, c := range l.Waiting {
 		st, end := ui.RequestStatus(s, c, ui.AsSponsor), c.Request.End
 		if c.Can[access.TurnDown] {
@@ -43,8 +52,13 @@ func NewPage(s ui.Shell, l cases.Sponsorships) Page {
 		}
 		p.Waiting = append(p.Waiting, k)
 	}
-	p.StandingTitle = s.T("sponsorships.standing", "Number", len(l.Standing))
+	p.StandingTitle = s.T("sponsorships.standing", "Number", max(l.StandingAt.Total, len(l.Standing)))
+	p.StandingPages = pagesOf(s, "sponsorships.pages_standing", l.StandingAt, len(l.Standing))
 	p.Standing = sponsoredTable(s, l.Standing)
+	p.PastTitle = s.T("sponsorships.past", "Number", len(l.Past))
+	if p.PastPages = pagesOf(s, "sponsorships.pages_past", l.PastAt, len(l.Past)); p.PastPages != nil {
+		p.PastTitle, p.PastOpen = s.T("sponsorships.past_part"), l.PastAt.From > 1
+	}
 	for _, c := range l.Past {
 		st := ui.RequestStatus(s, c, ui.AsSponsor)
 		k := ui.BaseCard(s, c, st)
@@ -56,6 +70,26 @@ func NewPage(s ui.Shell, l cases.Sponsorships) Page {
 		p.Past = append(p.Past, k)
 	}
 	return p
+}
+
+// path is the address of the list.
+const path = "/sponsorships"
+
+// pagesOf walks a part that does not fit on one page; nil is one that does.
+func pagesOf(s ui.Shell, label string, at cases.Span, n int) *pages {
+	if at.From <= 1 && at.Next == "" {
+		return nil
+	}
+	first := ""
+	if at.From > 1 {
+		first = "1" // the part begins again at its first page, as the others do
+	}
+	out := pages{Shell: s, Pager: s.Pager(path, nil, first, at.From, n, at.Total, at.Next)}
+	out.Pager.Label = s.T(label)
+	if at.Total == 0 {
+		out.Pager.Showing = s.T("list.showing_part", "From", at.From, "To", at.From+n-1)
+	}
+	return &out
 }
 
 func sponsoredTable(s ui.Shell, cs []cases.Case) ui.Table {

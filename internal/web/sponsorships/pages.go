@@ -17,11 +17,11 @@ func New(c *cases.Cases) *Pages { return &Pages{cases: c} }
 // Views implements ui.Room.
 func (*Pages) Views() []ui.View {
 	return []ui.View{{Page: ui.PageSponsorships, File: "sponsorships/sponsorships", Of: Page{},
-		Tab: &ui.Tab{Label: "nav.sponsorships", Href: "/sponsorships", For: func(n cases.Nav) bool { return n.Sponsor }, Count: func(n cases.Nav) int { return n.Waiting }}}}
+		Tab: &ui.Tab{Label: "nav.sponsorships", Href: path, For: func(n cases.Nav) bool { return n.Sponsor }, Count: func(n cases.Nav) int { return n.Waiting }}}}
 }
 
 // Messages implements ui.Room.
 func (*Pages) Messages() []string { return nil }
 
 // Routes implements ui.Room.
-func (p *Pages) Routes(r *ui.Routes) { r.Get("/sponsorships", p.Open) }
+func (p *Pages) Routes(r *ui.Routes) { r.Get(path, p.Open) }

@@ -245,6 +245,7 @@ type Chip struct{ Label, Href, Remove string }
 
 // Pager walks a list by key.
 type Pager struct {
+	Label       string // of what, where a page has several
 	Showing     string
 	First, Next string
 }
