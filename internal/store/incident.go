@@ -3,7 +3,6 @@ package store
 import (
 	"crypto/hmac"
 	"fmt"
-	"slices"
 
 	"gorm.io/gorm"
 
@@ -112,16 +111,17 @@ func (tx *Tx) IncidentOfGrant(tenant access.TenantID, grantID string) (access.In
 // has one, by the grant's id.
 func (tx *Tx) IncidentsOfGrants(tenant access.TenantID, grantIDs []string) (map[string]access.Incident, error) {
 	out := map[string]access.Incident{}
-	for part := range slices.Chunk(grantIDs, MaxLimit) {
+	err := eachPart(grantIDs, func(part []string) error {
 		var rows []incidentRow
 		if err := tx.db.Where("tenant = ? AND grant_id IN ?", string(tenant), part).Order("opened_at, id").Find(&rows).Error; err != nil {
-			return nil, tx.fail("incidents of grants", err)
+			return tx.fail("incidents of grants", err)
 		}
 		for _, r := range rows {
 			out[string(r.GrantID)] = r.incident()
 		}
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
 
 func (tx *Tx) oneIncident(where string, args ...any) (access.Incident, error) {

@@ -75,18 +75,17 @@ func (tx *Tx) onePerson(where string, args ...any) (Person, error) {
 // People returns those of the given people that the tenant has.
 func (tx *Tx) People(tenant access.TenantID, ids []access.PersonID) (map[access.PersonID]Person, error) {
 	out := make(map[access.PersonID]Person, len(ids))
-	for len(ids) > 0 {
-		n := min(len(ids), MaxLimit) // both engines limit the parameters of a statement
+	err := eachPart(ids, func(part []string) error {
 		var rows []personRow
-		if err := tx.db.Where("tenant = ? AND id IN ?", string(tenant), anyOf(ids[:n])).Find(&rows).Error; err != nil {
-			return nil, tx.fail("people", err)
+		if err := tx.db.Where("tenant = ? AND id IN ?", string(tenant), part).Find(&rows).Error; err != nil {
+			return tx.fail("people", err)
 		}
 		for _, r := range rows {
 			out[access.PersonID(r.ID)] = r.person()
 		}
-		ids = ids[n:]
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
 
 // concerned finds the people behind one that come next, of two lists that are in the

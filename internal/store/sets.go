@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"math/bits"
 	"slices"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -14,19 +15,26 @@ import (
 // transactions never wait for each other.
 
 // eachPart hands the distinct ids to read, without the empty one, as many at a time
-// as one statement takes.
+// as one statement takes. A list is filled up to a round length with its last id, so
+// that the database sees few different statements, which it keeps prepared.
 func eachPart[T ~string](ids []T, read func(part []string) error) error {
 	all := slices.Compact(slices.Sorted(slices.Values(anyOf(ids))))
 	if len(all) > 0 && all[0] == "" {
 		all = all[1:]
 	}
 	for part := range slices.Chunk(all, MaxLimit) {
-		if err := read(part); err != nil {
+		full := slices.Clip(part)
+		for round := roundLength(len(part)); len(full) < round; {
+			full = append(full, part[len(part)-1])
+		}
+		if err := read(full); err != nil {
 			return err
 		}
 	}
 	return nil
 }
+
+func roundLength(n int) int { return min(1<<bits.Len(uint(n-1)), MaxLimit) } //nolint:gosec // at least one
 
 // RequestsByID returns those of the given requests that the tenant has, by id.
 func (tx *Tx) RequestsByID(tenant access.TenantID, ids []string) (map[string]access.Request, error) {

@@ -39,16 +39,17 @@ const voteOrder = "object, round, at, stage, person"
 // votesOf returns the votes about the objects, oldest first.
 func (tx *Tx) votesOf(objects []string) (map[string]access.Votes, error) {
 	out := map[string]access.Votes{}
-	for part := range slices.Chunk(objects, MaxLimit) {
+	err := eachPart(objects, func(part []string) error {
 		var rows []voteRow
 		if err := tx.db.Where("object IN ?", part).Order(voteOrder).Find(&rows).Error; err != nil {
-			return nil, tx.fail("votes", err)
+			return tx.fail("votes", err)
 		}
 		for _, r := range rows {
 			out[r.Object] = append(out[r.Object], r.vote())
 		}
-	}
-	return out, nil
+		return nil
+	})
+	return out, err
 }
 
 // saveVotes makes the votes about an object those of its move: new ones are

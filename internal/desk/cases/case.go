@@ -3,6 +3,7 @@ package cases
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/tokendesk/tokendesk/internal/access"
@@ -40,13 +41,23 @@ func (cs *Cases) seeAll(tx *store.Tx, who access.Actor, rs []access.Request, oth
 	tenant := rs[0].Tenant
 	var out []Case
 	var ids, founds, grants []string
+	lives := map[string]access.Grant{} // what a request stands for, where it is known already
+	for _, g := range others {
+		if g.State.Live() {
+			lives[g.RequestID] = g
+		}
+	}
 	for _, r := range rs {
-		ids, founds = append(ids, r.ID), append(founds, r.Adopts)
+		if _, known := lives[r.ID]; !known {
+			ids = append(ids, r.ID)
+		}
+		founds = append(founds, r.Adopts)
 	}
 	made, err := tx.GrantsOfRequests(tenant, ids)
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(made, lives)
 	kept, err := tx.FoundByID(tenant, founds)
 	if err != nil {
 		return nil, err
