@@ -47,15 +47,16 @@ var (
 	answered = "('" + strings.Join(anyOf(access.AskedStates), "', '") + "')"
 	voided   = "state <> '" + string(access.Void) + "'"
 
+	// Counts, and not EXISTS, keep PostgreSQL from reading all tokens first.
 	sponsorWaits = `tenant = @tenant AND sponsor = @sponsor AND open = TRUE AND state = '` + string(access.AwaitingSponsor) + `'`
 	tokenWaits   = `tenant = @tenant AND sponsor_asked = @sponsor AND owner <> @sponsor AND state IN ` + answered
 	sponsorGoes  = `tenant = @tenant AND sponsor = @sponsor AND open = TRUE AND state <> '` + string(access.AwaitingSponsor) + `'
-		AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.request_id = requests.id AND g.open AND g.sponsor = @sponsor)`
+		AND (SELECT COUNT(*) FROM grants g WHERE g.request_id = requests.id AND g.open AND g.sponsor = @sponsor) = 0`
 	tokenLives = `tenant = @tenant AND sponsor = @sponsor AND open = TRUE`
 
 	// What never came to a token of theirs. A token that ended is found by itself.
 	sponsorPast = `tenant = @tenant AND sponsor = @sponsor AND open = FALSE AND state <> '` + string(access.Draft) + `'
-		AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.request_id = requests.id AND g.` + voided + ` AND (g.sponsor = @sponsor OR g.sponsor_asked = @sponsor))`
+		AND (SELECT COUNT(*) FROM grants g WHERE g.tenant = @tenant AND g.request_id = requests.id AND g.` + voided + ` AND @sponsor IN (g.sponsor, g.sponsor_asked)) = 0`
 	tokenPast  = `tenant = @tenant AND sponsor = @sponsor AND open = FALSE AND ` + voided
 	tokenAsked = `tenant = @tenant AND sponsor_asked = @sponsor AND (owner = @sponsor OR state NOT IN ` + answered + `)
 		AND (sponsor IS NULL OR sponsor <> @sponsor) AND ` + voided

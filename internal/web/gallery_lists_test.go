@@ -50,6 +50,15 @@ func listExhibits() []exhibit {
 			view: func(s ui.Shell) any {
 				return sponsorships.NewPage(s, cases.Sponsorships{Past: []cases.Case{sponsored(access.Withdrawn, "", 1)}})
 			}},
+		{name: "sponsorships-paged", page: ui.PageSponsorships, shell: asAna, want: []string{"Waiting for you (30)", "You stand for (61)", "Past<", "Showing 1–1 of 30", "Showing 26–26 of 61",
+			"Showing 1–1<", `href="/sponsorships?after=25~w1.req_a"`, `href="/sponsorships?after=50~s1.grt_a"`, `href="/sponsorships"`, `aria-label="Pages of whom you stand for"`},
+			view: func(s ui.Shell) any {
+				return sponsorships.NewPage(s, cases.Sponsorships{
+					Waiting: []cases.Case{sponsored(access.AwaitingSponsor, "", 1, access.Endorse)}, WaitingAt: cases.Span{From: 1, Total: 30, Next: "25~w1.req_a"},
+					Standing: []cases.Case{sponsored(access.Fulfilled, access.Active, 3, access.Revoke)}, StandingAt: cases.Span{From: 26, Total: 61, Next: "50~s1.grt_a"},
+					Past: []cases.Case{sponsored(access.Denied, "", 6)}, PastAt: cases.Span{From: 1, Next: "25~p1.req_b"}, After: "25~s0.grt_0",
+				})
+			}},
 		{name: "queue-full", page: ui.PageQueue, shell: asDana, want: []string{"Review queue", "4 waiting", "1 overdue", "target 5 working days", "Overdue by 1 day", "Data of others", "Day 3 of 5", "Showing 1–3 of 30", "Next"},
 			view: func(s ui.Shell) any {
 				return review.NewPage(s, cases.Queue{Rows: rows, Waiting: 4, Overdue: 1, Total: 30, From: 1, Next: "abc", Target: 5}, cases.QueueFilter{})

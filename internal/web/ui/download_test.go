@@ -1,0 +1,87 @@
+package ui
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// downloadFrom serves one download and returns its answer.
+func downloadFrom(t *testing.T, fill func(row func(...string) error) error) *http.Response {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &Visit{W: w, R: r, kit: &Kit{log: slog.New(slog.DiscardHandler)}}
+		if err := v.Download("tokens", []string{"Token", "Title"}, fill); err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	t.Cleanup(server.Close)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := server.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	return res
+}
+
+const aPart = 500
+
+func writePart(row func(...string) error) error {
+	for range aPart {
+		if err := row("grt_"+strings.Repeat("A", 26), "Attendance helper"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rows go out while later ones are still read: a file is never held whole.
+func TestDownloadIsAStream(t *testing.T) {
+	t.Parallel()
+	read := make(chan struct{})
+	res := downloadFrom(t, func(row func(...string) error) error {
+		if err := writePart(row); err != nil {
+			return err
+		}
+		select {
+		case <-read: // the reader has rows of the first part before there is a second
+		case <-t.Context().Done():
+			return t.Context().Err()
+		}
+		return writePart(row)
+	})
+	lines := bufio.NewScanner(res.Body)
+	n := 0
+	for ; lines.Scan(); n++ {
+		if n == aPart/2 {
+			close(read)
+		}
+	}
+	if lines.Err() != nil || n != 2*aPart+1 {
+		t.Errorf("%d lines, %v", n, lines.Err())
+	}
+}
+
+// What fails in the middle leaves no file that could be taken for a whole one; what
+// fails before the first row is an answer of its own.
+func TestDownloadThatFails(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("the database went away")
+	res := downloadFrom(t, func(row func(...string) error) error { return errors.Join(writePart(row), broken) })
+	if b, err := io.ReadAll(res.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("half a file of %d bytes ends with %v", len(b), err)
+	}
+	res = downloadFrom(t, func(func(...string) error) error { return broken })
+	if b, err := io.ReadAll(res.Body); res.StatusCode != http.StatusInternalServerError || len(b) != 0 || err != nil {
+		t.Errorf("nothing read: %d, %q, %v", res.StatusCode, b, err)
+	}
+}
