@@ -50,8 +50,7 @@ func listExhibits() []exhibit {
 			view: func(s ui.Shell) any {
 				return sponsorships.NewPage(s, cases.Sponsorships{Past: []cases.Case{sponsored(access.Withdrawn, "", 1)}})
 			}},
-		{name: "sponsorships-paged", page: ui.PageSponsorships, shell: asAna, want: []string{"Waiting for you (30)", "You stand for (61)", "Past<", "Showing 1–1 of 30", "Showing 26–26 of 61",
-			"Showing 1–1<", `href="/sponsorships?after=25~w1.req_a"`, `href="/sponsorships?after=50~s1.grt_a"`, `href="/sponsorships"`, `aria-label="Pages of whom you stand for"`},
+		{name: "sponsorships-paged", page: ui.PageSponsorships, shell: asAna, want: []string{"Waiting for you (30)", "You stand for (61)", "Showing 1–1 of 30Next", "Showing 26–26 of 61First pageNext", "Showing 1–1Next"}, never: []string{"Past ("},
 			view: func(s ui.Shell) any {
 				return sponsorships.NewPage(s, cases.Sponsorships{
 					Waiting: []cases.Case{sponsored(access.AwaitingSponsor, "", 1, access.Endorse)}, WaitingAt: cases.Span{From: 1, Total: 30, Next: "25~w1.req_a"},
