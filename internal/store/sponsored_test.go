@@ -54,7 +54,7 @@ func TestASponsorsListIsReadByItsIndex(t *testing.T) {
 			t.Fatalf("%d statements, %d rows of the past", len(said), len(rows))
 		}
 		for i, st := range said {
-			plan := planOf(t, s, st) + "\n"
+			plan := explained(t, s, st) + "\n"
 			for _, table := range []string{"requests", "grants"} {
 				if strings.Contains(plan, "Seq Scan on "+table) || strings.Contains(plan, "SCAN "+table+"\n") {
 					t.Errorf("all %s are read:\n%s\n%s", table, st.SQL, plan)
@@ -90,8 +90,8 @@ func copyRows(t *testing.T, s *store.Store, table string, n int, change map[stri
 		table, strings.Join(columns, ", "), n, strings.Join(values, ", "), table))
 }
 
-// planOf is how the database runs a statement, with its values.
-func planOf(t *testing.T, s *store.Store, st storetest.Statement) string {
+// explained is how the database runs a statement, with its values.
+func explained(t *testing.T, s *store.Store, st storetest.Statement) string {
 	t.Helper()
 	explain := "EXPLAIN QUERY PLAN "
 	if s.Postgres() {
