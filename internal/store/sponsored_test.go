@@ -30,10 +30,12 @@ func TestASponsorsListIsReadByItsIndex(t *testing.T) {
 			g.State = access.Revoked
 			return tx.CreateGrant(g, told(audit.GrantCreate, g.ID, "", string(g.State), 1), nil)
 		})
-		// Half of everything is one sponsor's.
-		sponsor := "CASE WHEN n % 2 = 0 THEN sponsor ELSE 'per_cleo' END"
-		copyRows(t, s, "requests", past, map[string]string{"id": "'req_' || n", "number": "n + 10", "sponsor": sponsor})
-		copyRows(t, s, "grants", past, map[string]string{"id": "'grt_' || n", "request_id": "'req_' || n", "sponsor": sponsor})
+		// One in twenty is the sponsor's, and much goes on, most of it others'.
+		sponsor, open := "CASE WHEN n % 20 = 0 THEN sponsor ELSE 'per_cleo' END", "CASE WHEN n % 4 = 1 OR n % 100 = 0 THEN TRUE ELSE FALSE END"
+		copyRows(t, s, "requests", past, map[string]string{"id": "'req_' || n", "number": "n + 10", "sponsor": sponsor, "open": open,
+			"state": "CASE WHEN n % 4 <> 1 AND n % 100 <> 0 THEN state WHEN n % 8 = 1 THEN 'awaiting_sponsor' ELSE 'in_review' END"})
+		copyRows(t, s, "grants", past, map[string]string{"id": "'grt_' || n", "request_id": "'req_' || n", "sponsor": sponsor, "open": open,
+			"state": "CASE WHEN n % 4 <> 1 AND n % 100 <> 0 THEN state ELSE 'active' END"})
 		exec(t, s, "ANALYZE")
 		var rows []store.SponsorRow
 		said := heard.During(func() {
