@@ -79,6 +79,10 @@ func Remembering(ctx context.Context) context.Context {
 	return context.WithValue(ctx, pageMemoryKey{}, &pageMemory{})
 }
 
+// Reading is Remembering for a request that changes nothing: platform and tenant are
+// read in one statement with its session.
+func Reading(ctx context.Context) context.Context { return store.Visiting(Remembering(ctx)) }
+
 // RememberCanvas keeps a Canvas for the rest of the request (Remembering).
 func RememberCanvas(ctx context.Context, f Canvas) {
 	if m, ok := ctx.Value(pageMemoryKey{}).(*pageMemory); ok {
@@ -91,7 +95,15 @@ func (d *Desk) ShownCanvas(ctx context.Context, caller access.Caller) (Canvas, e
 	if m, ok := ctx.Value(pageMemoryKey{}).(*pageMemory); ok && m.Platform.ID == caller.Platform && m.Tenant.ID == caller.Tenant {
 		return m.Canvas, nil
 	}
-	f, err := d.CanvasOf(ctx, caller.Tenant, caller.Platform)
+	p, t, visited, err := d.Store.VisitedPlace(ctx)
+	var f Canvas
+	switch {
+	case err != nil:
+	case visited && p.ID == caller.Platform && t.ID == caller.Tenant:
+		f, err = d.Connect(Canvas{Platform: p, Tenant: t})
+	default:
+		f, err = d.CanvasOf(ctx, caller.Tenant, caller.Platform)
+	}
 	if err == nil {
 		RememberCanvas(ctx, f)
 	}

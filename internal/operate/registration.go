@@ -279,10 +279,7 @@ func (c *Commands) Setup(ctx context.Context, l lti.Launch) (Setup, error) {
 }
 
 func (c *Commands) platform(ctx context.Context, id string) (p store.Platform, err error) {
-	err = c.Store.Read(ctx, func(tx *store.Tx) error {
-		p, err = tx.Platform(id)
-		return err
-	})
+	p, _, err = c.Store.PlatformAndTenant(ctx, id)
 	return p, err
 }
 

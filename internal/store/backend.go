@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"gorm.io/gorm"
@@ -18,18 +19,21 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) ([]session.
 	x := Session{Hash: r.Hash, Tenant: access.TenantID(r.Tenant), Person: access.PersonID(r.Person), Platform: r.Platform,
 		Place: r.Place, Rights: r.Rights, Data: r.Data, CreatedAt: r.CreatedAt, LaunchedAt: r.LaunchedAt, SeenAt: r.SeenAt,
 		IdleUntil: r.IdleUntil, EndsAt: r.EndsAt, CookieSeen: r.CookieSeen}
+	if len(x.Hash) != 32 {
+		return nil, fmt.Errorf("create session: %w", errNoHash)
+	}
 	var differ []session.Record
-	err := s.InTx(ctx, func(tx *Tx) error {
+	err := s.writePlain(ctx, "create session", func(c conn) error {
 		differ = nil
-		err := tx.plain.each(ctx, selectDiffering, []any{r.Tenant, r.Person, r.Place, r.Rights, r.Hash}, func(row scanner) error {
-			var o session.Record
-			differ = append(differ, o)
-			return row.Scan(&differ[len(differ)-1].Hash, &differ[len(differ)-1].Rights)
+		return c.all(ctx, []said{
+			{what: saveSession, args: x.values()},
+			{what: selectDiffering, args: []any{r.Tenant, r.Person, r.Place, r.Rights, r.Hash}, row: func(row scanner) error {
+				var o session.Record
+				err := row.Scan(&o.Hash, &o.Rights)
+				differ = append(differ, o)
+				return err
+			}},
 		})
-		if err != nil {
-			return tx.fail("sessions with other rights", err)
-		}
-		return tx.SaveSession(x)
 	})
 	return differ, err
 }
@@ -38,7 +42,11 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) ([]session.
 func (s *Store) FindSession(ctx context.Context, hash []byte, now time.Time) (session.Record, error) {
 	var x Session
 	err := s.readPlain(ctx, "find session", func(c conn) (err error) {
-		x, err = findSession(ctx, c, hash, now)
+		if v, ok := ctx.Value(visitKey{}).(*visit); ok {
+			x, err = findVisit(ctx, c, v, hash, now)
+		} else {
+			x, err = findSession(ctx, c, hash, now)
+		}
 		return err
 	})
 	if err != nil {

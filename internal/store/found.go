@@ -327,10 +327,13 @@ func (tx *Tx) FoundTokens(q FoundQuery) ([]access.Found, error) {
 	return tx.found(rows)
 }
 
+// toldStates are those in which a found token waits for its owner.
+const toldStates = "'" + string(access.FoundTold) + "', '" + string(access.FoundRemoving) + "'"
+
 var (
 	foundColumns = columnsOf(&foundRow{})
 	selectTold   = say("SELECT " + foundColumns.list + ` FROM found_tokens WHERE tenant = ? AND canvas_user = ?
-		AND open AND state IN ('` + string(access.FoundTold) + `', '` + string(access.FoundRemoving) + `')
+		AND open AND state IN (` + toldStates + `)
 		ORDER BY ` + unordered(foundWeight) + ", " + foundAge + ", id LIMIT ?")
 )
 

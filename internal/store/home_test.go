@@ -90,22 +90,33 @@ func TestTally(t *testing.T) {
 				in(t, s, func(tx *store.Tx) error { return tx.SaveIncident(done, e, nil) })
 			}
 		}
+		told, removing, new, gone := found("fnd_a", "1"), found("fnd_b", "2"), found("fnd_c", "3"), found("fnd_d", "4")
+		told.State, removing.State, gone.State = access.FoundTold, access.FoundRemoving, access.FoundGone
+		told.CanvasUser, removing.CanvasUser, gone.CanvasUser = "101", "102", "103"
+		discover(t, s, told, removing, new, gone)
+		in(t, s, func(tx *store.Tx) error {
+			return tx.SaveText(store.SavedText{Tenant: north, Person: ben, Object: "new", Form: "request", Data: []byte("{}"), UpdatedAt: at(1)})
+		})
 		for _, tt := range []struct {
-			tenant   access.TenantID
-			person   access.PersonID
-			reviewer bool
-			want     store.Tally
+			tenant     access.TenantID
+			person     access.PersonID
+			canvasUser string
+			reviewer   bool
+			want       store.Tally
 		}{
-			{north, ben, false, store.Tally{Sponsoring: 4, Endorse: 1}},
-			{north, cleo, false, store.Tally{Sponsoring: 4, Endorse: 2}},
-			{north, ana, false, store.Tally{Revoking: 1, OwnLeaks: 1}},
-			{north, ana, true, store.Tally{Revoking: 1, Review: 2, OwnLeaks: 1, Leaks: 1}},
-			{north, ben, true, store.Tally{Sponsoring: 4, Endorse: 1, Revoking: 1, Review: 2, Leaks: 1}},
-			{south, ben, true, store.Tally{}},
-			{south, zoe, false, store.Tally{}},
+			{north, ben, "101", false, store.Tally{Sponsoring: true, Endorse: 1, Told: true, Kept: true}},
+			{north, ben, "", false, store.Tally{Sponsoring: true, Endorse: 1, Kept: true}},
+			{north, cleo, "102", false, store.Tally{Sponsoring: true, Endorse: 2, Told: true}},
+			{north, cleo, "103", false, store.Tally{Sponsoring: true, Endorse: 2}},
+			{north, ana, "100", false, store.Tally{Revoking: 1, OwnLeaks: 1, Asked: true}},
+			{north, ana, "100", true, store.Tally{Revoking: 1, Review: 2, OwnLeaks: 1, Leaks: 1, Asked: true}},
+			{north, ben, "101", true, store.Tally{Sponsoring: true, Endorse: 1, Revoking: 1, Review: 2, Leaks: 1, Told: true, Kept: true}},
+			{south, ben, "101", true, store.Tally{}},
+			{south, zoe, "100", false, store.Tally{}},
 		} {
-			if got, err := s.Tally(t.Context(), tt.tenant, tt.person, tt.reviewer); err != nil || got != tt.want {
-				t.Errorf("%s in %s, reviewer %t: %+v, want %+v, %v", tt.person, tt.tenant, tt.reviewer, got, tt.want, err)
+			whom := store.Whom{Tenant: tt.tenant, Person: tt.person, CanvasUser: tt.canvasUser, Reviewer: tt.reviewer}
+			if got, err := s.Tally(t.Context(), whom); err != nil || got != tt.want {
+				t.Errorf("%+v: %+v, want %+v, %v", whom, got, tt.want, err)
 			}
 		}
 	})

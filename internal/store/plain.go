@@ -49,6 +49,16 @@ type conn interface {
 	// each reads every row that p selects.
 	each(ctx context.Context, p plain, args []any, row func(scanner) error) error
 	exec(ctx context.Context, p plain, args ...any) error
+	// all says several statements, in their order, until one fails. PostgreSQL is
+	// sent them at once and, outside a transaction, does all of them or none.
+	all(ctx context.Context, list []said) error
+}
+
+// said is one statement of several.
+type said struct {
+	what plain
+	args []any
+	row  func(scanner) error // nil where none is read
 }
 
 // liteConn is SQLite, through database/sql.
@@ -77,6 +87,21 @@ func (c liteConn) exec(ctx context.Context, p plain, args ...any) error {
 	return err
 }
 
+func (c liteConn) all(ctx context.Context, list []said) error {
+	for _, one := range list {
+		err := error(nil)
+		if one.row == nil {
+			err = c.exec(ctx, one.what, one.args...)
+		} else {
+			err = c.each(ctx, one.what, one.args, one.row)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // pgConn is PostgreSQL past database/sql, which converts by reflection and
 // watches each statement from a goroutine of its own: the pool, or one
 // connection of it.
@@ -85,6 +110,7 @@ type pgConn struct {
 		Query(ctx context.Context, q string, args ...any) (pgx.Rows, error)
 		QueryRow(ctx context.Context, q string, args ...any) pgx.Row
 		Exec(ctx context.Context, q string, args ...any) (pgconn.CommandTag, error)
+		SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
 	}
 }
 
@@ -109,6 +135,25 @@ func (c pgConn) each(ctx context.Context, p plain, args []any, row func(scanner)
 func (c pgConn) exec(ctx context.Context, p plain, args ...any) error {
 	_, err := c.db.Exec(ctx, p.pg, args...)
 	return err
+}
+
+func (c pgConn) all(ctx context.Context, list []said) error {
+	var b pgx.Batch
+	for _, one := range list {
+		q := b.Queue(one.what.pg, one.args...)
+		if one.row == nil {
+			continue
+		}
+		q.Query(func(rows pgx.Rows) error {
+			for rows.Next() {
+				if err := one.row(rows); err != nil {
+					return err
+				}
+			}
+			return rows.Err()
+		})
+	}
+	return c.db.SendBatch(ctx, &b).Close()
 }
 
 // txConn is a transaction of database/sql on PostgreSQL: its plain statements
@@ -143,6 +188,10 @@ func (c txConn) each(ctx context.Context, p plain, args []any, row func(scanner)
 
 func (c txConn) exec(ctx context.Context, p plain, args ...any) error {
 	return c.do(func(pg pgConn) error { return pg.exec(ctx, p, args...) })
+}
+
+func (c txConn) all(ctx context.Context, list []said) error {
+	return c.do(func(pg pgConn) error { return pg.all(ctx, list) })
 }
 
 // plain says plain statements outside a transaction.

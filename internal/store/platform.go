@@ -1,11 +1,9 @@
 package store
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 
 	"gorm.io/gorm/clause"
 
@@ -48,13 +46,18 @@ type deploymentRow struct {
 
 func (deploymentRow) TableName() string { return "platform_deployments" }
 
-func (r platformRow) platform(deployments []lti.Deployment) (Platform, error) {
-	p := Platform{ID: r.ID, Tenant: access.TenantID(r.Tenant), Name: r.Name,
+// platform is the platform but for its lists, which are texts in the row.
+func (r platformRow) platform(deployments []lti.Deployment) Platform {
+	return Platform{ID: r.ID, Tenant: access.TenantID(r.Tenant), Name: r.Name,
 		Registration: lti.Registration{ID: r.ID, Issuer: r.Issuer, ClientID: r.ClientID, AuthURL: r.AuthURL, TokenURL: r.TokenURL,
 			KeySetURL: r.KeySetURL, Deployments: deployments, PlatformGUID: r.PlatformGUID,
 			Canvas: true}, // nothing else is ever registered
 		AllowPrivate: r.AllowPrivate, Disabled: r.Disabled, Credential: r.Credential, CredentialKind: r.CredentialKind,
 		CreatedAt: r.CreatedAt.time()}
+}
+
+func (r platformRow) whole(deployments []lti.Deployment) (Platform, error) {
+	p := r.platform(deployments)
 	err := errors.Join(json.Unmarshal([]byte(r.RosterHosts), &p.Registration.RosterHosts),
 		json.Unmarshal([]byte(r.FrameOrigins), &p.Registration.FrameOrigins), json.Unmarshal([]byte(r.CanvasURLs), &p.CanvasURLs))
 	if err != nil {
@@ -147,7 +150,7 @@ func (tx *Tx) platforms(op, where string, args ...any) ([]Platform, error) {
 	for _, d := range deployments {
 		of[d.Platform] = append(of[d.Platform], lti.Deployment{ID: d.DeploymentID, Root: d.Root})
 	}
-	return convert(rows, func(r platformRow) (Platform, error) { return r.platform(of[r.ID]) })
+	return convert(rows, func(r platformRow) (Platform, error) { return r.whole(of[r.ID]) })
 }
 
 // onePlatform returns the only platform selected, or access.ErrNotFound where
@@ -187,31 +190,4 @@ func (tx *Tx) PlatformByLogin(issuer, clientID, deploymentID string) (Platform, 
 	return tx.onePlatform("platform of login",
 		"platforms.id IN (SELECT platform FROM platform_deployments WHERE issuer = ? AND client_id = ? AND deployment_id = ?)",
 		issuer, clientID, deploymentID)
-}
-
-// FindRegistration implements lti.RegistrationStore: the enabled registration
-// for a login request.
-func (s *Store) FindRegistration(ctx context.Context, issuer, clientID, deploymentID string) (lti.Registration, error) {
-	where, args := "NOT disabled AND platforms.issuer = ?", []any{issuer}
-	if clientID != "" {
-		where, args = where+" AND platforms.client_id = ?", append(args, clientID)
-	}
-	var found []Platform
-	err := s.Read(ctx, func(tx *Tx) (err error) {
-		found, err = tx.platforms("find registration", where, args...)
-		return err
-	})
-	if err != nil {
-		return lti.Registration{}, err
-	}
-	if len(found) > 1 && deploymentID != "" {
-		found = slices.DeleteFunc(found, func(p Platform) bool {
-			_, ok := p.Registration.Deployment(deploymentID)
-			return !ok
-		})
-	}
-	if len(found) != 1 {
-		return lti.Registration{}, lti.ErrUnknownRegistration
-	}
-	return found[0].Registration, nil
 }

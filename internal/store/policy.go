@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -123,6 +124,19 @@ func (tx *Tx) decodePolicy(r policyRow) (policy.Policy, error) {
 		tx.s.policies.Store(policyKey{tenant, r.Version}, p)
 	}
 	return p, nil
+}
+
+// Policy is Tx.Policy for whoever reads nothing else.
+func (s *Store) Policy(ctx context.Context, tenant access.TenantID, version int) (p policy.Policy, err error) {
+	known, _ := s.policies.Load(policyKey{tenant, version})
+	if p, ok := known.(policy.Policy); ok {
+		return p, nil
+	}
+	err = s.Read(ctx, func(tx *Tx) error {
+		p, err = tx.Policy(tenant, version)
+		return err
+	})
+	return p, err
 }
 
 // NewestPolicy returns the newest version of a tenant's policy (as

@@ -50,9 +50,13 @@ func (tx *Tx) SaveSession(x Session) error {
 	if len(x.Hash) != 32 {
 		return fmt.Errorf("save session: %w", errNoHash)
 	}
-	err := tx.plain.exec(tx.ctx, saveSession, x.Hash, string(x.Tenant), ref(x.Person), x.Platform, x.Place, x.Rights, string(x.Data),
-		stamp(x.CreatedAt), stamp(x.LaunchedAt), stamp(x.SeenAt), stamp(x.IdleUntil), stamp(x.EndsAt), x.CookieSeen)
-	return tx.fail("save session", err)
+	return tx.fail("save session", tx.plain.exec(tx.ctx, saveSession, x.values()...))
+}
+
+// values are what sessionColumns take.
+func (x Session) values() []any {
+	return []any{x.Hash, string(x.Tenant), ref(x.Person), x.Platform, x.Place, x.Rights, string(x.Data), stamp(x.CreatedAt),
+		stamp(x.LaunchedAt), stamp(x.SeenAt), stamp(x.IdleUntil), stamp(x.EndsAt), x.CookieSeen}
 }
 
 // SessionByHash returns a session that is neither idle for too long nor over at
@@ -64,14 +68,22 @@ func (tx *Tx) SessionByHash(hash []byte, now time.Time) (Session, error) {
 
 func findSession(ctx context.Context, c conn, hash []byte, now time.Time) (Session, error) {
 	var r sessionRow
-	err := c.one(ctx, selectSession, []any{hash, stamp(now), stamp(now)}, &r.Hash, &r.Tenant, &r.Person, &r.Platform, &r.Place,
-		&r.Rights, &r.Data, &r.CreatedAt, &r.LaunchedAt, &r.SeenAt, &r.IdleUntil, &r.EndsAt, &r.CookieSeen)
-	if err != nil {
+	if err := c.one(ctx, selectSession, []any{hash, stamp(now), stamp(now)}, r.in()...); err != nil {
 		return Session{}, err
 	}
+	return r.session(), nil
+}
+
+// in are the places that sessionColumns are scanned into.
+func (r *sessionRow) in() []any {
+	return []any{&r.Hash, &r.Tenant, &r.Person, &r.Platform, &r.Place, &r.Rights, &r.Data, &r.CreatedAt, &r.LaunchedAt, &r.SeenAt,
+		&r.IdleUntil, &r.EndsAt, &r.CookieSeen}
+}
+
+func (r *sessionRow) session() Session {
 	return Session{Hash: r.Hash, Tenant: access.TenantID(r.Tenant), Person: access.PersonID(r.Person), Platform: r.Platform,
 		Place: r.Place, Rights: r.Rights, Data: []byte(r.Data), CreatedAt: r.CreatedAt.time(), LaunchedAt: r.LaunchedAt.time(),
-		SeenAt: r.SeenAt.time(), IdleUntil: r.IdleUntil.time(), EndsAt: r.EndsAt.time(), CookieSeen: r.CookieSeen}, nil
+		SeenAt: r.SeenAt.time(), IdleUntil: r.IdleUntil.time(), EndsAt: r.EndsAt.time(), CookieSeen: r.CookieSeen}
 }
 
 // TouchSession records that a session was used. That its cookie was seen is

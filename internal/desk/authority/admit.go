@@ -63,7 +63,7 @@ type Admitted struct {
 // somebody acts.
 func (au *Authority) Admit(ctx context.Context, l lti.Launch) (_ Admitted, err error) {
 	defer desk.VerbEnded(au.desk.Observer, access.VerbAdmit, &err)
-	f, err := au.canvasOf(ctx, l)
+	f, known, err := au.arrival(ctx, l)
 	if err != nil {
 		return Admitted{}, err
 	}
@@ -94,7 +94,7 @@ func (au *Authority) Admit(ctx context.Context, l lti.Launch) (_ Admitted, err e
 
 	claimed, _ := custom.Text(CustomUser)
 	caller.CanvasUser = claimed
-	p, err := au.identify(ctx, f, l, caller)
+	p, err := au.identify(ctx, f, l, known, caller)
 	if err != nil {
 		return Admitted{}, err
 	}
@@ -115,21 +115,22 @@ func TrustedCustom(l lti.Launch) lti.Custom {
 	return l.Custom
 }
 
-// canvasOf finds the launch's Canvas and checks its guid.
-func (au *Authority) canvasOf(ctx context.Context, l lti.Launch) (desk.Canvas, error) {
-	p, t, err := au.desk.Store.PlatformAndTenant(ctx, l.Registration)
+// arrival finds the launch's Canvas, checks its guid, and finds the person whom the
+// launch's sub is linked to, who has no ID where it is linked to nobody.
+func (au *Authority) arrival(ctx context.Context, l lti.Launch) (desk.Canvas, store.Person, error) {
+	a, err := au.desk.Store.Arrival(ctx, l.Registration, l.Subject)
 	if err != nil {
-		return desk.Canvas{}, err
+		return desk.Canvas{}, store.Person{}, err
 	}
-	f, err := au.desk.Connect(desk.Canvas{Platform: p, Tenant: t})
+	f, err := au.desk.Connect(desk.Canvas{Platform: a.Platform, Tenant: a.Tenant})
 	switch {
 	case access.WhyOf(err) == access.WhyTenantSuspended:
-		return desk.Canvas{}, notAdmitted(AdmitOff, access.WhyTenantSuspended)
+		return desk.Canvas{}, store.Person{}, notAdmitted(AdmitOff, access.WhyTenantSuspended)
 	case err != nil:
-		return desk.Canvas{}, err
+		return desk.Canvas{}, store.Person{}, err
 	}
 	if l.PlatformGUID == "" || (f.Tenant.PlatformGUID != "" && f.Tenant.PlatformGUID != l.PlatformGUID) {
-		return desk.Canvas{}, notAdmitted(AdmitGUID, access.WhyIdentity)
+		return desk.Canvas{}, store.Person{}, notAdmitted(AdmitGUID, access.WhyIdentity)
 	}
 	if f.Tenant.PlatformGUID == "" {
 		t := f.Tenant
@@ -138,14 +139,14 @@ func (au *Authority) canvasOf(ctx context.Context, l lti.Launch) (desk.Canvas, e
 		d := audit.NewDetail(map[string]string{"guid": l.PlatformGUID})
 		err := au.desk.Store.InTx(ctx, func(tx *store.Tx) error { return tx.SaveTenant(t, e, d) })
 		if errors.Is(err, access.ErrConflict) {
-			return au.canvasOf(ctx, l) // another launch was first; it must have remembered the same
+			return au.arrival(ctx, l) // another launch was first; it must have remembered the same
 		}
 		if err != nil {
-			return desk.Canvas{}, err
+			return desk.Canvas{}, store.Person{}, err
 		}
 		f.Tenant = t
 	}
-	return f, nil
+	return f, a.Person, nil
 }
 
 // door tells where a launch was opened. Only a launch of the place itself
@@ -207,20 +208,16 @@ func onlyLooks(l lti.Launch, d access.Door) access.Why {
 	return access.WhyUnknownActing
 }
 
-// identify finds or makes the person behind a launch, whose caller has so far
-// the Canvas user id that it claims. The id is proven by API at first sight and
+// identify finds or makes the person behind a launch: p, if the launch's sub is
+// linked to one. The caller has so far the Canvas user id that the launch claims. The id is proven by API at first sight and
 // whenever the launch claims another one; for a merged person's older subject,
 // which the API does not know, by the roster of the launch's course.
-func (au *Authority) identify(ctx context.Context, f desk.Canvas, l lti.Launch, caller access.Caller) (store.Person, error) {
+func (au *Authority) identify(ctx context.Context, f desk.Canvas, l lti.Launch, p store.Person, caller access.Caller) (store.Person, error) {
 	claimed := caller.CanvasUser
-	p, err := au.desk.Store.PersonBySub(ctx, f.Tenant.ID, l.Subject)
-	switch {
-	case err == nil && p.CanvasUser != "" && (claimed == "" || claimed == p.CanvasUser):
+	known, by := p.ID != "" && p.CanvasUser != "", byAPI
+	if known && (claimed == "" || claimed == p.CanvasUser) {
 		return au.refresh(ctx, p, l)
-	case err != nil && !errors.Is(err, access.ErrNotFound):
-		return store.Person{}, err
 	}
-	known, by := err == nil && p.CanvasUser != "", byAPI
 	u, err := f.UserByLTI(ctx, l.Subject)
 	if desk.NotFound(au.desk.TrackAnswer(f.Tenant.ID, err)) {
 		// A merged user's older id, or an id of another Canvas.

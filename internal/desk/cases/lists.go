@@ -32,10 +32,11 @@ func (cs *Cases) Nav(ctx context.Context, caller access.Caller) Nav {
 	if st, err := cs.authority.ShownAffiliation(ctx, f, caller); err == nil {
 		n.Affiliation = st.Affiliation
 	}
-	count, err := cs.desk.Store.Tally(ctx, caller.Tenant, caller.Person, who.Reviewer)
+	count, err := cs.desk.Store.Tally(ctx, store.Whom{Tenant: caller.Tenant, Person: caller.Person, CanvasUser: caller.CanvasUser, Reviewer: who.Reviewer})
 	if err == nil {
+		n.front = &front{asked: count.Asked, told: count.Told, kept: count.Kept}
 		n.Waiting, n.Queue, n.Leaks, n.OwnLeak = count.Endorse, count.Review, count.Leaks, count.OwnLeaks > 0
-		n.Sponsor = count.Sponsoring > 0 || (caller.Teacher && n.Affiliation != policy.Student)
+		n.Sponsor = count.Sponsoring || (caller.Teacher && n.Affiliation != policy.Student)
 		if count.Revoking > 0 {
 			n.Trouble.StillUsable, err = cs.stuck(ctx, caller, who)
 		}
@@ -88,35 +89,32 @@ func (cs *Cases) credentialTrouble(ctx context.Context, p store.Platform) (Crede
 
 // Home is the requester's home: their requests by who must act, and their tokens.
 func (cs *Cases) Home(ctx context.Context, caller access.Caller) (Home, error) {
+	return cs.HomeBeside(ctx, caller, Nav{})
+}
+
+// HomeBeside is Home on the page that has n beside it, which the same request read:
+// what n says that there is none of is not asked for again.
+func (cs *Cases) HomeBeside(ctx context.Context, caller access.Caller, n Nav) (Home, error) {
 	f, err := cs.desk.ShownCanvas(ctx, caller)
 	if err != nil {
 		return Home{}, err
 	}
+	has := front{asked: true, told: true, kept: true}
+	if n.front != nil {
+		has = *n.front
+	}
 	var h Home
 	var all []Case
-	var pol policy.Policy
-	err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		rs, err := tx.RequestsOf(caller.Tenant, caller.Person, 200)
-		if err != nil {
+	if has != (front{}) {
+		err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
+			h, all, err = cs.homeRows(tx, caller, has)
 			return err
-		}
-		if all, err = cs.seeAll(tx, caller.Actor(), rs); err != nil {
-			return err
-		}
-		if h.Found, err = cs.homeFound(tx, caller); err != nil {
-			return err
-		}
-		if pol, err = cs.desk.ShownPolicy(tx.Policy(caller.Tenant, f.Tenant.PolicyVersion)); err != nil {
-			return err
-		}
-		kept, err := tx.TextsOf(caller.Tenant, caller.Person)
-		for _, k := range kept {
-			if k.Object == desk.NewObject && k.Form == desk.FormRequest {
-				h.Kept = true
-			}
-		}
-		return err
-	})
+		})
+	}
+	if err != nil {
+		return Home{}, err
+	}
+	pol, err := cs.desk.ShownPolicy(cs.desk.Store.Policy(ctx, caller.Tenant, f.Tenant.PolicyVersion))
 	if err != nil {
 		return Home{}, err
 	}
@@ -137,6 +135,32 @@ func (cs *Cases) Home(ctx context.Context, caller access.Caller) (Home, error) {
 		h.Refused = access.WhyAccountRole
 	}
 	return h, nil
+}
+
+// homeRows reads what there is of a home.
+func (cs *Cases) homeRows(tx *store.Tx, caller access.Caller, has front) (h Home, all []Case, err error) {
+	if has.asked {
+		rs, err := tx.RequestsOf(caller.Tenant, caller.Person, 200)
+		if err != nil {
+			return h, nil, err
+		}
+		if all, err = cs.seeAll(tx, caller.Actor(), rs); err != nil {
+			return h, nil, err
+		}
+	}
+	if has.told {
+		if h.Found, err = cs.homeFound(tx, caller); err != nil {
+			return h, nil, err
+		}
+	}
+	if has.kept {
+		kept, err := tx.TextsOf(caller.Tenant, caller.Person)
+		if err != nil {
+			return h, nil, err
+		}
+		h.Kept = slices.ContainsFunc(kept, func(k store.SavedText) bool { return k.Object == desk.NewObject && k.Form == desk.FormRequest })
+	}
+	return h, all, nil
 }
 
 // place puts a case where its owner looks for it: by who must act.

@@ -29,7 +29,14 @@ type Nav struct {
 	// SelfMade is when somebody last made a token in Canvas by themselves, since
 	// the first full check: self-service is not off. Zero when nobody did.
 	SelfMade time.Time
+
+	// front is what the home has to read, where the counts could be read.
+	front *front
 }
+
+// front tells whether there are requests of the caller's, found tokens that wait for
+// them, and something that they typed.
+type front struct{ asked, told, kept bool }
 
 // SchoolWords are the school's own names for who decides (docs/decisions.md 26).
 type SchoolWords struct {

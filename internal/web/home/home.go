@@ -11,7 +11,11 @@ func (p *Pages) Open(v *ui.Visit) error { return p.Show(v, nil) }
 
 // Show is the same with what was just done above it.
 func (p *Pages) Show(v *ui.Visit, banner *ui.Banner) error {
-	h, err := p.cases.Home(v.Ctx(), v.Session.Caller)
+	if v.Nav == nil {
+		nav := p.cases.Nav(v.Ctx(), v.Session.Caller)
+		v.Nav = &nav
+	}
+	h, err := p.cases.HomeBeside(v.Ctx(), v.Session.Caller, *v.Nav)
 	if err != nil {
 		return err
 	}

@@ -142,7 +142,11 @@ func pollFailed(v *Visit, err error) error {
 
 // Visitor is a request without a session so far.
 func (k *Kit) Visitor(w http.ResponseWriter, r *http.Request) *Visit {
-	r = r.WithContext(desk.Remembering(r.Context()))
+	ctx := desk.Remembering(r.Context())
+	if r.Method == http.MethodGet {
+		ctx = desk.Reading(r.Context())
+	}
+	r = r.WithContext(ctx)
 	return &Visit{kit: k, W: w, R: r, now: k.now(), Words: k.catalogue.For(preferred(r), "")}
 }
 
