@@ -143,12 +143,16 @@ func BenchmarkSQLite(b *testing.B) {
 	perLaunch(b, "cpu-µs", product.processor()-began)
 }
 
-// BenchmarkPostgres is the whole launch over HTTP with PostgreSQL, beside the
+// BenchmarkPostgres is login and launch over HTTP with PostgreSQL, beside the
 // reference and, of both, the part until the session is stored. The servers take
 // turns, so that whatever else the machine does hits them alike. All times are
-// processor time for one launch.
+// processor time for one login or launch.
 //
-//	product-µs      the product, as it is
+//	login-µs        a login, of the product as it is
+//	ref-login-µs    a login, of the reference
+//	together-µs     login and launch, of the product as it is
+//	ref-together-µs login and launch, of the reference
+//	product-µs      a launch, of the product as it is
 //	reads-µs        the product without the rendering of its first page
 //	reference-µs    the reference, which reads the same and renders nothing
 //	render-µs       rendering the first page, alone
@@ -181,6 +185,11 @@ func turns(b *testing.B, s *shots, all []*served, clients int) {
 	b.StopTimer()
 	for left := b.N; left > 0; left -= turn {
 		for _, one := range all {
+			if one.kind == wholeProduct || one.kind == wholeReference {
+				began := one.processor()
+				s.logins(one, min(left, turn), clients)
+				cpu["login of "+one.kind] += one.processor() - began
+			}
 			ready := s.make(min(left, turn))
 			began, at := one.processor(), time.Now()
 			b.StartTimer()
@@ -192,9 +201,12 @@ func turns(b *testing.B, s *shots, all []*served, clients int) {
 			cpu[one.kind] += one.processor() - began
 		}
 	}
+	cpu["together"] = cpu["login of "+wholeProduct] + cpu[wholeProduct]
+	cpu["ref-together"] = cpu["login of "+wholeReference] + cpu[wholeReference]
 	rendering := cpuOf(b, firstPage(b), 200)
 	for kind, unit := range map[string]string{
 		wholeProduct: "product-µs", productReads: "reads-µs", wholeReference: "reference-µs", productSession: "session-µs", referenceSession: "ref-session-µs",
+		"login of " + wholeProduct: "login-µs", "login of " + wholeReference: "ref-login-µs", "together": "together-µs", "ref-together": "ref-together-µs",
 	} {
 		perLaunch(b, unit, cpu[kind])
 	}

@@ -10,7 +10,7 @@ import (
 
 // TestReferenceDoesTheSame holds the benchmark's reference to the product: word
 // by word the same statements, in the same order and the same transactions, for
-// a launch of somebody known. Where the product changes, the reference must
+// a login, and for a launch of somebody known. Where the product changes, the reference must
 // follow (or the comparison would measure something else).
 func TestReferenceDoesTheSame(t *testing.T) {
 	t.Parallel()
@@ -32,13 +32,24 @@ func TestReferenceDoesTheSame(t *testing.T) {
 				t.Errorf("%s: %d sessions, %d before", kind, n, sessions)
 			}
 			said[kind] = w.statements()
+			if kind == wholeProduct || kind == wholeReference {
+				s.logins(one, 1, 1)
+				said["a login of "+kind] = w.statements()
+			}
 		}
-		for product, reference := range map[string]string{wholeProduct: wholeReference, productReads: wholeReference, productSession: referenceSession} {
+		for product, reference := range map[string]string{
+			wholeProduct: wholeReference, productReads: wholeReference, productSession: referenceSession, "a login of " + wholeProduct: "a login of " + wholeReference,
+		} {
 			if len(said[product]) == 0 || !slices.Equal(said[product], said[reference]) {
 				t.Errorf("%s says\n  %s\n%s says\n  %s", product, strings.Join(said[product], "\n  "), reference, strings.Join(said[reference], "\n  "))
 			}
 		}
-		t.Logf("%d statements for a launch, %d of them until the session is stored", len(said[wholeProduct]), len(said[productSession]))
+		// What a visit costs: one statement more is a decision, not an accident.
+		for kind, n := range map[string]int{"a login of " + wholeProduct: 1, wholeProduct: 6, productSession: 5} {
+			if len(said[kind]) != n {
+				t.Errorf("%s says %d statements, not %d", kind, len(said[kind]), n)
+			}
+		}
 	})
 }
 
@@ -60,7 +71,7 @@ func TestReferenceRefuses(t *testing.T) {
 		i := strings.Index(tampered.body, "id_token=") + 200
 		tampered.body = tampered.body[:i] + "A" + tampered.body[i+1:]
 		for name, x := range map[string]shot{"a replayed launch": replayed, "another browser": elsewhere, "a changed token": tampered} {
-			if got := s.answer(one, x); got == 200 {
+			if got := s.answer(one, "/lti/launch", x); got == 200 {
 				t.Errorf("%s is let in", name)
 			}
 		}

@@ -3,14 +3,10 @@ package launchtest
 import (
 	"context"
 	"crypto"
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -31,13 +27,15 @@ import (
 	"github.com/tokendesk/tokendesk/lti"
 )
 
-// reference is a launch as somebody would write it by hand for one school: the
-// same statements in the same transactions, the same rules for the token, the
+// reference is a login and a launch as somebody would write them by hand for one
+// school: the same statements in the same transactions, the same rules for the token, the
 // same session row and cookies, with pgx and nothing in between. It renders
 // nothing. TestReferenceDoesTheSame holds it to the product's statements.
 type reference struct {
 	pool *pgxpool.Pool
 	keys sync.Map // kid → *rsa.PublicKey
+	// What the texts of platforms were parsed to, by the platform's id.
+	parsed sync.Map
 	// page also reads what the first page shows.
 	page bool
 	// What opens a sealed login.
@@ -47,16 +45,14 @@ type reference struct {
 
 // The product's statements, word by word.
 const (
-	readOnly      = "begin isolation level repeatable read read only"
+	placeColumns  = `p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts, p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at, t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.policy_version, t.version, t.created_at, COALESCE((SELECT string_agg(CASE WHEN d.root THEN '*' ELSE '-' END || d.deployment_id, '␞' ORDER BY d.position) FROM platform_deployments d WHERE d.platform = p.id), '')`
+	selectLogin   = `SELECT ` + placeColumns + ` FROM platforms p JOIN tenants t ON t.id = p.tenant WHERE p.issuer = $1 AND p.client_id = $2 AND NOT p.disabled ORDER BY p.created_at, p.id`
+	selectPlace   = `SELECT ` + placeColumns + ` FROM platforms p JOIN tenants t ON t.id = p.tenant WHERE p.id = $1`
 	insertNonce   = `INSERT INTO lti_nonces (registration_id, hash, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING hash`
-	selectPlace   = `SELECT p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts, p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at, t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.policy_version, t.version, t.created_at, d.deployment_id, d.root FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN platform_deployments d ON d.platform = p.id WHERE p.id = $1 ORDER BY d.position`
-	selectPerson  = `SELECT p.id, p.tenant, p.canvas_user, p.name, p.short_name, p.locale, p.time_zone, p.email, p.merged_into, p.seen_at, p.created_at FROM person_subs s JOIN people p ON p.tenant = s.tenant AND p.id = s.person WHERE s.tenant = $1 AND s.sub = $2`
-	selectDiffer  = `SELECT hash, rights FROM sessions WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
+	selectArrival = `SELECT ` + placeColumns + `, COALESCE(h.id, ''), COALESCE(h.canvas_user, ''), COALESCE(h.name, ''), COALESCE(h.short_name, ''), COALESCE(h.locale, ''), COALESCE(h.time_zone, ''), COALESCE(h.email, ''), h.merged_into, h.seen_at, h.created_at FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN person_subs s ON s.tenant = p.tenant AND s.sub = $1 LEFT JOIN people h ON h.tenant = s.tenant AND h.id = s.person WHERE p.id = $2`
 	insertSession = `INSERT INTO sessions (hash, tenant, person, platform, place, rights, data, created_at, launched_at, seen_at, idle_until, ends_at, cookie_seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (hash) DO UPDATE SET data = excluded.data, launched_at = excluded.launched_at, seen_at = excluded.seen_at, idle_until = excluded.idle_until, ends_at = excluded.ends_at, cookie_seen = excluded.cookie_seen`
-	selectTally   = `SELECT (SELECT COUNT(*) FROM requests WHERE tenant = $1 AND sponsor = $2) + (SELECT COUNT(*) FROM grants WHERE tenant = $3 AND sponsor = $4) + (SELECT COUNT(*) FROM grants WHERE tenant = $5 AND sponsor_asked = $6), (SELECT COUNT(*) FROM requests WHERE tenant = $7 AND sponsor = $8 AND state = 'awaiting_sponsor') + (SELECT COUNT(*) FROM grants WHERE tenant = $9 AND sponsor_asked = $10 AND open AND state <> 'revoking'), (SELECT COUNT(*) FROM grants WHERE tenant = $11 AND state = 'revoking' AND owner = $12), 0, (SELECT COUNT(*) FROM incidents WHERE tenant = $13 AND cleared_at IS NULL AND owner = $14), 0`
-	selectMine    = `SELECT * FROM requests WHERE tenant = $1 AND requester = $2 ORDER BY updated_at DESC, id DESC LIMIT $3`
-	selectFound   = `SELECT * FROM found_tokens WHERE tenant = $1 AND canvas_user = $2 AND state IN ('told', 'removing') ORDER BY (CASE WHEN account_role THEN 0 ELSE 2 END + CASE WHEN expires IS NULL THEN 0 ELSE 1 END), COALESCE(made_at, found_at), id LIMIT $3`
-	selectKept    = `SELECT tenant, person, object, form, data, updated_at FROM kept WHERE tenant = $1 AND person = $2 ORDER BY updated_at DESC, object, form LIMIT $3`
+	selectDiffer  = `SELECT hash, rights FROM sessions WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
+	selectTally   = `SELECT EXISTS (SELECT 1 FROM requests WHERE tenant = $1 AND sponsor = $2) OR EXISTS (SELECT 1 FROM grants WHERE tenant = $3 AND sponsor = $4) OR EXISTS (SELECT 1 FROM grants WHERE tenant = $5 AND sponsor_asked = $6), (SELECT COUNT(*) FROM requests WHERE tenant = $7 AND sponsor = $8 AND state = 'awaiting_sponsor') + (SELECT COUNT(*) FROM grants WHERE tenant = $9 AND sponsor_asked = $10 AND open AND state <> 'revoking'), EXISTS (SELECT 1 FROM requests WHERE tenant = $11 AND requester = $12), EXISTS (SELECT 1 FROM kept WHERE tenant = $13 AND person = $14), EXISTS (SELECT 1 FROM found_tokens WHERE tenant = $15 AND canvas_user = $16 AND open AND state IN ('told', 'removing')), (SELECT COUNT(*) FROM grants WHERE tenant = $17 AND state = 'revoking' AND owner = $18), 0, (SELECT COUNT(*) FROM incidents WHERE tenant = $19 AND cleared_at IS NULL AND owner = $20), 0`
 )
 
 // The rows, with every column that the statements return.
@@ -71,9 +67,16 @@ type placeRow struct {
 	created, founded                                               time.Time
 	schoolName, guid, account, school                              string
 	capDays, policy, version                                       int
+	allowed                                                        string
 
 	deployments []deploymentRow
 	origins     []string
+}
+
+func (r *placeRow) in() []any {
+	return []any{&r.id, &r.tenant, &r.name, &r.issuer, &r.client, &r.authURL, &r.tokenURL, &r.keySetURL, &r.rosterHosts,
+		&r.frameOrigins, &r.canvasURLs, &r.allowPrivate, &r.disabled, &r.credential, &r.credentialKind, &r.created,
+		&r.schoolName, &r.guid, &r.account, &r.school, &r.capDays, &r.policy, &r.version, &r.founded, &r.allowed}
 }
 
 type deploymentRow struct {
@@ -82,10 +85,10 @@ type deploymentRow struct {
 }
 
 type personRow struct {
-	id, tenant, canvasUser, name, shortName, locale, zone, email string
-	merged                                                       *string
-	seen                                                         *time.Time
-	created                                                      time.Time
+	id, canvasUser, name, shortName, locale, zone, email string
+	merged                                               *string
+	seen                                                 *time.Time
+	created                                              *time.Time
 }
 
 // token is the payload of an id_token, as far as a launch needs it.
@@ -136,7 +139,11 @@ var (
 )
 
 func (h *reference) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if err := h.launch(w, r); err != nil {
+	answer := h.launch
+	if r.URL.Path == "/lti/login" {
+		answer = h.login
+	}
+	if err := answer(w, r); err != nil {
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 	}
 }
@@ -167,13 +174,10 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 		return errBad
 	}
 	var who personRow
-	if err := h.place(ctx, &p, st.registration); err != nil {
+	if err := h.arrival(ctx, &p, &who, st.registration, c.Subject); err != nil {
 		return err
 	}
-	if err := who.scan(h.pool.QueryRow(ctx, selectPerson, p.tenant, c.Subject)); err != nil {
-		return err
-	}
-	if p.disabled || p.guid != c.Platform.GUID || who.canvasUser == "" || who.canvasUser != c.Custom.User {
+	if p.disabled || p.guid != c.Platform.GUID || who.id == "" || who.canvasUser == "" || who.canvasUser != c.Custom.User {
 		return errBad
 	}
 	if err := h.begin(ctx, w, r, state, c, p, who, now); err != nil {
@@ -188,42 +192,8 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// login is what the product seals into a state.
-type login struct {
-	created                                                  time.Time
-	binder, registration, deployment, target, storage, nonce string
-}
-
-func (h *reference) open(state string) (l login, err error) {
-	raw, err := base64.RawURLEncoding.DecodeString(state)
-	if err != nil || len(raw) < 16 {
-		return l, errBad
-	}
-	mac := hmac.New(sha256.New, h.stateKey[:])
-	mac.Write([]byte("lti state 1" + string(raw[:16])))
-	block, err := aes.NewCipher(mac.Sum(nil))
-	if err != nil {
-		return l, err
-	}
-	gcm, err := cipher.NewGCM(block)
-	if err != nil {
-		return l, err
-	}
-	b, err := gcm.Open(nil, make([]byte, 12), raw[16:], []byte(h.audience))
-	if err != nil || len(b) < 8 {
-		return l, errBad
-	}
-	l.created, l.nonce = time.Unix(0, int64(binary.BigEndian.Uint64(b))), digest("lti nonce", state)
-	b = b[8:]
-	for _, text := range []*string{&l.binder, &l.registration, &l.deployment, &l.target, &l.storage} {
-		n, used := binary.Uvarint(b)
-		*text, b = string(b[used:used+int(n)]), b[used+int(n):]
-	}
-	return l, nil
-}
-
 // verify applies every rule that the product applies.
-func (h *reference) verify(ctx context.Context, token string, p placeRow, st login, now time.Time) (*tokenClaims, error) {
+func (h *reference) verify(ctx context.Context, token string, p placeRow, st sealed, now time.Time) (*tokenClaims, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return nil, errBad
@@ -335,23 +305,10 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 	hash := sha256.Sum256([]byte(handle))
 	rights := sess.Rights()
 	place := "course:" + c.Custom.Course
-	tx, err := h.pool.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback(ctx) }()
-	differ, err := tx.Query(ctx, selectDiffer, p.tenant, who.id, place, rights, hash[:])
-	if err != nil {
-		return err
-	}
-	if differ.Close(); differ.Err() != nil {
-		return differ.Err()
-	}
-	if _, err := tx.Exec(ctx, insertSession, hash[:], p.tenant, who.id, p.id, place, rights, string(data), now, now, now,
-		now.Add(30*time.Minute), now.Add(8*time.Hour), false); err != nil {
-		return err
-	}
-	if err := tx.Commit(ctx); err != nil {
+	var both pgx.Batch
+	both.Queue(insertSession, hash[:], p.tenant, who.id, p.id, place, rights, string(data), now, now, now, now.Add(30*time.Minute), now.Add(8*time.Hour), false)
+	both.Queue(selectDiffer, p.tenant, who.id, place, rights, hash[:]).Query(func(differ pgx.Rows) error { return none(differ, nil) })
+	if err := h.pool.SendBatch(ctx, &both).Close(); err != nil {
 		return err
 	}
 	for _, k := range []*http.Cookie{{Name: cookieName(state), MaxAge: -1}, {Name: "__Host-tool_session", Value: handle}} {
@@ -362,25 +319,19 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 	return nil
 }
 
-// firstPage reads what the student's home shows: the navigation, then the home.
+// firstPage reads what the navigation counts and what the student's home has: nothing.
 func (h *reference) firstPage(ctx context.Context, p *placeRow, who personRow) error {
-	var sponsoring, endorse, revoking, review, ownLeaks, leaks int
-	row := h.pool.QueryRow(ctx, selectTally, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id, p.tenant, who.id)
-	if err := row.Scan(&sponsoring, &endorse, &revoking, &review, &ownLeaks, &leaks); err != nil {
+	var sponsoring, asked, kept, told bool
+	var endorse, revoking, review, ownLeaks, leaks int
+	t := p.tenant
+	row := h.pool.QueryRow(ctx, selectTally, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.canvasUser, t, who.id, t, who.id)
+	if err := row.Scan(&sponsoring, &endorse, &asked, &kept, &told, &revoking, &review, &ownLeaks, &leaks); err != nil {
 		return err
 	}
-	if sponsoring+endorse+revoking+review+ownLeaks+leaks > 0 {
+	if sponsoring || asked || kept || told || endorse+revoking+review+ownLeaks+leaks > 0 {
 		return errUnknown
 	}
-	return h.read(ctx, func(tx pgx.Tx) error {
-		if err := none(tx.Query(ctx, selectMine, p.tenant, who.id, 200)); err != nil {
-			return err
-		}
-		if err := none(tx.Query(ctx, selectFound, p.tenant, who.canvasUser, 50)); err != nil {
-			return err
-		}
-		return none(tx.Query(ctx, selectKept, p.tenant, who.id, store.MaxLimit))
-	})
+	return nil
 }
 
 // none reads rows of which this person has none.
@@ -395,51 +346,50 @@ func none(rows pgx.Rows, err error) error {
 	return rows.Err()
 }
 
-// read runs do in a read-only transaction.
-func (h *reference) read(ctx context.Context, do func(pgx.Tx) error) error {
-	tx, err := h.pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: readOnly})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = tx.Rollback(ctx) }()
-	if err := do(tx); err != nil {
-		return err
-	}
-	return tx.Commit(ctx)
-}
-
 // place reads a platform with its tenant and deployments.
 func (h *reference) place(ctx context.Context, r *placeRow, id string) error {
-	rows, err := h.pool.Query(ctx, selectPlace, id)
+	if err := h.pool.QueryRow(ctx, selectPlace, id).Scan(r.in()...); err != nil {
+		return err
+	}
+	return h.parse(r)
+}
+
+// arrival reads them with the person whom a sub is linked to.
+func (h *reference) arrival(ctx context.Context, r *placeRow, who *personRow, id, sub string) error {
+	err := h.pool.QueryRow(ctx, selectArrival, sub, id).Scan(append(r.in(), &who.id, &who.canvasUser, &who.name, &who.shortName, &who.locale,
+		&who.zone, &who.email, &who.merged, &who.seen, &who.created)...)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	r.deployments = r.deployments[:0]
-	for rows.Next() {
-		var d deploymentRow
-		err := rows.Scan(&r.id, &r.tenant, &r.name, &r.issuer, &r.client, &r.authURL, &r.tokenURL, &r.keySetURL, &r.rosterHosts,
-			&r.frameOrigins, &r.canvasURLs, &r.allowPrivate, &r.disabled, &r.credential, &r.credentialKind, &r.created,
-			&r.schoolName, &r.guid, &r.account, &r.school, &r.capDays, &r.policy, &r.version, &r.founded, &d.name, &d.root)
-		if err != nil {
-			return err
-		}
-		r.deployments = append(r.deployments, d)
+	return h.parse(r)
+}
+
+// parse reads the texts of a place, those that it has not read before.
+func (h *reference) parse(r *placeRow) error {
+	type parts struct {
+		texts       [3]string
+		deployments []deploymentRow
+		origins     []string
 	}
-	if err := rows.Err(); err != nil {
-		return err
+	texts := [3]string{r.allowed, r.canvasURLs, r.school}
+	if kept, ok := h.parsed.Load(r.id); ok && kept.(*parts).texts == texts {
+		r.deployments, r.origins = kept.(*parts).deployments, kept.(*parts).origins
+		return nil
+	}
+	r.deployments, r.origins = nil, nil
+	for one := range strings.SplitSeq(r.allowed, "␞") {
+		if one != "" {
+			r.deployments = append(r.deployments, deploymentRow{one[1:], one[0] == '*'})
+		}
 	}
 	if len(r.deployments) == 0 {
 		return errBad
 	}
-	if err := json.Unmarshal([]byte(r.canvasURLs), &r.origins); err != nil {
+	if err := errors.Join(json.Unmarshal([]byte(r.canvasURLs), &r.origins), json.Unmarshal([]byte(r.school), new(store.School))); err != nil {
 		return err
 	}
-	return json.Unmarshal([]byte(r.school), new(store.School))
-}
-
-func (r *personRow) scan(row pgx.Row) error {
-	return row.Scan(&r.id, &r.tenant, &r.canvasUser, &r.name, &r.shortName, &r.locale, &r.zone, &r.email, &r.merged, &r.seen, &r.created)
+	h.parsed.Store(r.id, &parts{texts, r.deployments, r.origins})
+	return nil
 }
 
 // digest and cookieName are the product's (package lti): both sides answer the

@@ -111,8 +111,10 @@ func handlerOf(ctx context.Context, kind string) (h http.Handler, end func(), er
 		if err != nil {
 			return nil, nil, err
 		}
-		mux.Handle("POST /lti/launch", &reference{pool: pool, page: kind == wholeReference,
-			stateKey: secret.NewBox(master).Keys("lti state")[0], audience: os.Getenv(envURL) + "/lti/launch"})
+		h := &reference{pool: pool, page: kind == wholeReference,
+			stateKey: secret.NewBox(master).Keys("lti state")[0], audience: os.Getenv(envURL) + "/lti/launch"}
+		mux.Handle("POST /lti/login", h)
+		mux.Handle("POST /lti/launch", h)
 		return mux, pool.Close, nil
 	}
 	cfg := config.Default()
@@ -185,8 +187,7 @@ func bare(a *app.App, then func(ctx context.Context, w *rooms.Rooms, caller acce
 
 // firstReads reads what the first page shows, in the order of package web.
 func firstReads(ctx context.Context, w *rooms.Rooms, caller access.Caller) error {
-	_ = w.Cases.Nav(ctx, caller)
-	_, err := w.Cases.Home(ctx, caller)
+	_, err := w.Cases.HomeBeside(ctx, caller, w.Cases.Nav(ctx, caller))
 	return err
 }
 
@@ -241,7 +242,8 @@ func start(tb testing.TB, kind, dsn, publicURL, keyFile string) *served {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: 32}
 	tb.Cleanup(transport.CloseIdleConnections)
-	return &served{tb: tb, kind: kind, at: "http://" + at, client: &http.Client{Transport: transport, Timeout: time.Minute}}
+	return &served{tb: tb, kind: kind, at: "http://" + at, client: &http.Client{Transport: transport, Timeout: time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 }
 
 // processor is how long the process has kept a processor busy.

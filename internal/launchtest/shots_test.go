@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -81,13 +82,17 @@ func (s *shots) one() shot {
 	return shot{form.Encode(), cookie}
 }
 
-// login asks the product for a login, and returns what the browser then has.
-func (s *shots) login() (state, nonce, cookie string) {
-	form := url.Values{
+// loginForm is what the platform sends to begin a launch.
+func (s *shots) loginForm() string {
+	return url.Values{
 		"iss": {s.cv.Issuer()}, "client_id": {s.tool.ClientID}, "lti_deployment_id": {s.tool.ID},
 		"login_hint": {"x"}, "target_link_uri": {s.url + "/lti/launch"},
-	}
-	req := httptest.NewRequest(http.MethodPost, "/lti/login", strings.NewReader(form.Encode()))
+	}.Encode()
+}
+
+// login asks the product for a login, and returns what the browser then has.
+func (s *shots) login() (state, nonce, cookie string) {
+	req := httptest.NewRequest(http.MethodPost, "/lti/login", strings.NewReader(s.loginForm()))
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	w := httptest.NewRecorder()
 	s.apps[0].Handler().ServeHTTP(w, req)
@@ -104,13 +109,24 @@ func (s *shots) login() (state, nonce, cookie string) {
 // that is not let in.
 func (s *shots) fire(at *served, all []shot, clients int) {
 	s.t.Helper()
+	s.post(at, "/lti/launch", http.StatusOK, all, clients)
+}
+
+// logins begins n launches, and fails for each login that is not answered.
+func (s *shots) logins(at *served, n, clients int) {
+	s.t.Helper()
+	s.post(at, "/lti/login", http.StatusSeeOther, slices.Repeat([]shot{{body: s.loginForm()}}, n), clients)
+}
+
+func (s *shots) post(at *served, path string, want int, all []shot, clients int) {
+	s.t.Helper()
 	next := make(chan shot)
 	var wg sync.WaitGroup
 	for range clients {
 		wg.Go(func() {
 			for x := range next {
-				if status := s.answer(at, x); status != http.StatusOK {
-					s.t.Errorf("%s answers %d", at.kind, status)
+				if status := s.answer(at, path, x); status != want {
+					s.t.Errorf("%s answers %s with %d", at.kind, path, status)
 				}
 			}
 		})
@@ -122,9 +138,9 @@ func (s *shots) fire(at *served, all []shot, clients int) {
 	wg.Wait()
 }
 
-// answer posts one launch as Canvas's page does and returns the status.
-func (s *shots) answer(at *served, x shot) int {
-	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, at.at+"/lti/launch", strings.NewReader(x.body))
+// answer posts one login or launch as Canvas's page does and returns the status.
+func (s *shots) answer(at *served, path string, x shot) int {
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, at.at+path, strings.NewReader(x.body))
 	if err != nil {
 		s.t.Error(err)
 		return 0
@@ -133,7 +149,9 @@ func (s *shots) answer(at *served, x shot) int {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Origin", s.cv.InstitutionURL())
 	req.Header.Set("Sec-Fetch-Site", "cross-site")
-	req.Header.Set("Cookie", x.cookie)
+	if x.cookie != "" {
+		req.Header.Set("Cookie", x.cookie)
+	}
 	res, err := at.client.Do(req)
 	if err != nil {
 		s.t.Error(err)

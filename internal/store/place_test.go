@@ -106,8 +106,12 @@ func TestAPlaceIsReadAnewOnEveryReplica(t *testing.T) {
 				}
 			}
 			for name, find := range map[string]func() (lti.Registration, error){
-				"a login":         func() (lti.Registration, error) { return here.FindRegistration(t.Context(), want.Registration.Issuer, "10", "") },
-				"without client":  func() (lti.Registration, error) { return here.FindRegistration(t.Context(), want.Registration.Issuer, "", "") },
+				"a login": func() (lti.Registration, error) {
+					return here.FindRegistration(t.Context(), want.Registration.Issuer, "10", "")
+				},
+				"without client": func() (lti.Registration, error) {
+					return here.FindRegistration(t.Context(), want.Registration.Issuer, "", "")
+				},
 				"a launch's form": func() (lti.Registration, error) { return here.Registration(t.Context(), "plt_a") },
 			} {
 				reg, err := find()
@@ -203,7 +207,9 @@ func TestVisit(t *testing.T) {
 		placed(t, s)
 		astray := session1("astray", ben)
 		astray.Platform = "plt_none"
-		in(t, s, func(tx *store.Tx) error { return errors.Join(tx.SaveSession(session1("b", ben)), tx.SaveSession(astray)) })
+		in(t, s, func(tx *store.Tx) error {
+			return errors.Join(tx.SaveSession(session1("b", ben)), tx.SaveSession(astray))
+		})
 		for _, handle := range []string{"s", "b"} {
 			alone, err := s.FindSession(t.Context(), hash(handle), at(1))
 			ctx := store.Visiting(t.Context())
