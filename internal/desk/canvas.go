@@ -39,10 +39,17 @@ func (f Canvas) Server(way notify.Way) string { return way.Server(f.Platform.ID)
 // tenant's first that is not disabled.
 func (d *Desk) CanvasOf(ctx context.Context, tenant access.TenantID, platform string) (Canvas, error) {
 	var f Canvas
+	var visited bool
 	var err error
-	if platform != "" {
+	if m, ok := ctx.Value(pageMemoryKey{}).(*pageMemory); ok && m.reading {
+		f.Platform, f.Tenant, visited, err = d.Store.VisitedPlace(ctx)
+	}
+	switch {
+	case err != nil:
+	case visited && f.Platform.ID == platform:
+	case platform != "":
 		f.Platform, f.Tenant, err = d.Store.PlatformAndTenant(ctx, platform)
-	} else {
+	default:
 		f.Platform, f.Tenant, err = d.firstPlatform(ctx, tenant)
 	}
 	if err != nil {
@@ -68,20 +75,24 @@ func (d *Desk) CanvasInUse(ctx context.Context, tenant access.TenantID) (f Canva
 type pageMemory struct {
 	Canvas
 	check *check
+	// reading: the request decides nothing.
+	reading bool
 }
 
 type pageMemoryKey struct{}
 
 // Remembering is the context of one request for a page: platform and tenant,
 // which its parts all show something of, are read once for it. Decisions read
-// them anew.
-func Remembering(ctx context.Context) context.Context {
-	return context.WithValue(ctx, pageMemoryKey{}, &pageMemory{})
-}
+// them anew (CanvasOf).
+func Remembering(ctx context.Context) context.Context { return remembering(ctx, false) }
 
-// Reading is Remembering for a request that changes nothing: platform and tenant are
-// read in one statement with its session.
-func Reading(ctx context.Context) context.Context { return store.Visiting(Remembering(ctx)) }
+// Reading is Remembering for a request that decides nothing: to all its parts platform
+// and tenant are what was read in one statement with its session.
+func Reading(ctx context.Context) context.Context { return remembering(ctx, true) }
+
+func remembering(ctx context.Context, reading bool) context.Context {
+	return store.Visiting(context.WithValue(ctx, pageMemoryKey{}, &pageMemory{reading: reading}))
+}
 
 // RememberCanvas keeps a Canvas for the rest of the request (Remembering).
 func RememberCanvas(ctx context.Context, f Canvas) {
@@ -92,22 +103,24 @@ func RememberCanvas(ctx context.Context, f Canvas) {
 
 // ShownCanvas is CanvasOf the caller, for what a page shows.
 func (d *Desk) ShownCanvas(ctx context.Context, caller access.Caller) (Canvas, error) {
-	if m, ok := ctx.Value(pageMemoryKey{}).(*pageMemory); ok && m.Platform.ID == caller.Platform && m.Tenant.ID == caller.Tenant {
+	m, _ := ctx.Value(pageMemoryKey{}).(*pageMemory)
+	if m != nil && m.Platform.ID == caller.Platform && m.Tenant.ID == caller.Tenant {
 		return m.Canvas, nil
 	}
-	p, t, visited, err := d.Store.VisitedPlace(ctx)
-	var f Canvas
-	switch {
-	case err != nil:
-	case visited && p.ID == caller.Platform && t.ID == caller.Tenant:
-		f, err = d.Connect(Canvas{Platform: p, Tenant: t})
-	default:
-		f, err = d.CanvasOf(ctx, caller.Tenant, caller.Platform)
-	}
+	f, err := d.CanvasOf(ctx, caller.Tenant, caller.Platform)
 	if err == nil {
 		RememberCanvas(ctx, f)
 	}
 	return f, err
+}
+
+// CheckVisit refuses with WhyTenantSuspended a visit whose session is of a platform
+// that is switched off, as it was read with the session.
+func (d *Desk) CheckVisit(ctx context.Context) error {
+	if store.VisitedOff(ctx) {
+		return access.Refuse(access.WhyTenantSuspended)
+	}
+	return nil
 }
 
 // firstPlatform is the tenant's first platform that is not switched off.

@@ -224,8 +224,8 @@ type visit struct {
 
 type visitKey struct{}
 
-// Visiting is the context of a request that only reads: FindSession reads the
-// platform and the tenant together with the session, for VisitedPlace.
+// Visiting is the context of one request of a session: FindSession reads the platform
+// and the tenant together with the session, for VisitedPlace and VisitedOff.
 func Visiting(ctx context.Context) context.Context {
 	return context.WithValue(ctx, visitKey{}, new(visit))
 }
@@ -240,6 +240,13 @@ func (s *Store) VisitedPlace(ctx context.Context) (p Platform, t Tenant, ok bool
 	}
 	p, t, err = s.place(v.place)
 	return p, t, true, err
+}
+
+// VisitedOff reports whether FindSession read beside the session of this request
+// (Visiting) that its platform is switched off.
+func VisitedOff(ctx context.Context) bool {
+	v, _ := ctx.Value(visitKey{}).(*visit)
+	return v != nil && v.known && v.place.Disabled
 }
 
 // findVisit is findSession together with the session's platform. A session of a

@@ -18,6 +18,9 @@ const PageSize = 25
 // endedFor is how long ended requests and tokens stay on their owner's home.
 const endedFor = 365 * 24 * time.Hour
 
+// CheckVisit is desk.CheckVisit.
+func (cs *Cases) CheckVisit(ctx context.Context) error { return cs.desk.CheckVisit(ctx) }
+
 // Nav is what the navigation of a caller shows. It never fails: what could
 // not be read is left out and Trouble tells.
 func (cs *Cases) Nav(ctx context.Context, caller access.Caller) Nav {

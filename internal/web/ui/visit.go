@@ -77,7 +77,11 @@ type Handler func(v *Visit) error
 // where there is none.
 func (k *Kit) signed(h Handler) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		v := k.Visitor(c.Writer, c.Request)
+		of := desk.Remembering
+		if c.Request.Method == http.MethodGet {
+			of = desk.Reading
+		}
+		v := k.visitor(c.Writer, c.Request, of)
 		if err := v.run(h, c.Params); err != nil {
 			v.Fail(err)
 		}
@@ -142,11 +146,11 @@ func pollFailed(v *Visit, err error) error {
 
 // Visitor is a request without a session so far.
 func (k *Kit) Visitor(w http.ResponseWriter, r *http.Request) *Visit {
-	ctx := desk.Remembering(r.Context())
-	if r.Method == http.MethodGet {
-		ctx = desk.Reading(r.Context())
-	}
-	r = r.WithContext(ctx)
+	return k.visitor(w, r, desk.Remembering)
+}
+
+func (k *Kit) visitor(w http.ResponseWriter, r *http.Request, of func(context.Context) context.Context) *Visit {
+	r = r.WithContext(of(r.Context()))
 	return &Visit{kit: k, W: w, R: r, now: k.now(), Words: k.catalogue.For(preferred(r), "")}
 }
 
@@ -174,6 +178,9 @@ func (v *Visit) enter() error {
 		return err
 	}
 	v.Begin(k, session.Handle(sess).Reveal())
+	if err := v.kit.cases.CheckVisit(v.Ctx()); err != nil {
+		return err
+	}
 	// Whatever came through a real resource link may see its own home and
 	// nothing else (docs/decisions.md 2).
 	own := v.R.URL.Path == "/" || v.R.Method == http.MethodGet && (v.R.URL.Path == RouteLaunch || v.R.URL.Path == RouteProof)
