@@ -36,7 +36,8 @@ func (f Canvas) People() string { return "canvas/" + f.Platform.ID }
 func (f Canvas) Server(way notify.Way) string { return way.Server(f.Platform.ID) }
 
 // CanvasOf opens the Canvas of a tenant by the given platform, or, for jobs, by the
-// tenant's first that is not disabled.
+// tenant's first that is not disabled. It reads both anew, but in a request that only
+// reads (Reading), which has read them.
 func (d *Desk) CanvasOf(ctx context.Context, tenant access.TenantID, platform string) (Canvas, error) {
 	var f Canvas
 	var visited bool
@@ -114,10 +115,10 @@ func (d *Desk) ShownCanvas(ctx context.Context, caller access.Caller) (Canvas, e
 	return f, err
 }
 
-// CheckVisit refuses with WhyTenantSuspended a visit whose session is of a platform
-// that is switched off, as it was read with the session.
-func (d *Desk) CheckVisit(ctx context.Context) error {
-	if store.VisitedOff(ctx) {
+// CheckVisit refuses with WhyTenantSuspended the visit of a caller whose platform is
+// switched off, as it was read with the session of this request.
+func (d *Desk) CheckVisit(ctx context.Context, caller access.Caller) error {
+	if store.VisitedOff(ctx, caller.Platform) {
 		return access.Refuse(access.WhyTenantSuspended)
 	}
 	return nil

@@ -217,6 +217,46 @@ func turns(b *testing.B, s *shots, all []*served, clients int) {
 	b.ReportMetric(float64(b.N)/wall.Seconds(), "launches/s")
 }
 
+// BenchmarkFlood is 8,000 logins that nobody completes, with PostgreSQL, beside the
+// reference, in turns of 500. All times are processor time for one login. It fails
+// where the flood left a row.
+//
+//	first-µs      a login among the first thousand, of the product
+//	last-µs       a login among the last thousand
+//	growth        last / first
+//	ref-first-µs  and so on: the same of the reference
+func BenchmarkFlood(b *testing.B) {
+	s := newShots(b, postgres(b))
+	product, reference := start(b, wholeProduct, s.dsn, s.url, s.keyFile), start(b, wholeReference, s.dsn, s.url, s.keyFile)
+	const turn, turns, edge = 500, 16, 2
+	first, last := map[*served]time.Duration{}, map[*served]time.Duration{}
+	for _, one := range []*served{product, reference} {
+		s.logins(one, turn, 4)
+	}
+	before := s.cells()
+	for b.Loop() {
+		for i := range turns {
+			for _, one := range []*served{product, reference} {
+				began := one.processor()
+				s.logins(one, turn, 4)
+				switch spent := one.processor() - began; {
+				case i < edge:
+					first[one] += spent
+				case i >= turns-edge:
+					last[one] += spent
+				}
+			}
+		}
+	}
+	s.unchanged(before)
+	for name, one := range map[string]*served{"": product, "ref-": reference} {
+		n := float64(b.N * turn * edge * 1000)
+		b.ReportMetric(float64(first[one].Nanoseconds())/n, name+"first-µs")
+		b.ReportMetric(float64(last[one].Nanoseconds())/n, name+"last-µs")
+		b.ReportMetric(float64(last[one])/float64(first[one]), name+"growth")
+	}
+}
+
 // cpuOf is the processor time of one call.
 func cpuOf(tb testing.TB, do func() int, n int) time.Duration {
 	tb.Helper()

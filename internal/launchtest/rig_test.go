@@ -176,33 +176,34 @@ func (d *desk) count(table string) int {
 	return n
 }
 
-// rows returns how many rows the whole database has.
-func (d *desk) rows() (all int) {
+// cells counts every cell of every table of the database by what it holds.
+func (d *desk) cells() map[string]int {
 	d.t.Helper()
-	q := "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
-	if strings.HasPrefix(d.dsn, "sqlite:") {
-		q = "SELECT name FROM sqlite_master WHERE type = 'table'"
-	}
-	rows, err := d.db.QueryContext(d.t.Context(), q)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	defer func() { _ = rows.Close() }()
-	var tables []string
-	for rows.Next() {
-		var name string
-		if err := rows.Scan(&name); err != nil {
-			d.t.Fatal(err)
-		}
-		tables = append(tables, name)
-	}
-	if err := rows.Err(); err != nil || len(tables) < 10 {
-		d.t.Fatalf("%d tables, %v", len(tables), err)
-	}
-	for _, name := range tables {
-		all += d.count(name)
+	all, tables := map[string]int{}, map[string]bool{}
+	storetest.DumpURL(d.t, d.dsn, func(table, column, cell string) {
+		tables[table] = true
+		all[table+"."+column+" = "+cell]++
+	})
+	if len(tables) < 5 {
+		d.t.Fatalf("only %d tables hold something", len(tables))
 	}
 	return all
+}
+
+// unchanged fails for each cell that is not as it was.
+func (d *desk) unchanged(before map[string]int) {
+	d.t.Helper()
+	after := d.cells()
+	for cell, n := range after {
+		if n != before[cell] {
+			d.t.Errorf("%d times %s, %d before", n, cell, before[cell])
+		}
+	}
+	for cell, n := range before {
+		if after[cell] == 0 {
+			d.t.Errorf("%d times %s are gone", n, cell)
+		}
+	}
 }
 
 // sessionsOf returns how many sessions have the handle.

@@ -32,8 +32,12 @@ func TestStatementsOfAVisit(t *testing.T) {
 			t.Helper()
 			w.statements()
 			p := do()
-			if said := w.statements(); len(said) != n {
+			said := w.statements()
+			if len(said) != n {
 				t.Errorf("%s says %d statements, not %d:\n  %s", name, len(said), n, strings.Join(said, "\n  "))
+			}
+			if n == 1 && !strings.HasPrefix(strings.Join(said, ""), "SELECT ") {
+				t.Errorf("%s does more than to read: %q", name, said)
 			}
 			return p
 		}

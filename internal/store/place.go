@@ -243,10 +243,10 @@ func (s *Store) VisitedPlace(ctx context.Context) (p Platform, t Tenant, ok bool
 }
 
 // VisitedOff reports whether FindSession read beside the session of this request
-// (Visiting) that its platform is switched off.
-func VisitedOff(ctx context.Context) bool {
+// (Visiting) that this, its platform, is switched off.
+func VisitedOff(ctx context.Context, platform string) bool {
 	v, _ := ctx.Value(visitKey{}).(*visit)
-	return v != nil && v.known && v.place.Disabled
+	return v != nil && v.known && v.place.ID == platform && v.place.Disabled
 }
 
 // findVisit is findSession together with the session's platform. A session of a

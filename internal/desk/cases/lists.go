@@ -19,7 +19,9 @@ const PageSize = 25
 const endedFor = 365 * 24 * time.Hour
 
 // CheckVisit is desk.CheckVisit.
-func (cs *Cases) CheckVisit(ctx context.Context) error { return cs.desk.CheckVisit(ctx) }
+func (cs *Cases) CheckVisit(ctx context.Context, caller access.Caller) error {
+	return cs.desk.CheckVisit(ctx, caller)
+}
 
 // Nav is what the navigation of a caller shows. It never fails: what could
 // not be read is left out and Trouble tells.

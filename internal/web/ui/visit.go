@@ -178,7 +178,7 @@ func (v *Visit) enter() error {
 		return err
 	}
 	v.Begin(k, session.Handle(sess).Reveal())
-	if err := v.kit.cases.CheckVisit(v.Ctx()); err != nil {
+	if err := v.kit.cases.CheckVisit(v.Ctx(), v.Session.Caller); err != nil {
 		return err
 	}
 	// Whatever came through a real resource link may see its own home and
