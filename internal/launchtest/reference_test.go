@@ -183,11 +183,6 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 	if err := h.begin(ctx, w, r, state, c, p, who, now); err != nil {
 		return err
 	}
-	if h.page {
-		if err := h.firstPage(ctx, &p, who); err != nil {
-			return err
-		}
-	}
 	_, err = io.WriteString(w, "launched")
 	return err
 }
@@ -308,6 +303,9 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 	var both pgx.Batch
 	both.Queue(insertSession, hash[:], p.tenant, who.id, p.id, place, rights, string(data), now, now, now, now.Add(30*time.Minute), now.Add(8*time.Hour), false)
 	both.Queue(selectDiffer, p.tenant, who.id, place, rights, hash[:]).Query(func(differ pgx.Rows) error { return none(differ, nil) })
+	if h.page {
+		counts(&both, &p, who)
+	}
 	if err := h.pool.SendBatch(ctx, &both).Close(); err != nil {
 		return err
 	}
@@ -319,19 +317,20 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 	return nil
 }
 
-// firstPage reads what the navigation counts and what the student's home has: nothing.
-func (h *reference) firstPage(ctx context.Context, p *placeRow, who personRow) error {
-	var sponsoring, asked, kept, told bool
-	var endorse, revoking, review, ownLeaks, leaks int
+// counts asks what the navigation counts and what the student's home has: nothing.
+func counts(also *pgx.Batch, p *placeRow, who personRow) {
 	t := p.tenant
-	row := h.pool.QueryRow(ctx, selectTally, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.canvasUser, t, who.id, t, who.id)
-	if err := row.Scan(&sponsoring, &endorse, &asked, &kept, &told, &revoking, &review, &ownLeaks, &leaks); err != nil {
-		return err
-	}
-	if sponsoring || asked || kept || told || endorse+revoking+review+ownLeaks+leaks > 0 {
-		return errUnknown
-	}
-	return nil
+	also.Queue(selectTally, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.canvasUser, t, who.id, t, who.id).QueryRow(func(row pgx.Row) error {
+		var sponsoring, asked, kept, told bool
+		var endorse, revoking, review, ownLeaks, leaks int
+		if err := row.Scan(&sponsoring, &endorse, &asked, &kept, &told, &revoking, &review, &ownLeaks, &leaks); err != nil {
+			return err
+		}
+		if sponsoring || asked || kept || told || endorse+revoking+review+ownLeaks+leaks > 0 {
+			return errUnknown
+		}
+		return nil
+	})
 }
 
 // none reads rows of which this person has none.

@@ -163,6 +163,9 @@ func bare(a *app.App, then func(ctx context.Context, w *rooms.Rooms, caller acce
 					Tenant: string(admitted.Tenant), Person: string(admitted.Person), Platform: admitted.Platform,
 					Place: admitted.Place(), Rights: admitted.Rights(), Data: data, LaunchedAt: admitted.LaunchedAt,
 				})
+				if then != nil {
+					a.Rooms.Cases.ReadAhead(r.Context(), admitted.Caller)
+				}
 				if err := sess.Save(r, w); err != nil {
 					fail(w, err)
 					return

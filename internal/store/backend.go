@@ -23,9 +23,11 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) ([]session.
 		return nil, fmt.Errorf("create session: %w", errNoHash)
 	}
 	var differ []session.Record
+	v, _ := ctx.Value(visitKey{}).(*visit)
+	ahead := v != nil && v.ahead
 	err := s.writePlain(ctx, "create session", func(c conn) error {
 		differ = nil
-		return c.all(ctx, []said{
+		list := []said{
 			{what: saveSession, args: x.values()},
 			{what: selectDiffering, args: []any{r.Tenant, r.Person, r.Place, r.Rights, r.Hash}, row: func(row scanner) error {
 				var o session.Record
@@ -33,8 +35,15 @@ func (s *Store) CreateSession(ctx context.Context, r session.Record) ([]session.
 				differ = append(differ, o)
 				return err
 			}},
-		})
+		}
+		if ahead {
+			list = append(list, v.whom.tally(&v.tally))
+		}
+		return c.all(ctx, list)
 	})
+	if ahead {
+		v.ahead, v.counted = false, err == nil
+	}
 	return differ, err
 }
 

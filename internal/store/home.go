@@ -65,16 +65,28 @@ var (
 	selectReviewTally = say(countSponsor + "), " + countReview + ", " + countLeaks + " AND owner = ?), " + countLeaks + ")")
 )
 
-// Tally counts what waits for a person of the tenant, or for a reviewer.
-func (s *Store) Tally(ctx context.Context, of Whom) (Tally, error) {
+// tally is the statement of a Tally, and into is what it is read into.
+func (of Whom) tally(into *Tally) said {
 	q, t, p := selectTally, string(of.Tenant), string(of.Person)
 	args := []any{t, p, t, p, t, p, t, p, t, p, t, p, t, p, t, of.CanvasUser, t, p, t, p}
 	if of.Reviewer {
 		q, args = selectReviewTally, append(args[:17:17], t, t, p, t)
 	}
+	return said{what: q, args: args, row: func(row scanner) error {
+		return row.Scan(&into.Sponsoring, &into.Endorse, &into.Asked, &into.Kept, &into.Told, &into.Revoking, &into.Review, &into.OwnLeaks, &into.Leaks)
+	}}
+}
+
+// Tally counts what waits for a person of the tenant, or for a reviewer.
+func (s *Store) Tally(ctx context.Context, of Whom) (Tally, error) {
+	if v, ok := ctx.Value(visitKey{}).(*visit); ok && v.counted && v.whom == of {
+		v.counted = false // what is asked again is read again
+		return v.tally, nil
+	}
 	var n Tally
 	err := s.readPlain(ctx, "tally", func(c conn) error {
-		return c.one(ctx, q, args, &n.Sponsoring, &n.Endorse, &n.Asked, &n.Kept, &n.Told, &n.Revoking, &n.Review, &n.OwnLeaks, &n.Leaks)
+		q := of.tally(&n)
+		return c.each(ctx, q.what, q.args, q.row)
 	})
 	return n, err
 }

@@ -216,10 +216,15 @@ func (s *Store) Arrival(ctx context.Context, platform, sub string) (Arrival, err
 	return a, err
 }
 
-// visit is what the request of a page was let in by.
+// visit is what the request of a page was let in by, and what was read for its page
+// on the way.
 type visit struct {
 	known bool
 	place placeRow
+
+	ahead, counted bool
+	whom           Whom
+	tally          Tally
 }
 
 type visitKey struct{}
@@ -228,6 +233,14 @@ type visitKey struct{}
 // and the tenant together with the session, for VisitedPlace and VisitedOff.
 func Visiting(ctx context.Context) context.Context {
 	return context.WithValue(ctx, visitKey{}, new(visit))
+}
+
+// ReadAhead has CreateSession, in this request (Visiting), read a Tally together with
+// writing the session: the next Tally of the same person is that one.
+func ReadAhead(ctx context.Context, whom Whom) {
+	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
+		v.ahead, v.whom = true, whom
+	}
 }
 
 // VisitedPlace returns the platform and the tenant that FindSession read beside the

@@ -38,9 +38,11 @@ func Lines(s string) string {
 	return s
 }
 
+var oneBreak = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 func clean(s string, limit int, lineBreak rune) (string, error) {
 	s = strings.ToValidUTF8(s, string(unicode.ReplacementChar))
-	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	s = oneBreak.Replace(s)
 	s = strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\u0085' || r == '\u2028' || r == '\u2029':

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // zones must be known on machines that have no zone files
 
@@ -39,11 +40,28 @@ func (c *Catalogue) For(locale, timezone string) *Printer {
 	}
 	// "Local" would be the zone of the machine, which is nobody's.
 	if timezone != "" && timezone != "Local" {
-		if zone, err := time.LoadLocation(timezone); err == nil {
+		if zone, ok := zoneOf(timezone); ok {
 			p.zone = zone
 		}
 	}
 	return p
+}
+
+// zones keeps the time zones that were read, since reading one opens a file. Only
+// names that are zones are kept, and there are some 600 of those.
+var zones sync.Map
+
+func zoneOf(name string) (*time.Location, bool) {
+	known, _ := zones.Load(name)
+	if zone, ok := known.(*time.Location); ok {
+		return zone, true
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		return nil, false
+	}
+	zones.Store(name, zone)
+	return zone, true
 }
 
 // fallbacks lists the languages to try for a locale, in lower case, best first.

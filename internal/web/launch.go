@@ -131,6 +131,7 @@ func (s *Server) launch(v *ui.Visit, l lti.Launch) error {
 		Tenant: string(admitted.Tenant), Person: string(admitted.Person), Platform: admitted.Platform,
 		Place: admitted.Place(), Rights: admitted.Rights(), Data: data, LaunchedAt: admitted.LaunchedAt,
 	})
+	s.desk.Cases.ReadAhead(v.Ctx(), admitted.Caller)
 	if err := sess.Save(v.R, v.W); err != nil {
 		return err
 	}

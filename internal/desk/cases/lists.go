@@ -37,7 +37,7 @@ func (cs *Cases) Nav(ctx context.Context, caller access.Caller) Nav {
 	if st, err := cs.authority.ShownAffiliation(ctx, f, caller); err == nil {
 		n.Affiliation = st.Affiliation
 	}
-	count, err := cs.desk.Store.Tally(ctx, store.Whom{Tenant: caller.Tenant, Person: caller.Person, CanvasUser: caller.CanvasUser, Reviewer: who.Reviewer})
+	count, err := cs.desk.Store.Tally(ctx, whom(caller, who.Reviewer))
 	if err == nil {
 		n.front = &front{asked: count.Asked, told: count.Told, kept: count.Kept}
 		n.Waiting, n.Queue, n.Leaks, n.OwnLeak = count.Endorse, count.Review, count.Leaks, count.OwnLeaks > 0
@@ -58,6 +58,19 @@ func (cs *Cases) Nav(ctx context.Context, caller access.Caller) Nav {
 	n.Trouble.CanvasSince = cs.desk.SilentSince(caller.Tenant)
 	n.Words = wordsOf(f.Tenant)
 	return n
+}
+
+func whom(caller access.Caller, reviewer bool) store.Whom {
+	return store.Whom{Tenant: caller.Tenant, Person: caller.Person, CanvasUser: caller.CanvasUser, Reviewer: reviewer}
+}
+
+// ReadAhead has what the navigation of a launch's first page counts read together
+// with the making of its session. By the one door behind which somebody may be a
+// reviewer, Canvas says first what they are.
+func (cs *Cases) ReadAhead(ctx context.Context, caller access.Caller) {
+	if caller.Door != access.DoorAccount {
+		store.ReadAhead(ctx, whom(caller, false))
+	}
 }
 
 // stuck counts the tokens whose deletion has been unconfirmed for too long: the

@@ -120,12 +120,16 @@ func (r *Renderer) Render(w io.Writer, page string, view any) error {
 		name = fragmentTemplate
 	}
 	var b bytes.Buffer
+	b.Grow(pageRoom)
 	if err := p.set.ExecuteTemplate(&b, name, view); err != nil {
 		return fmt.Errorf("page %s: %w", page, err)
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
+
+// pageRoom is what most pages need in memory, in bytes: a larger one takes more.
+const pageRoom = 8 << 10
 
 // Assets serves the files that the pages load, at StaticPath.
 func (r *Renderer) Assets() *Assets { return r.assets }

@@ -259,6 +259,7 @@ func (v *Visit) Fragment(name string, view any) error {
 // page answers with a whole page, rendered before the first byte goes out.
 func (v *Visit) page(status int, name string, view any, nonce string) error {
 	var b bytes.Buffer
+	b.Grow(pageRoom)
 	if err := v.kit.pages.Render(&b, name, view); err != nil {
 		return fmt.Errorf("page %s: %w", name, err)
 	}
