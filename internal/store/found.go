@@ -194,7 +194,8 @@ type FoundQuery struct {
 	// Asked: true selects tokens that an open request asks to keep, false those
 	// that none does. A draft asks for nothing yet.
 	Asked *bool
-	// Search finds text, without regard to case, in the purpose and the owner's name.
+	// Search finds text as RequestQuery.Search does, in the purpose and the owner's
+	// name, which comes first.
 	Search string
 	// Each selects tokens whose time is set and before that. Rested takes the
 	// same of NextTry, and tokens without one.
@@ -232,8 +233,9 @@ func (tx *Tx) selectFound(q FoundQuery) (*gorm.DB, error) {
 			db = db.Where("NOT EXISTS (?)", asking)
 		}
 	}
-	if text := pattern(q.Search); text != "" {
-		db = db.Where("search LIKE ? ESCAPE '\\'", text)
+	db, err := tx.searchFound(db, q)
+	if err != nil {
+		return nil, err
 	}
 	db = before(db, "seen_at", q.SeenBefore)
 	db = before(db, "due_at", q.DueBefore)

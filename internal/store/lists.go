@@ -101,9 +101,9 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 			db = db.Where("sponsor IS NULL")
 		}
 	}
-	if text := pattern(q.Search); text != "" {
-		named := tx.db.Model(&personRow{}).Select("id").Where("tenant = ? AND search LIKE ? ESCAPE '\\'", string(q.Tenant), text)
-		db = db.Where("(requests.search LIKE ? ESCAPE '\\' OR requester IN (?) OR sponsor IN (?))", text, named, named)
+	db, err := tx.searchRequests(db, q)
+	if err != nil {
+		return nil, err
 	}
 	if q.EndorsedBy != "" {
 		db = db.Where("requests.id IN (?)", tx.db.Model(&voteRow{}).Select("object").Where("tenant = ? AND person = ?", string(q.Tenant), string(q.EndorsedBy))).
@@ -148,7 +148,11 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	if q.Sponsor != "" {
 		db = db.Where("(grants.sponsor = ? OR grants.sponsor_asked = ?)", string(q.Sponsor), string(q.Sponsor))
 	}
-	if about, narrowed := q.aboutRequest(behind()); narrowed {
+	about, narrowed, err := tx.aboutRequest(behind(), q)
+	if err != nil {
+		return nil, err
+	}
+	if narrowed {
 		db = db.Where("request_id IN (?)", about)
 	}
 	db = ofRequest(db, "affiliation", string(q.Affiliation))
@@ -163,15 +167,11 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	if q.SponsorCanvas != "" {
 		db = db.Where("grants.sponsor IN (?)", people().Where("canvas_user = ?", q.SponsorCanvas))
 	}
-	if text := pattern(q.SponsorText); text != "" {
-		db = db.Where("grants.sponsor IN (?)", people().Where("(canvas_user = ? OR search LIKE ? ESCAPE '\\')", strings.TrimSpace(q.SponsorText), text))
-	}
 	for _, due := range q.times() {
 		db = before(db, due.sql, due.at)
 	}
-	if text := pattern(q.Search); text != "" {
-		named := tx.db.Model(&personRow{}).Select("id").Where("tenant = ? AND search LIKE ? ESCAPE '\\'", tenant, text)
-		db = db.Where("(request_id IN (?) OR owner IN (?))", behind().Where("search LIKE ? ESCAPE '\\'", text), named)
+	if db, err = tx.searchGrants(db, q); err != nil {
+		return nil, err
 	}
 	db = equal(db, "renews", q.Renews)
 	return db, nil
@@ -235,16 +235,11 @@ func states[S ~string](db *gorm.DB, table string, some, all []S, open func(S) bo
 
 // aboutRequest narrows requests to those behind the grants that q selects, and
 // reports whether it asks anything of them.
-func (q GrantQuery) aboutRequest(db *gorm.DB) (*gorm.DB, bool) {
+func (tx *Tx) aboutRequest(db *gorm.DB, q GrantQuery) (*gorm.DB, bool, error) {
 	db = equal(db, "course_id", q.Course)
-	if text := pattern(q.Vendor); text != "" {
-		db = db.Where("vendor LIKE ? ESCAPE '\\'", text)
-	}
-	if text := pattern(q.CourseText); text != "" {
-		db = db.Where("(course_id = ? OR LOWER(course_code) LIKE ? ESCAPE '\\' OR LOWER(course_name) LIKE ? ESCAPE '\\')",
-			strings.TrimSpace(q.CourseText), text, text)
-	}
-	return db, q.Course != "" || pattern(q.Vendor) != "" || pattern(q.CourseText) != ""
+	db = equal(db, "vendor", strings.ToLower(q.Company))
+	db, err := tx.vendorLike(db, q.Tenant, q.Vendor)
+	return db, q.Course != "" || q.Company != "" || strings.TrimSpace(q.Vendor) != "", err
 }
 
 // ofRequest asks each grant's own request for what so many have in common: a plan that
@@ -270,15 +265,6 @@ func before(db *gorm.DB, column string, t time.Time) *gorm.DB {
 		return db
 	}
 	return db.Where(column+" < ?", stamp(t)) // NULL is before nothing
-}
-
-// pattern makes a LIKE pattern that finds the words typed, as they are.
-func pattern(search string) string {
-	s := strings.ToLower(strings.TrimSpace(search))
-	if s == "" {
-		return ""
-	}
-	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(s) + "%"
 }
 
 // ordering is how a list is ordered: by a time that is never NULL, then by id,

@@ -144,8 +144,8 @@ func TestMassFilterSelects(t *testing.T) {
 			q    store.GrantQuery
 			want int
 		}{
-			"a course's code": {store.GrantQuery{CourseText: "bio 2"}, 1}, "its name": {store.GrantQuery{CourseText: "Biology"}, 1}, "its id": {store.GrantQuery{CourseText: "42"}, 1},
-			"another's id":     {store.GrantQuery{CourseText: "4"}, 0},
+			"a course": {store.GrantQuery{Course: "42"}, 1}, "another": {store.GrantQuery{Course: "4"}, 0},
+			"a company": {store.GrantQuery{Company: "acme ÉCOLE & 100% Sons"}, 1}, "a part of it": {store.GrantQuery{Company: "acme"}, 0},
 			"a sponsor's name": {store.GrantQuery{SponsorText: "cleo"}, 1}, "their id": {store.GrantQuery{SponsorText: "102"}, 1}, "nobody": {store.GrantQuery{SponsorText: "zoe"}, 0},
 		} {
 			tt.q.Tenant = north

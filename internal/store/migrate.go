@@ -40,7 +40,8 @@ func (e *SchemaError) Error() string {
 // Migrate brings the schema to this program's version. It waits while another
 // process migrates, and does nothing to a database that is up to date, or newer.
 // While a program works on the database that may not run on what it would become,
-// it changes nothing and returns an *OlderError.
+// it changes nothing and returns an *OlderError. On PostgreSQL it makes the indexes
+// that a search needs, where it may; Search tells whether they are there.
 func (s *Store) Migrate(ctx context.Context) (err error) {
 	p, err := s.provider()
 	if err != nil {
@@ -69,7 +70,7 @@ func (s *Store) Migrate(ctx context.Context) (err error) {
 	for _, m := range done {
 		s.log.InfoContext(ctx, "migrated", "file", m.Source.Path, "duration", m.Duration)
 	}
-	return nil
+	return s.makeTrigrams(ctx)
 }
 
 // Ready returns nil if the database answers and its schema is one that this

@@ -57,7 +57,10 @@ type RequestQuery struct {
 	// Sponsored: true selects requests with a sponsor named now, false those without.
 	Sponsored *bool
 	// Search finds text, without regard to case, in the description, the maker,
-	// the course, the code, and the names of requester and sponsor.
+	// the course, the code, and the names of requester and sponsor. Of less than
+	// three characters, and of any length in a database without trigrams
+	// (Store.Search), it finds a request by its number and people by how their name
+	// begins.
 	Search string
 	// DueField and DueBefore select requests whose time is set and before that.
 	DueField  DueField
@@ -86,17 +89,18 @@ type GrantQuery struct {
 	// Of the request behind the grant.
 	Affiliation policy.Affiliation
 	AI          string
+	Company     string // the maker's whole name, without regard to case
 	Vendor      string // part of the maker's name, without regard to case
 	// SponsorCanvas is the Canvas user id of who stands for the token now.
 	SponsorCanvas string
-	// CourseText and SponsorText find what somebody typed: a Canvas id, or part
-	// of the course's name or code, or of the sponsor's name.
-	CourseText, SponsorText string
+	// SponsorText finds what somebody typed: a Canvas id, or text as Search does, in
+	// the sponsor's name.
+	SponsorText string
 	// IssuedBefore and UnusedSince select tokens that were made before that, and
 	// that were neither used nor made since then.
 	IssuedBefore, UnusedSince time.Time
-	// Search finds text, without regard to case, in the title, the request's
-	// code, and the owner's name.
+	// Search finds text as RequestQuery.Search does, in the request, and in the
+	// owner's name.
 	Search string
 	// Each selects grants whose time is set and before that. EndsBefore looks at
 	// access.Grant.EndsAt, CanvasEndBefore at CanvasEnd.

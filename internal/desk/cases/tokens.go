@@ -22,8 +22,8 @@ func (cs *Cases) Query(caller access.Caller, q TokenFilter) (store.GrantQuery, e
 		!slices.Contains([]policy.Affiliation{"", policy.Student, policy.Faculty, policy.Staff}, q.Affiliation) {
 		return store.GrantQuery{}, access.ErrInvalid
 	}
-	gq := store.GrantQuery{Tenant: caller.Tenant, States: desk.LiveStates, Affiliation: q.Affiliation, AI: q.AI, CourseText: q.Course, SponsorText: q.Sponsor,
-		Vendor: q.Vendor, Search: strings.TrimSpace(q.Search), EndsBefore: q.EndsBefore, Order: store.Ends}
+	gq := store.GrantQuery{Tenant: caller.Tenant, States: desk.LiveStates, Affiliation: q.Affiliation, AI: q.AI, Course: q.Course, SponsorText: q.Sponsor,
+		Company: q.Vendor, Search: strings.TrimSpace(q.Search), EndsBefore: q.EndsBefore, Order: store.Ends}
 	if q.IdleDays > 0 {
 		gq.UnusedSince = cs.desk.Now().AddDate(0, 0, -q.IdleDays)
 	}
