@@ -1,6 +1,9 @@
 package store
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -225,4 +228,94 @@ func (tx *Tx) searchFound(db *gorm.DB, q FoundQuery) (*gorm.DB, error) {
 	}
 	from, where, args := s.in("found_tokens", tx.postgres())
 	return db.Where("found_tokens.id IN (SELECT t.id FROM "+from+" WHERE t.tenant = ? AND "+where+")", append([]any{string(q.Tenant)}, args...)...), nil
+}
+
+// CountRequestsTo is CountRequests that stops counting behind most: the result is
+// at most one more.
+func (tx *Tx) CountRequestsTo(q RequestQuery, most int) (int, error) {
+	db, err := tx.selectRequests(q)
+	if err != nil {
+		return 0, err
+	}
+	return tx.countTo("count requests", db, most)
+}
+
+// CountFoundTo is CountFound that stops counting behind most: the result is at most
+// one more.
+func (tx *Tx) CountFoundTo(q FoundQuery, most int) (int, error) {
+	db, err := tx.selectFound(q)
+	if err != nil {
+		return 0, err
+	}
+	return tx.countTo("count found tokens", db, most)
+}
+
+func (tx *Tx) countTo(what string, db *gorm.DB, most int) (int, error) {
+	var n int64
+	err := tx.db.Table("(?) AS counted", db.Select("1").Limit(most+1)).Count(&n).Error
+	return int(n), tx.fail(what, err)
+}
+
+// CountGrantsTo is CountGrants that stops counting behind most: all is at most one
+// more. targets are those of them that a mass revocation may end; where all is more
+// than most, it says nothing.
+func (tx *Tx) CountGrantsTo(q GrantQuery, most int) (all, targets int, err error) {
+	db, err := tx.selectGrants(q)
+	if err != nil {
+		return 0, 0, err
+	}
+	var n struct{ All, Targets int }
+	err = tx.db.Table("(?) AS counted", db.Select("grants.state").Limit(most+1)).
+		Select(`COUNT(*) AS "all", COUNT(CASE WHEN state IN ? THEN 1 END) AS targets`, anyOf(access.MassTargets)).Scan(&n).Error
+	return n.All, n.Targets, tx.fail("count grants", err)
+}
+
+// Offers are what the filters of tokens offer to choose from.
+type Offers struct {
+	Courses   []access.Course // by code, then name
+	Companies []string        // as their first token has them written
+	// All: no live token has another one. Otherwise these are those of the newest
+	// tokens.
+	All bool
+}
+
+// How many of the newest live tokens are looked at for Offers, and how many courses
+// or companies are offered at most.
+const (
+	offersOf   = 1000
+	mostOffers = 200
+)
+
+// Offers returns the courses and companies of the live tokens of a tenant. What it
+// costs does not grow with their number.
+func (tx *Tx) Offers(tenant access.TenantID) (Offers, error) {
+	name := "r.answers ->> 'maker_name'"
+	if tx.postgres() {
+		name = "CAST(r.answers AS jsonb) ->> 'maker_name'"
+	}
+	var rows []struct{ CourseID, CourseCode, CourseName, Vendor, Name string }
+	newest := tx.db.Model(&grantRow{}).Select("request_id").Where("tenant = ? AND open", string(tenant)).Order("created_at DESC").Limit(offersOf + 1)
+	err := tx.db.Table("(?) AS g", newest).Joins("JOIN requests AS r ON r.id = g.request_id").
+		Select("r.course_id, r.course_code, r.course_name, r.vendor, CASE WHEN r.vendor = '' THEN '' ELSE " + name + " END AS name").Scan(&rows).Error
+	if err != nil {
+		return Offers{}, tx.fail("courses and companies of live tokens", err)
+	}
+	courses, companies := map[string]access.Course{}, map[string]string{}
+	for _, r := range rows {
+		if r.CourseID != "" {
+			courses[r.CourseID] = access.Course{ID: r.CourseID, Code: r.CourseCode, Name: r.CourseName}
+		}
+		if had, ok := companies[r.Vendor]; r.Vendor != "" && (!ok || r.Name < had) {
+			companies[r.Vendor] = r.Name
+		}
+	}
+	out := Offers{All: len(rows) <= offersOf && len(courses) <= mostOffers && len(companies) <= mostOffers}
+	out.Courses = slices.SortedFunc(maps.Values(courses), func(a, b access.Course) int {
+		return cmp.Or(strings.Compare(a.Code, b.Code), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
+	})
+	out.Companies = slices.SortedFunc(maps.Values(companies), func(a, b string) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
+	})
+	out.Courses, out.Companies = out.Courses[:min(len(out.Courses), mostOffers)], out.Companies[:min(len(out.Companies), mostOffers)]
+	return out, nil
 }

@@ -55,7 +55,7 @@ type Store struct {
 	policies sync.Map
 	// places are what the texts of platforms were parsed to: the platform's id to *parsedPlace.
 	places sync.Map
-	known    knownTrigrams
+	known  knownTrigrams
 }
 
 const defaultConns = 16

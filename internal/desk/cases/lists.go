@@ -15,6 +15,10 @@ import (
 // PageSize is how many rows a list shows at a time.
 const PageSize = 25
 
+// MostCounted is how far the rows of a list are counted; a total of one more says
+// that there are more.
+const MostCounted = 1000
+
 // endedFor is how long ended requests and tokens stay on their owner's home.
 const endedFor = 365 * 24 * time.Hour
 
@@ -271,13 +275,13 @@ func (cs *Cases) Queue(ctx context.Context, caller access.Caller, q QueueFilter)
 	overdue.DueField, overdue.DueBefore = store.DueReview, cs.desk.Now()
 	var out Queue
 	err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
-		if out.Total, err = tx.CountRequests(rq); err != nil {
+		if out.Total, err = tx.CountRequestsTo(rq, MostCounted); err != nil {
 			return err
 		}
-		if out.Waiting, err = tx.CountRequests(waiting); err != nil {
+		if out.Waiting, err = tx.CountRequestsTo(waiting, MostCounted); err != nil {
 			return err
 		}
-		if out.Overdue, err = tx.CountRequests(overdue); err != nil {
+		if out.Overdue, err = tx.CountRequestsTo(overdue, MostCounted); err != nil {
 			return err
 		}
 		at, after := desk.SplitCursor(q.After)

@@ -64,17 +64,26 @@ func (cs *Cases) Tokens(ctx context.Context, caller access.Caller, q TokenFilter
 	var out TokenList
 	err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
 		out = TokenList{}
-		if out.Total, err = tx.CountGrants(gq); err != nil {
+		if out.Total, out.Targets, err = tx.CountGrantsTo(gq, MostCounted); err != nil {
 			return err
 		}
-		if out.Targets, err = tx.CountGrants(Targets(gq)); err != nil {
-			return err
-		}
-		if out.Total == 0 {
-			if out.Ended, err = tx.CountGrants(store.GrantQuery{Tenant: caller.Tenant, States: endedStates}); err != nil {
+		if out.Total > MostCounted {
+			if out.Targets, _, err = tx.CountGrantsTo(Targets(gq), MostCounted); err != nil {
 				return err
 			}
 		}
+		if out.Total == 0 {
+			ended, _, err := tx.CountGrantsTo(store.GrantQuery{Tenant: caller.Tenant, States: endedStates}, 0)
+			if err != nil {
+				return err
+			}
+			out.Ended = ended > 0
+		}
+		offers, err := tx.Offers(caller.Tenant)
+		if err != nil {
+			return err
+		}
+		out.Offers = Offers(offers)
 		masses, err := tx.Masses(caller.Tenant, MassesShown, access.MassRunning, access.MassDone)
 		if err != nil {
 			return err

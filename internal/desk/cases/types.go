@@ -197,12 +197,14 @@ type TokenFilter struct {
 	Status      access.GrantState // "" = live; AnyEnded
 	Affiliation policy.Affiliation
 	AI          string
-	// Course, Sponsor and Vendor are as typed: part of a name, or a Canvas id.
-	Course, Sponsor, Vendor string
-	IdleDays                int // not used for so many days; 0 = any
-	Search                  string
-	EndsBefore              time.Time
-	After                   string
+	Course      string // Canvas id
+	Vendor      string // the company's whole name
+	// Sponsor is as typed: part of a name, or a Canvas id.
+	Sponsor    string
+	IdleDays   int // not used for so many days; 0 = any
+	Search     string
+	EndsBefore time.Time
+	After      string
 }
 
 // TokenList is one page of Tokens.
@@ -218,8 +220,18 @@ type TokenList struct {
 	// Targets are the tokens that match the filter and can be revoked together;
 	// Masses is how many mass revocations there were.
 	Targets, Masses int
-	// Ended is how many tokens have ended, where the list is empty.
-	Ended int
+	// Ended: some tokens have ended. It is told where the list is empty.
+	Ended bool
+	// Offers are the courses and companies to choose from.
+	Offers Offers
+}
+
+// Offers are the courses and companies that live tokens have.
+type Offers struct {
+	Courses   []access.Course
+	Companies []string
+	// All: no live token has another one. Otherwise these are those of the newest.
+	All bool
 }
 
 // AnyEnded is the filter for tokens that have ended, however they did.

@@ -94,7 +94,7 @@ func (iv *Inventory) Unmanaged(ctx context.Context, caller access.Caller, q Foun
 	var out Unmanaged
 	err = iv.desk.Store.Read(ctx, func(tx *store.Tx) error {
 		out = Unmanaged{}
-		if out.Total, err = tx.CountFound(fq); err != nil {
+		if out.Total, err = tx.CountFoundTo(fq, cases.MostCounted); err != nil {
 			return err
 		}
 		at, after := desk.SplitCursor(q.After)

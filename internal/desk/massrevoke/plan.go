@@ -115,7 +115,9 @@ func (mr *MassRevoke) planMass(ctx context.Context, caller access.Caller, choice
 			return Page{}, access.ErrInvalid
 		}
 		q, words = store.GrantQuery{Tenant: caller.Tenant, IDs: ids, States: access.MassTargets}, "chosen one by one"
-	} else if filter, ok := choice.asMass(); ok {
+	} else if filter, ok, err := mr.inGrammar(ctx, caller, choice, m.PlannedAt); err != nil {
+		return Page{}, err
+	} else if ok {
 		m.Filter = filter
 		q = store.MassQuery(caller.Tenant, filter, m.PlannedAt)
 	} else {
@@ -143,6 +145,28 @@ func (mr *MassRevoke) planMass(ctx context.Context, caller access.Caller, choice
 
 // asMass is the filter of the command's grammar that selects the chosen tokens,
 // where there is one.
+// inGrammar is the filter of the command's grammar that selects the tokens of a
+// choice, and only those, if there is one.
+func (mr *MassRevoke) inGrammar(ctx context.Context, caller access.Caller, choice Choice, now time.Time) (access.MassFilter, bool, error) {
+	filter, ok := choice.asMass()
+	if !ok || choice.Command != (access.MassFilter{}) || filter.Vendor == "" {
+		return filter, ok, nil
+	}
+	shown, err := mr.cases.Query(caller, choice.Filter)
+	if err != nil {
+		return filter, false, err
+	}
+	var here, there int
+	err = mr.desk.Store.Read(ctx, func(tx *store.Tx) error {
+		if here, err = tx.CountGrants(cases.Targets(shown)); err != nil {
+			return err
+		}
+		there, err = tx.CountGrants(store.MassQuery(caller.Tenant, filter, now))
+		return err
+	})
+	return filter, here == there, err
+}
+
 func (c Choice) asMass() (access.MassFilter, bool) {
 	if c.Command != (access.MassFilter{}) {
 		return c.Command, true

@@ -20,6 +20,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/desk/massrevoke"
 	"github.com/tokendesk/tokendesk/internal/jobs"
 	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/store"
 )
 
 func wrongField(t *testing.T, err error, field, code string) {
@@ -257,8 +258,23 @@ func TestMassStartedTwiceAtOnce(t *testing.T) {
 func TestMassChoiceOfThePage(t *testing.T) {
 	t.Parallel()
 	r := desktest.NewRig(t, desktest.Sqlite(t))
-	r.ManyGrants(12) // people 0, 2: students in BIO 201, 4 with ten tokens not reached
+	gs := r.ManyGrants(12) // people 0, 2: students in BIO 201, 4 with ten tokens not reached
 	dana := r.As("dana", access.DoorAccount)
+	check := func(name string, q cases.TokenFilter, filter string, tokens int) {
+		t.Helper()
+		p, err := r.MassRevoke.Plan(t.Context(), dana, massrevoke.Choice{Filter: q})
+		if tokens < 0 {
+			wrongField(t, err, "count", "mass.nothing")
+			return
+		}
+		if err != nil || p.Filter.String() != filter || p.Tokens != tokens {
+			t.Errorf("%s: %q, %d tokens, %v", name, p.Filter.String(), p.Tokens, err)
+		}
+		l, err := r.Cases.Tokens(t.Context(), dana, q)
+		if err != nil || l.Targets != p.Tokens {
+			t.Errorf("%s: the page says %d, the plan %d (%v)", name, l.Targets, p.Tokens, err)
+		}
+	}
 	for name, tt := range map[string]struct {
 		q      cases.TokenFilter
 		filter string
@@ -266,26 +282,32 @@ func TestMassChoiceOfThePage(t *testing.T) {
 	}{
 		"everything":     {cases.TokenFilter{}, "all=yes", 12},
 		"students":       {cases.TokenFilter{Affiliation: policy.Student}, "role=student", 8},
-		"AI and company": {cases.TokenFilter{AI: "yes", Vendor: "acm"}, "vendor=acm,ai=yes", 8},
+		"AI and company": {cases.TokenFilter{AI: "yes", Vendor: "acme"}, "vendor=acme,ai=yes", 8},
 		"unused":         {cases.TokenFilter{IdleDays: 30}, "", -1},
-		"a course":       {cases.TokenFilter{Course: "bio"}, "", 8},
+		"a course":       {cases.TokenFilter{Course: "42"}, "course=42", 8},
 		"a search":       {cases.TokenFilter{Search: "Crowd 1"}, "", 2},
 		"a comma":        {cases.TokenFilter{Vendor: "Acme, Inc"}, "", -1},
 		"a status":       {cases.TokenFilter{Status: access.Active}, "", 12},
+		"a company":      {cases.TokenFilter{Vendor: "ACME"}, "vendor=ACME", 12},
+		"a part of one":  {cases.TokenFilter{Vendor: "acm"}, "", -1},
 	} {
-		p, err := r.MassRevoke.Plan(t.Context(), dana, massrevoke.Choice{Filter: tt.q})
-		if tt.tokens < 0 {
-			wrongField(t, err, "count", "mass.nothing")
-			continue
-		}
-		if err != nil || p.Filter.String() != tt.filter || p.Tokens != tt.tokens {
-			t.Errorf("%s: %q, %d tokens, %v", name, p.Filter.String(), p.Tokens, err)
-		}
-		l, err := r.Cases.Tokens(t.Context(), dana, tt.q)
-		if err != nil || l.Targets != p.Tokens {
-			t.Errorf("%s: the page says %d, the plan %d (%v)", name, l.Targets, p.Tokens, err)
-		}
+		check(name, tt.q, tt.filter, tt.tokens)
 	}
+	// The grammar's company is a part of a name: with a namesake it selects more.
+	err := r.Desk.Store.InTx(t.Context(), func(tx *store.Tx) error {
+		q, err := tx.Request(r.Tenant, gs[0].RequestID)
+		if err != nil {
+			return err
+		}
+		q.Version++
+		q.Answers.Set("maker_name", "Acme Labs")
+		return tx.MoveRequest(q, audit.Event{At: r.Clock.Now(), Actor: access.SystemID, Action: audit.RequestApprove, Object: q.ID, From: string(q.State), To: string(q.State), Version: q.Version}, nil)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check("a company with a namesake", cases.TokenFilter{Vendor: "Acme"}, "", 11)
+	check("the namesake", cases.TokenFilter{Vendor: "Acme Labs"}, "vendor=Acme Labs", 1)
 }
 
 const deleteRoute = desktest.CreateRoute + "/:id"

@@ -66,7 +66,7 @@ func NewListPage(s ui.Shell, l inventory.Unmanaged, f inventory.FoundFilter) Lis
 	for _, c := range l.Campaigns {
 		p.Campaigns = append(p.Campaigns, campaignOf(s, c))
 	}
-	p.Count = s.T("unmanaged.count", "Count", l.Total)
+	p.Count = s.Many("unmanaged.count", l.Total)
 	p.Say = p.Count
 	p.Filter = foundFilter(s, f, set)
 	if len(l.Rows) == 0 {

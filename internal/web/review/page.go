@@ -35,9 +35,9 @@ func NewPage(s ui.Shell, q cases.Queue, f cases.QueueFilter) Page {
 	put("ai", f.AI)
 	put("q", f.Search)
 	p := Page{Frame: ui.NewFrame(s, ui.PageQueue, s.T("queue.h1"), ui.WithQuery("/queue", set, f.After))}
-	p.Facts = []template.HTML{s.H("queue.waiting", "Count", q.Waiting), s.H("queue.overdue", "Count", q.Overdue),
+	p.Facts = []template.HTML{s.ManyHTML("queue.waiting", q.Waiting), s.ManyHTML("queue.overdue", q.Overdue),
 		s.H("queue.target", "Count", q.Target)}
-	p.Count = s.T("queue.count", "Count", q.Total)
+	p.Count = s.Many("queue.count", q.Total)
 	p.Say = p.Count
 	p.Filter = queueFilter(s, f, set)
 	if len(q.Rows) == 0 {

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"html/template"
 	"net/url"
 	"slices"
@@ -60,10 +61,10 @@ func tokenSet(s ui.Shell, f cases.TokenFilter) url.Values {
 func NewListPage(s ui.Shell, l cases.TokenList, f cases.TokenFilter) ListPage {
 	set := tokenSet(s, f)
 	p := ListPage{Frame: ui.NewFrame(s, ui.PageTokens, s.T("tokens.h1"), ui.WithQuery("/tokens", set, f.After)), ExportTo: "/tokens/export"}
-	p.Count = s.T("tokens.count", "Count", l.Total)
-	p.Rows = s.T("export.rows", "Count", l.Total)
+	p.Count = s.Many("tokens.count", l.Total)
+	p.Rows = s.Many("export.rows", l.Total)
 	p.Say = p.Count
-	p.Filter = tokenFilter(s, f, set)
+	p.Filter = tokenFilter(s, f, set, l.Offers)
 	for _, name := range ui.SortedKeys(set) {
 		p.Hidden = append(p.Hidden, ui.RetryField{Name: name, Value: set.Get(name)})
 	}
@@ -82,7 +83,7 @@ func NewListPage(s ui.Shell, l cases.TokenList, f cases.TokenFilter) ListPage {
 		switch {
 		case len(set) > 0:
 			p.Empty = s.NothingMatches("/tokens")
-		case l.Ended > 0:
+		case l.Ended:
 			p.Empty.Title = s.T("tokens.none_live")
 			p.Empty.Actions = []ui.Action{s.GoTo(ui.Secondary, "tokens.show_ended", "/tokens?status="+string(cases.AnyEnded))}
 		}
@@ -98,12 +99,12 @@ func NewListPage(s ui.Shell, l cases.TokenList, f cases.TokenFilter) ListPage {
 	if l.Targets > 0 {
 		do := s.Submit(ui.Danger, "mass.matching", "", "")
 		do.By = "matching-what"
-		p.Matching = &bulk{Action: ui.MassesPath, What: s.T("mass.matching_what", "Count", l.Targets), Do: do}
+		p.Matching = &bulk{Action: ui.MassesPath, What: s.Many("mass.matching_what", l.Targets), Do: do}
 	}
 	return p
 }
 
-func tokenFilter(s ui.Shell, f cases.TokenFilter, set url.Values) ui.Filter {
+func tokenFilter(s ui.Shell, f cases.TokenFilter, set url.Values, offers cases.Offers) ui.Filter {
 	b := ui.Filter{Action: "/tokens", Clear: "/tokens"}
 	states := []ui.Option{{Label: s.T("filter.live"), Checked: f.Status == ""}}
 	for _, st := range append(slices.Clone(access.GrantStates), cases.AnyEnded) {
@@ -122,13 +123,34 @@ func tokenFilter(s ui.Shell, f cases.TokenFilter, set url.Values) ui.Filter {
 		idle.Value = strconv.Itoa(f.IdleDays)
 	}
 	before := ui.Field{ID: "q-ends_before", Name: "ends_before", Type: "date", Label: s.T("filter.ends_before"), Value: s.IsoDate(f.EndsBefore)}
-	b.Inputs = []ui.Field{line("course", f.Course), line("sponsor", f.Sponsor), line("vendor", f.Vendor), before, idle, s.SearchField(f.Search)}
+	var courses, companies []ui.Option
+	for _, c := range offers.Courses {
+		courses = append(courses, ui.Option{Value: c.ID, Label: courseLabel(s, c)})
+	}
+	for _, name := range offers.Companies {
+		companies = append(companies, ui.Option{Value: name, Label: name})
+	}
+	if offers.All {
+		b.Selects = append(b.Selects, s.OneOf("course", f.Course, courses), s.OneOf("vendor", f.Vendor, companies))
+	} else { // too many for a list: typed exactly
+		course, company := line("course", f.Course), line("vendor", f.Vendor)
+		course.Label, course.Offers, company.Offers = s.T("filter.course_id"), courses, companies
+		b.Inputs = []ui.Field{course, company}
+	}
+	b.Inputs = append(b.Inputs, line("sponsor", f.Sponsor), before, idle, s.SearchField(f.Search))
 	same := func(v string) string { return v }
 	b.Chips = s.Chips("/tokens", set, map[string]func(string) string{
-		"status":  func(v string) string { return s.T(grantStateKey(access.GrantState(v))) },
-		"role":    func(v string) string { return s.Affiliation(policy.Affiliation(v)) },
-		"ai":      func(v string) string { return s.T("filter.ai_" + v) },
-		"course":  func(v string) string { return s.T("filter.course_chip", "Name", v) },
+		"status": func(v string) string { return s.T(grantStateKey(access.GrantState(v))) },
+		"role":   func(v string) string { return s.Affiliation(policy.Affiliation(v)) },
+		"ai":     func(v string) string { return s.T("filter.ai_" + v) },
+		"course": func(v string) string {
+			for _, c := range offers.Courses {
+				if c.ID == v {
+					v = courseLabel(s, c)
+				}
+			}
+			return s.T("filter.course_chip", "Name", v)
+		},
 		"sponsor": func(v string) string { return s.T("filter.sponsor_chip", "Name", v) },
 		"vendor":  func(v string) string { return s.T("filter.vendor_chip", "Name", v) },
 		"ends_before": func(string) string {
@@ -138,6 +160,17 @@ func tokenFilter(s ui.Shell, f cases.TokenFilter, set url.Values) ui.Filter {
 		"q":         same,
 	})
 	return b
+}
+
+// courseLabel names a course among others.
+func courseLabel(s ui.Shell, c access.Course) string {
+	switch {
+	case c.Code == "" || c.Code == c.Name:
+		return cmp.Or(c.Name, c.ID)
+	case c.Name == "":
+		return c.Code
+	}
+	return s.T("filter.course_of", "Code", c.Code, "Name", c.Name)
 }
 
 func grantStateKey(st access.GrantState) string { return "filter.token_" + string(st) }

@@ -123,6 +123,7 @@ type Field struct {
 	IfYes           string
 	ErrorWord       string
 	NoAutofill      bool
+	Offers          []Option // of a filter: values to choose from; others may be typed
 }
 
 // PanelArea is a free text, labelled by a message.

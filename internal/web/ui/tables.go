@@ -1,7 +1,9 @@
 package ui
 
 import (
+	"html/template"
 	"net/url"
+	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/desk/cases"
@@ -23,6 +25,42 @@ func (s Shell) AnyOf(name, chosen string, keys []string, words func(string) stri
 		b.Options = append(b.Options, Option{Value: k, Label: words(k), Checked: k == chosen})
 	}
 	return b
+}
+
+// OneOf is a filter with one of these options, or none. What is chosen and is none
+// of them is offered, too.
+func (s Shell) OneOf(name, chosen string, options []Option) SelectBox {
+	b := SelectBox{ID: "q-" + name, Name: name, Label: s.T("filter." + name), Options: []Option{{Label: s.T("filter.any")}}}
+	known := chosen == ""
+	for _, o := range options {
+		o.Checked = strings.EqualFold(o.Value, chosen)
+		known = known || o.Checked
+		b.Options = append(b.Options, o)
+	}
+	if !known {
+		b.Options = append(b.Options, Option{Value: chosen, Label: chosen, Checked: true})
+	}
+	return b
+}
+
+// Many is the message for a number of rows that was counted up to
+// cases.MostCounted: "1,000+ tokens" where there are more.
+func (s Shell) Many(id string, n int) string {
+	id, n = many(id, n)
+	return s.T(id, "Count", n)
+}
+
+// ManyHTML is Many with the number set apart.
+func (s Shell) ManyHTML(id string, n int) template.HTML {
+	id, n = many(id, n)
+	return s.H(id, "Count", n)
+}
+
+func many(id string, n int) (string, int) {
+	if n > cases.MostCounted {
+		return id + "_more", cases.MostCounted
+	}
+	return id, n
 }
 
 // SearchField is a filter's text.
@@ -67,7 +105,8 @@ func WithQuery(path string, set url.Values, after string) string {
 
 // Pager walks a list: n rows of total from the given one on.
 func (s Shell) Pager(path string, set url.Values, after string, from, n, total int, next string) Pager {
-	p := Pager{Showing: s.T("list.showing", "From", from, "To", from+n-1, "Total", total)}
+	id, total := many("list.showing", total)
+	p := Pager{Showing: s.T(id, "From", from, "To", from+n-1, "Total", total)}
 	if after != "" {
 		p.First = WithQuery(path, set, "")
 	}
