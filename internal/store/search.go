@@ -114,12 +114,7 @@ func (s sought) people(tenant access.TenantID, postgres bool) query {
 // requests are the ids of the requests of a tenant, in some states or in any, whose
 // own text is as s has it, and of those whose requester or sponsor is called so.
 func (s sought) requests(tenant access.TenantID, states []access.RequestState, postgres bool) query {
-	in := func(table string) (string, []any) {
-		if len(states) == 0 {
-			return "", nil
-		}
-		return " AND " + table + ".state IN ?", []any{anyOf(states)}
-	}
+	in := inStates(states, access.RequestState.Open)
 	q := s.named(tenant, postgres)
 	if own, ok := s.own(tenant, "", "t.id", in, postgres); ok {
 		q.add(own.sql, own.args...)
@@ -135,12 +130,7 @@ func (s sought) requests(tenant access.TenantID, states []access.RequestState, p
 // grants are the ids of the grants of a tenant, in some states or in any, whose
 // request's own text is as s has it, and of those whose owner is called so.
 func (s sought) grants(tenant access.TenantID, states []access.GrantState, postgres bool) query {
-	in := func(string) (string, []any) {
-		if len(states) == 0 {
-			return "", nil
-		}
-		return " AND g.state IN ?", []any{anyOf(states)}
-	}
+	in := func(string) (string, []any) { return inStates(states, access.GrantState.Live)("g") }
 	q := s.named(tenant, postgres)
 	if own, ok := s.own(tenant, " CROSS JOIN grants AS g", "g.id", in, postgres); ok {
 		q.add(own.sql, own.args...)
@@ -149,6 +139,20 @@ func (s sought) grants(tenant access.TenantID, states []access.GrantState, postg
 	also, its := in("")
 	q.add("SELECT g.id FROM grants AS g WHERE g.tenant = ? AND g.owner IN (SELECT id FROM named)"+also, append([]any{string(tenant)}, its...)...)
 	return q
+}
+
+// inStates is the condition of states, for the rows of a table, with its arguments.
+func inStates[S ~string](all []S, open func(S) bool) func(table string) (string, []any) {
+	return func(table string) (string, []any) {
+		if len(all) == 0 {
+			return "", nil
+		}
+		also := " AND " + table + ".state IN ?"
+		if !slices.ContainsFunc(all, func(s S) bool { return !open(s) }) {
+			also += " AND " + table + ".open" // which is what the indexes of what lives know
+		}
+		return also, []any{anyOf(all)}
+	}
 }
 
 // named begins a query with the people whose name is as s has it.

@@ -1,6 +1,6 @@
 -- +goose Up
 
-INSERT INTO schema_programs (version, min_program) VALUES (31, 7);
+INSERT INTO schema_programs (version, min_program) VALUES (34, 7);
 
 -- How a name begins: for searches of one or two characters, and for all where there
 -- are no trigrams.

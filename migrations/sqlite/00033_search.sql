@@ -1,6 +1,6 @@
 -- +goose Up
 
-INSERT INTO schema_programs (version, min_program) VALUES (30, 7);
+INSERT INTO schema_programs (version, min_program) VALUES (33, 7);
 
 -- The trigrams of the texts that are searched. The texts stay where they are; which
 -- three characters stand in which row is kept here, by the triggers below, and what

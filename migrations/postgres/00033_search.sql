@@ -1,6 +1,6 @@
 -- +goose Up
 
-INSERT INTO schema_programs (version, min_program) VALUES (30, 7);
+INSERT INTO schema_programs (version, min_program) VALUES (33, 7);
 
 -- A text as its trigrams are indexed: each character as one ASCII letter or digit,
 -- always the same. What an extension takes for a letter depends on the database's
