@@ -59,7 +59,14 @@ func migrate(*flag.FlagSet) func(context.Context, *call) error {
 			if err := a.Migrate(ctx); err != nil {
 				return err
 			}
-			return say(c.stdout, "The database has this version's schema.")
+			if err := say(c.stdout, "The database has this version's schema."); err != nil {
+				return err
+			}
+			search, err := a.Store.Search(ctx)
+			if err != nil || search.Advice() == "" {
+				return err
+			}
+			return say(c.stdout, "%s", search.Advice())
 		})
 	}
 }

@@ -115,6 +115,15 @@ func (d *doctor) database(ctx context.Context, in *Program) {
 	err := in.Usable(ctx)
 	d.schema = err == nil
 	d.say("database", err, kind+", schema of this version")
+	if err != nil {
+		return
+	}
+	switch search, err := in.Store.Search(ctx); {
+	case err != nil:
+		d.say("search", err, "")
+	case search.Advice() != "":
+		d.note("search", search.Advice())
+	}
 }
 
 func (d *doctor) mail(ctx context.Context) {
