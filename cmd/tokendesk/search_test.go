@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"os"
 	"path/filepath"
@@ -16,8 +17,9 @@ func TestMigrateTellsWhatSearchingLacks(t *testing.T) {
 	t.Parallel()
 	url, owner := storetest.Limited(t)
 	d := newDesk(t)
-	key := filepath.Join(d.dir, "master.key")
-	if err := os.WriteFile(key, []byte(base64.StdEncoding.EncodeToString(make([]byte, 32))), 0o600); err != nil {
+	key, random := filepath.Join(d.dir, "master.key"), make([]byte, 32)
+	_, _ = rand.Read(random) // never fails
+	if err := os.WriteFile(key, []byte(base64.StdEncoding.EncodeToString(random)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d.env = append(d.env[1:], "TOKENDESK_DATABASE_URL="+url, "TOKENDESK_MASTER_KEY_FILE="+key)

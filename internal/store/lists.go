@@ -238,7 +238,13 @@ func states[S ~string](db *gorm.DB, table string, some, all []S, open func(S) bo
 func (tx *Tx) aboutRequest(db *gorm.DB, q GrantQuery) (*gorm.DB, bool, error) {
 	db = equal(db, "course_id", q.Course)
 	db = equal(db, "vendor", strings.ToLower(q.Company))
-	db, err := tx.vendorLike(db, q.Tenant, q.Vendor)
+	if q.Course != "" {
+		db = db.Where("course_id <> ''") // so that the index is known to have it
+	}
+	if q.Company != "" {
+		db = db.Where("vendor <> ''")
+	}
+	db, err := tx.vendorLike(db, q)
 	return db, q.Course != "" || q.Company != "" || strings.TrimSpace(q.Vendor) != "", err
 }
 

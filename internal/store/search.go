@@ -68,11 +68,9 @@ func (s sought) grams() string {
 	return strings.Join(out, " AND ")
 }
 
-// in is what selects the rows of a table, called t, whose column search is as s has
-// it: what follows FROM, and a condition with its arguments. The index leads on
-// SQLite, which knows nothing of how many rows each way would read.
-func (s sought) in(table string, postgres bool) (from, where string, args []any) {
-	from = table + " AS t"
+// says is the condition that the column search of a table, called as, is as s has it,
+// with its arguments.
+func (s sought) says(as string, postgres bool) (where string, args []any) {
 	if !s.anywhere {
 		runes := []rune(s.text)
 		first := string(runes[:min(len(runes), firstWords)])
@@ -80,16 +78,28 @@ func (s sought) in(table string, postgres bool) (from, where string, args []any)
 		if postgres {
 			than, below = "~>=~", "~<~" // by code points, whatever the locale
 		}
-		const beginning = "substr(t.search, 1, 64) "
-		return from, beginning + than + " ? AND " + beginning + below + ` ? AND t.search LIKE ? ESCAPE '\'`,
+		beginning := "substr(" + as + ".search, 1, 64) "
+		return beginning + than + " ? AND " + beginning + below + " ? AND " + as + `.search LIKE ? ESCAPE '\'`,
 			[]any{first, first + string(utf8.MaxRune), literal(s.text) + "%"}
 	}
-	like := "%" + literal(s.text) + "%"
+	where, args = as+`.search LIKE ? ESCAPE '\'`, []any{"%" + literal(s.text) + "%"}
 	if postgres {
-		return from, `search_letters(t.search) LIKE '%' || search_letters(CAST(? AS text)) || '%' AND t.search LIKE ? ESCAPE '\'`, []any{s.text, like}
+		where, args = "search_letters("+as+".search) LIKE '%' || search_letters(CAST(? AS text)) || '%' AND "+where, []any{s.text, args[0]}
+	}
+	return where, args
+}
+
+// in is what selects such rows of a table, called t: what follows FROM, and a
+// condition with its arguments. The index leads on SQLite, which knows nothing of
+// how many rows each way would read.
+func (s sought) in(table string, postgres bool) (from, where string, args []any) {
+	from = table + " AS t"
+	where, args = s.says("t", postgres)
+	if postgres || !s.anywhere {
+		return from, where, args
 	}
 	index := table + "_search"
-	return index + " CROSS JOIN " + from + " ON t.rowid = " + index + ".rowid", index + ` MATCH ? AND t.search LIKE ? ESCAPE '\'`, []any{s.grams(), like}
+	return index + " CROSS JOIN " + from + " ON t.rowid = " + index + ".rowid", index + " MATCH ? AND " + where, append([]any{s.grams()}, args...)
 }
 
 // query is SQL text with its arguments.
@@ -121,8 +131,8 @@ func (s sought) requests(tenant access.TenantID, states []access.RequestState, p
 		q.add(" UNION ")
 	}
 	also, its := in("r")
-	q.add("SELECT r.id FROM requests AS r WHERE r.tenant = ? AND r.requester IN (SELECT id FROM named)"+also, append([]any{string(tenant)}, its...)...)
-	q.add(" UNION SELECT r.id FROM requests AS r WHERE r.tenant = ? AND r.sponsor IS NOT NULL AND r.sponsor IN (SELECT id FROM named)"+also,
+	q.add("SELECT r.id FROM named CROSS JOIN requests AS r WHERE r.tenant = ? AND r.requester = named.id"+also, append([]any{string(tenant)}, its...)...)
+	q.add(" UNION SELECT r.id FROM named CROSS JOIN requests AS r WHERE r.tenant = ? AND r.sponsor IS NOT NULL AND r.sponsor = named.id"+also,
 		append([]any{string(tenant)}, its...)...)
 	return q
 }
@@ -137,7 +147,7 @@ func (s sought) grants(tenant access.TenantID, states []access.GrantState, postg
 		q.add(" UNION ")
 	}
 	also, its := in("")
-	q.add("SELECT g.id FROM grants AS g WHERE g.tenant = ? AND g.owner IN (SELECT id FROM named)"+also, append([]any{string(tenant)}, its...)...)
+	q.add("SELECT g.id FROM named CROSS JOIN grants AS g WHERE g.tenant = ? AND g.owner = named.id"+also, append([]any{string(tenant)}, its...)...)
 	return q
 }
 
@@ -209,19 +219,23 @@ func (tx *Tx) searchGrants(db *gorm.DB, q GrantQuery) (*gorm.DB, error) {
 	return db.Where("grants.sponsor IN ("+ids.sql+")", ids.args...), nil
 }
 
-// vendorLike narrows requests to those whose company's name has the text in it. The
-// name is a part of what is searched, so the index of that leads to it.
-func (tx *Tx) vendorLike(db *gorm.DB, tenant access.TenantID, text string) (*gorm.DB, error) {
-	s, ok, err := tx.seek(text)
+// vendorLike narrows the requests behind the grants of q to those whose company's
+// name has q.Vendor in it. The name is a part of what is searched, so the index of
+// that leads to it; without it, what leads is the grants.
+func (tx *Tx) vendorLike(db *gorm.DB, q GrantQuery) (*gorm.DB, error) {
+	s, ok, err := tx.seek(q.Vendor)
 	if err != nil || !ok {
 		return db, err
 	}
-	db = db.Where(`vendor LIKE ? ESCAPE '\'`, "%"+literal(s.text)+"%")
+	part := "%" + literal(s.text) + "%"
 	if !s.anywhere {
-		return db, nil
+		also, its := inStates(q.States, access.GrantState.Live)("g")
+		return db.Where(`id IN (SELECT r.id FROM grants AS g CROSS JOIN requests AS r WHERE g.tenant = ?`+also+` AND r.id = g.request_id AND r.vendor LIKE ? ESCAPE '\')`,
+			append(append([]any{string(q.Tenant)}, its...), part)...), nil
 	}
 	from, where, args := s.in("requests", tx.postgres())
-	return db.Where("id IN (SELECT t.id FROM "+from+" WHERE t.tenant = ? AND "+where+")", append([]any{string(tenant)}, args...)...), nil
+	return db.Where("id IN (SELECT t.id FROM "+from+" WHERE t.tenant = ? AND "+where+` AND t.vendor LIKE ? ESCAPE '\')`,
+		append(append([]any{string(q.Tenant)}, args...), part)...), nil
 }
 
 // searchFound narrows found tokens to those that q's text finds.
@@ -230,7 +244,11 @@ func (tx *Tx) searchFound(db *gorm.DB, q FoundQuery) (*gorm.DB, error) {
 	if err != nil || !ok {
 		return db, err
 	}
-	from, where, args := s.in("found_tokens", tx.postgres())
+	if tx.postgres() {
+		where, args := s.says("found_tokens", true)
+		return db.Where(where, args...), nil
+	}
+	from, where, args := s.in("found_tokens", false)
 	return db.Where("found_tokens.id IN (SELECT t.id FROM "+from+" WHERE t.tenant = ? AND "+where+")", append([]any{string(q.Tenant)}, args...)...), nil
 }
 
@@ -286,21 +304,25 @@ type Offers struct {
 // How many of the newest live tokens are looked at for Offers, and how many courses
 // or companies are offered at most.
 const (
-	offersOf   = 1000
+	offersOf   = 500
 	mostOffers = 200
 )
 
 // Offers returns the courses and companies of the live tokens of a tenant. What it
 // costs does not grow with their number.
 func (tx *Tx) Offers(tenant access.TenantID) (Offers, error) {
-	name := "r.answers ->> 'maker_name'"
+	var ids []string
+	err := tx.db.Model(&grantRow{}).Where("tenant = ? AND open", string(tenant)).Order("created_at DESC").Limit(offersOf+1).Pluck("request_id", &ids).Error
+	if err != nil {
+		return Offers{}, tx.fail("newest live tokens", err)
+	}
+	name := "answers ->> 'maker_name'"
 	if tx.postgres() {
-		name = "CAST(r.answers AS jsonb) ->> 'maker_name'"
+		name = "CAST(answers AS jsonb) ->> 'maker_name'"
 	}
 	var rows []struct{ CourseID, CourseCode, CourseName, Vendor, Name string }
-	newest := tx.db.Model(&grantRow{}).Select("request_id").Where("tenant = ? AND open", string(tenant)).Order("created_at DESC").Limit(offersOf + 1)
-	err := tx.db.Table("(?) AS g", newest).Joins("JOIN requests AS r ON r.id = g.request_id").
-		Select("r.course_id, r.course_code, r.course_name, r.vendor, CASE WHEN r.vendor = '' THEN '' ELSE " + name + " END AS name").Scan(&rows).Error
+	err = tx.db.Model(&requestRow{}).Where("id IN ?", ids).
+		Select("course_id, course_code, course_name, vendor, CASE WHEN vendor = '' THEN '' ELSE " + name + " END AS name").Scan(&rows).Error
 	if err != nil {
 		return Offers{}, tx.fail("courses and companies of live tokens", err)
 	}
@@ -313,7 +335,7 @@ func (tx *Tx) Offers(tenant access.TenantID) (Offers, error) {
 			companies[r.Vendor] = r.Name
 		}
 	}
-	out := Offers{All: len(rows) <= offersOf && len(courses) <= mostOffers && len(companies) <= mostOffers}
+	out := Offers{All: len(ids) <= offersOf && len(courses) <= mostOffers && len(companies) <= mostOffers}
 	out.Courses = slices.SortedFunc(maps.Values(courses), func(a, b access.Course) int {
 		return cmp.Or(strings.Compare(a.Code, b.Code), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
