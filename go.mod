@@ -3,6 +3,7 @@ module github.com/tokendesk/tokendesk
 go 1.26.0
 
 require (
+	github.com/andybalholm/brotli v1.3.0
 	github.com/emersion/go-smtp v0.25.1
 	github.com/gin-gonic/gin v1.12.0
 	github.com/glebarez/go-sqlite v1.21.2

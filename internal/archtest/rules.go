@@ -24,6 +24,7 @@ const (
 	lru      = "github.com/hashicorp/golang-lru/v2"
 	xhtml    = "golang.org/x/net/html"
 	prom     = "github.com/prometheus/client_golang"
+	brotli   = "github.com/andybalholm/brotli"
 )
 
 // The rooms of the desk (internal/desk), from the bottom up.
@@ -215,6 +216,9 @@ var Table = map[string]Rule{
 	"templates":      {},
 	"templates/mail": {},
 	"migrations":     {},
+
+	// Makes the compressed forms that are checked in; no program has it.
+	"static/compress": {Own: []string{"lti"}, Third: []string{brotli}},
 
 	"cmd/tokendesk": {Own: []string{"internal/app", "internal/config", "internal/doctor", "internal/operate"}},
 	"cmd/demo": {

@@ -74,7 +74,7 @@ func TestWeight(t *testing.T) {
 		}
 	}
 	fonts, err := fs.Glob(static.FS, "fonts/*.woff2")
-	if err != nil || len(fonts) != 2 {
+	if err != nil || len(fonts) != 4 {
 		t.Errorf("there are %d fonts: %v", len(fonts), err)
 	}
 }
@@ -118,7 +118,7 @@ func TestAssetsAreServedByTheirContent(t *testing.T) {
 		a.ServeHTTP(w, httptest.NewRequest(method, path, nil))
 		return w
 	}
-	if n := len(a.URLs()); n != 7 {
+	if n := len(a.URLs()); n != 9 {
 		t.Errorf("there are %d assets: %v", n, a.URLs())
 	}
 	for _, u := range a.URLs() {

@@ -192,6 +192,8 @@ type Browser struct {
 	Status int
 	Header http.Header
 	Body   string
+
+	Opening string // the tool's page before the session, if the login showed one
 }
 
 // Launch opens the tool as somebody, from a place.
@@ -219,6 +221,7 @@ func (b *Browser) Open(place string) *Browser {
 	b.Send(http.MethodPost, strings.TrimPrefix(action, b.Rig.URL), fields, nil)
 	next := b.Header.Get("Location")
 	if b.Status == http.StatusOK {
+		b.Opening = b.Body
 		var data struct{ Next string }
 		if err := json.Unmarshal([]byte(Element(b.Rig.T, b.Body, "lti-data")), &data); err != nil {
 			b.Rig.T.Fatal(err)
