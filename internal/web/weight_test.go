@@ -12,6 +12,7 @@ import (
 
 	"github.com/andybalholm/brotli"
 
+	"github.com/tokendesk/tokendesk/internal/session"
 	"github.com/tokendesk/tokendesk/internal/web/webtest"
 )
 
@@ -109,7 +110,23 @@ func TestAFirstVisitIsLight(t *testing.T) {
 			if fonts != 2 || without != 2 {
 				t.Errorf("%s as %s: %d fonts are loaded and %d are not: %v", who.user, accept, fonts, without, loaded)
 			}
-			t.Logf("%s as %s: %d bytes", who.user, accept, sum)
+		}
+	}
+}
+
+// A page has the reader's handle in it and what somebody typed: compressed together,
+// its length would tell of the one to whoever chooses the other.
+func TestPagesAreNotCompressed(t *testing.T) {
+	r := webtest.New(t)
+	maya := r.Launch("maya", r.Course("bio201"))
+	handle := maya.Handle()
+	for _, path := range []string{"/", "/requests/new", "/nothing"} {
+		h := webtest.SameOrigin()
+		h.Set(session.Header, handle)
+		h.Set("Accept-Encoding", "gzip, deflate, br, zstd")
+		maya.Send(http.MethodGet, path, nil, h)
+		if coding := maya.Header.Get("Content-Encoding"); coding != "" || !strings.Contains(maya.Body, "<h1") {
+			t.Errorf("%s comes in %q: %d", path, coding, maya.Status)
 		}
 	}
 }
