@@ -244,6 +244,7 @@ type Chain struct {
 	tenant string
 	seq    int64
 	prev   []byte
+	own    [sha256.Size]byte // room for prev
 }
 
 // NewChain starts at the tenant's first event.

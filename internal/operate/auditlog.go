@@ -15,13 +15,6 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 )
 
-// auditLine is one line of an export: an event, and its details unless they
-// were erased or there were none.
-type auditLine struct {
-	Event  audit.Event   `json:"event"`
-	Detail *audit.Detail `json:"detail,omitempty"`
-}
-
 const (
 	auditPage    = 500
 	auditLineMax = 16 << 20
@@ -48,7 +41,7 @@ func (c *Commands) ExportAudit(ctx context.Context, platform string, w io.Writer
 			return n, err
 		}
 		for _, e := range page {
-			if err := enc.Encode(auditLine{e.Event, e.Detail}); err != nil {
+			if err := enc.Encode(audit.Line{Event: e.Event, Detail: e.Detail}); err != nil {
 				return n, fmt.Errorf("write: %w", err)
 			}
 			n, last = n+1, e.Event.Seq
@@ -72,63 +65,97 @@ type Verified struct {
 }
 
 // VerifyAudit reads an export and checks every chain in it and that the states
-// it tells follow one another. It needs no database. A *audit.BreakError says
-// from where on nothing is proven.
-func VerifyAudit(r io.Reader) ([]Verified, error) {
+// it tells follow one another. It needs no database, and no more memory for a log of
+// many objects: what it has to know of each lies in files of the folder for temporary
+// ones then, while it runs. A *audit.BreakError says from where on nothing is proven.
+func VerifyAudit(r io.Reader) ([]Verified, error) { return verifyAudit(r, replayRoom) }
+
+func verifyAudit(r io.Reader, room int) ([]Verified, error) {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(nil, auditLineMax)
-	chains, states := map[string]*audit.Chain{}, map[string]*progress{}
-	for n := 1; lines.Scan(); n++ {
-		var l auditLine
-		if err := json.Unmarshal(lines.Bytes(), &l); err != nil {
-			return nil, fmt.Errorf("line %d is no entry of an audit export: %w", n, err)
-		}
-		tenant := l.Event.Tenant
-		if chains[tenant] == nil {
-			chains[tenant], states[tenant] = audit.NewChain(tenant), &progress{at: map[string]audit.Place{}}
-		}
-		if err := chains[tenant].Add(l.Event, l.Detail); err != nil {
-			return nil, err
-		}
-		if err := states[tenant].add(l); err != nil {
-			return nil, err
+	lines.Buffer(make([]byte, 0, 64<<10), auditLineMax)
+	v := verifier{logs: map[string]*log{}, states: newReplay(room)}
+	defer v.states.close()
+	for n := int64(1); lines.Scan(); n++ {
+		if err := v.line(n, lines.Bytes()); err != nil {
+			return nil, v.first(err)
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read: %w", err)
+		return nil, v.first(fmt.Errorf("read: %w", err))
 	}
-	if len(chains) == 0 {
+	if err := v.states.finish(); err != nil {
+		return nil, err
+	}
+	if len(v.logs) == 0 {
 		return nil, errors.New("the export holds no entry")
 	}
 	var out []Verified
-	for tenant, c := range chains {
-		out = append(out, Verified{tenant, c.Seq(), states[tenant].until, c.Head(), states[tenant].erased})
+	for tenant, l := range v.logs {
+		out = append(out, Verified{tenant, l.chain.Seq(), l.until, l.chain.Head(), l.erased})
 	}
 	slices.SortFunc(out, func(a, b Verified) int { return strings.Compare(a.Tenant, b.Tenant) })
 	return out, nil
 }
 
-// progress is what the entries of one log have told so far.
-type progress struct {
-	at     map[string]audit.Place
+type verifier struct {
+	logs    map[string]*log
+	states  *replay
+	written audit.Written
+}
+
+// log is what the entries of one tenant have told so far.
+type log struct {
+	number int
+	chain  *audit.Chain
 	until  time.Time
 	erased int
 }
 
-func (p *progress) add(l auditLine) error {
-	p.until = l.Event.At
-	if l.Detail == nil && len(l.Event.DetailSum) > 0 {
-		p.erased++
+func (v *verifier) log(tenant []byte) *log {
+	l := v.logs[string(tenant)]
+	if l == nil {
+		l = &log{number: len(v.logs), chain: audit.NewChain(string(tenant))}
+		v.logs[string(tenant)] = l
 	}
-	e := l.Event
-	if e.To == "" || e.Version == 0 {
-		return nil
+	return l
+}
+
+// line judges line n of the export. Lines that are as an export writes them are read
+// without building what they say; whatever is otherwise, or wrong, goes the general way,
+// which alone refuses.
+func (v *verifier) line(n int64, text []byte) error {
+	if w := &v.written; w.Read(text) {
+		if l := v.log(w.Tenant); l.chain.AddWritten(w) {
+			l.until = w.At()
+			if w.Erased() {
+				l.erased++
+			}
+			return v.states.add(step{line: n, log: l.number, seq: w.Seq, object: w.Object, from: w.From, to: w.To, version: int64(w.Version)})
+		}
 	}
-	// As audit.Replay judges a log in memory; an export need not fit into it.
-	was, known := p.at[e.Object]
-	if (known && (was.Version+1 != e.Version || was.State != e.From)) || (!known && (e.Version != 1 || e.From != "")) {
-		return fmt.Errorf("%s at entry %d: %w", e.Object, e.Seq, audit.ErrUnordered)
+	var written audit.Line
+	if err := json.Unmarshal(text, &written); err != nil {
+		return fmt.Errorf("line %d is no entry of an audit export: %w", n, err)
 	}
-	p.at[e.Object] = audit.Place{State: e.To, Version: e.Version}
-	return nil
+	e := written.Event
+	l := v.log([]byte(e.Tenant))
+	if err := l.chain.Add(e, written.Detail); err != nil {
+		return err
+	}
+	l.until = e.At
+	if written.Detail == nil && len(e.DetailSum) > 0 {
+		l.erased++
+	}
+	return v.states.add(step{
+		line: n, log: l.number, seq: e.Seq, object: []byte(e.Object), from: []byte(e.From), to: []byte(e.To), version: int64(e.Version),
+	})
+}
+
+// first is what a reader meets first: a disorder of states is found at the end only,
+// if their objects are many, and may lie before what stopped the reading.
+func (v *verifier) first(stopped error) error {
+	if err := v.states.finish(); err != nil {
+		return err
+	}
+	return stopped
 }
