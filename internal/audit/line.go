@@ -117,21 +117,7 @@ func (c *Chain) AddWritten(w *Written) bool {
 	case len(w.detailSum) > 0:
 		return false
 	}
-	sum := putBytes(w.sum[:0], c.prev)
-	sum = putNumber(sum, w.Seq)
-	sum = putBytes(sum, w.id)
-	sum = putBytes(sum, w.Tenant)
-	sum = putBytes(sum, w.actor)
-	sum = putBytes(sum, w.action)
-	sum = putBytes(sum, w.Object)
-	sum = putBytes(sum, w.From)
-	sum = putBytes(sum, w.To)
-	sum = putBytes(sum, w.related)
-	sum = putNumber(sum, w.at)
-	sum = putNumber(sum, int64(w.Version))
-	sum = putBytes(sum, detailSum)
-	w.sum = sum
-	hash := sha256.Sum256(sum)
+	hash := w.digest(c.prev, detailSum)
 	base64.StdEncoding.Encode(w.text[:], hash[:])
 	if !bytes.Equal(w.hash, w.text[:]) {
 		return false
@@ -140,6 +126,17 @@ func (c *Chain) AddWritten(w *Written) bool {
 	c.own = hash
 	c.prev = c.own[:]
 	return true
+}
+
+// digest is the hash of the event, as Event.sum makes it.
+func (w *Written) digest(prev, detailSum []byte) [sha256.Size]byte {
+	sum := putNumber(putBytes(w.sum[:0], prev), w.Seq)
+	for _, b := range [...][]byte{w.id, w.Tenant, w.actor, w.action, w.Object, w.From, w.To, w.related} {
+		sum = putBytes(sum, b)
+	}
+	sum = putNumber(putNumber(sum, w.at), int64(w.Version))
+	w.sum = putBytes(sum, detailSum)
+	return sha256.Sum256(w.sum)
 }
 
 // putNumber, putBytes and putText write as sum and Detail.Sum do: a field behind its
@@ -350,7 +347,7 @@ func moment(s []byte) (int64, bool) {
 	}
 	micro := int64(0)
 	if fraction := s[len(form) : len(s)-1]; len(fraction) > 0 {
-		if fraction[0] != '.' || len(fraction) < 2 || len(fraction) > 7 {
+		if fraction[0] != '.' || len(fraction) < 2 || len(fraction) > 7 || fraction[len(fraction)-1] == '0' {
 			return 0, false
 		}
 		for i := 1; i < 7; i++ {

@@ -21,7 +21,9 @@ type madeLog struct {
 
 var madeStates = []string{"", "draft", "awaiting_sponsor", "in_review", "approved", "collected", "ended"}
 
-func newMadeLog(objects int) *madeLog { return &madeLog{objects: objects, prev: audit.Genesis("ten_made")} }
+func newMadeLog(objects int) *madeLog {
+	return &madeLog{objects: objects, prev: audit.Genesis("ten_made")}
+}
 
 // next is the next line with its end, valid until the one after it.
 func (m *madeLog) next() []byte {
