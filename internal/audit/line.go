@@ -108,7 +108,7 @@ func (c *Chain) AddWritten(w *Written) bool {
 		detailSum = digest[:]
 	case len(w.detailSum) == sumText:
 		var decoded [sumText / 4 * 3]byte
-		n, err := base64.StdEncoding.Decode(decoded[:], w.detailSum)
+		n, err := exact.Decode(decoded[:], w.detailSum)
 		if err != nil || n != sha256.Size {
 			return false
 		}
@@ -152,10 +152,13 @@ func putBytes(to, b []byte) []byte {
 func putText(to, text []byte) ([]byte, bool) {
 	at := len(to)
 	to = putNumber(to, 0)
-	to, err := base64.StdEncoding.AppendDecode(to, text)
+	to, err := exact.AppendDecode(to, text)
 	binary.BigEndian.PutUint64(to[at:], uint64(len(to)-at-8)) //nolint:gosec // a length
 	return to, err == nil
 }
+
+// exact takes only what encoding/json writes; its reader overlooks the last bits.
+var exact = base64.StdEncoding.Strict()
 
 var listed = func() map[Action]bool {
 	all := make(map[Action]bool, len(known))

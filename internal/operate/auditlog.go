@@ -68,12 +68,12 @@ type Verified struct {
 // it tells follow one another. It needs no database, and no more memory for a log of
 // many objects: what it has to know of each lies in files of the folder for temporary
 // ones then, while it runs. A *audit.BreakError says from where on nothing is proven.
-func VerifyAudit(r io.Reader) ([]Verified, error) { return verifyAudit(r, replayRoom) }
+func VerifyAudit(r io.Reader) ([]Verified, error) { return verifyAudit(r, replayBounds) }
 
-func verifyAudit(r io.Reader, room int) ([]Verified, error) {
+func verifyAudit(r io.Reader, b bounds) ([]Verified, error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), auditLineMax)
-	v := verifier{logs: map[string]*log{}, states: newReplay(room)}
+	v := verifier{logs: map[string]*log{}, states: newReplay(b)}
 	defer v.states.close()
 	for n := int64(1); lines.Scan(); n++ {
 		if err := v.line(n, lines.Bytes()); err != nil {

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -23,25 +24,29 @@ type step struct {
 	version          int64
 }
 
-// replayRoom is how many bytes the places of objects take in memory at most.
-const replayRoom = 32 << 20
+// bounds are what a replay may take of memory.
+type bounds struct {
+	room   int // bytes for the places of objects
+	parts  int // among which objects are divided, at least two
+	buffer int // bytes of each part that wait for being written
+}
 
-const (
-	replayParts    = 64
-	replayBuffer   = 16 << 10 // of each part, while it is written
-	replayOverhead = 96       // of an object beside its texts
-)
+var replayBounds = bounds{room: 32 << 20, parts: 64, buffer: 16 << 10}
+
+const replayOverhead = 96 // bytes of an object beside its texts
 
 // replay follows every object through its states and versions, as audit.Replay does,
 // with memory that does not grow with their number. It keeps their places in memory
-// while there is room. Once there is none it writes them, and every step from then on,
-// to files by the digest of the object, and at the end follows each file alone.
+// while there is room. Once there is none it divides them, and every step from then on,
+// among files by a digest of the object, and at the end follows each file alone, which
+// is divided again if it has too many objects.
 type replay struct {
-	room, used int
-	at         map[string]*place
-	states     map[string]string // the few that there are, kept once
-	key        []byte
-	most       int // of objects that were in memory at once
+	bounds bounds
+	used   int // of the room
+	at     map[string]*place
+	states map[string]string // the few that there are, kept once
+	key    []byte
+	most   int // of objects that were in memory at once
 
 	seed  maphash.Seed
 	parts []*part
@@ -52,8 +57,8 @@ type place struct {
 	version int64
 }
 
-func newReplay(room int) *replay {
-	return &replay{room: room, at: map[string]*place{}, states: map[string]string{}}
+func newReplay(b bounds) *replay {
+	return &replay{bounds: b, at: map[string]*place{}, states: map[string]string{}}
 }
 
 // add follows one step. What is wrong with it is said at once or by finish, as a
@@ -97,22 +102,14 @@ func (r *replay) state(text []byte) string {
 	return made
 }
 
-// makeRoom writes all places to files if they take more than they may. Where no file
-// can be made, as in a container without a folder for them, they stay: an export is
-// refused for what is wrong with it only.
+// makeRoom divides all places among parts if they take more than they may.
 func (r *replay) makeRoom() error {
-	if r.used <= r.room || len(r.at) < 2 {
+	if r.used <= r.bounds.room || len(r.at) < 2 {
 		return nil
 	}
 	r.seed = maphash.MakeSeed()
-	for range replayParts {
-		p, err := newPart()
-		if err != nil {
-			r.close()
-			r.room = math.MaxInt
-			return nil
-		}
-		r.parts = append(r.parts, p)
+	for range r.bounds.parts {
+		r.parts = append(r.parts, &part{buffer: r.bounds.buffer})
 	}
 	for key, at := range r.at {
 		// Line 0: a place that was reached, not a step.
@@ -124,13 +121,15 @@ func (r *replay) makeRoom() error {
 	return nil
 }
 
-func (r *replay) part(key []byte) *part { return r.parts[maphash.Bytes(r.seed, key)%replayParts] }
+func (r *replay) part(key []byte) *part {
+	return r.parts[maphash.Bytes(r.seed, key)%uint64(len(r.parts))]
+}
 
-// finish follows what lies in files, and returns what is wrong first in the export.
+// finish follows what lies in parts, and returns what is wrong first in the export.
 func (r *replay) finish() error {
 	var first *disorderError
 	for _, p := range r.parts {
-		below := newReplay(r.room)
+		below := newReplay(r.bounds)
 		err := below.follow(p)
 		if err == nil {
 			err = below.finish()
@@ -179,8 +178,10 @@ func (r *replay) follow(p *part) error {
 // close gives the files back.
 func (r *replay) close() {
 	for _, p := range r.parts {
-		_ = p.file.Close()
-		_ = os.Remove(p.file.Name()) // where it could not be done before
+		if p.file != nil {
+			_ = p.file.Close()
+			_ = os.Remove(p.file.Name()) // where it could not be done before
+		}
 	}
 	r.parts = nil
 }
@@ -194,45 +195,54 @@ type disorderError struct {
 func (e *disorderError) Error() string { return e.err.Error() }
 func (e *disorderError) Unwrap() error { return e.err }
 
-// part is a file of steps. It has ids and states, nothing else.
+// part is a share of the steps, in a file but for the last ones. It has ids and
+// states, nothing else.
 type part struct {
-	file *os.File
-	w    *bufio.Writer
-	r    *bufio.Reader
-	buf  []byte
-}
-
-func newPart() (*part, error) {
-	f, err := os.CreateTemp("", "tokendesk-verify-")
-	if err != nil {
-		return nil, err
-	}
-	// A file that is open needs no name, and a run that is killed leaves none. Some
-	// systems refuse this; there it goes when the run ends.
-	_ = os.Remove(f.Name())
-	return &part{file: f, w: bufio.NewWriterSize(f, replayBuffer)}, nil
+	buffer int
+	file   *os.File // nil until there is more than the buffer
+	last   []byte
+	r      *bufio.Reader
+	buf    []byte
 }
 
 func (p *part) write(line, seq, version int64, key, from, to []byte) error {
-	b := binary.AppendVarint(binary.AppendVarint(binary.AppendVarint(p.buf[:0], line), seq), version)
-	for _, text := range [][]byte{key, from, to} {
+	b := binary.AppendVarint(binary.AppendVarint(binary.AppendVarint(p.last, line), seq), version)
+	for _, text := range [...][]byte{key, from, to} {
 		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
 	}
-	p.buf = b
-	if _, err := p.w.Write(b); err != nil {
+	p.last = b
+	if len(b) < p.buffer {
+		return nil
+	}
+	if p.file == nil {
+		f, err := os.CreateTemp("", "tokendesk-verify-")
+		if err != nil {
+			// As in a container that has no folder for files. They stay in memory then: an
+			// export is refused for nothing but what is wrong with it.
+			p.buffer = math.MaxInt
+			return nil
+		}
+		// A file that is open needs no name, and a run that is killed leaves none. A
+		// system that refuses this lets it go when the run ends.
+		_ = os.Remove(f.Name())
+		p.file = f
+	}
+	if _, err := p.file.Write(b); err != nil {
 		return fmt.Errorf("keep the states of many objects (TMPDIR says where): %w", err)
 	}
+	p.last = b[:0]
 	return nil
 }
 
 func (p *part) rewind() error {
-	if err := p.w.Flush(); err != nil {
-		return fmt.Errorf("keep the states of many objects (TMPDIR says where): %w", err)
+	var all io.Reader = bytes.NewReader(p.last)
+	if p.file != nil {
+		if _, err := p.file.Seek(0, io.SeekStart); err != nil {
+			return fmt.Errorf("read the states of many objects: %w", err)
+		}
+		all = io.MultiReader(p.file, all)
 	}
-	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
-		return fmt.Errorf("read the states of many objects: %w", err)
-	}
-	p.w, p.r = nil, bufio.NewReaderSize(p.file, replayBuffer)
+	p.r = bufio.NewReader(all)
 	return nil
 }
 

@@ -16,7 +16,7 @@ var lastSum [sha256.Size]byte // read by nobody, so that it has to be made
 func BenchmarkVerifyAudit(b *testing.B) {
 	const entries = 200_000
 	run := func(name string, objects int, do func(export []byte) error) {
-		export, err := io.ReadAll(newMadeLog(objects).reader(entries))
+		export, err := io.ReadAll(newMadeLog("ten_2XW5BKH7ZJ4MCGQ3VDR6YNPT1A", objects).reader(entries, nil))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -31,9 +31,9 @@ func BenchmarkVerifyAudit(b *testing.B) {
 			b.ReportMetric(float64(entries)*float64(b.N)/b.Elapsed().Seconds(), "entries/s")
 		})
 	}
-	verify := func(room int) func([]byte) error {
+	verify := func(m bounds) func([]byte) error {
 		return func(export []byte) error {
-			_, err := verifyAudit(bytes.NewReader(export), room)
+			_, err := verifyAudit(bytes.NewReader(export), m)
 			return err
 		}
 	}
@@ -45,6 +45,6 @@ func BenchmarkVerifyAudit(b *testing.B) {
 		}
 		return lines.Err()
 	})
-	run("in-memory", 40_000, verify(replayRoom))
-	run("in-files", 100_000, verify(1<<20))
+	run("in-memory", 40_000, verify(replayBounds))
+	run("in-files", 100_000, verify(bounds{1 << 20, 64, 16 << 10}))
 }
