@@ -190,6 +190,39 @@ func TestDetailsInAnotherFormThanTheirDigest(t *testing.T) {
 	}
 }
 
+// Whoever seals a chain anew has every hash right: what the chain asks besides is
+// asked of a line as it is written, too.
+func TestSealedAsWrittenAndWrong(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 2, 14, 5, 6, 0, time.UTC)
+	right := Event{ID: "aud_1", Tenant: "ten_a", At: at, Actor: "system", Action: RequestCreate, Object: "req_a", To: "draft", Version: 1}
+	seal := func(seq int64, prev []byte, change func(*Event)) []byte {
+		e := right
+		change(&e)
+		text, err := json.Marshal(Line{Event: Seal(e, seq, prev, nil)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	if !agree(t, *NewChain("ten_a"), seal(1, Genesis("ten_a"), func(*Event) {})) {
+		t.Fatal("the right one is not taken")
+	}
+	finer := bytes.Replace(seal(1, Genesis("ten_a"), func(*Event) {}), []byte("06Z"), []byte("06.0000001Z"), 1)
+	for name, text := range map[string][]byte{
+		"another number":      seal(2, Genesis("ten_a"), func(*Event) {}),
+		"an unknown action":   seal(1, Genesis("ten_a"), func(e *Event) { e.Action = "request.sneak" }),
+		"no action":           seal(1, Genesis("ten_a"), func(e *Event) { e.Action = "" }),
+		"another's beginning": seal(1, Genesis("ten_b"), func(*Event) {}),
+		"another's entry":     seal(1, Genesis("ten_a"), func(e *Event) { e.Tenant = "ten_b" }),
+		"a finer time":        finer,
+	} {
+		if agree(t, *NewChain("ten_a"), text) {
+			t.Errorf("%s is taken", name)
+		}
+	}
+}
+
 // Times that the general way reads, and ones that nobody may take.
 func TestMoment(t *testing.T) {
 	t.Parallel()
