@@ -316,6 +316,24 @@ func TestDisorderAmongManyObjects(t *testing.T) {
 	}
 }
 
+// Every line of an export is read as it stands: the general way makes dozens of
+// values of each.
+func TestAnExportIsReadAsItStands(t *testing.T) {
+	const entries = 2000
+	export, err := io.ReadAll(newMadeLog("ten_a", 10).reader(entries, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := testing.AllocsPerRun(3, func() {
+		if _, err := verifyAudit(bytes.NewReader(export), replayBounds); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if made > entries/10 {
+		t.Errorf("%.0f values were made for %d entries", made, entries)
+	}
+}
+
 // A place in a log of many objects needs a line of a file and no memory. Not parallel:
 // it measures the heap of the process.
 func TestALogOfManyObjectsNeedsNoMoreMemory(t *testing.T) {
