@@ -147,6 +147,8 @@ var Table = map[string]Rule{
 		Own: []string{"internal/access", "internal/audit", "internal/store", "migrations"}, Third: []string{pgx, sqlite}, TestsOnly: true,
 		For: []string{"internal/web/webtest"},
 	},
+	"internal/store/storetest/bulk": {TestsOnly: true, Tests: true},
+	"internal/scaletest":            {TestsOnly: true, Tests: true},
 	// The kernel of the desk, and its rooms from the bottom up: each may use those
 	// below it and none above.
 	"internal/desk":             {Own: slices.Concat(kernel, []string{"lti"}), Third: []string{lru}},

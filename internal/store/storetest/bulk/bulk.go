@@ -53,7 +53,8 @@ type School struct {
 	Tenant access.TenantID
 	Size   Size
 	Now    time.Time
-	// Student has made 60 of the requests and 3 of the live tokens; Teacher stood for
+	// Student has made some 60 of the ended requests, 3 of the live tokens, an open
+	// request, an approved one and a draft; Teacher stood for
 	// 400 of the ended ones, or as many as there are, stands for 20 tokens, and is
 	// asked about 5 requests. Both exist already. Empty ones have no part.
 	Student, Teacher access.PersonID

@@ -59,7 +59,8 @@ func (l *life) who(f *filler) {
 	k, j := l.k, l.k-f.Size.Ended
 	teachers := f.Size.People / 20
 	l.owner = teachers + pick("owner", k, f.Size.People-teachers)
-	mine := f.Student != "" && (j < 0 && f.every(57, k, 0) || j >= waitingLive && j < waitingLive+3)
+	mine := f.Student != "" && (j < 0 && f.every(57, k, 0) || j >= waitingLive && j < waitingLive+3 ||
+		j == f.Size.Live || j == f.Size.Live+InReview+AwaitingSponsor || j == f.Size.Live+openRequests-1)
 	his := f.Teacher != "" && (j < 0 && f.every(400, k, 1%max(f.Size.Ended/400, 1)) || j >= waitingLive+3 && j < waitingLive+23 ||
 		j >= f.Size.Live+InReview && j < f.Size.Live+InReview+5)
 	n := pick("affiliation", k, 10)
