@@ -43,6 +43,8 @@ type Options struct {
 	// Migrate brings the database to this version first. Production does that by
 	// a command of its own; the demo and tests have nobody else to do it.
 	Migrate bool
+	// Statement is store.Options's, for tests of what a page asks the database.
+	Statement func(statement string, args []any)
 	// AtStep is desk.Desk's, for tests that end the process there.
 	AtStep func(step string)
 }
@@ -102,7 +104,7 @@ func Open(ctx context.Context, cfg config.Config, o Options) (*App, error) {
 		return nil, err
 	}
 	a.Box = secret.NewBox(master)
-	if a.Store, err = store.Open(ctx, cfg.Database.Reveal(), store.Options{Log: a.Log, Now: a.now}); err != nil {
+	if a.Store, err = store.Open(ctx, cfg.Database.Reveal(), store.Options{Log: a.Log, Now: a.now, Statement: o.Statement}); err != nil {
 		return nil, err
 	}
 	if o.Migrate {

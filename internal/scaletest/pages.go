@@ -8,13 +8,9 @@ type Page struct {
 	Route string // "GET /tokens/:id", as the server registers it
 	Who   string // dana, an admin; maya, a student; ana, who teaches
 	// Path is the address. {open} and the like are what a School has under that name.
-	Path   string
-	Fields string // of a POST, as a query
-	Says   string // what only the page itself says, so that no other is tried in its place
+	Path string
 	// Most is how many statements it may take, whatever the number of rows.
 	Most int
-	// Writes is left out where the page is measured again and again.
-	Writes bool
 }
 
 // Pages has a line, or several, for each page. A route of the server without one
@@ -110,6 +106,10 @@ var Pages = []Page{
 	{Route: "GET /unmanaged", Who: "dana", Path: "/unmanaged?q=no", Most: 30},
 	{Route: "GET /unmanaged/check", Who: "dana", Path: "/unmanaged/check", Most: 30},
 	{Route: "GET /unmanaged/pick", Who: "dana", Path: "/unmanaged/pick", Most: 30},
+	{Route: "GET /unmanaged/tell", Who: "dana", Path: "/unmanaged/tell", Most: 30},
+	{Route: "GET /unmanaged/adopt", Who: "dana", Path: "/unmanaged/adopt", Most: 30},
+	{Route: "GET /unmanaged/allow", Who: "dana", Path: "/unmanaged/allow", Most: 30},
+	{Route: "GET /unmanaged/remove", Who: "dana", Path: "/unmanaged/remove", Most: 30},
 	{Route: "GET /found/:id", Who: "dana", Path: "/found/{found}", Most: 40},
 	{Route: "GET /found/:id/keep", Who: "dana", Path: "/found/{found}/keep", Most: 40},
 	{Route: "GET /found/:id/remove", Who: "dana", Path: "/found/{found}/remove", Most: 40},

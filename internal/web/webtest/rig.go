@@ -73,6 +73,13 @@ func New(t *testing.T) *Rig {
 // NewOn is New on the empty database with this address.
 func NewOn(t *testing.T, db string) *Rig {
 	t.Helper()
+	return NewHeard(t, db, nil)
+}
+
+// NewHeard is NewOn with somebody who hears every statement that goes to the
+// database.
+func NewHeard(t *testing.T, db string, statement func(statement string, args []any)) *Rig {
+	t.Helper()
 	r := &Rig{T: t, Clock: canvastest.NewFixedClock(time.Date(2026, 11, 23, 16, 0, 0, 0, time.UTC)), Logs: &Logs{}}
 	r.Canvas = canvastest.Start(t, canvastest.Options{Clock: r.Clock})
 
@@ -92,7 +99,7 @@ func NewOn(t *testing.T, db string) *Rig {
 		}
 	}
 	var err error
-	r.App, err = app.New(t.Context(), cfg, app.Options{Now: r.Clock.Now, Migrate: true,
+	r.App, err = app.New(t.Context(), cfg, app.Options{Now: r.Clock.Now, Migrate: true, Statement: statement,
 		Log: slog.New(slog.NewJSONHandler(r.Logs, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,109 @@
+//go:build !race
+
+package scaletest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// mostRows is how many rows a statement may touch, those that it throws away
+// included. What is open, and one page, is far below it; what has ended, and what
+// lives in a school of this size, is above.
+const mostRows = 3000
+
+type pgPlanner struct {
+	t *testing.T
+	c *pgx.Conn
+}
+
+func newPgPlanner(t *testing.T, db string) pgPlanner {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close(t.Context()) })
+	return pgPlanner{t, c}
+}
+
+// node is one step of a plan as EXPLAIN tells it.
+type node struct {
+	Type    string  `json:"Node Type"`
+	Table   string  `json:"Relation Name"`
+	Index   string  `json:"Index Name"`
+	Rows    float64 `json:"Actual Rows"`
+	Loops   float64 `json:"Actual Loops"`
+	Removed float64 `json:"Rows Removed by Filter"`
+	Recheck float64 `json:"Rows Removed by Index Recheck"`
+	Plans   []node  `json:"Plans"`
+}
+
+func (p pgPlanner) wrong(statement string, args []any) string {
+	word, _, _ := strings.Cut(strings.ToUpper(strings.TrimSpace(statement)), " ")
+	if !slices.Contains([]string{"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}, word) {
+		return ""
+	}
+	// What it would write is taken back.
+	tx, err := p.c.Begin(p.t.Context())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(p.t.Context()) }()
+	analyze := "ANALYZE, TIMING OFF, "
+	if word == "INSERT" { // a row cannot be added twice
+		analyze = ""
+	}
+	of := p.explain(tx, analyze, statement, args)
+	if slices.ContainsFunc(of, func(n node) bool { return n.Type == "Seq Scan" && slices.Contains(small, n.Table) }) {
+		if _, err := tx.Exec(p.t.Context(), "SET LOCAL enable_seqscan = off"); err != nil {
+			p.t.Fatal(err)
+		}
+		of = p.explain(tx, analyze, statement, args)
+	}
+	var wrong []string
+	total := 0.0
+	for _, n := range of {
+		if !strings.Contains(n.Type, "Scan") || n.Loops == 0 && analyze != "" {
+			continue
+		}
+		read := (n.Rows + n.Removed + n.Recheck) * n.Loops
+		total += read
+		if n.Type == "Seq Scan" && slices.Contains(guarded, n.Table) {
+			wrong = append(wrong, "it reads all of "+n.Table)
+		} else if read > mostRows {
+			wrong = append(wrong, fmt.Sprintf("it reads %.0f rows of %s%s", read, n.Table, n.Index))
+		}
+	}
+	if len(wrong) == 0 && total > mostRows {
+		wrong = append(wrong, fmt.Sprintf("it reads %.0f rows", total))
+	}
+	return strings.Join(wrong, "; ")
+}
+
+// explain returns the steps of a plan, with those below them.
+func (p pgPlanner) explain(tx pgx.Tx, analyze, statement string, args []any) (all []node) {
+	p.t.Helper()
+	var plan []byte
+	if err := tx.QueryRow(p.t.Context(), "EXPLAIN ("+analyze+"FORMAT JSON) "+statement, args...).Scan(&plan); err != nil {
+		p.t.Fatalf("it cannot be explained: %v\n%s", err, statement)
+	}
+	var top []struct{ Plan node }
+	if err := json.Unmarshal(plan, &top); err != nil {
+		p.t.Fatal(err)
+	}
+	var walk func(n node)
+	walk = func(n node) {
+		all = append(all, n)
+		for _, below := range n.Plans {
+			walk(below)
+		}
+	}
+	walk(top[0].Plan)
+	return all
+}
