@@ -148,6 +148,7 @@ var Table = map[string]Rule{
 		For: []string{"internal/web/webtest"},
 	},
 	"internal/store/storetest/bulk": {TestsOnly: true, Tests: true},
+	"internal/store/storetest/lite": {TestsOnly: true, Tests: true},
 	"internal/scaletest":            {TestsOnly: true, Tests: true},
 	// The kernel of the desk, and its rooms from the bottom up: each may use those
 	// below it and none above.

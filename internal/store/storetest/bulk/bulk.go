@@ -79,13 +79,7 @@ func Fill(ctx context.Context, databaseURL string, schools ...School) (err error
 			return fmt.Errorf("bulk: a school of %+v is too small for its open work", s.Size)
 		}
 		f := filler{School: s}
-		if f.first, err = w.number(ctx, "SELECT last_number FROM tenants WHERE id = ", s.Tenant); err != nil {
-			return err
-		}
-		if f.policy, err = w.number(ctx, "SELECT policy_version FROM tenants WHERE id = ", s.Tenant); err != nil {
-			return err
-		}
-		if f.seq, f.head, err = w.chain(ctx, s.Tenant); err != nil {
+		if f.first, f.policy, f.seq, f.head, err = w.start(ctx, s.Tenant); err != nil {
 			return err
 		}
 		for _, t := range f.tables() {

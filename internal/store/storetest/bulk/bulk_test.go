@@ -1,6 +1,7 @@
 package bulk_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/tokendesk/tokendesk/internal/store"
 	"github.com/tokendesk/tokendesk/internal/store/storetest"
 	"github.com/tokendesk/tokendesk/internal/store/storetest/bulk"
+	"github.com/tokendesk/tokendesk/internal/store/storetest/lite"
 )
 
 const (
@@ -54,6 +56,18 @@ func TestTheProgramReadsWhatIsFilledIn(t *testing.T) {
 		if err := bulk.Fill(t.Context(), url, school(north, 2000), school(south, 1000)); err != nil {
 			t.Fatal(err)
 		}
+		if file, ok := strings.CutPrefix(url, "sqlite:"); ok { // PostgreSQL was told not to look
+			db, err := lite.Open(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			if _, err := db.Each("PRAGMA foreign_key_check", nil, func(column func(i int) string) {
+				t.Errorf("row %s of %s refers to nothing in %s", column(1), column(0), column(2))
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
 		for tenant, n := range map[access.TenantID]int{north: 2000, south: 1000} {
 			want := n + bulk.InReview + bulk.AwaitingSponsor + bulk.Approved + bulk.Drafts
 			if got := len(requests(t, s, store.RequestQuery{Tenant: tenant})); got != want {
@@ -82,6 +96,11 @@ func TestTheProgramReadsWhatIsFilledIn(t *testing.T) {
 				open, err := tx.CountFound(store.FoundQuery{Tenant: tenant, States: []access.FoundState{access.FoundNew, access.FoundTold, access.FoundAllowing, access.FoundAllowed, access.FoundRemoving}})
 				if open != bulk.OpenFound {
 					t.Errorf("%s has %d open found tokens", tenant, open)
+				}
+				for _, st := range access.FoundStates {
+					if _, e := tx.FoundTokens(store.FoundQuery{Tenant: tenant, States: []access.FoundState{st}, Limit: store.MaxLimit}); e != nil {
+						return e
+					}
 				}
 				return err
 			})

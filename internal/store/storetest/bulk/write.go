@@ -2,32 +2,37 @@ package bulk
 
 import (
 	"context"
-	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"strings"
 
-	_ "github.com/glebarez/sqlite" // the driver "sqlite"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/store/storetest/lite"
 )
 
 // writer is a connection to the database, past the store.
 type writer struct {
 	pg   *pgx.Conn
-	lite *sql.DB
+	lite *lite.DB
 }
 
 func open(ctx context.Context, databaseURL string) (*writer, error) {
 	if file, ok := strings.CutPrefix(databaseURL, "sqlite:"); ok {
-		// What is lost when the machine stops is made again.
-		db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)&_pragma=synchronous(OFF)&_pragma=cache_size(-400000)&_pragma=temp_store(2)&_pragma=foreign_keys(0)")
+		db, err := lite.Open(file)
 		if err != nil {
 			return nil, err
 		}
-		db.SetMaxOpenConns(1)
+		// What is lost when the machine stops is made again.
+		for _, pragma := range []string{"busy_timeout = 10000", "synchronous = OFF", "cache_size = -400000", "temp_store = MEMORY"} {
+			if err := db.Exec("PRAGMA " + pragma); err != nil {
+				return nil, errors.Join(err, db.Close())
+			}
+		}
 		return &writer{lite: db}, nil
 	}
 	pg, err := pgx.Connect(ctx, databaseURL)
@@ -53,26 +58,30 @@ func (w *writer) exec(ctx context.Context, q string, args ...any) error {
 		_, err := w.pg.Exec(ctx, q, args...)
 		return err
 	}
-	_, err := w.lite.ExecContext(ctx, q, args...)
-	return err
+	return w.lite.Exec(q, args...)
 }
 
-func (w *writer) one(ctx context.Context, q string, arg any, to ...any) error {
+// start is how far the tenant's numbers, its policy and its chain have come.
+func (w *writer) start(ctx context.Context, tenant access.TenantID) (last, policy, seq int, head []byte, err error) {
 	if w.pg != nil {
-		return w.pg.QueryRow(ctx, q+"$1", arg).Scan(to...)
+		err = w.pg.QueryRow(ctx, started, string(tenant)).Scan(&last, &policy, &seq, &head)
+		return last, policy, seq, head, err
 	}
-	return w.lite.QueryRowContext(ctx, q+"$1", arg).Scan(to...)
+	n := 0
+	_, err = w.lite.Each(strings.Replace(started, "h.hash", "hex(h.hash)", 1), []any{string(tenant)}, func(column func(i int) string) {
+		for i, to := range []*int{&last, &policy, &seq} {
+			*to, _ = strconv.Atoi(column(i))
+		}
+		head, _ = hex.DecodeString(column(3))
+		n++
+	})
+	if err == nil && n == 0 {
+		err = fmt.Errorf("bulk: no tenant %s", tenant)
+	}
+	return last, policy, seq, head, err
 }
 
-func (w *writer) number(ctx context.Context, q string, tenant access.TenantID) (n int, err error) {
-	err = w.one(ctx, q, string(tenant), &n)
-	return n, err
-}
-
-func (w *writer) chain(ctx context.Context, tenant access.TenantID) (seq int, head []byte, err error) {
-	err = w.one(ctx, "SELECT seq, hash FROM audit_heads WHERE tenant = ", string(tenant), &seq, &head)
-	return seq, head, err
-}
+const started = "SELECT t.last_number, t.policy_version, h.seq, h.hash FROM tenants t JOIN audit_heads h ON h.tenant = t.id WHERE t.id = $1"
 
 // settle writes how far the tenant's numbers and its chain have come.
 func (w *writer) settle(ctx context.Context, tenant access.TenantID, last, seq int, head []byte) error {
@@ -99,40 +108,19 @@ func (w *writer) load(ctx context.Context, t table) error {
 		}))
 		return err
 	}
-	tx, err := w.lite.BeginTx(ctx, nil)
+	one, err := w.lite.Prepare(fmt.Sprintf("INSERT INTO %s (%s) VALUES (%s)", t.name, strings.Join(t.columns, ", "),
+		strings.TrimSuffix(strings.Repeat("?, ", len(t.columns)), ", ")))
 	if err != nil {
 		return err
 	}
-	defer func() { _ = tx.Rollback() }()
-	if err := insert(ctx, tx, t); err != nil {
+	defer one.Close()
+	if err := w.lite.Exec("BEGIN IMMEDIATE"); err != nil {
 		return err
 	}
-	return tx.Commit()
-}
-
-const rowsAtOnce = 100
-
-func insert(ctx context.Context, tx *sql.Tx, t table) error {
-	one := "(" + strings.TrimSuffix(strings.Repeat("?, ", len(t.columns)), ", ") + ")"
-	into := fmt.Sprintf("INSERT INTO %s (%s) VALUES ", t.name, strings.Join(t.columns, ", "))
-	many, err := tx.PrepareContext(ctx, into+strings.TrimSuffix(strings.Repeat(one+", ", rowsAtOnce), ", "))
-	if err != nil {
-		return err
-	}
-	defer many.Close()
-	args := make([]any, 0, rowsAtOnce*len(t.columns))
 	for row := range t.rows {
-		if args = append(args, row...); len(args) < cap(args) {
-			continue
-		}
-		if _, err := many.ExecContext(ctx, args...); err != nil {
+		if _, err := one.Each(row, nil); err != nil {
 			return err
 		}
-		args = args[:0]
 	}
-	if len(args) == 0 {
-		return nil
-	}
-	_, err = tx.ExecContext(ctx, into+strings.TrimSuffix(strings.Repeat(one+", ", len(args)/len(t.columns)), ", "), args...)
-	return err
+	return w.lite.Exec("COMMIT")
 }
