@@ -42,6 +42,7 @@ type node struct {
 	Removed float64 `json:"Rows Removed by Filter"`
 	Recheck float64 `json:"Rows Removed by Index Recheck"`
 	Plans   []node  `json:"Plans"`
+	depth   int
 }
 
 func (p pgPlanner) wrong(statement string, args []any) string {
@@ -55,21 +56,21 @@ func (p pgPlanner) wrong(statement string, args []any) string {
 		p.t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(p.t.Context()) }()
-	analyze := "ANALYZE, TIMING OFF, "
-	if word == "INSERT" { // a row cannot be added twice
-		analyze = ""
+	how := "ANALYZE, TIMING OFF, " //nolint:misspell // SQL's own word
+	if word == "INSERT" {          // a row cannot be added twice
+		how = ""
 	}
-	of := p.explain(tx, analyze, statement, args)
+	of := p.explain(tx, how, statement, args)
 	if slices.ContainsFunc(of, func(n node) bool { return n.Type == "Seq Scan" && slices.Contains(small, n.Table) }) {
 		if _, err := tx.Exec(p.t.Context(), "SET LOCAL enable_seqscan = off"); err != nil {
 			p.t.Fatal(err)
 		}
-		of = p.explain(tx, analyze, statement, args)
+		of = p.explain(tx, how, statement, args)
 	}
 	var wrong []string
 	total := 0.0
 	for _, n := range of {
-		if !strings.Contains(n.Type, "Scan") || n.Loops == 0 && analyze != "" {
+		if !strings.Contains(n.Type, "Scan") || n.Loops == 0 && how != "" {
 			continue
 		}
 		read := (n.Rows + n.Removed + n.Recheck) * n.Loops
@@ -83,14 +84,26 @@ func (p pgPlanner) wrong(statement string, args []any) string {
 	if len(wrong) == 0 && total > mostRows {
 		wrong = append(wrong, fmt.Sprintf("it reads %.0f rows", total))
 	}
-	return strings.Join(wrong, "; ")
+	if len(wrong) == 0 {
+		return ""
+	}
+	return strings.Join(wrong, "; ") + "\n" + steps(of)
+}
+
+// steps are the steps of a plan, a line each.
+func steps(all []node) string {
+	var b strings.Builder
+	for _, n := range all {
+		fmt.Fprintf(&b, "%*s%s %s %s: %.0f rows, %.0f times, %.0f passed over\n", 4+2*n.depth, "", n.Type, n.Table, n.Index, n.Rows, n.Loops, n.Removed+n.Recheck)
+	}
+	return b.String()
 }
 
 // explain returns the steps of a plan, with those below them.
-func (p pgPlanner) explain(tx pgx.Tx, analyze, statement string, args []any) (all []node) {
+func (p pgPlanner) explain(tx pgx.Tx, how, statement string, args []any) (all []node) {
 	p.t.Helper()
 	var plan []byte
-	if err := tx.QueryRow(p.t.Context(), "EXPLAIN ("+analyze+"FORMAT JSON) "+statement, args...).Scan(&plan); err != nil {
+	if err := tx.QueryRow(p.t.Context(), "EXPLAIN ("+how+"FORMAT JSON) "+statement, args...).Scan(&plan); err != nil {
 		p.t.Fatalf("it cannot be explained: %v\n%s", err, statement)
 	}
 	var top []struct{ Plan node }
@@ -101,6 +114,7 @@ func (p pgPlanner) explain(tx pgx.Tx, analyze, statement string, args []any) (al
 	walk = func(n node) {
 		all = append(all, n)
 		for _, below := range n.Plans {
+			below.depth = n.depth + 1
 			walk(below)
 		}
 	}

@@ -41,8 +41,12 @@ const (
 	Drafts          = 50
 	OpenFound       = 300
 	// Of the live tokens: those that wait for something.
-	Revoking, Frozen, HandedOver, Gaps, Asked = 4, 8, 20, 10, 5
-	waitingLive                               = Revoking + Frozen + HandedOver + Gaps + Asked
+	Revoking    = 4
+	Frozen      = 8
+	HandedOver  = 20
+	Gaps        = 10
+	Asked       = 5
+	waitingLive = Revoking + Frozen + HandedOver + Gaps + Asked
 
 	openRequests = InReview + AwaitingSponsor + Approved + Drafts
 	reviewers    = 8
@@ -91,7 +95,7 @@ func Fill(ctx context.Context, databaseURL string, schools ...School) (err error
 			return err
 		}
 	}
-	return w.analyze(ctx)
+	return w.count(ctx)
 }
 
 // table is rows for one table. Its columns are named, so that one which a later

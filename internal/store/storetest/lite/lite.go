@@ -84,7 +84,7 @@ func (d *DB) Prepare(statement string) (*Stmt, error) {
 }
 
 // Close lets the statement go.
-func (s *Stmt) Close() { sqlite3.Xsqlite3_finalize(s.d.tls, s.stmt) }
+func (s *Stmt) Close() { sqlite3.Xsqlite3_finalize(s.d.tls, s.stmt) } //nolint:misspell // SQLite's own name
 
 // Each runs the statement with values, as the driver of the program writes them,
 // gives each row to row, if there is one, and returns how many steps SQLite's
@@ -95,7 +95,8 @@ func (s *Stmt) Each(args []any, row func(column func(i int) string)) (steps int,
 	defer runtime.KeepAlive(&held)
 	defer sqlite3.Xsqlite3_reset(tls, s.stmt)
 	for i, a := range args {
-		n, rc := int32(i+1), int32(0) //nolint:gosec // a handful
+		n := int32(i + 1) //nolint:gosec // a handful
+		var rc int32
 		if t, ok := a.(time.Time); ok {
 			a = t.Format("2006-01-02 15:04:05.999999999-07:00")
 		}
