@@ -37,7 +37,7 @@ func TestAListSaysNoStatementForARow(t *testing.T) {
 				q, err := r.Cases.Queue(ctx, dana, cases.QueueFilter{})
 				return len(q.Rows), err
 			},
-			"drafts of nobody else": func(ctx context.Context) (int, error) {
+			"queue of what awaits its sponsor": func(ctx context.Context) (int, error) {
 				q, err := r.Cases.Queue(ctx, dana, cases.QueueFilter{Status: access.AwaitingSponsor})
 				return len(q.Rows), err
 			},
