@@ -171,7 +171,7 @@ func TestStyleSheetSaysWhatIsInTheFonts(t *testing.T) {
 			}
 		}
 		if !strings.HasPrefix(f.names[1], family) || !strings.Contains(f.names[0], `Reserved Font Name "Lato"`) || !strings.Contains(f.names[14], "OFL") {
-			t.Errorf("%s: %q", file, f.names)
+			t.Errorf("%s: %v", file, f.names)
 		}
 		if strings.Contains(strings.ToLower(family), "lato") {
 			t.Errorf("the style sheet calls %s %q", file, family)

@@ -155,7 +155,7 @@ func (r *replay) follow(p *part) error {
 	}
 	for {
 		s, key, err := p.read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -214,24 +214,29 @@ func (p *part) write(line, seq, version int64, key, from, to []byte) error {
 	if len(b) < p.buffer {
 		return nil
 	}
-	if p.file == nil {
-		f, err := os.CreateTemp("", "tokendesk-verify-")
-		if err != nil {
-			// As in a container that has no folder for files. They stay in memory then: an
-			// export is refused for nothing but what is wrong with it.
-			p.buffer = math.MaxInt
-			return nil
-		}
-		// A file that is open needs no name, and a run that is killed leaves none. A
-		// system that refuses this lets it go when the run ends.
-		_ = os.Remove(f.Name())
-		p.file = f
+	if p.file == nil && !p.open() {
+		// As in a container that has no folder for files. They stay in memory then: an
+		// export is refused for nothing but what is wrong with it.
+		p.buffer = math.MaxInt
+		return nil
 	}
 	if _, err := p.file.Write(b); err != nil {
 		return fmt.Errorf("keep the states of many objects (TMPDIR says where): %w", err)
 	}
 	p.last = b[:0]
 	return nil
+}
+
+func (p *part) open() bool {
+	f, err := os.CreateTemp("", "tokendesk-verify-")
+	if err != nil {
+		return false
+	}
+	// A file that is open needs no name, and a run that is killed leaves none. A
+	// system that refuses this lets it go when the run ends.
+	_ = os.Remove(f.Name())
+	p.file = f
+	return true
 }
 
 func (p *part) rewind() error {
@@ -251,8 +256,8 @@ func (p *part) read() (s step, key []byte, err error) {
 	broken := func(err error) (step, []byte, error) {
 		return step{}, nil, fmt.Errorf("read the states of many objects: %w", err)
 	}
-	if s.line, err = binary.ReadVarint(p.r); err == io.EOF {
-		return s, nil, err
+	if s.line, err = binary.ReadVarint(p.r); errors.Is(err, io.EOF) {
+		return s, nil, io.EOF
 	} else if err != nil {
 		return broken(err)
 	}

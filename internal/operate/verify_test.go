@@ -102,13 +102,9 @@ func (r *madeReader) Read(p []byte) (int, error) {
 // every object in memory.
 func inGeneral(export string) ([]Verified, error) {
 	chains, at, all := map[string]*audit.Chain{}, map[[2]string]audit.Place{}, map[string]*Verified{}
-	text, found := export, false
-	for n := 1; text != ""; n++ {
+	for n, text := 1, export; text != ""; n++ {
 		var line string
-		line, text, found = strings.Cut(text, "\n")
-		if !found && line == "" {
-			break
-		}
+		line, text, _ = strings.Cut(text, "\n")
 		var l audit.Line
 		if err := json.Unmarshal([]byte(strings.TrimSuffix(line, "\r")), &l); err != nil {
 			return nil, fmt.Errorf("line %d is no entry of an audit export: %w", n, err)
@@ -177,7 +173,7 @@ func TestAChangedExportIsJudgedInGeneral(t *testing.T) {
 	if err := agree(t, "whole", strings.Join(lines, "")); err != nil {
 		t.Fatal(err)
 	}
-	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same in every run
+	rng := rand.New(rand.NewPCG(1, 2))
 	swaps := [][2]string{
 		{`"seq":`, `"seq":0`},
 		{`"seq":`, `"seq":-`},
@@ -220,7 +216,7 @@ func TestAChangedExportIsJudgedInGeneral(t *testing.T) {
 	for i := range 700 {
 		changed := append([]string{}, lines...)
 		at := rng.IntN(len(changed))
-		what := ""
+		var what string
 		switch line := changed[at]; i % 7 {
 		case 0:
 			s := swaps[rng.IntN(len(swaps))]
@@ -270,7 +266,7 @@ func TestAChangedExportIsJudgedInGeneral(t *testing.T) {
 // objects than there is room for. What is wrong first is said, also if it lies in a
 // file and the chain breaks after it.
 func TestDisorderAmongManyObjects(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // the same in every run
+	rng := rand.New(rand.NewPCG(3, 4))
 	refused := 0
 	for i := range 150 {
 		logs := []*madeLog{newMadeLog("ten_a", 1), newMadeLog("ten_b", 1)}

@@ -21,13 +21,13 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	if err := run(os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "compress:", err)
 		os.Exit(1)
 	}
 }
 
-func run() error {
+func run(out io.Writer) error {
 	contents := map[string][]byte{filepath.Join("static", "js", "lti.js"): []byte(lti.BrowserScript)}
 	for _, pattern := range []string{"static/css/*.css", "static/js/*.js"} {
 		files, err := filepath.Glob(pattern)
@@ -57,7 +57,9 @@ func run() error {
 			if err := os.WriteFile(file+ext, small, 0o644); err != nil { //nolint:gosec // a public file
 				return err
 			}
-			fmt.Printf("%s%s: %d of %d bytes\n", file, ext, len(small), len(content))
+			if _, err := fmt.Fprintf(out, "%s%s: %d of %d bytes\n", file, ext, len(small), len(content)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
