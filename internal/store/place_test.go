@@ -238,3 +238,57 @@ func TestVisit(t *testing.T) {
 		}
 	})
 }
+
+// What is read ahead is read when the session is made, for one person and once.
+func TestReadAhead(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		placed(t, s)
+		keep := func(p access.PersonID) {
+			in(t, s, func(tx *store.Tx) error {
+				return tx.SaveText(store.SavedText{Tenant: north, Person: p, Object: "new", Form: "request", Data: []byte("{}"), UpdatedAt: at(1)})
+			})
+		}
+		tally := func(ctx context.Context, p access.PersonID, want store.Tally) {
+			t.Helper()
+			if got, err := s.Tally(ctx, store.Whom{Tenant: north, Person: p}); err != nil || got != want {
+				t.Errorf("%s: %+v, want %+v, %v", p, got, want, err)
+			}
+		}
+		begin := func(ctx context.Context, handle string) {
+			t.Helper()
+			x := session1(handle, ana)
+			differ, err := s.CreateSession(ctx, session.Record{Hash: x.Hash, Tenant: string(north), Person: string(ana), Platform: x.Platform, Place: x.Place,
+				Rights: "teacher", Data: x.Data, CreatedAt: base, LaunchedAt: base, SeenAt: base, IdleUntil: at(30), EndsAt: at(480)})
+			if err != nil || len(differ) != 1 || string(differ[0].Hash) != string(hash("s")) || differ[0].Rights != "learner" {
+				t.Errorf("beside %s: %+v, %v", handle, differ, err)
+			}
+			if _, err := s.FindSession(ctx, x.Hash, at(1)); err != nil {
+				t.Errorf("%s: %v", handle, err)
+			}
+		}
+		ctx := store.Visiting(t.Context())
+		store.ReadAhead(ctx, store.Whom{Tenant: north, Person: ana})
+		tally(ctx, ana, store.Tally{}) // before there is a session nothing is read ahead
+		begin(ctx, "one")
+		keep(ana)
+		tally(ctx, ben, store.Tally{})
+		tally(ctx, ana, store.Tally{}) // as it was when the session was made
+		tally(ctx, ana, store.Tally{Kept: true})
+		begin(ctx, "two")
+		tally(ctx, ana, store.Tally{Kept: true})
+
+		ctx = store.Visiting(t.Context())
+		begin(ctx, "three")
+		tally(ctx, ana, store.Tally{Kept: true})
+		store.ReadAhead(ctx, store.Whom{Tenant: north, Person: ben})
+		begin(ctx, "four")
+		keep(ben)
+		tally(ctx, ana, store.Tally{Kept: true})
+		tally(ctx, ben, store.Tally{})
+		// Outside a visit there is nowhere to keep it.
+		store.ReadAhead(t.Context(), store.Whom{Tenant: north, Person: ana})
+		begin(t.Context(), "five")
+		tally(t.Context(), ana, store.Tally{Kept: true})
+	})
+}
