@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -49,6 +50,29 @@ func (tx *Tx) InsertJob(i jobs.Insert) error {
 		return err
 	}
 	return tx.insertJob(i, i.RunAt)
+}
+
+// NewJobs returns those of the jobs that InsertJob would add: the others are there, or
+// were and are done.
+func (tx *Tx) NewJobs(all []jobs.Insert) ([]jobs.Insert, error) {
+	type name struct{ kind, key string }
+	known := map[name]bool{}
+	keys := map[string][]string{}
+	for _, i := range all {
+		keys[i.Kind] = append(keys[i.Kind], i.Key)
+	}
+	for kind, of := range keys {
+		for part := range slices.Chunk(of, MaxLimit) {
+			var found []string
+			if err := tx.db.Model(&jobRow{}).Where("kind = ? AND key IN ?", kind, part).Pluck("key", &found).Error; err != nil {
+				return nil, tx.fail("new jobs", err)
+			}
+			for _, key := range found {
+				known[name{kind, key}] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(i jobs.Insert) bool { return known[name{i.Kind, i.Key}] }), nil
 }
 
 func (tx *Tx) insertJob(i jobs.Insert, now time.Time) error {

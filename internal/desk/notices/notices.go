@@ -155,6 +155,11 @@ func (ns *Notices) digestJob(t access.TenantID) jobs.Insert {
 	return desk.NewJob(t, JobDigest, JobDigest+":"+string(t)+":"+day, nil, ns.desk.Now().Add(time.Minute))
 }
 
+// requestOf is of a grant's request what a notice about the grant names.
+func requestOf(g access.Grant) access.Request {
+	return access.Request{ID: g.RequestID, Tenant: g.Tenant}
+}
+
 // endingNext are the grants of q whose end comes first, so many as a list holds. They
 // are read by hundreds: for a thousand at a time PostgreSQL would read all that live.
 func endingNext(tx *store.Tx, q store.GrantQuery) (all []access.Grant, err error) {
@@ -202,14 +207,20 @@ func (ns *Notices) Remind(ctx context.Context, t store.Tenant) error {
 		}
 		for _, g := range waiting {
 			if d, ok := ReachedDay(now, g.ShownAt, 1, 3, 6); ok {
-				r, err := tx.Request(t.ID, g.RequestID)
-				if err != nil {
-					return err
-				}
-				todo = append(todo, ns.NoticeJob(notify.ActivateReminder, r, &g, g.Owner, fmt.Sprintf("day%d:%d", d, g.Attempt)))
+				todo = append(todo, ns.NoticeJob(notify.ActivateReminder, requestOf(g), &g, g.Owner, fmt.Sprintf("day%d:%d", d, g.Attempt)))
 			}
 		}
 		ending, err := endingNext(tx, store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.Active}, EndsBefore: now.AddDate(0, 0, 30)})
+		if err != nil {
+			return err
+		}
+		var ids []string
+		for _, g := range ending {
+			if g.EndsWhyNow() == access.ByCourse {
+				ids = append(ids, g.RequestID)
+			}
+		}
+		byCourse, err := tx.RequestsByID(t.ID, ids)
 		if err != nil {
 			return err
 		}
@@ -221,12 +232,8 @@ func (ns *Notices) Remind(ctx context.Context, t store.Tenant) error {
 				if g.ShownAt.After(g.EndsAt().AddDate(0, 0, -d)) {
 					break // it was made inside this window: its owner has just read the date
 				}
-				r, err := tx.Request(t.ID, g.RequestID)
-				if err != nil {
-					return err
-				}
 				if g.EndsWhyNow() == access.ByCourse {
-					pol, err := desk.PolicyOf(tx, r)
+					pol, err := desk.PolicyOf(tx, byCourse[g.RequestID])
 					if err != nil {
 						return err
 					}
@@ -236,14 +243,15 @@ func (ns *Notices) Remind(ctx context.Context, t store.Tenant) error {
 				}
 				for _, to := range []access.PersonID{g.Owner, g.Sponsor} {
 					if to != "" {
-						j := ns.NoticeJob(notify.EndingSoon, r, &g, to, fmt.Sprintf("end%d:%s", d, g.EndsAt().UTC().Format(time.DateOnly)))
+						j := ns.NoticeJob(notify.EndingSoon, requestOf(g), &g, to, fmt.Sprintf("end%d:%s", d, g.EndsAt().UTC().Format(time.DateOnly)))
 						todo = append(todo, j)
 					}
 				}
 				break
 			}
 		}
-		return nil
+		todo, err = tx.NewJobs(todo)
+		return err
 	})
 	if err != nil {
 		return err
