@@ -3,13 +3,12 @@ package store_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/store"
@@ -50,7 +49,7 @@ func largeSchool(t *testing.T, s *store.Store, n int) {
 		numbers(n) + `INSERT INTO requests (id, tenant, number, version, state, open, requester, affiliation, course_id, course_name, course_code, answers, purpose, maker, ai,
 				search, sponsor_lost, policy_version, rules_version, end_cause, created_at, updated_at, remark, vendor, review_due)
 			SELECT 'req_x' || i, 'ten_north', 1000 + i, 1, CASE WHEN i % 100 = 0 THEN 'in_review' WHEN i % 100 < 90 THEN 'denied' ELSE 'fulfilled' END, i % 100 = 0, ` + person + `,
-				'student', CAST(i % 97 AS text), '', '', '{"maker_name": "Vendor"}', '', '', '', 'req-' || (1000 + i) || '
+				'student', CAST(i % 97 AS text), '', '', '{"maker_name": "Vendor ' || (i % 13) || '"}', '', '', '', 'req-' || (1000 + i) || '
 ' || ` + strings.Join(texts, " || ' ' || ") + `, '', 1, '', '', ` + at + `, ` + at + `, '', 'vendor ' || (i % 13), ` + at + ` FROM numbers`,
 		numbers(n) + `INSERT INTO grants (id, tenant, request_id, version, state, open, owner, title, canvas_user, canvas_id, hint, attempt, created_at, updated_at, replaced, cause, trouble, tries, wanted, expires)
 			SELECT 'grt_x' || i, 'ten_north', 'req_x' || i, 1, CASE WHEN i % 100 > 90 THEN 'active' ELSE 'revoked' END, i % 100 > 90, ` + person + `, '', '1', CAST(i AS text), '', 1, ` + at + `, ` + at + `, 0, '', '', 0, ` + at + `, ` + at + `
@@ -59,7 +58,12 @@ func largeSchool(t *testing.T, s *store.Store, n int) {
 			SELECT 'fnd_x' || i, 'ten_north', 1, CASE WHEN i % 10 = 0 THEN 'found' ELSE 'gone' END, i % 10 = 0, '1', CAST(i AS text), '', FALSE, '', '', '', ` + word("i", 3) + ` || ' ' || ` + word("i", 4) + `, ` + at + `, ` + at + `, ` + at + `, 0, '', ` + at + ` FROM numbers`,
 	} {
 		exec(t, s, statement)
-		exec(t, s, "ANALYZE")
+		if s.Postgres() {
+			statement = "VACUUM " // what waits to be put into an index costs each search
+		} else {
+			statement = ""
+		}
+		exec(t, s, statement+"ANALYZE")
 	}
 }
 
@@ -153,8 +157,9 @@ func TestSearchesUseIndexes(t *testing.T) {
 					if whole := regexp.MustCompile(`Seq Scan|(?m)^SCAN (t|r|g|requests|people|grants|found_tokens)\b`).FindString(all); whole != "" || len(plan) == 0 {
 						t.Errorf("%s by %q reads a whole table (%s):\n%s\n%s", name, typed, whole, st.SQL, all)
 					}
-					// What waits to be decided, and what lives, may be looked through.
-					if strings.Contains(st.SQL, "LIKE") && !strings.Contains(all, index) && !strings.Contains(name, "found") && !strings.Contains(name, "company") {
+					// PostgreSQL may look through what waits or lives instead, if that is little.
+					led := name == "requests that ended" || (!s.Postgres() && !strings.Contains(name, "company"))
+					if led && strings.Contains(st.SQL, "LIKE") && !strings.Contains(all, index) {
 						t.Errorf("%s by %q is not led by %s:\n%s\n%s", name, typed, index, st.SQL, all)
 					}
 				}
@@ -162,24 +167,45 @@ func TestSearchesUseIndexes(t *testing.T) {
 		}
 	})
 }
-func TestSearchSpeed(t *testing.T) {
-	n, _ := strconv.Atoi(os.Getenv("SEARCH_N"))
-	if n == 0 {
-		return
-	}
+
+// The filters offer what live tokens have, and say whether that is all.
+func TestOffers(t *testing.T) {
+	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		began := time.Now()
-		largeSchool(t, s, n)
-		t.Logf("%d made in %v", n, time.Since(began))
-		common, rare := vocabulary[60:66], vocabulary[66:70]+"zz"
-		for _, typed := range []string{common, common[:3], rare, vocabulary[12:18] + " " + vocabulary[600:603], common[:2], "1234", "12"} {
-			for name := range searches(nil, "") {
-				began := time.Now()
-				err := s.Read(t.Context(), func(tx *store.Tx) error { return searches(tx, typed)[name]() })
-				if took := time.Since(began); err != nil || took > 10*time.Millisecond {
-					t.Logf("%-8s %-30s %v %v", typed, name, took.Round(time.Millisecond), err)
-				}
+		largeSchool(t, s, 1000)
+		offers := func() (o store.Offers) {
+			t.Helper()
+			err := s.Read(t.Context(), func(tx *store.Tx) (err error) {
+				o, err = tx.Offers(north)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
+			return o
+		}
+		exec(t, s, "UPDATE requests SET course_id = '7', course_code = 'BIO', vendor = '' WHERE id <> 'req_x93' AND id <> 'req_x94'")
+		exec(t, s, "UPDATE requests SET course_id = '8', course_code = '', vendor = 'never' WHERE id = 'req_x95' OR id = 'req_x1'")
+		exec(t, s, "UPDATE grants SET open = FALSE, state = 'revoked' WHERE id = 'grt_x95' OR id = 'grt_x1'")
+		o := offers()
+		want := store.Offers{All: true, Courses: []access.Course{{ID: "93"}, {ID: "94"}, {ID: "7", Code: "BIO"}}, Companies: []string{"Vendor 2", "Vendor 3"}}
+		if !reflect.DeepEqual(o, want) {
+			t.Errorf("offers %+v, want %+v", o, want)
+		}
+		exec(t, s, "UPDATE requests SET course_id = id")
+		exec(t, s, "UPDATE grants SET open = TRUE, state = 'active'")
+		if o = offers(); o.All || len(o.Courses) != 200 {
+			t.Errorf("of a thousand tokens: %v, %d courses", o.All, len(o.Courses))
+		}
+		err := s.Read(t.Context(), func(tx *store.Tx) error {
+			o, err := tx.Offers(south)
+			if len(o.Courses)+len(o.Companies) > 0 || !o.All {
+				t.Errorf("another tenant's offers: %+v", o)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
 	})
 }

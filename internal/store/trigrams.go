@@ -119,7 +119,9 @@ func (s *Store) makeTrigrams(ctx context.Context) error {
 			return fail(ctx, "look for "+x.name, err)
 		}
 		began := s.now()
-		_, err = s.sql.ExecContext(ctx, "CREATE INDEX CONCURRENTLY "+x.name+" ON "+x.table+" USING gin (search_letters(search) "+schema+".gin_trgm_ops)")
+		// What was written last waits in a list that each search reads: a short one.
+		_, err = s.sql.ExecContext(ctx, "CREATE INDEX CONCURRENTLY "+x.name+" ON "+x.table+
+			" USING gin (search_letters(search) "+schema+".gin_trgm_ops) WITH (gin_pending_list_limit = 256)")
 		if err != nil {
 			return fail(ctx, "make "+x.name, err)
 		}
