@@ -18,7 +18,7 @@ import (
 
 // names of people, and texts of requests, as several scripts write them.
 var names = []string{"Μαρία Παπαδοπούλου", "Νίκος Παπαδάκης", "محمد الأمين", "أمينة الزهراء", "José Ångström", "Li Wei", "王小芳", "Ольга Иванова",
-	"O'Neil \"Sam\" 100%", `back\slash_`, "Çağla Şimşek", "A C++ Person", "הדר כהן", "अनिता शर्मा", "e-mail: x@y.zz", "Ａｎｎａ", "👩‍🔬 Ada"}
+	"O'Neil \"Sam\" 100%", `back\slash_`, "Çağla Şimşek", "A C++ Person", "הדר כהן", "अनिता शर्मा", "e-mail: x@y.zz", "Ａｎｎａ", "👩‍🔬 Ada", "Abcd Bcda"}
 
 // searchWorld has one person of each name with a request in review whose number is
 // one more than theirs, and two more whose own text is the first two names.
@@ -110,7 +110,8 @@ func TestSearchOfWhatPeopleType(t *testing.T) {
 			text.Line("A\u030Angstro\u0308m"): "04", // as a keyboard may send it: composed like every text
 			// Fewer than three characters: a number, or how a name begins.
 			"li": "05", "L": "05", "we": "", "12": "11", "1": "00", "99": "", "00": "", "王": "06", "王小": "06", "小芳": "", "Μα": "00", "ج": "", "مح": "02",
-			"+1": "", "-1": "", "a ": "11 90 91", "%": "", "_": "", `\`: "", `"`: "", "👩": "16",
+			"+1": "", "-1": "", "a ": "11 17 90 91", "%": "", "_": "", `\`: "", `"`: "", "👩": "16",
+			"o*n": "", "ojn": "", "abcda": "", // the same trigrams, another text
 			"REQ-0012": "11", "req-09": "90 91",
 		} {
 			if got := strings.Join(finding(t, s, typed), " "); got != want {
