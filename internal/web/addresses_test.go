@@ -216,6 +216,9 @@ func TestALaunchWithTextThatNoDatabaseTakes(t *testing.T) {
 			t.Errorf("the log tells of a fault: %.600s", line)
 		}
 		storetest.DumpURL(t, r.DB, func(table, column, cell string) {
+			if strings.HasSuffix(table, "_search_data") {
+				return // SQLite's index of the texts, in bytes
+			}
 			if strings.ContainsAny(cell, "\x00\u202e\u200b") && utf8.ValidString(cell) { // else it is sealed, or a digest
 				t.Errorf("%s.%s holds %q", table, column, cell)
 			}

@@ -36,7 +36,7 @@ const (
 
 // galleryTexts is what people typed or Canvas told, which no catalogue has.
 var galleryTexts = []string{"Security <office>", "Registrar",
-	galleryBuild, "The company reported a breach.", "operator:root", "Acme", "acme", "Attendance helper", galleryReason, galleryNote, "BIO 201", "Northfield University", "Northfield", "Maya Chen", "Ana Ruiz", "grade export script", "Panda Planner nightly", "Tom Becker", "Service account of the library.", "BbCcD…", "next year",
+	galleryBuild, "The company reported a breach.", "operator:root", "Acme", "acme", "Zenith", "Biology II", "Attendance helper", galleryReason, galleryNote, "BIO 201", "Northfield University", "Northfield", "Maya Chen", "Ana Ruiz", "grade export script", "Panda Planner nightly", "Tom Becker", "Service account of the library.", "BbCcD…", "next year",
 	"Dana Ortiz", "ليلى حداد", galleryNames[long], "Denver", "Tokendesk", "canvas@northfield.test", "REQ-0142", "REQ-0009", "REQ-",
 	"Ctrl+C", "Grade exporter for the whole department with a title that…", "https://",
 	"Sorts my files", "Inkwell Labs", "https://inkwell.example/", "BrightMind", "Titles of my assignments", "Only for this term.",

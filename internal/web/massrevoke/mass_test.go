@@ -27,6 +27,9 @@ func TestManyTokensAreRevoked(t *testing.T) {
 		dana.Get(path).Want(http.StatusOK, "Tokens").Says(n)
 	}
 	dana.Get("/tokens?role=student&vendor=acme")
+	if !strings.Contains(dana.Body, `<option value="Acme" selected>Acme</option>`) {
+		t.Error("the company of the live tokens is not offered, or not chosen")
+	}
 	dana.Post("/revocations", url.Values{"do": {"matching"}, "role": {"student"}, "vendor": {"acme"}}).Want(http.StatusOK, "Revoke 3 tokens?").
 		Says("3 tokens of 1 person will stop.").Says("Company: acme")
 	id := webtest.MassAddress.FindStringSubmatch(dana.Body)[1]
