@@ -34,7 +34,7 @@ func eachPart[T ~string](ids []T, read func(part []string) error) error {
 	return nil
 }
 
-func roundLength(n int) int { return min(1<<bits.Len(uint(n-1)), MaxLimit) } //nolint:gosec // at least one
+func roundLength(n int) int { return min(1<<bits.Len(uint(n-1)), MaxLimit) }
 
 // RequestsByID returns those of the given requests that the tenant has, by id.
 func (tx *Tx) RequestsByID(tenant access.TenantID, ids []string) (map[string]access.Request, error) {

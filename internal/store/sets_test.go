@@ -148,4 +148,3 @@ func TestPoliciesAreWhatEachIs(t *testing.T) {
 		}
 	})
 }
-

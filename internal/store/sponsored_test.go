@@ -36,7 +36,7 @@ func TestASponsorsListIsReadByItsIndex(t *testing.T) {
 			"state": "CASE WHEN n % 4 <> 1 AND n % 100 <> 0 THEN state WHEN n % 8 = 1 THEN 'awaiting_sponsor' ELSE 'in_review' END"})
 		copyRows(t, s, "grants", past, map[string]string{"id": "'grt_' || n", "request_id": "'req_' || n", "sponsor": sponsor, "open": open,
 			"state": "CASE WHEN n % 4 <> 1 AND n % 100 <> 0 THEN state ELSE 'active' END"})
-		exec(t, s, "ANALYZE")
+		exec(t, s, "ANALYZE") //nolint:misspell // as the engines spell it
 		var rows []store.SponsorRow
 		said := heard.During(func() {
 			err := s.Read(t.Context(), func(tx *store.Tx) (err error) {

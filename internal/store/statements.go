@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -41,7 +42,11 @@ func (o observed) Connect(context.Context) (driver.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return observedConn{c.(liteDriverConn), o.of}, nil //nolint:forcetypeassert // the one driver
+	lite, ok := c.(liteDriverConn)
+	if !ok {
+		return nil, fmt.Errorf("a connection of another driver: %T", c)
+	}
+	return observedConn{lite, o.of}, nil
 }
 
 // Driver implements driver.Connector.
