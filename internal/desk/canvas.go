@@ -43,7 +43,7 @@ func (d *Desk) CanvasOf(ctx context.Context, tenant access.TenantID, platform st
 	var visited bool
 	var err error
 	if m, ok := ctx.Value(pageMemoryKey{}).(*pageMemory); ok && m.reading {
-		f.Platform, f.Tenant, visited, err = d.Store.VisitedPlace(ctx)
+		f.Platform, f.Tenant, visited, err = d.Store.VisitedPlatform(ctx)
 	}
 	switch {
 	case err != nil:

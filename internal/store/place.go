@@ -230,7 +230,7 @@ type visit struct {
 type visitKey struct{}
 
 // Visiting is the context of one request of a session: FindSession reads the platform
-// and the tenant together with the session, for VisitedPlace and VisitedOff.
+// and the tenant together with the session, for VisitedPlatform and VisitedOff.
 func Visiting(ctx context.Context) context.Context {
 	return context.WithValue(ctx, visitKey{}, new(visit))
 }
@@ -243,10 +243,10 @@ func ReadAhead(ctx context.Context, whom Whom) {
 	}
 }
 
-// VisitedPlace returns the platform and the tenant that FindSession read beside the
+// VisitedPlatform returns the platform and the tenant that FindSession read beside the
 // session of this request (Visiting), and whether it did. They are for what a page
 // shows: a decision reads them anew.
-func (s *Store) VisitedPlace(ctx context.Context) (p Platform, t Tenant, ok bool, err error) {
+func (s *Store) VisitedPlatform(ctx context.Context) (p Platform, t Tenant, ok bool, err error) {
 	v, _ := ctx.Value(visitKey{}).(*visit)
 	if v == nil || !v.known {
 		return Platform{}, Tenant{}, false, nil

@@ -44,7 +44,7 @@ func ways(ctx context.Context, s *store.Store) map[string]func() (lti.Registrati
 			if _, err := s.FindSession(ctx, hash("s"), base); err != nil {
 				return r, p, t, err
 			}
-			p, t, ok, err := s.VisitedPlace(ctx)
+			p, t, ok, err := s.VisitedPlatform(ctx)
 			if !ok {
 				err = errors.Join(err, errors.New("nothing was read beside the session"))
 			}
@@ -61,7 +61,7 @@ func ways(ctx context.Context, s *store.Store) map[string]func() (lti.Registrati
 // deployments and of its tenant, the other one's very next login, launch and page
 // go by, though it has read and parsed them before. And nobody who was given a list
 // changes what the next one is given.
-func TestAPlaceIsReadAnewOnEveryReplica(t *testing.T) {
+func TestAPlatformIsReadAnewOnEveryReplica(t *testing.T) {
 	t.Parallel()
 	storetest.EachURL(t, func(t *testing.T, url string) {
 		t.Parallel()
@@ -213,14 +213,14 @@ func TestVisit(t *testing.T) {
 		for _, handle := range []string{"s", "b"} {
 			alone, err := s.FindSession(t.Context(), hash(handle), at(1))
 			ctx := store.Visiting(t.Context())
-			if _, _, ok, err := s.VisitedPlace(ctx); ok || err != nil {
+			if _, _, ok, err := s.VisitedPlatform(ctx); ok || err != nil {
 				t.Errorf("%s: a platform before there is a session: %v", handle, err)
 			}
 			got, err2 := s.FindSession(ctx, hash(handle), at(1))
 			if err != nil || err2 != nil || !reflect.DeepEqual(got, alone) {
 				t.Errorf("%s: %v, %v\ngot  %+v\nwant %+v", handle, err, err2, got, alone)
 			}
-			if p, n, ok, err := s.VisitedPlace(ctx); !ok || err != nil || p.ID != "plt_a" || n.ID != north {
+			if p, n, ok, err := s.VisitedPlatform(ctx); !ok || err != nil || p.ID != "plt_a" || n.ID != north {
 				t.Errorf("%s: beside it %+v of %+v, %t, %v", handle, p, n, ok, err)
 			}
 		}
@@ -232,7 +232,7 @@ func TestVisit(t *testing.T) {
 			if _, err := s.FindSession(ctx, hash(tt.handle), at(tt.minute)); !errors.Is(err, session.ErrNone) {
 				t.Errorf("%s: %v", name, err)
 			}
-			if _, _, ok, _ := s.VisitedPlace(ctx); ok {
+			if _, _, ok, _ := s.VisitedPlatform(ctx); ok {
 				t.Errorf("%s: its platform is given all the same", name)
 			}
 		}
