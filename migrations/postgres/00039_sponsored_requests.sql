@@ -8,4 +8,4 @@ DROP INDEX CONCURRENTLY IF EXISTS requests_sponsored;
 CREATE INDEX CONCURRENTLY requests_sponsored ON requests (tenant, sponsor, open, updated_at DESC, id DESC) WHERE sponsor IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS requests_sponsor;
 
-INSERT INTO schema_programs (version, min_program) VALUES (40, 7) ON CONFLICT DO NOTHING;
+INSERT INTO schema_programs (version, min_program) VALUES (39, 7) ON CONFLICT DO NOTHING;

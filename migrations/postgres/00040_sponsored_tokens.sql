@@ -8,4 +8,4 @@ DROP INDEX CONCURRENTLY IF EXISTS grants_sponsored;
 CREATE INDEX CONCURRENTLY grants_sponsored ON grants (tenant, sponsor, open, updated_at DESC, id DESC) WHERE sponsor IS NOT NULL;
 DROP INDEX CONCURRENTLY IF EXISTS grants_sponsor;
 
-INSERT INTO schema_programs (version, min_program) VALUES (41, 7) ON CONFLICT DO NOTHING;
+INSERT INTO schema_programs (version, min_program) VALUES (40, 7) ON CONFLICT DO NOTHING;
