@@ -86,7 +86,7 @@ func (of placeTexts) parse() (p placeParts, err error) {
 	for one := range strings.SplitSeq(of.deployments, deploymentEnd) {
 		if id, root := strings.CutPrefix(one, rootDeployment); root {
 			p.deployments = append(p.deployments, lti.Deployment{ID: id, Root: true})
-		} else if id, any := strings.CutPrefix(one, anyDeployment); any {
+		} else if id, ok := strings.CutPrefix(one, anyDeployment); ok {
 			p.deployments = append(p.deployments, lti.Deployment{ID: id})
 		}
 	}

@@ -89,7 +89,7 @@ func (c liteConn) exec(ctx context.Context, p plain, args ...any) error {
 
 func (c liteConn) all(ctx context.Context, list []said) error {
 	for _, one := range list {
-		err := error(nil)
+		var err error
 		if one.row == nil {
 			err = c.exec(ctx, one.what, one.args...)
 		} else {
