@@ -3,6 +3,7 @@ package launchtest
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -68,6 +69,9 @@ var intended = []change{
 
 	// The list of tokens can show all that have ended.
 	{who: []string{"dana", "dana-after", "priya"}, was: "Not created\nRole", is: "Not created\nEnded, any way\nRole", times: 5},
+	// Its filters offer the courses and companies that live tokens have.
+	{who: []string{"dana", "dana-after", "priya"}, was: "Course\n[]\nSponsor\n[]\nCompany\n[]", times: 5,
+		is: "Course\nAny\nBIO 201 · Cell Biology\nMUS 150 · Harmony\nCompany\nAny\nQuizwright Ltd\nSponsor\n[]"},
 	// Tokens that others ended stand open on home.
 	{who: pupils(5, 8, 9, 10, 12, 13, 14, 16, 17, 19, 20, 21, 24, 25, 31), was: "Ended (1)", is: "Ended by others", times: 15},
 	// A denied request can be started again.
@@ -169,6 +173,7 @@ func (s *school) samePages(got map[string]string) {
 	for _, file := range slices.Sorted(maps.Keys(want)) {
 		var out strings.Builder
 		pages := pagesOf(got[file+".txt"])
+		out.WriteString(sponsoredDifference(want[file], pages))
 		for _, address := range slices.Sorted(maps.Keys(want[file])) {
 			if page, ok := pages[address]; ok {
 				out.WriteString(difference(address, want[file][address], page))
@@ -221,6 +226,64 @@ func pagesOf(text string) map[string]string {
 		of[address] += page
 	}
 	return of
+}
+
+// sponsoredDifference tells what of a person's sponsorships only one of two programs
+// shows, and takes the pages with it. They are in another order and on several pages
+// since a sponsor's list has pages: every line that stood at a row stands there still.
+func sponsoredDifference(want, got map[string]string) string {
+	was, is := sponsored(want), sponsored(got)
+	var out strings.Builder
+	for _, line := range slices.Sorted(maps.Keys(was)) {
+		if !is[line] {
+			out.WriteString("- " + line + "\n")
+		}
+	}
+	for _, line := range slices.Sorted(maps.Keys(is)) {
+		if !was[line] {
+			out.WriteString("+ " + line + "\n")
+		}
+	}
+	if out.Len() == 0 {
+		return ""
+	}
+	return "== sponsorships, in any order\n" + out.String()
+}
+
+// besideRows are the lines of a list that belong to none of its rows.
+var besideRows = regexp.MustCompile(`^$|^Past\b|^Showing \d|^Next$|^First page$|^Open in a new tab$|^Questions about `)
+
+// sponsored takes the pages of a person's sponsorships and returns their lines, each
+// with the row that it belongs to.
+func sponsored(pages map[string]string) map[string]bool {
+	lines := map[string]bool{}
+	list, ok := pages["/sponsorships: 200"]
+	if !ok {
+		return lines
+	}
+	if pages["/: 200"] == list { // a teacher's home
+		delete(pages, "/: 200")
+	}
+	for address, page := range pages {
+		if !strings.HasPrefix(address, "/sponsorships: ") && !strings.HasPrefix(address, "/sponsorships?") {
+			continue
+		}
+		delete(pages, address)
+		row := ""
+		for _, line := range strings.Split(page, "\n") {
+			switch {
+			case strings.HasPrefix(line, "Helper "):
+				row = line
+			case strings.HasPrefix(line, "REQ-"): // before the row's name or behind it
+				lines[line] = true
+				continue
+			case besideRows.MatchString(line):
+				continue
+			}
+			lines[row+" · "+line] = true
+		}
+	}
+	return lines
 }
 
 // difference is the part of a page between its first and its last line that differ.
