@@ -259,6 +259,9 @@ func (tx *Tx) CountRequestsTo(q RequestQuery, most int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if q.Order == ReviewDue { // or PostgreSQL would look for the first thousand from the table's beginning on
+		db = db.Order(requestOrders[q.Order].sql + ", id")
+	}
 	return tx.countTo("count requests", db, most)
 }
 
@@ -269,7 +272,7 @@ func (tx *Tx) CountFoundTo(q FoundQuery, most int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return tx.countTo("count found tokens", db, most)
+	return tx.countTo("count found tokens", db.Order(foundWeight+", "+foundAge+", id"), most)
 }
 
 func (tx *Tx) countTo(what string, db *gorm.DB, most int) (int, error) {
@@ -285,6 +288,10 @@ func (tx *Tx) CountGrantsTo(q GrantQuery, most int) (all, targets int, err error
 	db, err := tx.selectGrants(q)
 	if err != nil {
 		return 0, 0, err
+	}
+	// Where the list's order leads to what is counted; what lives needs no order.
+	if q.Order == Ends && (!q.EndsBefore.IsZero() || !slices.ContainsFunc(q.States, access.GrantState.Live)) {
+		db = db.Order(grantOrders[q.Order].sql + ", id")
 	}
 	var n struct{ All, Targets int }
 	err = tx.db.Table("(?) AS counted", db.Select("grants.state").Limit(most+1)).

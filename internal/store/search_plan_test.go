@@ -18,7 +18,7 @@ import (
 // vocabulary is where the texts of a large school come from: 512 words of six
 // letters.
 var vocabulary = func() string {
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // words, not secrets
+	r := rand.New(rand.NewPCG(1, 2))
 	var b strings.Builder
 	for range 512 * 6 {
 		b.WriteByte("aaabcdeeeefghiiijklmnooopqrstuuvwxyz"[r.IntN(36)])
@@ -63,7 +63,7 @@ func largeSchool(t *testing.T, s *store.Store, n int) {
 		} else {
 			statement = ""
 		}
-		exec(t, s, statement+"ANALYZE")
+		exec(t, s, statement+"ANALYZE") //nolint:misspell // SQL's own word
 	}
 }
 

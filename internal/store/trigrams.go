@@ -130,8 +130,8 @@ func (s *Store) makeTrigrams(ctx context.Context) error {
 	}
 	if made { // the planner knows nothing of an index's expression before
 		for _, x := range trigramIndexes {
-			if _, err := s.sql.ExecContext(ctx, "ANALYZE "+x.table); err != nil {
-				return fail(ctx, "analyze "+x.table, err)
+			if _, err := s.sql.ExecContext(ctx, "ANALYZE "+x.table); err != nil { //nolint:misspell // SQL's own word
+				return fail(ctx, "count the rows of "+x.table, err)
 			}
 		}
 	}
@@ -165,7 +165,7 @@ func (s *Store) trigramSchema(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fail(ctx, "make pg_trgm", err)
 	}
-	return pgx.Identifier{schema}.Sanitize(), nil
+	return pgx.Identifier{schema}.Sanitize(), nil //nolint:misspell // pgx's own word
 }
 
 // Advice is what the operator is told of a database whose searches could be better,

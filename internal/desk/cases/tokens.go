@@ -73,7 +73,7 @@ func (cs *Cases) Tokens(ctx context.Context, caller access.Caller, q TokenFilter
 			}
 		}
 		if out.Total == 0 {
-			ended, _, err := tx.CountGrantsTo(store.GrantQuery{Tenant: caller.Tenant, States: endedStates}, 0)
+			ended, _, err := tx.CountGrantsTo(store.GrantQuery{Tenant: caller.Tenant, States: endedStates, Order: store.Ends}, 0)
 			if err != nil {
 				return err
 			}

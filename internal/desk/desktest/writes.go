@@ -46,7 +46,7 @@ func (r *Rig) Everything() Everything {
 	var row map[string]string
 	var table, first string
 	flush := func() {
-		if row == nil || slices.Contains(apart, table) {
+		if row == nil || slices.Contains(apart, table) || strings.Contains(table, "_search") { // SQLite's indexes of texts
 			return
 		}
 		columns := keyed[table]

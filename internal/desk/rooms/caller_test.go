@@ -135,6 +135,9 @@ func TestOtherWaysGiveNoAccess(t *testing.T) {
 					}
 					in := append([]reflect.Value{reflect.ValueOf(ctx), reflect.ValueOf(caller)}, arguments(r, verb.Type(), id, do, read)...)
 					out := verb.Call(in)
+					if len(out) == 0 {
+						continue // what reads ahead answers nothing
+					}
 					if last := out[len(out)-1]; last.Type() == errorType && last.IsNil() {
 						done = append(done, name)
 					}

@@ -24,14 +24,14 @@ import (
 // for, and parts are those that verbs are made of: nobody is told how they ended.
 var (
 	questions = []string{
-		"authority.Lost", "cases.ExportTokens", "cases.Home", "cases.Nav", "cases.Open", "cases.Queue", "cases.Sponsorships", "cases.Token", "cases.Tokens",
+		"authority.Lost", "cases.ExportTokens", "cases.Home", "cases.HomeBeside", "cases.Nav", "cases.Open", "cases.Queue", "cases.ReadAhead", "cases.Sponsorships", "cases.Token", "cases.Tokens",
 		"inventory.FoundToken", "inventory.Picked", "inventory.Unmanaged", "leaks.List", "leaks.Open", "massrevoke.Finish", "massrevoke.List",
 		"massrevoke.Open", "massrevoke.Report", "massrevoke.Unfinished", "requests.Form", "requests.SaveText", "requests.SavedText", "requests.Questions",
 		"tokens.AskFreeze", "tokens.CollectPage", "tokens.Teachers",
 	}
 	parts = []string{
 		"authority.Decider", "authority.PairedByRoster", "authority.RosterAgrees", "authority.ShownAffiliation", "authority.Teachers", "authority.Viewer",
-		"cases.AsReviewer", "cases.CaseToChange", "cases.FoundCases", "cases.FoundFor", "cases.Query", "cases.ReviewerPressing", "cases.ReviewerViewing",
+		"cases.AsReviewer", "cases.CaseToChange", "cases.CheckVisit", "cases.FoundCases", "cases.FoundFor", "cases.Query", "cases.ReviewerPressing", "cases.ReviewerViewing",
 		"notices.IsNews", "notices.CountNamed", "notices.RecordRefusedPage", "requests.MayEndorse", "requests.NamedSponsor", "requests.NewDraft",
 		"requests.ProveIdentity",
 	}

@@ -95,7 +95,7 @@ func (s *Stmt) Each(args []any, row func(column func(i int) string)) (steps int,
 	defer runtime.KeepAlive(&held)
 	defer sqlite3.Xsqlite3_reset(tls, s.stmt)
 	for i, a := range args {
-		n := int32(i + 1) //nolint:gosec // a handful
+		n := int32(i + 1)
 		var rc int32
 		if t, ok := a.(time.Time); ok {
 			a = t.Format("2006-01-02 15:04:05.999999999-07:00")
@@ -132,7 +132,7 @@ func (s *Stmt) Each(args []any, row func(column func(i int) string)) (steps int,
 		case sqlite3.SQLITE_ROW:
 			if row != nil {
 				row(func(i int) string {
-					return libc.GoString(sqlite3.Xsqlite3_column_text(tls, s.stmt, int32(i))) //nolint:gosec // a handful
+					return libc.GoString(sqlite3.Xsqlite3_column_text(tls, s.stmt, int32(i)))
 				})
 			}
 		case sqlite3.SQLITE_DONE:
