@@ -132,7 +132,7 @@ func (s *Stmt) Each(args []any, row func(column func(i int) string)) (steps int,
 		case sqlite3.SQLITE_ROW:
 			if row != nil {
 				row(func(i int) string {
-					return libc.GoString(sqlite3.Xsqlite3_column_text(tls, s.stmt, int32(i)))
+					return libc.GoString(sqlite3.Xsqlite3_column_text(tls, s.stmt, int32(i))) //nolint:gosec // a handful
 				})
 			}
 		case sqlite3.SQLITE_DONE:
