@@ -131,7 +131,15 @@ var known = []Action{
 func Actions() []Action { return slices.Clone(known) }
 
 // Known reports whether a is on the list.
-func (a Action) Known() bool { return slices.Contains(known, a) }
+func (a Action) Known() bool { return listed[a] }
+
+var listed = func() map[Action]bool {
+	all := make(map[Action]bool, len(known))
+	for _, a := range known {
+		all[a] = true
+	}
+	return all
+}()
 
 // Event is one entry of one tenant's log.
 type Event struct {
@@ -180,11 +188,9 @@ func (d *Detail) Sum() []byte {
 	if d == nil {
 		return nil
 	}
-	h := sha256.New()
-	put(h.Write, d.Salt)
 	body, _ := json.Marshal(d.Data) // a map of strings always marshals, keys sorted
-	put(h.Write, body)
-	return h.Sum(nil)
+	sum := sha256.Sum256(putBytes(putBytes(nil, d.Salt), body))
+	return sum[:]
 }
 
 // Genesis is the Prev of a tenant's first event.
@@ -203,29 +209,28 @@ func Seal(e Event, seq int64, prev []byte, d *Detail) Event {
 }
 
 func (e Event) sum() []byte {
-	h := sha256.New()
-	var n [8]byte
-	num := func(v int64) {
-		binary.BigEndian.PutUint64(n[:], uint64(v)) //nolint:gosec // the bits are what is hashed
-		h.Write(n[:])
-	}
-	put(h.Write, e.Prev)
-	num(e.Seq)
-	for _, s := range []string{e.ID, e.Tenant, e.Actor, string(e.Action), e.Object, e.From, e.To, e.Related} {
-		put(h.Write, []byte(s))
-	}
-	num(e.At.UnixMicro())
-	num(int64(e.Version))
-	put(h.Write, e.DetailSum)
-	return h.Sum(nil)
+	sum := sha256.Sum256(putEvent(nil, e.Prev, e.Seq, [...]string{e.ID, e.Tenant, e.Actor, string(e.Action), e.Object, e.From, e.To, e.Related},
+		e.At.UnixMicro(), int64(e.Version), e.DetailSum))
+	return sum[:]
 }
 
-// put writes a field behind its length, so that no two lists of fields hash alike.
-func put(w func([]byte) (int, error), b []byte) {
-	var n [8]byte
-	binary.BigEndian.PutUint64(n[:], uint64(len(b)))
-	w(n[:]) //nolint:errcheck // a hash never fails
-	w(b)    //nolint:errcheck // a hash never fails
+// putEvent appends what the hash of an event is made of. Its texts are id, tenant,
+// actor, action, object, from, to and related.
+func putEvent[T string | []byte](to, prev []byte, seq int64, texts [8]T, at, version int64, detailSum []byte) []byte {
+	to = putNumber(putBytes(to, prev), seq)
+	for _, text := range texts {
+		to = putBytes(to, text)
+	}
+	return putBytes(putNumber(putNumber(to, at), version), detailSum)
+}
+
+func putNumber(to []byte, v int64) []byte {
+	return binary.BigEndian.AppendUint64(to, uint64(v)) //nolint:gosec // the bits are what is hashed
+}
+
+// putBytes appends a field behind its length, so that no two lists of fields hash alike.
+func putBytes[T string | []byte](to []byte, field T) []byte {
+	return append(binary.BigEndian.AppendUint64(to, uint64(len(field))), field...)
 }
 
 // BreakError says where a chain breaks. Nothing from Seq on is proven.

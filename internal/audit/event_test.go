@@ -2,6 +2,7 @@ package audit_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -106,6 +107,23 @@ func TestEveryByteCounts(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// An entry that was sealed years ago verifies: what its hash and its digest are made
+// of never changes.
+func TestAHashIsWhatItWas(t *testing.T) {
+	t.Parallel()
+	d := &audit.Detail{Salt: []byte("0123456789abcdef"), Data: map[string]string{"reason": "<lost> é", "a": ""}}
+	e := audit.Seal(audit.Event{
+		ID: "aud_1", Tenant: "ten_a", At: time.Date(2026, 3, 2, 14, 5, 6, 789_000, time.UTC), Actor: "system",
+		Action: audit.RequestSubmit, Object: "req_a", From: "draft", To: "in_review", Version: 2, Related: "grt_a",
+	}, 7, audit.Genesis("ten_a"), d)
+	if got, want := hex.EncodeToString(e.DetailSum), "873b9505d1446599a97a2434aaaaa080f32a1715d916f9b63b0e0ad1a083e512"; got != want {
+		t.Errorf("the digest of the details is %s, was %s", got, want)
+	}
+	if got, want := hex.EncodeToString(e.Hash), "419198803263b5bd84550f6df1152947c38505a762c490eea771f0a206546360"; got != want {
+		t.Errorf("the hash is %s, was %s", got, want)
 	}
 }
 

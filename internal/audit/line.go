@@ -85,7 +85,7 @@ func (w *Written) Erased() bool { return !w.detailed && len(w.detailSum) > 0 }
 // AddWritten is Add for a line as it is written. False says nothing but that Add has
 // to judge the line; the chain is as it was then.
 func (c *Chain) AddWritten(w *Written) bool {
-	if string(w.Tenant) != c.tenant || w.Seq != c.seq+1 || !listed[Action(w.action)] || len(w.hash) != sumText {
+	if string(w.Tenant) != c.tenant || w.Seq != c.seq+1 || !Action(w.action).Known() || len(w.hash) != sumText {
 		return false
 	}
 	base64.StdEncoding.Encode(w.text[:], c.prev)
@@ -130,25 +130,11 @@ func (c *Chain) AddWritten(w *Written) bool {
 
 // digest is the hash of the event, as Event.sum makes it.
 func (w *Written) digest(prev, detailSum []byte) [sha256.Size]byte {
-	sum := putNumber(putBytes(w.sum[:0], prev), w.Seq)
-	for _, b := range [...][]byte{w.id, w.Tenant, w.actor, w.action, w.Object, w.From, w.To, w.related} {
-		sum = putBytes(sum, b)
-	}
-	sum = putNumber(putNumber(sum, w.at), int64(w.Version))
-	w.sum = putBytes(sum, detailSum)
+	w.sum = putEvent(w.sum[:0], prev, w.Seq, [...][]byte{w.id, w.Tenant, w.actor, w.action, w.Object, w.From, w.To, w.related}, w.at, int64(w.Version), detailSum)
 	return sha256.Sum256(w.sum)
 }
 
-// putNumber, putBytes and putText write as sum and Detail.Sum do: a field behind its
-// length, and putText one that is in base64.
-func putNumber(to []byte, v int64) []byte {
-	return binary.BigEndian.AppendUint64(to, uint64(v)) //nolint:gosec // the bits are what is hashed
-}
-
-func putBytes(to, b []byte) []byte {
-	return append(binary.BigEndian.AppendUint64(to, uint64(len(b))), b...)
-}
-
+// putText is putBytes of a field that is in base64.
 func putText(to, text []byte) ([]byte, bool) {
 	at := len(to)
 	to = putNumber(to, 0)
@@ -159,14 +145,6 @@ func putText(to, text []byte) ([]byte, bool) {
 
 // exact takes only what encoding/json writes; its reader overlooks the last bits.
 var exact = base64.StdEncoding.Strict()
-
-var listed = func() map[Action]bool {
-	all := make(map[Action]bool, len(known))
-	for _, a := range known {
-		all[a] = true
-	}
-	return all
-}()
 
 // cursor reads a line from its beginning.
 type cursor struct{ rest []byte }

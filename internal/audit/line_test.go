@@ -169,10 +169,8 @@ func TestDetailsInAnotherFormThanTheirDigest(t *testing.T) {
 			canonical, _ = json.Marshal(parsed)
 		}
 		for _, covered := range [][]byte{[]byte(data), canonical} {
-			h := sha256.New()
-			put(h.Write, salt)
-			put(h.Write, covered)
-			e := Event{Seq: 1, ID: "aud_1", Tenant: "ten_a", At: time.Unix(1772460306, 0).UTC(), Actor: "system", Action: Refused, Object: "req_a", DetailSum: h.Sum(nil), Prev: Genesis("ten_a")}
+			sum := sha256.Sum256(putBytes(putBytes(nil, salt), covered))
+			e := Event{Seq: 1, ID: "aud_1", Tenant: "ten_a", At: time.Unix(1772460306, 0).UTC(), Actor: "system", Action: Refused, Object: "req_a", DetailSum: sum[:], Prev: Genesis("ten_a")}
 			e.Hash = e.sum()
 			event, err := json.Marshal(e)
 			if err != nil {
