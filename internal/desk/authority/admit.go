@@ -209,9 +209,10 @@ func onlyLooks(l lti.Launch, d access.Door) access.Why {
 }
 
 // identify finds or makes the person behind a launch: p, if the launch's sub is
-// linked to one. The caller has so far the Canvas user id that the launch claims. The id is proven by API at first sight and
-// whenever the launch claims another one; for a merged person's older subject,
-// which the API does not know, by the roster of the launch's course.
+// linked to one. The caller has so far the Canvas user id that the launch claims. The
+// id is proven by API at first sight and whenever the launch claims another one; for
+// a merged person's older subject, which the API does not know, by the roster of the
+// launch's course.
 func (au *Authority) identify(ctx context.Context, f desk.Canvas, l lti.Launch, p store.Person, caller access.Caller) (store.Person, error) {
 	claimed := caller.CanvasUser
 	known, by := p.ID != "" && p.CanvasUser != "", byAPI

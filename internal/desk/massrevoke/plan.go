@@ -143,8 +143,6 @@ func (mr *MassRevoke) planMass(ctx context.Context, caller access.Caller, choice
 	return p, err
 }
 
-// asMass is the filter of the command's grammar that selects the chosen tokens,
-// where there is one.
 // inGrammar is the filter of the command's grammar that selects the tokens of a
 // choice, and only those, if there is one.
 func (mr *MassRevoke) inGrammar(ctx context.Context, caller access.Caller, choice Choice, now time.Time) (access.MassFilter, bool, error) {
@@ -167,6 +165,8 @@ func (mr *MassRevoke) inGrammar(ctx context.Context, caller access.Caller, choic
 	return filter, here == there, err
 }
 
+// asMass is the filter of the command's grammar for a choice, where there is one. As
+// cases.TokenFilter.AsMass it may select more.
 func (c Choice) asMass() (access.MassFilter, bool) {
 	if c.Command != (access.MassFilter{}) {
 		return c.Command, true
