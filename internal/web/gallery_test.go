@@ -165,8 +165,42 @@ func checkPage(t *testing.T, page, locale string, fragment bool) {
 		}
 	}
 	walk(doc, func(n *html.Node) { checkElement(t, n, ids, labels) })
+	checkPagers(t, doc)
 	if locale == "en-XA" {
 		checkTranslated(t, doc)
+	}
+}
+
+// checkPagers: where a page has several, who hears one of them, or one link of it,
+// hears of which list.
+func checkPagers(t *testing.T, doc *html.Node) {
+	t.Helper()
+	var pagers []*html.Node
+	walk(doc, func(n *html.Node) {
+		if attr(n, "class") == "td-pager" {
+			pagers = append(pagers, n)
+		}
+	})
+	if len(pagers) < 2 {
+		return
+	}
+	named := map[string]bool{}
+	for _, pager := range pagers {
+		label := attr(pager, "aria-label")
+		if label == "" || named[label] {
+			t.Errorf("two pagers are called %q", label)
+		}
+		named[label] = true
+		walk(pager, func(n *html.Node) {
+			if n.DataAtom != atom.A {
+				return
+			}
+			by := textOf(n) + " " + attr(n, "aria-describedby")
+			if attr(n, "aria-describedby") == "" || named[by] {
+				t.Errorf("%q of the pager %q is described as another one is, or not", textOf(n), label)
+			}
+			named[by] = true
+		})
 	}
 }
 

@@ -34,7 +34,7 @@ func NewPage(s ui.Shell, l cases.Sponsorships) Page {
 		return p
 	}
 	p.WaitingTitle = s.T("sponsorships.waiting", "Number", max(l.WaitingAt.Total, len(l.Waiting)))
-	p.WaitingPages = pagesOf(s, "sponsorships.pages_waiting", l.WaitingAt, len(l.Waiting))
+	p.WaitingPages = pagesOf(s, "sponsorships.pages_waiting", "waiting-list", l.WaitingAt, len(l.Waiting))
 	for i, c := range l.Waiting {
 		st, end := ui.RequestStatus(s, c, ui.AsSponsor), c.Request.End
 		if c.Can[access.TurnDown] {
@@ -53,10 +53,10 @@ func NewPage(s ui.Shell, l cases.Sponsorships) Page {
 		p.Waiting = append(p.Waiting, k)
 	}
 	p.StandingTitle = s.T("sponsorships.standing", "Number", max(l.StandingAt.Total, len(l.Standing)))
-	p.StandingPages = pagesOf(s, "sponsorships.pages_standing", l.StandingAt, len(l.Standing))
+	p.StandingPages = pagesOf(s, "sponsorships.pages_standing", "standing-list", l.StandingAt, len(l.Standing))
 	p.Standing = sponsoredTable(s, l.Standing)
 	p.PastTitle = s.T("sponsorships.past", "Number", len(l.Past))
-	if p.PastPages = pagesOf(s, "sponsorships.pages_past", l.PastAt, len(l.Past)); p.PastPages != nil {
+	if p.PastPages = pagesOf(s, "sponsorships.pages_past", "past-list", l.PastAt, len(l.Past)); p.PastPages != nil {
 		p.PastTitle, p.PastOpen = s.T("sponsorships.past_part"), l.PastAt.From > 1
 	}
 	for _, c := range l.Past {
@@ -75,8 +75,9 @@ func NewPage(s ui.Shell, l cases.Sponsorships) Page {
 // path is the address of the list.
 const path = "/sponsorships"
 
-// pagesOf walks a part that does not fit on one page; nil is one that does.
-func pagesOf(s ui.Shell, label string, at cases.Span, n int) *pages {
+// pagesOf walks a part, under its heading, that does not fit on one page; nil is one
+// that does.
+func pagesOf(s ui.Shell, label, heading string, at cases.Span, n int) *pages {
 	if at.From <= 1 && at.Next == "" {
 		return nil
 	}
@@ -85,7 +86,7 @@ func pagesOf(s ui.Shell, label string, at cases.Span, n int) *pages {
 		first = "1" // the part begins again at its first page, as the others do
 	}
 	out := pages{Shell: s, Pager: s.Pager(path, nil, first, at.From, n, at.Total, at.Next)}
-	out.Pager.Label = s.T(label)
+	out.Pager.Label, out.Pager.By = s.T(label), heading
 	if at.Total == 0 {
 		out.Pager.Showing = s.T("list.showing_part", "From", at.From, "To", at.From+n-1)
 	}

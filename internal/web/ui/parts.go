@@ -246,7 +246,9 @@ type Chip struct{ Label, Href, Remove string }
 
 // Pager walks a list by key.
 type Pager struct {
-	Label       string // of what, where a page has several
+	// Label says of what, where a page has several; By is the id of that list's heading,
+	// which describes the links.
+	Label, By   string
 	Showing     string
 	First, Next string
 }
