@@ -28,15 +28,6 @@ var guarded = []string{"requests", "grants", "people", "person_subs", "found_tok
 // size of this test, with nothing wrong about it. What counts is whether an index is there.
 var small = []string{"incidents", "mass_items", "quotes"}
 
-// accepted are statements that may read more than others, each with its reason.
-var accepted = []struct{ statement, reason string }{}
-
-func acceptedFor(statement string) bool {
-	return slices.ContainsFunc(accepted, func(a struct{ statement, reason string }) bool {
-		return strings.Contains(statement, a.statement)
-	})
-}
-
 // unfinished are the pages and timers that have statements which read more than they
 // need. What they read does not grow with what has ended but with what lives or with
 // what a search finds, unless the reason says otherwise. An entry goes when its
@@ -94,7 +85,7 @@ func TestNoPageReadsWhatHasEnded(t *testing.T) {
 			for _, st := range statements {
 				args := slices.DeleteFunc(slices.Clone(st.Args), func(a any) bool { return reflect.ValueOf(a).Kind() == reflect.Map }) // how pgx is to answer
 				key := fmt.Sprint(st.SQL, args)
-				if seen[key] || acceptedFor(st.SQL) {
+				if seen[key] {
 					continue // what stands on every page is read once
 				}
 				seen[key] = true
