@@ -17,10 +17,7 @@ import (
 var base = time.Date(2026, 3, 2, 14, 5, 6, 123456789, time.FixedZone("north", 2*3600))
 
 // line is an entry as an export writes it.
-type line struct {
-	Event  audit.Event   `json:"event"`
-	Detail *audit.Detail `json:"detail,omitempty"`
-}
+type line = audit.Line
 
 // sample is a chain of four events, one of them without details.
 func sample() []line {
@@ -37,7 +34,7 @@ func sample() []line {
 	out := make([]line, len(events))
 	prev := audit.Genesis("ten_a")
 	for i, e := range events {
-		out[i] = line{audit.Seal(e, int64(i+1), prev, details[i]), details[i]}
+		out[i] = line{Event: audit.Seal(e, int64(i+1), prev, details[i]), Detail: details[i]}
 		prev = out[i].Event.Hash
 	}
 	return out
