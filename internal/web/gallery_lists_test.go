@@ -41,9 +41,10 @@ func listExhibits() []exhibit {
 		{name: "sponsorships-full", page: ui.PageSponsorships, shell: asAna, want: []string{"Waiting for you (2)", "You stand for (3)", "Your answer", "Past (2)"},
 			view: func(s ui.Shell) any {
 				return sponsorships.NewPage(s, cases.Sponsorships{
-					Waiting:  []cases.Case{sponsored(access.AwaitingSponsor, "", 1, access.Endorse, access.Decline), sponsored(access.AwaitingSponsor, "", 2, access.Endorse)},
-					Standing: []cases.Case{sponsored(access.Fulfilled, access.Active, 3, access.Revoke), sponsored(access.InReview, "", 4), sponsored(access.Fulfilled, access.Revoking, 5)},
-					Past:     []cases.Case{sponsored(access.Denied, "", 6), sponsored(access.Fulfilled, access.Revoked, 7)},
+					Waiting:   []cases.Case{sponsored(access.AwaitingSponsor, "", 1, access.Endorse, access.Decline), sponsored(access.AwaitingSponsor, "", 2, access.Endorse)},
+					Standing:  []cases.Case{sponsored(access.Fulfilled, access.Active, 3, access.Revoke), sponsored(access.InReview, "", 4), sponsored(access.Fulfilled, access.Revoking, 5)},
+					WaitingAt: cases.Span{From: 1, Total: 2}, StandingAt: cases.Span{From: 1, Total: 3},
+					Past: []cases.Case{sponsored(access.Denied, "", 6), sponsored(access.Fulfilled, access.Revoked, 7)},
 				})
 			}},
 		{name: "sponsorships-past", page: ui.PageSponsorships, shell: asAna, want: []string{"Nobody waits for your answer.", "You stand for nobody now."},

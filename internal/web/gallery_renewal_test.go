@@ -94,7 +94,7 @@ func renewalExhibits() []exhibit {
 		formOf("renewal-errors", requests.FormInput{Form: form, Errors: wrong}, asMaya, "Choose an end date."),
 		{name: "sponsorships-asked", page: ui.PageSponsorships, shell: asAna, want: []string{"Waiting for you (1)", "asks you to take over as sponsor"},
 			view: func(s ui.Shell) any {
-				return sponsorships.NewPage(s, cases.Sponsorships{Waiting: []cases.Case{asked}, Standing: []cases.Case{stands}})
+				return sponsorships.NewPage(s, cases.Sponsorships{Waiting: []cases.Case{asked}, Standing: []cases.Case{stands}, WaitingAt: cases.Span{From: 1, Total: 1}, StandingAt: cases.Span{From: 1, Total: 1}})
 			}},
 	}
 }

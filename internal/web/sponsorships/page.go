@@ -33,7 +33,7 @@ func NewPage(s ui.Shell, l cases.Sponsorships) Page {
 		p.Empty = &ui.Empty{Icon: "hands", Title: s.T("sponsorships.empty"), Text: s.T("sponsorships.empty_text")}
 		return p
 	}
-	p.WaitingTitle = s.T("sponsorships.waiting", "Number", max(l.WaitingAt.Total, len(l.Waiting)))
+	p.WaitingTitle = s.T("sponsorships.waiting", "Number", l.WaitingAt.Total)
 	p.WaitingPages = pagesOf(s, "sponsorships.pages_waiting", "waiting-list", l.WaitingAt, len(l.Waiting))
 	for i, c := range l.Waiting {
 		st, end := ui.RequestStatus(s, c, ui.AsSponsor), c.Request.End
@@ -52,7 +52,7 @@ func NewPage(s ui.Shell, l cases.Sponsorships) Page {
 		}
 		p.Waiting = append(p.Waiting, k)
 	}
-	p.StandingTitle = s.T("sponsorships.standing", "Number", max(l.StandingAt.Total, len(l.Standing)))
+	p.StandingTitle = s.T("sponsorships.standing", "Number", l.StandingAt.Total)
 	p.StandingPages = pagesOf(s, "sponsorships.pages_standing", "standing-list", l.StandingAt, len(l.Standing))
 	p.Standing = sponsoredTable(s, l.Standing)
 	p.PastTitle = s.T("sponsorships.past", "Number", len(l.Past))
