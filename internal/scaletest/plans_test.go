@@ -70,9 +70,10 @@ func TestNoPageReadsWhatHasEnded(t *testing.T) {
 		} else {
 			p = newPgPlanner(t, db)
 		}
-		seen := map[string]bool{}
+		seen, looked := map[string]bool{}, map[string]bool{}
 		look := func(name string, most int, do func() error) {
 			t.Helper()
+			looked[name] = true
 			var err error
 			statements := heard.During(func() { err = do() })
 			if err != nil {
@@ -128,6 +129,11 @@ func TestNoPageReadsWhatHasEnded(t *testing.T) {
 		}
 		look("export of 10 tokens", 40, post("/tokens/export", url.Values{"status": {"frozen"}}))
 		look("plan of a mass revocation", 60, post("/revocations", url.Values{"do": {"matching"}, "vendor": {"acme study"}, "role": {"staff"}}))
+		for name := range unfinished {
+			if !looked[name] {
+				t.Errorf("%q is unfinished, and nothing of that name is looked at", name)
+			}
+		}
 	})
 }
 
