@@ -190,7 +190,7 @@ func (s sought) own(tenant access.TenantID, join, column string, in func(string)
 	return q, true
 }
 
-// search narrows a list of requests to those that q's text finds.
+// searchRequests narrows a list of requests to those that q's text finds.
 func (tx *Tx) searchRequests(db *gorm.DB, q RequestQuery) (*gorm.DB, error) {
 	s, ok, err := tx.seek(q.Search)
 	if err != nil || !ok {

@@ -59,7 +59,7 @@ var allTrigrams = func() string {
 	return q + ")"
 }()
 
-// known is what was last read of the database's trigrams.
+// knownTrigrams is what was last read of the database's trigrams, and when.
 type knownTrigrams struct {
 	sync.Mutex
 	at  time.Time
