@@ -1,7 +1,7 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 
--- The same of one state.
+-- The same of one state: it serves where the index by state and time of making did.
 DROP INDEX CONCURRENTLY IF EXISTS grants_state_ends;
 CREATE INDEX CONCURRENTLY grants_state_ends ON grants (tenant, state, (COALESCE(CASE WHEN ends_by < COALESCE(expires, wanted, ends_by) OR COALESCE(expires, wanted) IS NULL THEN ends_by ELSE COALESCE(expires, wanted) END, '9999-01-01 00:00:00+00:00')), id);
 DROP INDEX CONCURRENTLY IF EXISTS grants_state;
