@@ -34,51 +34,47 @@ func eachPart[T ~string](ids []T, read func(part []string) error) error {
 	return nil
 }
 
-func roundLength(n int) int { return min(1<<bits.Len(uint(n-1)), MaxLimit) }
-
-// RequestsByID returns those of the given requests that the tenant has, by id.
-func (tx *Tx) RequestsByID(tenant access.TenantID, ids []string) (map[string]access.Request, error) {
-	out := make(map[string]access.Request, len(ids))
+// keyed reads objects by parts of ids, and returns them by a key of each: of several
+// with one key, the one that is read last.
+func keyed[T any](ids []string, key func(T) string, read func(part []string) ([]T, error)) (map[string]T, error) {
+	out := make(map[string]T, len(ids))
 	err := eachPart(ids, func(part []string) error {
-		var rows []requestRow
-		if err := tx.locked().Where("tenant = ? AND id IN ?", string(tenant), part).Order("id").Find(&rows).Error; err != nil {
-			return tx.fail("requests by id", err)
-		}
-		rs, err := tx.requests(rows)
-		for _, r := range rs {
-			out[r.ID] = r
+		all, err := read(part)
+		for _, one := range all {
+			out[key(one)] = one
 		}
 		return err
 	})
 	return out, err
 }
 
+func roundLength(n int) int { return min(1<<bits.Len(uint(n-1)), MaxLimit) }
+
+// RequestsByID returns those of the given requests that the tenant has, by id.
+func (tx *Tx) RequestsByID(tenant access.TenantID, ids []string) (map[string]access.Request, error) {
+	return keyed(ids, func(r access.Request) string { return r.ID }, func(part []string) ([]access.Request, error) {
+		var rows []requestRow
+		if err := tx.locked().Where("tenant = ? AND id IN ?", string(tenant), part).Order("id").Find(&rows).Error; err != nil {
+			return nil, tx.fail("requests by id", err)
+		}
+		return tx.requests(rows)
+	})
+}
+
 // GrantsByID returns those of the given grants that the tenant has, by id.
 func (tx *Tx) GrantsByID(tenant access.TenantID, ids []string) (map[string]access.Grant, error) {
-	out := make(map[string]access.Grant, len(ids))
-	err := eachPart(ids, func(part []string) error {
-		gs, err := tx.grantSet("tenant = ? AND id IN ?", string(tenant), part)
-		for _, g := range gs {
-			out[g.ID] = g
-		}
-		return err
+	return keyed(ids, func(g access.Grant) string { return g.ID }, func(part []string) ([]access.Grant, error) {
+		return tx.grantSet("tenant = ? AND id IN ?", string(tenant), part)
 	})
-	return out, err
 }
 
 // GrantsOfRequests is GrantOfRequest for many: the grant that each of the given
 // requests stands for now, by the request's id. Those without one are left out.
 func (tx *Tx) GrantsOfRequests(tenant access.TenantID, requestIDs []string) (map[string]access.Grant, error) {
-	out := make(map[string]access.Grant, len(requestIDs))
-	err := eachPart(requestIDs, func(part []string) error {
-		gs, err := tx.grantSet(`id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY request_id ORDER BY `+foremost+`) AS place
+	return keyed(requestIDs, func(g access.Grant) string { return g.RequestID }, func(part []string) ([]access.Grant, error) {
+		return tx.grantSet(`id IN (SELECT id FROM (SELECT id, ROW_NUMBER() OVER (PARTITION BY request_id ORDER BY `+foremost+`) AS place
 			FROM grants WHERE tenant = ? AND request_id IN ?) AS ranked WHERE place = 1)`, string(tenant), part)
-		for _, g := range gs {
-			out[g.RequestID] = g
-		}
-		return err
 	})
-	return out, err
 }
 
 func (tx *Tx) grantSet(where string, args ...any) ([]access.Grant, error) {
@@ -91,19 +87,13 @@ func (tx *Tx) grantSet(where string, args ...any) ([]access.Grant, error) {
 
 // FoundByID returns those of the given found tokens that the tenant has, by id.
 func (tx *Tx) FoundByID(tenant access.TenantID, ids []string) (map[string]access.Found, error) {
-	out := make(map[string]access.Found, len(ids))
-	err := eachPart(ids, func(part []string) error {
+	return keyed(ids, func(f access.Found) string { return f.ID }, func(part []string) ([]access.Found, error) {
 		var rows []foundRow
 		if err := tx.locked().Where("tenant = ? AND id IN ?", string(tenant), part).Order("id").Find(&rows).Error; err != nil {
-			return tx.fail("found tokens by id", err)
+			return nil, tx.fail("found tokens by id", err)
 		}
-		fs, err := tx.found(rows)
-		for _, f := range fs {
-			out[f.ID] = f
-		}
-		return err
+		return tx.found(rows)
 	})
-	return out, err
 }
 
 // IncidentsByID returns those of the given incidents that the tenant has, by id.
@@ -125,20 +115,14 @@ func (tx *Tx) IncidentsByID(tenant access.TenantID, ids []string) (map[string]ac
 // RenewalsOf returns the newest request in one of the states that renews each of
 // the given grants, by the grant's id. Those without one are left out.
 func (tx *Tx) RenewalsOf(tenant access.TenantID, grantIDs []string, states []access.RequestState) (map[string]access.Request, error) {
-	out := map[string]access.Request{}
-	err := eachPart(grantIDs, func(part []string) error {
+	return keyed(grantIDs, func(r access.Request) string { return r.Renews }, func(part []string) ([]access.Request, error) {
 		var rows []requestRow
 		err := tx.db.Where("tenant = ? AND renews IN ? AND state IN ?", string(tenant), part, anyOf(states)).Order("created_at, id").Find(&rows).Error
 		if err != nil {
-			return tx.fail("renewals of grants", err)
+			return nil, tx.fail("renewals of grants", err)
 		}
-		rs, err := tx.requests(rows)
-		for _, r := range rs {
-			out[r.Renews] = r // the newest comes last
-		}
-		return err
+		return tx.requests(rows) // the newest comes last
 	})
-	return out, err
 }
 
 type count struct {
