@@ -244,7 +244,6 @@ func TestRequestQueries(t *testing.T) {
 			"by review target, none last":  {store.RequestQuery{Order: store.ReviewDue}, "abcefgijkdhl"},
 			"of a requester":               {store.RequestQuery{Requester: ben}, "f"},
 			"for a sponsor":                {store.RequestQuery{Sponsor: cleo}, "f"},
-			"endorsed by":                  {store.RequestQuery{EndorsedBy: ben}, "g"},
 			"in states":                    {store.RequestQuery{States: []access.RequestState{access.Approved, access.AwaitingSponsor}}, "hg"},
 			"of an affiliation":            {store.RequestQuery{Affiliation: policy.Faculty}, "f"},
 			"of a course":                  {store.RequestQuery{Course: "42"}, "f"},

@@ -105,15 +105,12 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q.EndorsedBy != "" {
-		db = db.Where("requests.id IN (?)", tx.db.Model(&voteRow{}).Select("object").Where("tenant = ? AND person = ?", string(q.Tenant), string(q.EndorsedBy))).
-			Where("EXISTS (?)", tx.voted().Where("v.person = ? AND v.stage = 0 AND v.verdict = ?", string(q.EndorsedBy), string(access.Yes)))
-	}
 	if q.DueField == DueClaim {
 		if q.DueBefore.IsZero() {
 			return nil, fmt.Errorf("requests due by %q before no time", q.DueField)
 		}
-		return db.Where("EXISTS (?)", tx.voted().Where("v.verdict = ? AND v.at < ?", string(access.Claimed), stamp(q.DueBefore))), nil
+		return db.Where("EXISTS (SELECT 1 FROM votes AS v WHERE v.object = requests.id AND v.round = requests.round AND v.verdict = ? AND v.at < ?)",
+			string(access.Claimed), stamp(q.DueBefore)), nil
 	}
 	if q.DueField != "" {
 		column, ok := dueColumns[q.DueField]
@@ -123,11 +120,6 @@ func (tx *Tx) selectRequests(q RequestQuery) (*gorm.DB, error) {
 		db = before(db, column, q.DueBefore)
 	}
 	return db, nil
-}
-
-// voted are the votes of a request's present round.
-func (tx *Tx) voted() *gorm.DB {
-	return tx.db.Table("votes AS v").Select("1").Where("v.object = requests.id AND v.round = requests.round")
 }
 
 func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {

@@ -43,7 +43,6 @@ type RequestQuery struct {
 	Tenant      access.TenantID // required
 	Requester   access.PersonID
 	Sponsor     access.PersonID // named now
-	EndorsedBy  access.PersonID // said yes as its sponsor
 	States      []access.RequestState
 	Affiliation policy.Affiliation
 	Course      string // Canvas id
