@@ -340,20 +340,6 @@ func TestPlatform(t *testing.T) {
 			if len(all) != 2 || all[0].ID != "plt_a" || all[1].ID != "plt_b" || len(all[1].Registration.Deployments) != 1 {
 				t.Errorf("platforms: %+v", all)
 			}
-			const canvas = "https://canvas.instructure.com"
-			for _, tt := range []struct{ issuer, client, deployment, want string }{
-				{canvas, "10000000000042", "1:root", "plt_a"}, // disabled, found all the same
-				{canvas, "10000000000042", "3:root", "plt_b"},
-				{canvas, "10000000000042", "", ""}, // two have it
-				{canvas, "10000000000042", "2:course", ""},
-				{canvas, "10000000000043", "3:root", ""},
-				{"https://elsewhere.test", "10000000000042", "3:root", ""},
-			} {
-				got, err := tx.PlatformByLogin(tt.issuer, tt.client, tt.deployment)
-				if got.ID != tt.want || (tt.want == "") != errors.Is(err, access.ErrNotFound) {
-					t.Errorf("login %s %s %q: %q, %v; want %q", tt.issuer, tt.client, tt.deployment, got.ID, err, tt.want)
-				}
-			}
 			_, noID := tx.Platform("plt_none")
 			_, noName := tx.PlatformNamed("north")
 			if !errors.Is(noID, access.ErrNotFound) || !errors.Is(noName, access.ErrNotFound) {

@@ -178,16 +178,3 @@ func (tx *Tx) PlatformNamed(name string) (Platform, error) {
 
 // Platforms returns all platforms of all tenants, disabled ones too, oldest first.
 func (tx *Tx) Platforms() ([]Platform, error) { return tx.platforms("platforms", "1 = 1") }
-
-// PlatformByLogin returns the platform that has the deployment on its
-// allow-list. With deploymentID empty it returns the only platform with that
-// issuer and client id. Where none or several match, it is access.ErrNotFound.
-// Disabled platforms are found; the caller refuses them.
-func (tx *Tx) PlatformByLogin(issuer, clientID, deploymentID string) (Platform, error) {
-	if deploymentID == "" {
-		return tx.onePlatform("platform of login", "platforms.issuer = ? AND platforms.client_id = ?", issuer, clientID)
-	}
-	return tx.onePlatform("platform of login",
-		"platforms.id IN (SELECT platform FROM platform_deployments WHERE issuer = ? AND client_id = ? AND deployment_id = ?)",
-		issuer, clientID, deploymentID)
-}
