@@ -201,6 +201,7 @@ type part struct {
 	buffer int
 	file   *os.File // nil until there is more than the buffer
 	last   []byte
+	full   error // what a write failed with: what it left in the file is no step
 	r      *bufio.Reader
 	buf    []byte
 }
@@ -221,7 +222,8 @@ func (p *part) write(line, seq, version int64, key, from, to []byte) error {
 		return nil
 	}
 	if _, err := p.file.Write(b); err != nil {
-		return fmt.Errorf("keep the states of many objects (TMPDIR says where): %w", err)
+		p.full = fmt.Errorf("keep the states of many objects (TMPDIR says where): %w", err)
+		return p.full
 	}
 	p.last = b[:0]
 	return nil
@@ -240,6 +242,9 @@ func (p *part) open() bool {
 }
 
 func (p *part) rewind() error {
+	if p.full != nil {
+		return p.full
+	}
 	var all io.Reader = bytes.NewReader(p.last)
 	if p.file != nil {
 		if _, err := p.file.Seek(0, io.SeekStart); err != nil {

@@ -398,3 +398,32 @@ func TestNoFolderForTemporaryFiles(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+// Where the folder for temporary files is full, that is what is said: what the last
+// write left of a step is not read as if it were one, whatever bytes it has.
+func TestAFullFolderForTemporaryFiles(t *testing.T) {
+	s := step{line: 1, seq: 1, object: []byte("aÿÿ!ÿÿ!ÿÿ!"), to: []byte("draft"), version: 1}
+	whole := part{buffer: 1000}
+	if err := whole.write(s.line, s.seq, s.version, s.object, s.from, s.to); err != nil {
+		t.Fatal(err)
+	}
+	name := t.TempDir() + "/full"
+	for cut := range whole.last {
+		if err := os.WriteFile(name, whole.last[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		file, err := os.Open(name) // takes no more
+		if err != nil {
+			t.Fatal(err)
+		}
+		full := &part{buffer: 1, file: file}
+		r := newReplay(replayBounds)
+		r.parts = []*part{full}
+		refused := full.write(s.line, s.seq, s.version, s.object, s.from, s.to)
+		err = r.finish()
+		r.close()
+		if refused == nil || err == nil || err.Error() != refused.Error() {
+			t.Errorf("cut at %d: %v, and at the end %v", cut, refused, err)
+		}
+	}
+}
