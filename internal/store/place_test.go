@@ -208,7 +208,9 @@ func TestVisit(t *testing.T) {
 		astray := session1("astray", ben)
 		astray.Platform = "plt_none"
 		in(t, s, func(tx *store.Tx) error {
-			return errors.Join(tx.SaveSession(session1("b", ben)), tx.SaveSession(astray))
+			over := session1("over", ben)
+			over.EndsAt = at(10) // before it is idle
+			return errors.Join(tx.SaveSession(session1("b", ben)), tx.SaveSession(astray), tx.SaveSession(over))
 		})
 		for _, handle := range []string{"s", "b"} {
 			alone, err := s.FindSession(t.Context(), hash(handle), at(1))
@@ -227,7 +229,7 @@ func TestVisit(t *testing.T) {
 		for name, tt := range map[string]struct {
 			handle string
 			minute int
-		}{"nobody's": {"x", 1}, "idle": {"s", 30}, "a platform's that is not there": {"astray", 1}} {
+		}{"nobody's": {"x", 1}, "idle": {"s", 30}, "over": {"over", 10}, "a platform's that is not there": {"astray", 1}} {
 			ctx := store.Visiting(t.Context())
 			if _, err := s.FindSession(ctx, hash(tt.handle), at(tt.minute)); !errors.Is(err, session.ErrNone) {
 				t.Errorf("%s: %v", name, err)
