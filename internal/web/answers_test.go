@@ -19,7 +19,10 @@ func TestFiltersOfTheLists(t *testing.T) {
 	w.SeedToken("maya", canvastest.TokenSpec{Purpose: "an endless script", CreatedAt: r.Clock.Now().AddDate(0, -1, 0)})
 	maya := r.Launch("maya", r.Course("bio201"))
 	maya.Post("/requests", webtest.Answers(r)).Want(http.StatusOK, "Request REQ-0001")
-	r.Launch("ana", r.Course("bio201")).Post("/requests/REQ-0001/endorse", nil).Want(http.StatusOK, "Request REQ-0001")
+	ana := r.Launch("ana", r.Course("bio201")).Post("/requests/REQ-0001/endorse", nil).Want(http.StatusOK, "Request REQ-0001")
+	for _, forged := range []string{"25~nonsense", "25~w", "25~x1.req_a", "25~s-1.req_a", "25~pzzzzzzzzzzzzz.req_a", "-1~w1.req_a", "~", "25~\x00", "1000001~w1.req_a"} {
+		ana.Get("/sponsorships?after="+url.QueryEscape(forged)).Want(http.StatusOK, "Sponsorships").Says("You stand for (1)").Says("REQ-0001")
+	}
 	r.MakeTokens(2)
 	dana := r.Launch("dana", r.Account("root"))
 	r.CheckTokens(dana)
