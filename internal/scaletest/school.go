@@ -132,8 +132,12 @@ func (s *School) name(t *testing.T) {
 		return nil
 	})
 	next := regexp.MustCompile(`after=([^"&]+)`)
-	for name, path := range map[string]string{"queueNext": "/queue?status=denied", "tokensNext": "/tokens", "foundNext": "/unmanaged"} {
-		_, body := s.Get(t.Context(), s.Handles["dana"], path)
+	for name, path := range map[string]string{"queueNext": "/queue?status=denied", "tokensNext": "/tokens", "foundNext": "/unmanaged", "standingNext": "/sponsorships"} {
+		who := "dana"
+		if name == "standingNext" {
+			who = "ana"
+		}
+		_, body := s.Get(t.Context(), s.Handles[who], path)
 		if m := next.FindStringSubmatch(body); m != nil {
 			s.IDs[name] = m[1]
 		} else {

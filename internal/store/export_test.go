@@ -19,6 +19,9 @@ func (s *Store) Raw() *sql.DB { return s.sql }
 // Postgres reports which engine it is.
 func (s *Store) Postgres() bool { return s.path == "" }
 
+// Walk has lists walked no farther than so many rows for what many have.
+func (s *Store) Walk(rows int) { s.walked = rows }
+
 // InUse returns how many connections are in use now.
 func (s *Store) InUse() int {
 	n := s.sql.Stats().InUse

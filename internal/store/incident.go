@@ -187,6 +187,16 @@ func (tx *Tx) CountIncidents(q IncidentQuery) (int, error) {
 	return int(n), nil
 }
 
+// CountIncidentsTo is CountIncidents that stops counting behind most: the result is at
+// most one more.
+func (tx *Tx) CountIncidentsTo(q IncidentQuery, most int) (int, error) {
+	db, err := tx.selectIncidents(q)
+	if err != nil {
+		return 0, err
+	}
+	return tx.countTo("count incidents", db.Order("opened_at"), most) // whose index is that of the list
+}
+
 func (tx *Tx) selectIncidents(q IncidentQuery) (*gorm.DB, error) {
 	if q.Tenant == "" {
 		return nil, fmt.Errorf("incidents: %w", errNoTenant)

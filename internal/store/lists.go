@@ -15,6 +15,13 @@ import (
 
 // Requests returns one page of the requests that q selects.
 func (tx *Tx) Requests(q RequestQuery) ([]access.Request, error) {
+	if q.Many && q.Search != "" {
+		if rows, err := tx.walkRequests(q); err != nil {
+			return nil, err
+		} else if len(rows) == limited(q.Limit) {
+			return tx.requests(rows)
+		}
+	}
 	db, err := tx.selectRequests(q)
 	if err != nil {
 		return nil, err
@@ -44,6 +51,13 @@ func (tx *Tx) CountRequests(q RequestQuery) (int, error) {
 
 // Grants returns one page of the grants that q selects.
 func (tx *Tx) Grants(q GrantQuery) ([]access.Grant, error) {
+	if q.Many && q.Search != "" {
+		if rows, err := tx.walkGrants(q); err != nil {
+			return nil, err
+		} else if len(rows) == limited(q.Limit) {
+			return tx.grants(rows)
+		}
+	}
 	db, err := tx.selectGrants(q)
 	if err != nil {
 		return nil, err
@@ -157,7 +171,7 @@ func (tx *Tx) selectGrants(q GrantQuery) (*gorm.DB, error) {
 	}
 	people := func() *gorm.DB { return tx.db.Model(&personRow{}).Select("id").Where("tenant = ?", tenant) }
 	if q.SponsorCanvas != "" {
-		db = db.Where("grants.sponsor IN (?)", people().Where("canvas_user = ?", q.SponsorCanvas))
+		db = db.Where("grants.sponsor IN (?)", people().Where("canvas_user = ? AND canvas_user <> '' AND merged_into IS NULL", q.SponsorCanvas))
 	}
 	for _, due := range q.times() {
 		db = before(db, due.sql, due.at)
@@ -303,10 +317,15 @@ func page(db *gorm.DB, order Order, orders map[Order]ordering, after Cursor, lim
 		}
 		db = db.Where(fmt.Sprintf("(%s, id) %s (?, ?)", o.sql, than), stamp(at), id)
 	}
+	return db.Order(o.sql + direction + ", id" + direction).Limit(limited(limit)), nil
+}
+
+// limited is how many rows a page has that is asked to have so many.
+func limited(limit int) int {
 	if limit <= 0 {
 		limit = DefaultLimit
 	}
-	return db.Order(o.sql + direction + ", id" + direction).Limit(min(limit, MaxLimit)), nil
+	return min(limit, MaxLimit)
 }
 
 func cursor(mark string, at time.Time, id string) Cursor {

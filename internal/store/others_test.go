@@ -82,6 +82,14 @@ func TestSetsOfAnotherTenant(t *testing.T) {
 			"requests searched": func(tx *store.Tx, t access.TenantID) (int, error) {
 				return tx.CountRequestsTo(store.RequestQuery{Tenant: t, Search: "ana åb"}, 5)
 			},
+			"requests of many": func(tx *store.Tx, t access.TenantID) (int, error) {
+				got, err := tx.Requests(store.RequestQuery{Tenant: t, Search: "ana åb", Many: true, Limit: 1})
+				return len(got), err
+			},
+			"tokens of many": func(tx *store.Tx, t access.TenantID) (int, error) {
+				got, err := tx.Grants(store.GrantQuery{Tenant: t, Search: "ana åb", Many: true, Limit: 1})
+				return len(got), err
+			},
 			"found tokens searched": func(tx *store.Tx, t access.TenantID) (int, error) {
 				return tx.CountFoundTo(store.FoundQuery{Tenant: t, Search: "script"}, 5)
 			},

@@ -61,6 +61,9 @@ type RequestQuery struct {
 	// (Store.Search), it finds a request by its number and people by how their name
 	// begins.
 	Search string
+	// Many says that Search finds more than a page or two, as CountRequestsTo has told.
+	// It changes how rows are found, never which.
+	Many bool
 	// DueField and DueBefore select requests whose time is set and before that.
 	DueField  DueField
 	DueBefore time.Time
@@ -101,6 +104,7 @@ type GrantQuery struct {
 	// Search finds text as RequestQuery.Search does, in the request, and in the
 	// owner's name.
 	Search string
+	Many   bool // as that of RequestQuery
 	// Each selects grants whose time is set and before that. EndsBefore looks at
 	// access.Grant.EndsAt, CanvasEndBefore at CanvasEnd.
 	EndsBefore, CanvasEndBefore, ActivateBefore, LeaseBefore, NextTryBefore, CheckedBefore, GapBefore, RetireBefore, RevokingBefore time.Time

@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,33 +123,44 @@ func (s sought) people(tenant access.TenantID, postgres bool) query {
 }
 
 // requests are the ids of the requests of a tenant, in some states or in any, whose
-// own text is as s has it, and of those whose requester or sponsor is called so.
-func (s sought) requests(tenant access.TenantID, states []access.RequestState, postgres bool) query {
+// own text is as s has it, and of those whose requester or sponsor is called so. Of
+// each kind there are at most most, if that is above zero.
+func (s sought) requests(tenant access.TenantID, states []access.RequestState, most int, postgres bool) query {
 	in := inStates(states, access.RequestState.Open)
 	q := s.named(tenant, postgres)
-	if own, ok := s.own(tenant, "", "t.id", in, postgres); ok {
-		q.add(own.sql, own.args...)
+	if own, ok := s.own(tenant, "", "t.id", in, allAre(states, access.RequestState.Open), most, postgres); ok {
+		q.part(own, most)
 		q.add(" UNION ")
 	}
 	also, its := in("r")
-	q.add("SELECT r.id FROM named CROSS JOIN requests AS r WHERE r.tenant = ? AND r.requester = named.id"+also, append([]any{string(tenant)}, its...)...)
-	q.add(" UNION SELECT r.id FROM named CROSS JOIN requests AS r WHERE r.tenant = ? AND r.sponsor IS NOT NULL AND r.sponsor = named.id"+also,
-		append([]any{string(tenant)}, its...)...)
+	args := append([]any{string(tenant)}, its...)
+	q.part(query{"SELECT r.id FROM named CROSS JOIN requests AS r WHERE r.tenant = ? AND r.requester = named.id" + also, args}, most)
+	q.add(" UNION ")
+	q.part(query{"SELECT r.id FROM named CROSS JOIN requests AS r WHERE r.tenant = ? AND r.sponsor IS NOT NULL AND r.sponsor = named.id" + also, args}, most)
 	return q
 }
 
 // grants are the ids of the grants of a tenant, in some states or in any, whose
-// request's own text is as s has it, and of those whose owner is called so.
-func (s sought) grants(tenant access.TenantID, states []access.GrantState, postgres bool) query {
+// request's own text is as s has it, and of those whose owner is called so; with
+// further columns of theirs. Of each kind there are at most most, if that is above zero.
+func (s sought) grants(tenant access.TenantID, states []access.GrantState, further string, most int, postgres bool) query {
 	in := func(string) (string, []any) { return inStates(states, access.GrantState.Live)("g") }
 	q := s.named(tenant, postgres)
-	if own, ok := s.own(tenant, " CROSS JOIN grants AS g", "g.id", in, postgres); ok {
-		q.add(own.sql, own.args...)
+	if own, ok := s.own(tenant, " CROSS JOIN grants AS g", "g.id"+further, in, false, most, postgres); ok {
+		q.part(own, most)
 		q.add(" UNION ")
 	}
 	also, its := in("")
-	q.add("SELECT g.id FROM named CROSS JOIN grants AS g WHERE g.tenant = ? AND g.owner = named.id"+also, append([]any{string(tenant)}, its...)...)
+	q.part(query{"SELECT g.id" + further + " FROM named CROSS JOIN grants AS g WHERE g.tenant = ? AND g.owner = named.id" + also, append([]any{string(tenant)}, its...)}, most)
 	return q
+}
+
+// part adds a part of a union, of at most most rows, if that is above zero.
+func (q *query) part(p query, most int) {
+	if most > 0 {
+		p.sql = "SELECT * FROM (" + p.sql + " LIMIT " + strconv.Itoa(most) + ") AS part"
+	}
+	q.add(p.sql, p.args...)
 }
 
 // inStates is the condition of states, for the rows of a table, with its arguments.
@@ -158,11 +170,16 @@ func inStates[S ~string](all []S, open func(S) bool) func(table string) (string,
 			return "", nil
 		}
 		also := " AND " + table + ".state IN ?"
-		if !slices.ContainsFunc(all, func(s S) bool { return !open(s) }) {
+		if allAre(all, open) {
 			also += " AND " + table + ".open" // which is what the indexes of what lives know
 		}
 		return also, []any{anyOf(all)}
 	}
+}
+
+// allAre reports that there are states, and all of them are of those whose life goes on.
+func allAre[S ~string](all []S, open func(S) bool) bool {
+	return len(all) > 0 && !slices.ContainsFunc(all, func(s S) bool { return !open(s) })
 }
 
 // named begins a query with the people whose name is as s has it.
@@ -172,13 +189,21 @@ func (s sought) named(tenant access.TenantID, postgres bool) query {
 }
 
 // own selects requests by their own text, or by their number where that is all an
-// index has: ok is false if what was typed is none.
-func (s sought) own(tenant access.TenantID, join, column string, in func(string) (string, []any), postgres bool) (query, bool) {
+// index has: ok is false if what was typed is none. Those that are open are so few
+// beside all that have the text that SQLite, which cannot weigh that, reads those.
+func (s sought) own(tenant access.TenantID, join, column string, in func(string) (string, []any), open bool, most int, postgres bool) (query, bool) {
 	also, its := in("t")
 	if join != "" {
 		also = " AND g.tenant = t.tenant AND g.request_id = t.id" + also
 	}
 	from, where, args := s.in("requests", postgres)
+	switch {
+	case s.anywhere && open && !postgres:
+		from = "requests AS t"
+		where, args = s.says("t", postgres)
+	case s.anywhere && most > 0 && !postgres:
+		also += " ORDER BY requests_search.rowid DESC" // what lives is among the newest
+	}
 	if !s.anywhere {
 		if s.number() == 0 {
 			return query{}, false
@@ -196,7 +221,7 @@ func (tx *Tx) searchRequests(db *gorm.DB, q RequestQuery) (*gorm.DB, error) {
 	if err != nil || !ok {
 		return db, err
 	}
-	ids := s.requests(q.Tenant, q.States, tx.postgres())
+	ids := s.requests(q.Tenant, q.States, 0, tx.postgres())
 	return db.Where("requests.id IN ("+ids.sql+")", ids.args...), nil
 }
 
@@ -207,7 +232,7 @@ func (tx *Tx) searchGrants(db *gorm.DB, q GrantQuery) (*gorm.DB, error) {
 		return db, err
 	}
 	if ok {
-		ids := s.grants(q.Tenant, q.States, tx.postgres())
+		ids := s.grants(q.Tenant, q.States, "", 0, tx.postgres())
 		db = db.Where("grants.id IN ("+ids.sql+")", ids.args...)
 	}
 	if s, ok, err = tx.seek(q.SponsorText); err != nil || !ok {
@@ -215,8 +240,66 @@ func (tx *Tx) searchGrants(db *gorm.DB, q GrantQuery) (*gorm.DB, error) {
 	}
 	// Somebody typed a Canvas id, or a part of a name.
 	ids := s.people(q.Tenant, tx.postgres())
-	ids.add(" UNION SELECT id FROM people WHERE tenant = ? AND canvas_user = ? AND canvas_user <> ''", string(q.Tenant), strings.TrimSpace(q.SponsorText))
+	ids.add(" UNION SELECT id FROM people WHERE tenant = ? AND canvas_user = ? AND canvas_user <> '' AND merged_into IS NULL", string(q.Tenant), strings.TrimSpace(q.SponsorText))
 	return db.Where("grants.sponsor IN ("+ids.sql+")", ids.args...), nil
+}
+
+// mostWalked is how many rows of a list are walked for a word that many have, before
+// what is found is sorted instead.
+const mostWalked = 20_000
+
+// walkRequests is the page of q by its list's own order, each row asked whether it has
+// what is sought: of a word that many have, a page is full long before all that have it
+// would be read and sorted. The rows keep the order that they were walked in. The page
+// may be short though there is more: then the caller asks the other way.
+func (tx *Tx) walkRequests(q RequestQuery) (rows []requestRow, err error) {
+	s, ok, err := tx.seek(q.Search)
+	if err != nil || !ok {
+		return nil, err
+	}
+	walked := q
+	walked.Search, walked.Limit = "", 0
+	db, err := tx.selectRequests(walked)
+	if err != nil {
+		return nil, err
+	}
+	if db, err = page(db, q.Order, requestOrders, q.After, 0); err != nil {
+		return nil, err
+	}
+	has, args := s.says("w", tx.postgres())
+	if !s.anywhere {
+		has, args = "w.number = ? AND w.number > 0", []any{s.number()}
+	}
+	named := s.named(q.Tenant, tx.postgres())
+	named.add("SELECT * FROM (?) AS w WHERE ("+has+") OR w.requester IN (SELECT id FROM named) OR w.sponsor IN (SELECT id FROM named) LIMIT ?",
+		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{limited(q.Limit)})...)
+	return rows, tx.fail("requests", tx.db.Raw(named.sql, named.args...).Scan(&rows).Error)
+}
+
+// walkGrants is walkRequests for grants.
+func (tx *Tx) walkGrants(q GrantQuery) (rows []grantRow, err error) {
+	s, ok, err := tx.seek(q.Search)
+	if err != nil || !ok {
+		return nil, err
+	}
+	walked := q
+	walked.Search, walked.Limit = "", 0
+	db, err := tx.selectGrants(walked)
+	if err != nil {
+		return nil, err
+	}
+	if db, err = walked.page(db); err != nil {
+		return nil, err
+	}
+	has, args := s.says("r", tx.postgres())
+	if !s.anywhere {
+		has, args = "r.number = ? AND r.number > 0", []any{s.number()}
+	}
+	named := s.named(q.Tenant, tx.postgres())
+	// Each row's own request is asked: PostgreSQL would make of EXISTS a reading of all that have it.
+	named.add("SELECT * FROM (?) AS w WHERE (SELECT "+has+" FROM requests AS r WHERE r.id = w.request_id) OR w.owner IN (SELECT id FROM named) LIMIT ?",
+		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{limited(q.Limit)})...)
+	return rows, tx.fail("grants", tx.db.Raw(named.sql, named.args...).Scan(&rows).Error)
 }
 
 // vendorLike narrows the requests behind the grants of q to those whose company's
@@ -255,6 +338,13 @@ func (tx *Tx) searchFound(db *gorm.DB, q FoundQuery) (*gorm.DB, error) {
 // CountRequestsTo is CountRequests that stops counting behind most: the result is
 // at most one more.
 func (tx *Tx) CountRequestsTo(q RequestQuery, most int) (int, error) {
+	alone := RequestQuery{Tenant: q.Tenant, States: q.States, Search: q.Search, Order: q.Order, Limit: q.Limit}
+	if s, ok, err := tx.seek(q.Search); err != nil {
+		return 0, err
+	} else if ok && q.Tenant != "" && reflect.DeepEqual(q, alone) {
+		n, err := tx.countUnion("count requests", `COUNT(*) AS "all"`, nil, s.requests(q.Tenant, q.States, most+1, tx.postgres()), most)
+		return n.All, err
+	}
 	db, err := tx.selectRequests(q)
 	if err != nil {
 		return 0, err
@@ -275,6 +365,17 @@ func (tx *Tx) CountFoundTo(q FoundQuery, most int) (int, error) {
 	return tx.countTo("count found tokens", db.Order(foundWeight+", "+foundAge+", id"), most)
 }
 
+// counted are the rows of a list, and those of them that a mass revocation may end.
+type counted struct{ All, Targets int }
+
+// countUnion counts what a text alone selects, up to one more than most. No kind of
+// what is found is read farther than that: a word that many have is soon counted.
+func (tx *Tx) countUnion(what, columns string, args []any, ids query, most int) (n counted, err error) {
+	sql := "SELECT " + columns + " FROM (SELECT * FROM (" + ids.sql + ") AS found LIMIT " + strconv.Itoa(most+1) + ") AS counted"
+	err = tx.db.Raw(sql, append(slices.Clone(args), ids.args...)...).Scan(&n).Error
+	return n, tx.fail(what, err)
+}
+
 func (tx *Tx) countTo(what string, db *gorm.DB, most int) (int, error) {
 	var n int64
 	err := tx.db.Table("(?) AS counted", db.Select("1").Limit(most+1)).Count(&n).Error
@@ -285,6 +386,14 @@ func (tx *Tx) countTo(what string, db *gorm.DB, most int) (int, error) {
 // more. targets are those of them that a mass revocation may end; where all is more
 // than most, it says nothing.
 func (tx *Tx) CountGrantsTo(q GrantQuery, most int) (all, targets int, err error) {
+	const columns = `COUNT(*) AS "all", COUNT(CASE WHEN state IN ? THEN 1 END) AS targets`
+	alone := GrantQuery{Tenant: q.Tenant, States: q.States, Search: q.Search, Order: q.Order, Limit: q.Limit}
+	if s, ok, err := tx.seek(q.Search); err != nil {
+		return 0, 0, err
+	} else if ok && q.Tenant != "" && reflect.DeepEqual(q, alone) {
+		n, err := tx.countUnion("count grants", columns, []any{anyOf(access.MassTargets)}, s.grants(q.Tenant, q.States, ", g.state", most+1, tx.postgres()), most)
+		return n.All, n.Targets, err
+	}
 	db, err := tx.selectGrants(q)
 	if err != nil {
 		return 0, 0, err
@@ -293,9 +402,8 @@ func (tx *Tx) CountGrantsTo(q GrantQuery, most int) (all, targets int, err error
 	if q.Order == Ends && (!q.EndsBefore.IsZero() || !slices.ContainsFunc(q.States, access.GrantState.Live)) {
 		db = db.Order(grantOrders[q.Order].sql + ", id")
 	}
-	var n struct{ All, Targets int }
-	err = tx.db.Table("(?) AS counted", db.Select("grants.state").Limit(most+1)).
-		Select(`COUNT(*) AS "all", COUNT(CASE WHEN state IN ? THEN 1 END) AS targets`, anyOf(access.MassTargets)).Scan(&n).Error
+	var n counted
+	err = tx.db.Table("(?) AS counted", db.Select("grants.state").Limit(most+1)).Select(columns, anyOf(access.MassTargets)).Scan(&n).Error
 	return n.All, n.Targets, tx.fail("count grants", err)
 }
 

@@ -56,6 +56,7 @@ type Store struct {
 	// places are what the texts of platforms were parsed to: the platform's id to *parsedPlace.
 	places sync.Map
 	known  knownTrigrams
+	walked int // mostWalked; fewer in tests
 }
 
 const defaultConns = 16
@@ -64,7 +65,7 @@ const defaultConns = 16
 // readable by its owner only) or "postgres://…". It checks that the database
 // answers, but not its schema: see Migrate and Ready.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
-	s := &Store{log: o.Log, now: o.Now}
+	s := &Store{log: o.Log, now: o.Now, walked: mostWalked}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}

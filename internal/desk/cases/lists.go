@@ -286,7 +286,7 @@ func (cs *Cases) Queue(ctx context.Context, caller access.Caller, q QueueFilter)
 		}
 		at, after := desk.SplitCursor(q.After)
 		rq.After, out.From = store.Cursor(after), at+1
-		rq.Limit = PageSize + 1
+		rq.Limit, rq.Many = PageSize+1, out.Total > MostCounted
 		rs, err := tx.Requests(rq)
 		if err != nil {
 			return err

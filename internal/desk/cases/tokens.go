@@ -91,7 +91,7 @@ func (cs *Cases) Tokens(ctx context.Context, caller access.Caller, q TokenFilter
 		out.Masses = len(masses)
 		at, after := desk.SplitCursor(q.After)
 		gq.After, out.From = store.Cursor(after), at+1
-		gq.Limit = PageSize + 1
+		gq.Limit, gq.Many = PageSize+1, out.Total > MostCounted
 		gs, err := tx.Grants(gq)
 		if err != nil {
 			return err

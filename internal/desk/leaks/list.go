@@ -71,7 +71,7 @@ func (ls *Leaks) List(ctx context.Context, caller access.Caller, after string) (
 			return err
 		}
 		q := store.IncidentQuery{Tenant: caller.Tenant, State: store.IncidentCleared, Limit: cases.PageSize + 1}
-		if out.Total, err = tx.CountIncidents(q); err != nil {
+		if out.Total, err = tx.CountIncidentsTo(q, cases.MostCounted); err != nil {
 			return err
 		}
 		at, place := desk.SplitCursor(after)

@@ -47,7 +47,7 @@ func NewListPage(s ui.Shell, in ListInput) ListPage {
 		p.Empty = &ui.Empty{Icon: "check", Title: s.T("leaks.none"), Text: s.T("leaks.none_text")}
 	}
 	if l.Total > 0 {
-		p.ClearedTitle = s.T("leaks.cleared", "Number", l.Total)
+		p.ClearedTitle = s.Many("leaks.cleared", l.Total)
 		p.Cleared = clearedTable(s, l.Cleared)
 		p.Pager = s.Pager("/leaks", url.Values{}, in.After, l.From, len(l.Cleared), l.Total, l.Next)
 	}

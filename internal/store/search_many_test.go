@@ -1,0 +1,159 @@
+package store_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/tokendesk/tokendesk/internal/access"
+	"github.com/tokendesk/tokendesk/internal/policy"
+	"github.com/tokendesk/tokendesk/internal/store"
+	"github.com/tokendesk/tokendesk/internal/store/storetest"
+)
+
+// What many have is found by walking the list, and counted no farther than is shown.
+// Neither changes what is found: not the rows, not their order, not how many they are,
+// however few rows a walk may see.
+func TestManyAreFoundAsFewAre(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		largeSchool(t, s, 400)
+		for _, table := range []string{"requests", "grants"} { // times as the store writes them
+			exec(t, s, "UPDATE "+table+" SET created_at = '2026-01-01 00:00:00+00:00', updated_at = '2026-01-01 00:00:00+00:00'")
+		}
+		exec(t, s, "UPDATE grants SET wanted = '2027-01-01 00:00:00+00:00', expires = '2027-01-01 00:00:00+00:00'")
+		// Orders by something that is not the order of insertion, with ties.
+		exec(t, s, "UPDATE requests SET review_due = CASE WHEN number % 3 = 0 THEN NULL ELSE created_at END, affiliation = CASE WHEN number % 4 = 0 THEN 'staff' ELSE 'student' END")
+		exec(t, s, "UPDATE requests SET sponsor = 'per_x1' WHERE number % 7 = 0 AND requester <> 'per_x1'")
+		exec(t, s, "UPDATE people SET search = 'maria ' || search WHERE canvas_user LIKE '%1'")
+		exec(t, s, "UPDATE requests SET search = search || ' maria' WHERE number % 5 = 0")
+		word := vocabulary[6*7 : 6*7+6]
+		texts := []string{"maria", "ma", "req-1", word, vocabulary[:3], "1", "1193", "nobody at all"}
+		requests := []store.RequestQuery{
+			{States: []access.RequestState{access.InReview}, Order: store.ReviewDue},
+			{States: []access.RequestState{access.Denied}, Order: store.ReviewDue},
+			{States: []access.RequestState{access.Denied, access.Fulfilled}},
+			{Affiliation: policy.Staff, Order: store.ReviewDue},
+			{Order: store.Updated},
+		}
+		grants := []store.GrantQuery{
+			{States: live, Order: store.Ends},
+			{States: []access.GrantState{access.Revoked}, Order: store.Ends},
+			{Affiliation: policy.Staff, Order: store.Ends},
+			{},
+		}
+		found, walked := 0, 0
+		err := s.Read(t.Context(), func(tx *store.Tx) error {
+			for _, typed := range texts {
+				for i, q := range requests {
+					q.Tenant, q.Search, q.Limit = north, typed, pageOf
+					all := pages(t, func(after store.Cursor) ([]string, store.Cursor) {
+						q.After = after
+						return list(t, q, tx.Requests, func(r access.Request) string { return r.ID })
+					})
+					found += len(all)
+					for _, far := range []int{1, 60, 100_000} {
+						s.Walk(far)
+						many := q
+						many.Many = true
+						got := pages(t, func(after store.Cursor) ([]string, store.Cursor) {
+							many.After = after
+							return list(t, many, tx.Requests, func(r access.Request) string { return r.ID })
+						})
+						if walked += len(got); !slices.Equal(got, all) {
+							t.Errorf("%q in requests %d, walking %d rows, finds %v, want %v", typed, i, far, got, all)
+						}
+					}
+					q.After = ""
+					for _, most := range []int{0, 1, 5, len(all) - 1, len(all), 1000} {
+						if n, err := tx.CountRequestsTo(q, max(most, 0)); err != nil || n != min(len(all), max(most, 0)+1) {
+							t.Errorf("%q in requests %d: %d up to %d of %d, %v", typed, i, n, most, len(all), err)
+						}
+					}
+				}
+				for i, q := range grants {
+					q.Tenant, q.Search, q.Limit = north, typed, pageOf
+					all := pages(t, func(after store.Cursor) ([]string, store.Cursor) {
+						q.After = after
+						return list(t, q, tx.Grants, func(g access.Grant) string { return g.ID })
+					})
+					found += len(all)
+					for _, far := range []int{1, 60, 100_000} {
+						s.Walk(far)
+						many := q
+						many.Many = true
+						got := pages(t, func(after store.Cursor) ([]string, store.Cursor) {
+							many.After = after
+							return list(t, many, tx.Grants, func(g access.Grant) string { return g.ID })
+						})
+						if walked += len(got); !slices.Equal(got, all) {
+							t.Errorf("%q in grants %d, walking %d rows, finds %v, want %v", typed, i, far, got, all)
+						}
+					}
+					q.After = ""
+					ends := q
+					ends.IDs = append([]string{}, all...)
+					targets, err := tx.CountGrants(narrowed(ends))
+					if err != nil {
+						return err
+					}
+					for _, most := range []int{0, 1, 5, len(all) - 1, len(all), 1000} {
+						most = max(most, 0)
+						n, can, err := tx.CountGrantsTo(q, most)
+						if err != nil || n != min(len(all), most+1) || (len(all) <= most && can != targets) {
+							t.Errorf("%q in grants %d: %d and %d up to %d, of %d and %d, %v", typed, i, n, can, most, len(all), targets, err)
+						}
+					}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found < 1000 || walked != 3*found {
+			t.Errorf("%d rows found, %d walked", found, walked)
+		}
+	})
+}
+
+// narrowed is q with those alone that a mass revocation may end.
+func narrowed(q store.GrantQuery) store.GrantQuery {
+	states := q.States
+	if states == nil {
+		states = access.GrantStates
+	}
+	q.States = slices.DeleteFunc(slices.Clone(states), func(st access.GrantState) bool { return !slices.Contains(access.MassTargets, st) })
+	if len(q.States) == 0 {
+		q.IDs = []string{}
+	}
+	return q
+}
+
+const pageOf = 9
+
+// pages are the rows of all pages of a list. One that is not full is the last.
+func pages(t *testing.T, page func(after store.Cursor) ([]string, store.Cursor)) (all []string) {
+	t.Helper()
+	for after := store.Cursor(""); ; {
+		ids, next := page(after)
+		all = append(all, ids...)
+		if len(ids) < pageOf {
+			return all
+		}
+		after = next
+	}
+}
+
+// list is a page of a list, and the place behind it.
+func list[Q interface{ Next(R) store.Cursor }, R any](t *testing.T, q Q, read func(Q) ([]R, error), id func(R) string) (ids []string, next store.Cursor) {
+	t.Helper()
+	rows, err := read(q)
+	if err != nil {
+		t.Fatal(fmt.Errorf("%+v: %w", q, err))
+	}
+	for _, r := range rows {
+		ids, next = append(ids, id(r)), q.Next(r)
+	}
+	return ids, next
+}
