@@ -26,7 +26,7 @@ func TestManyAreFoundAsFewAre(t *testing.T) {
 		exec(t, s, "UPDATE requests SET review_due = CASE WHEN number % 3 = 0 THEN NULL ELSE created_at END, affiliation = CASE WHEN number % 4 = 0 THEN 'staff' ELSE 'student' END")
 		exec(t, s, "UPDATE requests SET sponsor = 'per_x1' WHERE number % 7 = 0 AND requester <> 'per_x1'")
 		exec(t, s, "UPDATE people SET search = 'maria ' || search WHERE canvas_user LIKE '%1'")
-		exec(t, s, "UPDATE requests SET search = search || ' maria' WHERE number % 5 = 0")
+		exec(t, s, "UPDATE requests SET search = search || ' maria' WHERE number % 3 = 0")
 		word := vocabulary[6*7 : 6*7+6]
 		texts := []string{"maria", "ma", "req-1", word, vocabulary[:3], "1", "1193", "nobody at all"}
 		requests := []store.RequestQuery{
