@@ -49,7 +49,7 @@ var measured = []string{
 func TestMeasure(t *testing.T) {
 	sizes, rounds, limit := "1000", 1, time.Second
 	if v := os.Getenv(measureVar); v != "" {
-		sizes, rounds, limit = v, 100, 15*time.Second
+		sizes, rounds, limit = v, 300, 10*time.Second
 	}
 	for _, text := range strings.Split(sizes, ",") {
 		n, live := number(t, text)
@@ -161,7 +161,7 @@ func (m meter) times(name string, rounds int, do func() error) {
 			return
 		}
 		took = append(took, time.Since(from))
-		if len(took) >= 3 && time.Since(start) > m.limit {
+		if time.Since(start) > m.limit {
 			break
 		}
 	}
