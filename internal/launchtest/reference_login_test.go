@@ -40,7 +40,7 @@ func (h *reference) login(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer rows.Close()
-	var p placeRow
+	var p siteRow
 	for rows.Next() {
 		if p.id != "" {
 			return errBad // it knows one school only

@@ -45,11 +45,11 @@ type reference struct {
 
 // The product's statements, word by word.
 const (
-	placeColumns  = `p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts, p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at, t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.policy_version, t.version, t.created_at, COALESCE((SELECT string_agg(CASE WHEN d.root THEN '*' ELSE '-' END || d.deployment_id, '␞' ORDER BY d.position) FROM platform_deployments d WHERE d.platform = p.id), '')`
-	selectLogin   = `SELECT ` + placeColumns + ` FROM platforms p JOIN tenants t ON t.id = p.tenant WHERE p.issuer = $1 AND p.client_id = $2 AND NOT p.disabled ORDER BY p.created_at, p.id`
-	selectPlace   = `SELECT ` + placeColumns + ` FROM platforms p JOIN tenants t ON t.id = p.tenant WHERE p.id = $1`
+	siteColumns  = `p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts, p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at, t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.policy_version, t.version, t.created_at, COALESCE((SELECT string_agg(CASE WHEN d.root THEN '*' ELSE '-' END || d.deployment_id, '␞' ORDER BY d.position) FROM platform_deployments d WHERE d.platform = p.id), '')`
+	selectLogin   = `SELECT ` + siteColumns + ` FROM platforms p JOIN tenants t ON t.id = p.tenant WHERE p.issuer = $1 AND p.client_id = $2 AND NOT p.disabled ORDER BY p.created_at, p.id`
+	selectSite   = `SELECT ` + siteColumns + ` FROM platforms p JOIN tenants t ON t.id = p.tenant WHERE p.id = $1`
 	insertNonce   = `INSERT INTO lti_nonces (registration_id, hash, expires_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING hash`
-	selectArrival = `SELECT ` + placeColumns + `, COALESCE(h.id, ''), COALESCE(h.canvas_user, ''), COALESCE(h.name, ''), COALESCE(h.short_name, ''), COALESCE(h.locale, ''), COALESCE(h.time_zone, ''), COALESCE(h.email, ''), h.merged_into, h.seen_at, h.created_at FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN person_subs s ON s.tenant = p.tenant AND s.sub = $1 LEFT JOIN people h ON h.tenant = s.tenant AND h.id = s.person WHERE p.id = $2`
+	selectArrival = `SELECT ` + siteColumns + `, COALESCE(h.id, ''), COALESCE(h.canvas_user, ''), COALESCE(h.name, ''), COALESCE(h.short_name, ''), COALESCE(h.locale, ''), COALESCE(h.time_zone, ''), COALESCE(h.email, ''), h.merged_into, h.seen_at, h.created_at FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN person_subs s ON s.tenant = p.tenant AND s.sub = $1 LEFT JOIN people h ON h.tenant = s.tenant AND h.id = s.person WHERE p.id = $2`
 	insertSession = `INSERT INTO sessions (hash, tenant, person, platform, place, rights, data, created_at, launched_at, seen_at, idle_until, ends_at, cookie_seen) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (hash) DO UPDATE SET data = excluded.data, launched_at = excluded.launched_at, seen_at = excluded.seen_at, idle_until = excluded.idle_until, ends_at = excluded.ends_at, cookie_seen = excluded.cookie_seen`
 	selectDiffer  = `SELECT hash, rights FROM sessions WHERE tenant = $1 AND person = $2 AND place = $3 AND rights <> $4 AND hash <> $5`
 	selectTally   = `SELECT EXISTS (SELECT 1 FROM requests WHERE tenant = $1 AND sponsor = $2) OR EXISTS (SELECT 1 FROM grants WHERE tenant = $3 AND sponsor = $4) OR EXISTS (SELECT 1 FROM grants WHERE tenant = $5 AND sponsor_asked = $6), (SELECT COUNT(*) FROM requests WHERE tenant = $7 AND sponsor = $8 AND state = 'awaiting_sponsor') + (SELECT COUNT(*) FROM grants WHERE tenant = $9 AND sponsor_asked = $10 AND open AND state <> 'revoking'), EXISTS (SELECT 1 FROM requests WHERE tenant = $11 AND requester = $12), EXISTS (SELECT 1 FROM kept WHERE tenant = $13 AND person = $14), EXISTS (SELECT 1 FROM found_tokens WHERE tenant = $15 AND canvas_user = $16 AND open AND state IN ('told', 'removing')), (SELECT COUNT(*) FROM grants WHERE tenant = $17 AND state = 'revoking' AND owner = $18), 0, (SELECT COUNT(*) FROM incidents WHERE tenant = $19 AND cleared_at IS NULL AND owner = $20), 0`
@@ -57,8 +57,8 @@ const (
 
 // The rows, with every column that the statements return.
 
-// placeRow is a platform with its tenant and deployments.
-type placeRow struct {
+// siteRow is a platform with its tenant and deployments.
+type siteRow struct {
 	id, tenant, name, issuer, client, authURL, tokenURL, keySetURL string
 	rosterHosts, frameOrigins, canvasURLs                          string
 	allowPrivate, disabled                                         bool
@@ -73,7 +73,7 @@ type placeRow struct {
 	origins     []string
 }
 
-func (r *placeRow) in() []any {
+func (r *siteRow) in() []any {
 	return []any{&r.id, &r.tenant, &r.name, &r.issuer, &r.client, &r.authURL, &r.tokenURL, &r.keySetURL, &r.rosterHosts,
 		&r.frameOrigins, &r.canvasURLs, &r.allowPrivate, &r.disabled, &r.credential, &r.credentialKind, &r.created,
 		&r.schoolName, &r.guid, &r.account, &r.school, &r.capDays, &r.policy, &r.version, &r.founded, &r.allowed}
@@ -159,8 +159,8 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var p placeRow
-	if err := h.place(ctx, &p, st.registration); err != nil {
+	var p siteRow
+	if err := h.site(ctx, &p, st.registration); err != nil {
 		return err
 	}
 	c, err := h.verify(ctx, r.PostForm.Get("id_token"), p, st, now)
@@ -188,7 +188,7 @@ func (h *reference) launch(w http.ResponseWriter, r *http.Request) error {
 }
 
 // verify applies every rule that the product applies.
-func (h *reference) verify(ctx context.Context, token string, p placeRow, st sealed, now time.Time) (*tokenClaims, error) {
+func (h *reference) verify(ctx context.Context, token string, p siteRow, st sealed, now time.Time) (*tokenClaims, error) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
 		return nil, errBad
@@ -269,7 +269,7 @@ func boundBy(r *http.Request, state, binder string) bool {
 }
 
 // begin makes the session and sends its cookie.
-func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Request, state string, c *tokenClaims, p placeRow, who personRow, now time.Time) error {
+func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Request, state string, c *tokenClaims, p siteRow, who personRow, now time.Time) error {
 	sess := ui.Session{
 		Caller: access.Caller{
 			Platform: p.id, CanvasUser: who.canvasUser, Name: c.Name, TimeZone: c.Custom.TimeZone,
@@ -318,7 +318,7 @@ func (h *reference) begin(ctx context.Context, w http.ResponseWriter, r *http.Re
 }
 
 // counts asks what the navigation counts and what the student's home has: nothing.
-func counts(also *pgx.Batch, p *placeRow, who personRow) {
+func counts(also *pgx.Batch, p *siteRow, who personRow) {
 	t := p.tenant
 	also.Queue(selectTally, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.id, t, who.canvasUser, t, who.id, t, who.id).QueryRow(func(row pgx.Row) error {
 		var sponsoring, asked, kept, told bool
@@ -346,15 +346,15 @@ func none(rows pgx.Rows, err error) error {
 }
 
 // place reads a platform with its tenant and deployments.
-func (h *reference) place(ctx context.Context, r *placeRow, id string) error {
-	if err := h.pool.QueryRow(ctx, selectPlace, id).Scan(r.in()...); err != nil {
+func (h *reference) site(ctx context.Context, r *siteRow, id string) error {
+	if err := h.pool.QueryRow(ctx, selectSite, id).Scan(r.in()...); err != nil {
 		return err
 	}
 	return h.parse(r)
 }
 
 // arrival reads them with the person whom a sub is linked to.
-func (h *reference) arrival(ctx context.Context, r *placeRow, who *personRow, id, sub string) error {
+func (h *reference) arrival(ctx context.Context, r *siteRow, who *personRow, id, sub string) error {
 	err := h.pool.QueryRow(ctx, selectArrival, sub, id).Scan(append(r.in(), &who.id, &who.canvasUser, &who.name, &who.shortName, &who.locale,
 		&who.zone, &who.email, &who.merged, &who.seen, &who.created)...)
 	if err != nil {
@@ -364,7 +364,7 @@ func (h *reference) arrival(ctx context.Context, r *placeRow, who *personRow, id
 }
 
 // parse reads the texts of a place, those that it has not read before.
-func (h *reference) parse(r *placeRow) error {
+func (h *reference) parse(r *siteRow) error {
 	type parts struct {
 		texts       [3]string
 		deployments []deploymentRow

@@ -90,6 +90,15 @@ func (s sought) says(as string, postgres bool) (where string, args []any) {
 	return where, args
 }
 
+// asked is the condition that a request, called as, has what is sought in its own text:
+// of a row that is read already, to which no index leads.
+func (s sought) asked(as string) (where string, args []any) {
+	if !s.anywhere {
+		return as + ".number = ? AND " + as + ".number > 0", []any{s.number()}
+	}
+	return as + `.search LIKE ? ESCAPE '\'`, []any{"%" + literal(s.text) + "%"}
+}
+
 // in is what selects such rows of a table, called t: what follows FROM, and a
 // condition with its arguments. The index leads on SQLite, which knows nothing of
 // how many rows each way would read.
@@ -198,17 +207,13 @@ func (s sought) own(tenant access.TenantID, join, column string, in func(string)
 	}
 	from, where, args := s.in("requests", postgres)
 	switch {
-	case s.anywhere && open && !postgres:
+	case !s.anywhere && s.number() == 0:
+		return query{}, false
+	case !s.anywhere, open && !postgres:
 		from = "requests AS t"
-		where, args = s.says("t", postgres)
-	case s.anywhere && most > 0 && !postgres:
+		where, args = s.asked("t")
+	case most > 0 && !postgres:
 		also += " ORDER BY requests_search.rowid DESC" // what lives is among the newest
-	}
-	if !s.anywhere {
-		if s.number() == 0 {
-			return query{}, false
-		}
-		from, where, args = "requests AS t", "t.number = ? AND t.number > 0", []any{s.number()}
 	}
 	var q query
 	q.add("SELECT "+column+" FROM "+from+join+" WHERE t.tenant = ? AND "+where+also, append(append([]any{string(tenant)}, args...), its...)...)
@@ -266,10 +271,7 @@ func (tx *Tx) walkRequests(q RequestQuery) (rows []requestRow, err error) {
 	if db, err = page(db, q.Order, requestOrders, q.After, 0); err != nil {
 		return nil, err
 	}
-	has, args := s.says("w", tx.postgres())
-	if !s.anywhere {
-		has, args = "w.number = ? AND w.number > 0", []any{s.number()}
-	}
+	has, args := s.asked("w")
 	named := s.named(q.Tenant, tx.postgres())
 	named.add("SELECT * FROM (?) AS w WHERE ("+has+") OR w.requester IN (SELECT id FROM named) OR w.sponsor IN (SELECT id FROM named) LIMIT ?",
 		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{limited(q.Limit)})...)
@@ -291,10 +293,7 @@ func (tx *Tx) walkGrants(q GrantQuery) (rows []grantRow, err error) {
 	if db, err = walked.page(db); err != nil {
 		return nil, err
 	}
-	has, args := s.says("r", tx.postgres())
-	if !s.anywhere {
-		has, args = "r.number = ? AND r.number > 0", []any{s.number()}
-	}
+	has, args := s.asked("r")
 	named := s.named(q.Tenant, tx.postgres())
 	// Each row's own request is asked: PostgreSQL would make of EXISTS a reading of all that have it.
 	named.add("SELECT * FROM (?) AS w WHERE (SELECT "+has+" FROM requests AS r WHERE r.id = w.request_id) OR w.owner IN (SELECT id FROM named) LIMIT ?",

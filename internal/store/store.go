@@ -53,8 +53,8 @@ type Store struct {
 	writer chan struct{}
 	// policies are the published versions that were read: policyKey to policy.Policy.
 	policies sync.Map
-	// places are what the texts of platforms were parsed to: the platform's id to *parsedPlace.
-	places sync.Map
+	// sites are what the texts of platforms were parsed to: the platform's id to *parsedSite.
+	sites sync.Map
 	known  knownTrigrams
 	walked int // mostWalked; fewer in tests
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/tokendesk/tokendesk/lti"
 )
 
-// placed is a platform with three deployments, a tenant that has something in every
+// withSite adds a platform with three deployments, a tenant that has something in every
 // list, a person who is linked to a sub, and a session of theirs.
-func placed(tb testing.TB, s *store.Store) {
+func withSite(tb testing.TB, s *store.Store) {
 	tb.Helper()
 	seed(tb, s)
 	p := platform("plt_a", "a", "10", lti.Deployment{ID: "1:b", Root: true}, lti.Deployment{ID: "-0:a*"}, lti.Deployment{ID: "2:c"})
@@ -78,7 +78,7 @@ func TestAPlatformIsReadAnewOnEveryReplica(t *testing.T) {
 		if err := there.Migrate(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		placed(t, there)
+		withSite(t, there)
 		check := func(when string) {
 			t.Helper()
 			var want store.Platform
@@ -172,7 +172,7 @@ func TestAPlatformIsReadAnewOnEveryReplica(t *testing.T) {
 func TestArrival(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		placed(t, s)
+		withSite(t, s)
 		elsewhere := platform("plt_z", "z", "20", lti.Deployment{ID: "1:z"})
 		elsewhere.Tenant = south
 		in(t, s, func(tx *store.Tx) error {
@@ -204,7 +204,7 @@ func TestArrival(t *testing.T) {
 func TestVisit(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		placed(t, s)
+		withSite(t, s)
 		astray := session1("astray", ben)
 		astray.Platform = "plt_none"
 		in(t, s, func(tx *store.Tx) error {
@@ -245,7 +245,7 @@ func TestVisit(t *testing.T) {
 func TestReadAhead(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		placed(t, s)
+		withSite(t, s)
 		keep := func(p access.PersonID) {
 			in(t, s, func(tx *store.Tx) error {
 				return tx.SaveText(store.SavedText{Tenant: north, Person: p, Object: "new", Form: "request", Data: []byte("{}"), UpdatedAt: at(1)})

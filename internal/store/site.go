@@ -13,12 +13,12 @@ import (
 	"github.com/tokendesk/tokendesk/lti"
 )
 
-// A place is a platform with its tenant and its deployments: what every login,
+// A site is a platform with its tenant and its deployments: what every login,
 // every launch and every page begins with. It is always read, in one row and
 // together with whatever else the request begins with; kept is only what its texts
 // were parsed to.
 
-// Between the deployments of a place, whose ids are printable ASCII; before each
+// Between the deployments of a site, whose ids are printable ASCII; before each
 // stands whether it is the root's.
 const (
 	deploymentEnd  = "␞"
@@ -26,63 +26,63 @@ const (
 	anyDeployment  = "-"
 )
 
-const placeColumns = `p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts,
+const siteColumns = `p.id, p.tenant, p.name, p.issuer, p.client_id, p.auth_url, p.token_url, p.key_set_url, p.roster_hosts,
 	p.frame_origins, p.canvas_urls, p.allow_private, p.disabled, p.credential, p.credential_kind, p.created_at,
 	t.name, t.platform_guid, t.canvas_account, t.school, t.learned_cap_days, t.policy_version, t.version, t.created_at,
 	COALESCE((SELECT string_agg(CASE WHEN d.root THEN '` + rootDeployment + `' ELSE '` + anyDeployment + `' END || d.deployment_id, '` +
 	deploymentEnd + `' ORDER BY d.position) FROM platform_deployments d WHERE d.platform = p.id), '')`
 
-// selectPlace selects, by what joins p, a platform p of a tenant t.
-func selectPlace(more, from, where string) plain {
-	return say("SELECT " + placeColumns + more + " FROM " + from + " JOIN tenants t ON t.id = p.tenant WHERE " + where)
+// selectSite selects, by what joins p, a platform p of a tenant t.
+func selectSite(more, from, where string) plain {
+	return say("SELECT " + siteColumns + more + " FROM " + from + " JOIN tenants t ON t.id = p.tenant WHERE " + where)
 }
 
 var (
-	selectPlatform = selectPlace("", "platforms p", "p.id = ?")
-	selectIssuer   = selectPlace("", "platforms p", "p.issuer = ? AND NOT p.disabled ORDER BY p.created_at, p.id")
-	selectLogin    = selectPlace("", "platforms p", "p.issuer = ? AND p.client_id = ? AND NOT p.disabled ORDER BY p.created_at, p.id")
+	selectPlatform = selectSite("", "platforms p", "p.id = ?")
+	selectIssuer   = selectSite("", "platforms p", "p.issuer = ? AND NOT p.disabled ORDER BY p.created_at, p.id")
+	selectLogin    = selectSite("", "platforms p", "p.issuer = ? AND p.client_id = ? AND NOT p.disabled ORDER BY p.created_at, p.id")
 	// A launch's platform, and the person that its sub is linked to, if there is one.
-	selectArrival = say("SELECT " + placeColumns + `, COALESCE(h.id, ''), COALESCE(h.canvas_user, ''), COALESCE(h.name, ''),
+	selectArrival = say("SELECT " + siteColumns + `, COALESCE(h.id, ''), COALESCE(h.canvas_user, ''), COALESCE(h.name, ''),
 		COALESCE(h.short_name, ''), COALESCE(h.locale, ''), COALESCE(h.time_zone, ''), COALESCE(h.email, ''), h.merged_into, h.seen_at, h.created_at
 		FROM platforms p JOIN tenants t ON t.id = p.tenant LEFT JOIN person_subs s ON s.tenant = p.tenant AND s.sub = ?
 		LEFT JOIN people h ON h.tenant = s.tenant AND h.id = s.person WHERE p.id = ?`)
 	// A page's session, with its platform.
-	selectVisit = selectPlace(", x."+strings.ReplaceAll(sessionColumns, ", ", ", x."), "sessions x JOIN platforms p ON p.id = x.platform",
+	selectVisit = selectSite(", x."+strings.ReplaceAll(sessionColumns, ", ", ", x."), "sessions x JOIN platforms p ON p.id = x.platform",
 		"x.hash = ? AND x.idle_until > ? AND x.ends_at > ?")
 )
 
-// placeRow is a place as it is read.
-type placeRow struct {
+// siteRow is a site as it is read.
+type siteRow struct {
 	platformRow
 	of          tenantRow
 	deployments string
 }
 
-func (r *placeRow) in() []any {
+func (r *siteRow) in() []any {
 	p, t := &r.platformRow, &r.of
 	return []any{&p.ID, &p.Tenant, &p.Name, &p.Issuer, &p.ClientID, &p.AuthURL, &p.TokenURL, &p.KeySetURL, &p.RosterHosts,
 		&p.FrameOrigins, &p.CanvasURLs, &p.AllowPrivate, &p.Disabled, &p.Credential, &p.CredentialKind, &p.CreatedAt,
 		&t.Name, &t.PlatformGUID, &t.CanvasAccount, &t.School, &t.LearnedCapDays, &t.PolicyVersion, &t.Version, &t.CreatedAt, &r.deployments}
 }
 
-// placeTexts are the columns of a place that have to be parsed.
-type placeTexts struct{ rosterHosts, frameOrigins, canvasURLs, deployments, school string }
+// siteTexts are the columns of a site that have to be parsed.
+type siteTexts struct{ rosterHosts, frameOrigins, canvasURLs, deployments, school string }
 
-// placeParts are what they say.
-type placeParts struct {
+// siteParts are what they say.
+type siteParts struct {
 	rosterHosts, frameOrigins, canvasURLs []string
 	deployments                           []lti.Deployment
 	school                                School
 }
 
-// parsedPlace is what a platform's texts were parsed to, for as long as they are the
+// parsedSite is what a platform's texts were parsed to, for as long as they are the
 // same: nothing is known of a platform but by what was read of it just now.
-type parsedPlace struct {
-	of    placeTexts
-	parts placeParts
+type parsedSite struct {
+	of    siteTexts
+	parts siteParts
 }
 
-func (of placeTexts) parse() (p placeParts, err error) {
+func (of siteTexts) parse() (p siteParts, err error) {
 	for one := range strings.SplitSeq(of.deployments, deploymentEnd) {
 		if id, root := strings.CutPrefix(one, rootDeployment); root {
 			p.deployments = append(p.deployments, lti.Deployment{ID: id, Root: true})
@@ -95,7 +95,7 @@ func (of placeTexts) parse() (p placeParts, err error) {
 }
 
 // clone gives each reader lists of their own.
-func (p placeParts) clone() placeParts {
+func (p siteParts) clone() siteParts {
 	for _, list := range []*[]string{&p.rosterHosts, &p.frameOrigins, &p.canvasURLs, &p.school.Rules, &p.school.StaffList,
 		&p.school.Supervisors, &p.school.Exempt, &p.school.NonAcademicAccounts} {
 		*list = slices.Clone(*list)
@@ -104,25 +104,25 @@ func (p placeParts) clone() placeParts {
 	return p
 }
 
-// parts parses a place's texts, unless they are those that were parsed last.
-func (s *Store) parts(platform string, of placeTexts) (placeParts, error) {
-	if kept, ok := s.places.Load(platform); ok {
-		if known, ok := kept.(*parsedPlace); ok && known.of == of {
+// parts parses a site's texts, unless they are those that were parsed last.
+func (s *Store) parts(platform string, of siteTexts) (siteParts, error) {
+	if kept, ok := s.sites.Load(platform); ok {
+		if known, ok := kept.(*parsedSite); ok && known.of == of {
 			return known.parts.clone(), nil
 		}
 	}
 	parts, err := of.parse()
 	if err != nil {
-		return placeParts{}, fmt.Errorf("platform %s: %w", platform, err)
+		return siteParts{}, fmt.Errorf("platform %s: %w", platform, err)
 	}
-	s.places.Store(platform, &parsedPlace{of: of, parts: parts.clone()})
+	s.sites.Store(platform, &parsedSite{of: of, parts: parts.clone()})
 	return parts, nil
 }
 
-// place makes a platform and its tenant of their row.
-func (s *Store) place(r placeRow) (Platform, Tenant, error) {
+// site makes a platform and its tenant of their row.
+func (s *Store) site(r siteRow) (Platform, Tenant, error) {
 	p, t := r.platformRow, r.of
-	parts, err := s.parts(p.ID, placeTexts{p.RosterHosts, p.FrameOrigins, p.CanvasURLs, r.deployments, t.School})
+	parts, err := s.parts(p.ID, siteTexts{p.RosterHosts, p.FrameOrigins, p.CanvasURLs, r.deployments, t.School})
 	if err != nil {
 		return Platform{}, Tenant{}, err
 	}
@@ -136,12 +136,12 @@ func (s *Store) place(r placeRow) (Platform, Tenant, error) {
 // PlatformAndTenant returns a platform together with its tenant, as one
 // statement sees both; access.ErrNotFound if there is none.
 func (s *Store) PlatformAndTenant(ctx context.Context, platform string) (Platform, Tenant, error) {
-	var r placeRow
+	var r siteRow
 	err := s.readPlain(ctx, "platform and tenant", func(c conn) error { return c.one(ctx, selectPlatform, []any{platform}, r.in()...) })
 	if err != nil {
 		return Platform{}, Tenant{}, err
 	}
-	return s.place(r)
+	return s.site(r)
 }
 
 // Registration implements lti.RegistrationStore.
@@ -163,11 +163,11 @@ func (s *Store) FindRegistration(ctx context.Context, issuer, clientID, deployme
 	if clientID == "" {
 		q, args = selectIssuer, args[:1]
 	}
-	var found []placeRow
+	var found []siteRow
 	err := s.readPlain(ctx, "find registration", func(c conn) error {
 		found = nil
 		return c.each(ctx, q, args, func(row scanner) error {
-			var r placeRow
+			var r siteRow
 			err := row.Scan(r.in()...)
 			found = append(found, r)
 			return err
@@ -178,7 +178,7 @@ func (s *Store) FindRegistration(ctx context.Context, issuer, clientID, deployme
 	}
 	matching := make([]lti.Registration, len(found))
 	for i, r := range found {
-		p, _, err := s.place(r)
+		p, _, err := s.site(r)
 		if err != nil {
 			return lti.Registration{}, err
 		}
@@ -199,7 +199,7 @@ type Arrival struct {
 // Arrival returns who and what a launch by a platform is about; access.ErrNotFound
 // if there is no such platform.
 func (s *Store) Arrival(ctx context.Context, platform, sub string) (Arrival, error) {
-	var r placeRow
+	var r siteRow
 	var h personRow
 	err := s.readPlain(ctx, "arrival", func(c conn) error {
 		return c.one(ctx, selectArrival, []any{sub, platform}, append(r.in(), &h.ID, &h.CanvasUser, &h.Name, &h.ShortName, &h.Locale,
@@ -209,7 +209,7 @@ func (s *Store) Arrival(ctx context.Context, platform, sub string) (Arrival, err
 		return Arrival{}, err
 	}
 	var a Arrival
-	if a.Platform, a.Tenant, err = s.place(r); err == nil && h.ID != "" {
+	if a.Platform, a.Tenant, err = s.site(r); err == nil && h.ID != "" {
 		h.Tenant = r.Tenant
 		a.Person = h.person()
 	}
@@ -220,7 +220,7 @@ func (s *Store) Arrival(ctx context.Context, platform, sub string) (Arrival, err
 // on the way.
 type visit struct {
 	known bool
-	place placeRow
+	site siteRow
 
 	ahead, counted bool
 	whom           Whom
@@ -251,7 +251,7 @@ func (s *Store) VisitedPlatform(ctx context.Context) (p Platform, t Tenant, ok b
 	if v == nil || !v.known {
 		return Platform{}, Tenant{}, false, nil
 	}
-	p, t, err = s.place(v.place)
+	p, t, err = s.site(v.site)
 	return p, t, true, err
 }
 
@@ -259,18 +259,18 @@ func (s *Store) VisitedPlatform(ctx context.Context) (p Platform, t Tenant, ok b
 // (Visiting) that this, its platform, is switched off.
 func VisitedOff(ctx context.Context, platform string) bool {
 	v, _ := ctx.Value(visitKey{}).(*visit)
-	return v != nil && v.known && v.place.ID == platform && v.place.Disabled
+	return v != nil && v.known && v.site.ID == platform && v.site.Disabled
 }
 
 // findVisit is findSession together with the session's platform. A session of a
 // platform that is not there is none.
 func findVisit(ctx context.Context, c conn, v *visit, hash []byte, now time.Time) (Session, error) {
 	var r sessionRow
-	var place placeRow
-	err := c.one(ctx, selectVisit, []any{hash, stamp(now), stamp(now)}, append(place.in(), r.in()...)...)
+	var site siteRow
+	err := c.one(ctx, selectVisit, []any{hash, stamp(now), stamp(now)}, append(site.in(), r.in()...)...)
 	if err != nil {
 		return Session{}, err
 	}
-	v.known, v.place = true, place
+	v.known, v.site = true, site
 	return r.session(), nil
 }
