@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -97,6 +96,17 @@ func (s sought) asked(as string) (where string, args []any) {
 		return as + ".number = ? AND " + as + ".number > 0", []any{s.number()}
 	}
 	return as + `.search LIKE ? ESCAPE '\'`, []any{"%" + literal(s.text) + "%"}
+}
+
+// called is the condition that a person, whose id is in a column, has a name as s has it.
+// It asks about that one: of EXISTS or IN PostgreSQL would make a reading of everybody
+// who is called so.
+func (s sought) called(column string) (where, pattern string) {
+	pattern = literal(s.text) + "%"
+	if s.anywhere {
+		pattern = "%" + pattern
+	}
+	return "(SELECT h.search LIKE ? ESCAPE '\\' FROM people AS h WHERE h.id = " + column + ")", pattern
 }
 
 // in is what selects such rows of a table, called t: what follows FROM, and a
@@ -272,10 +282,10 @@ func (tx *Tx) walkRequests(q RequestQuery) (rows []requestRow, err error) {
 		return nil, err
 	}
 	has, args := s.asked("w")
-	named := s.named(q.Tenant, tx.postgres())
-	named.add("SELECT * FROM (?) AS w WHERE ("+has+") OR w.requester IN (SELECT id FROM named) OR w.sponsor IN (SELECT id FROM named) LIMIT ?",
-		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{limited(q.Limit)})...)
-	return rows, tx.fail("requests", tx.db.Raw(named.sql, named.args...).Scan(&rows).Error)
+	requester, called := s.called("w.requester")
+	sponsor, _ := s.called("w.sponsor")
+	return rows, tx.fail("requests", tx.db.Raw("SELECT * FROM (?) AS w WHERE ("+has+") OR "+requester+" OR "+sponsor+" LIMIT ?",
+		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{called, called, limited(q.Limit)})...).Scan(&rows).Error)
 }
 
 // walkGrants is walkRequests for grants.
@@ -294,11 +304,9 @@ func (tx *Tx) walkGrants(q GrantQuery) (rows []grantRow, err error) {
 		return nil, err
 	}
 	has, args := s.asked("r")
-	named := s.named(q.Tenant, tx.postgres())
-	// Each row's own request is asked: PostgreSQL would make of EXISTS a reading of all that have it.
-	named.add("SELECT * FROM (?) AS w WHERE (SELECT "+has+" FROM requests AS r WHERE r.id = w.request_id) OR w.owner IN (SELECT id FROM named) LIMIT ?",
-		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{limited(q.Limit)})...)
-	return rows, tx.fail("grants", tx.db.Raw(named.sql, named.args...).Scan(&rows).Error)
+	owner, called := s.called("w.owner")
+	return rows, tx.fail("grants", tx.db.Raw("SELECT * FROM (?) AS w WHERE (SELECT "+has+" FROM requests AS r WHERE r.id = w.request_id) OR "+owner+" LIMIT ?",
+		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{called, limited(q.Limit)})...).Scan(&rows).Error)
 }
 
 // vendorLike narrows the requests behind the grants of q to those whose company's
@@ -415,47 +423,59 @@ type Offers struct {
 	All bool
 }
 
-// How many of the newest live tokens are looked at for Offers, and how many courses
-// or companies are offered at most.
+// How many of the newest live tokens are looked at for Offers, how many courses or
+// companies there are at most to choose from, and how many where others may be typed.
 const (
 	offersOf   = 500
 	mostOffers = 200
+	someOffers = 100
 )
 
 // Offers returns the courses and companies of the live tokens of a tenant. What it
 // costs does not grow with their number.
 func (tx *Tx) Offers(tenant access.TenantID) (Offers, error) {
-	var ids []string
-	err := tx.db.Model(&grantRow{}).Where("tenant = ? AND open", string(tenant)).Order("created_at DESC").Limit(offersOf+1).Pluck("request_id", &ids).Error
-	if err != nil {
-		return Offers{}, tx.fail("newest live tokens", err)
-	}
+	const newest = "WITH newest AS (SELECT request_id FROM grants WHERE tenant = ? AND open ORDER BY created_at DESC LIMIT ?) "
+	const theirs = " FROM requests WHERE id IN (SELECT request_id FROM newest) "
 	name := "answers ->> 'maker_name'"
 	if tx.postgres() {
-		name = "CAST(answers AS jsonb) ->> 'maker_name'"
+		name = "CAST(answers AS json) ->> 'maker_name'"
 	}
-	var rows []struct{ CourseID, CourseCode, CourseName, Vendor, Name string }
-	err = tx.db.Model(&requestRow{}).Where("id IN ?", ids).
-		Select("course_id, course_code, course_name, vendor, CASE WHEN vendor = '' THEN '' ELSE " + name + " END AS name").Scan(&rows).Error
+	var courses []struct{ CourseID, CourseCode, CourseName string }
+	var companies []struct {
+		Vendor, Name string
+		Tokens       int
+	}
+	err := tx.db.Raw(newest+"SELECT course_id, MIN(course_code) AS course_code, MIN(course_name) AS course_name"+theirs+"AND course_id <> '' GROUP BY course_id",
+		string(tenant), offersOf+1).Scan(&courses).Error
 	if err != nil {
-		return Offers{}, tx.fail("courses and companies of live tokens", err)
+		return Offers{}, tx.fail("courses of live tokens", err)
 	}
-	courses, companies := map[string]access.Course{}, map[string]string{}
-	for _, r := range rows {
-		if r.CourseID != "" {
-			courses[r.CourseID] = access.Course{ID: r.CourseID, Code: r.CourseCode, Name: r.CourseName}
-		}
-		if had, ok := companies[r.Vendor]; r.Vendor != "" && (!ok || r.Name < had) {
-			companies[r.Vendor] = r.Name
+	// Those of no company stand in a row, too, which says how many tokens there are.
+	err = tx.db.Raw(newest+"SELECT vendor, MIN(CASE WHEN vendor = '' THEN '' ELSE "+name+" END) AS name, (SELECT COUNT(*) FROM newest) AS tokens"+theirs+"GROUP BY vendor", string(tenant), offersOf+1).Scan(&companies).Error
+	if err != nil {
+		return Offers{}, tx.fail("companies of live tokens", err)
+	}
+	var out Offers
+	tokens := 0
+	for _, c := range courses {
+		out.Courses = append(out.Courses, access.Course{ID: c.CourseID, Code: c.CourseCode, Name: c.CourseName})
+	}
+	for _, c := range companies {
+		if tokens = c.Tokens; c.Vendor != "" {
+			out.Companies = append(out.Companies, c.Name)
 		}
 	}
-	out := Offers{All: len(ids) <= offersOf && len(courses) <= mostOffers && len(companies) <= mostOffers}
-	out.Courses = slices.SortedFunc(maps.Values(courses), func(a, b access.Course) int {
+	out.All = tokens <= offersOf && len(out.Courses) <= mostOffers && len(out.Companies) <= mostOffers
+	most := someOffers
+	if out.All {
+		most = mostOffers
+	}
+	slices.SortFunc(out.Courses, func(a, b access.Course) int {
 		return cmp.Or(strings.Compare(a.Code, b.Code), strings.Compare(a.Name, b.Name), strings.Compare(a.ID, b.ID))
 	})
-	out.Companies = slices.SortedFunc(maps.Values(companies), func(a, b string) int {
+	slices.SortFunc(out.Companies, func(a, b string) int {
 		return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
 	})
-	out.Courses, out.Companies = out.Courses[:min(len(out.Courses), mostOffers)], out.Companies[:min(len(out.Companies), mostOffers)]
+	out.Courses, out.Companies = out.Courses[:min(len(out.Courses), most)], out.Companies[:min(len(out.Companies), most)]
 	return out, nil
 }

@@ -194,8 +194,12 @@ func TestOffers(t *testing.T) {
 		}
 		exec(t, s, "UPDATE requests SET course_id = id")
 		exec(t, s, "UPDATE grants SET open = TRUE, state = 'active'")
-		if o = offers(); o.All || len(o.Courses) != 200 {
+		if o = offers(); o.All || len(o.Courses) != 100 {
 			t.Errorf("of a thousand tokens: %v, %d courses", o.All, len(o.Courses))
+		}
+		exec(t, s, "UPDATE requests SET course_id = '', vendor = ''")
+		if o = offers(); o.All || len(o.Courses)+len(o.Companies) != 0 {
+			t.Errorf("a thousand tokens of nothing: %v, %v, %v", o.All, o.Courses, o.Companies)
 		}
 		err := s.Read(t.Context(), func(tx *store.Tx) error {
 			o, err := tx.Offers(south)

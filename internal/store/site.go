@@ -220,7 +220,7 @@ func (s *Store) Arrival(ctx context.Context, platform, sub string) (Arrival, err
 // on the way.
 type visit struct {
 	known bool
-	site siteRow
+	site  siteRow
 
 	ahead, counted bool
 	whom           Whom

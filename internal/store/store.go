@@ -54,7 +54,7 @@ type Store struct {
 	// policies are the published versions that were read: policyKey to policy.Policy.
 	policies sync.Map
 	// sites are what the texts of platforms were parsed to: the platform's id to *parsedSite.
-	sites sync.Map
+	sites  sync.Map
 	known  knownTrigrams
 	walked int // mostWalked; fewer in tests
 }
