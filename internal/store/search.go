@@ -434,35 +434,34 @@ const (
 // Offers returns the courses and companies of the live tokens of a tenant. What it
 // costs does not grow with their number.
 func (tx *Tx) Offers(tenant access.TenantID) (Offers, error) {
-	const newest = "WITH newest AS (SELECT request_id FROM grants WHERE tenant = ? AND open ORDER BY created_at DESC LIMIT ?) "
-	const theirs = " FROM requests WHERE id IN (SELECT request_id FROM newest) "
 	name := "answers ->> 'maker_name'"
 	if tx.postgres() {
 		name = "CAST(answers AS json) ->> 'maker_name'"
 	}
-	var courses []struct{ CourseID, CourseCode, CourseName string }
-	var companies []struct {
-		Vendor, Name string
-		Tokens       int
+	var rows []struct {
+		Course           bool
+		Key, Code, Label string
+		Tokens           int
 	}
-	err := tx.db.Raw(newest+"SELECT course_id, MIN(course_code) AS course_code, MIN(course_name) AS course_name"+theirs+"AND course_id <> '' GROUP BY course_id",
-		string(tenant), offersOf+1).Scan(&courses).Error
+	err := tx.db.Raw(`WITH theirs AS (SELECT course_id, course_code, course_name, vendor, CASE WHEN vendor = '' THEN '' ELSE `+name+` END AS company FROM requests
+	WHERE id IN (SELECT request_id FROM grants WHERE tenant = ? AND open ORDER BY created_at DESC LIMIT ?))
+SELECT true AS course, course_id AS key, MIN(course_code) AS code, MIN(course_name) AS label, COUNT(*) AS tokens FROM theirs GROUP BY course_id
+UNION ALL SELECT false, vendor, '', MIN(company), COUNT(*) FROM theirs GROUP BY vendor`, string(tenant), offersOf+1).Scan(&rows).Error
 	if err != nil {
-		return Offers{}, tx.fail("courses of live tokens", err)
-	}
-	// Those of no company stand in a row, too, which says how many tokens there are.
-	err = tx.db.Raw(newest+"SELECT vendor, MIN(CASE WHEN vendor = '' THEN '' ELSE "+name+" END) AS name, (SELECT COUNT(*) FROM newest) AS tokens"+theirs+"GROUP BY vendor", string(tenant), offersOf+1).Scan(&companies).Error
-	if err != nil {
-		return Offers{}, tx.fail("companies of live tokens", err)
+		return Offers{}, tx.fail("courses and companies of live tokens", err)
 	}
 	var out Offers
 	tokens := 0
-	for _, c := range courses {
-		out.Courses = append(out.Courses, access.Course{ID: c.CourseID, Code: c.CourseCode, Name: c.CourseName})
-	}
-	for _, c := range companies {
-		if tokens = c.Tokens; c.Vendor != "" {
-			out.Companies = append(out.Companies, c.Name)
+	for _, r := range rows {
+		if r.Course { // each token has one row there, of a course or of none
+			tokens += r.Tokens
+		}
+		switch {
+		case r.Key == "":
+		case r.Course:
+			out.Courses = append(out.Courses, access.Course{ID: r.Key, Code: r.Code, Name: r.Label})
+		default:
+			out.Companies = append(out.Companies, r.Label)
 		}
 	}
 	out.All = tokens <= offersOf && len(out.Courses) <= mostOffers && len(out.Companies) <= mostOffers
