@@ -14,7 +14,7 @@ import (
 
 // stepsOfRow is how many steps of SQLite's machine a row may take: it tells no rows,
 // but one that is passed over takes three or more.
-const stepsOfRow = 20
+const stepsOfRow = 15
 
 type litePlanner struct {
 	t  *testing.T

@@ -160,17 +160,17 @@ func (s sought) requests(tenant access.TenantID, states []access.RequestState, m
 }
 
 // grants are the ids of the grants of a tenant, in some states or in any, whose
-// request's own text is as s has it, and of those whose owner is called so; with
-// further columns of theirs. Of each kind there are at most most, if that is above zero.
-func (s sought) grants(tenant access.TenantID, states []access.GrantState, further string, most int, postgres bool) query {
+// request's own text is as s has it, and of those whose owner is called so. Of each
+// kind there are at most most, if that is above zero.
+func (s sought) grants(tenant access.TenantID, states []access.GrantState, most int, postgres bool) query {
 	in := func(string) (string, []any) { return inStates(states, access.GrantState.Live)("g") }
 	q := s.named(tenant, postgres)
-	if own, ok := s.own(tenant, " CROSS JOIN grants AS g", "g.id"+further, in, false, most, postgres); ok {
+	if own, ok := s.own(tenant, " CROSS JOIN grants AS g", "g.id", in, false, most, postgres); ok {
 		q.part(own, most)
 		q.add(" UNION ")
 	}
 	also, its := in("")
-	q.part(query{"SELECT g.id" + further + " FROM named CROSS JOIN grants AS g WHERE g.tenant = ? AND g.owner = named.id" + also, append([]any{string(tenant)}, its...)}, most)
+	q.part(query{"SELECT g.id FROM named CROSS JOIN grants AS g WHERE g.tenant = ? AND g.owner = named.id" + also, append([]any{string(tenant)}, its...)}, most)
 	return q
 }
 
@@ -247,7 +247,7 @@ func (tx *Tx) searchGrants(db *gorm.DB, q GrantQuery) (*gorm.DB, error) {
 		return db, err
 	}
 	if ok {
-		ids := s.grants(q.Tenant, q.States, "", 0, tx.postgres())
+		ids := s.grants(q.Tenant, q.States, 0, tx.postgres())
 		db = db.Where("grants.id IN ("+ids.sql+")", ids.args...)
 	}
 	if s, ok, err = tx.seek(q.SponsorText); err != nil || !ok {
@@ -334,8 +334,10 @@ func (tx *Tx) searchFound(db *gorm.DB, q FoundQuery) (*gorm.DB, error) {
 	if err != nil || !ok {
 		return db, err
 	}
-	if tx.postgres() {
-		where, args := s.says("found_tokens", true)
+	// SQLite reads those that are open, as own does.
+	open := s.anywhere && allAre(q.States, func(st access.FoundState) bool { return !st.Final() })
+	if tx.postgres() || open {
+		where, args := s.says("found_tokens", tx.postgres())
 		return db.Where(where, args...), nil
 	}
 	from, where, args := s.in("found_tokens", false)
@@ -349,8 +351,7 @@ func (tx *Tx) CountRequestsTo(q RequestQuery, most int) (int, error) {
 	if s, ok, err := tx.seek(q.Search); err != nil {
 		return 0, err
 	} else if ok && q.Tenant != "" && reflect.DeepEqual(q, alone) {
-		n, err := tx.countUnion("count requests", `COUNT(*) AS "all"`, nil, s.requests(q.Tenant, q.States, most+1, tx.postgres()), most)
-		return n.All, err
+		return tx.countUnion("count requests", s.requests(q.Tenant, q.States, most+1, tx.postgres()), most)
 	}
 	db, err := tx.selectRequests(q)
 	if err != nil {
@@ -372,15 +373,12 @@ func (tx *Tx) CountFoundTo(q FoundQuery, most int) (int, error) {
 	return tx.countTo("count found tokens", db.Order(foundWeight+", "+foundAge+", id"), most)
 }
 
-// counted are the rows of a list, and those of them that a mass revocation may end.
-type counted struct{ All, Targets int }
-
 // countUnion counts what a text alone selects, up to one more than most. No kind of
 // what is found is read farther than that: a word that many have is soon counted.
-func (tx *Tx) countUnion(what, columns string, args []any, ids query, most int) (n counted, err error) {
-	sql := "SELECT " + columns + " FROM (SELECT * FROM (" + ids.sql + ") AS found LIMIT " + strconv.Itoa(most+1) + ") AS counted"
-	err = tx.db.Raw(sql, append(slices.Clone(args), ids.args...)...).Scan(&n).Error
-	return n, tx.fail(what, err)
+func (tx *Tx) countUnion(what string, ids query, most int) (int, error) {
+	var n int
+	sql := "SELECT COUNT(*) FROM (SELECT * FROM (" + ids.sql + ") AS found LIMIT " + strconv.Itoa(most+1) + ") AS counted"
+	return n, tx.fail(what, tx.db.Raw(sql, ids.args...).Scan(&n).Error)
 }
 
 func (tx *Tx) countTo(what string, db *gorm.DB, most int) (int, error) {
@@ -389,29 +387,24 @@ func (tx *Tx) countTo(what string, db *gorm.DB, most int) (int, error) {
 	return int(n), tx.fail(what, err)
 }
 
-// CountGrantsTo is CountGrants that stops counting behind most: all is at most one
-// more. targets are those of them that a mass revocation may end; where all is more
-// than most, it says nothing.
-func (tx *Tx) CountGrantsTo(q GrantQuery, most int) (all, targets int, err error) {
-	const columns = `COUNT(*) AS "all", COUNT(CASE WHEN state IN ? THEN 1 END) AS targets`
+// CountGrantsTo is CountGrants that stops counting behind most: the result is at most
+// one more.
+func (tx *Tx) CountGrantsTo(q GrantQuery, most int) (int, error) {
 	alone := GrantQuery{Tenant: q.Tenant, States: q.States, Search: q.Search, Order: q.Order, Limit: q.Limit}
 	if s, ok, err := tx.seek(q.Search); err != nil {
-		return 0, 0, err
+		return 0, err
 	} else if ok && q.Tenant != "" && reflect.DeepEqual(q, alone) {
-		n, err := tx.countUnion("count grants", columns, []any{anyOf(access.MassTargets)}, s.grants(q.Tenant, q.States, ", g.state", most+1, tx.postgres()), most)
-		return n.All, n.Targets, err
+		return tx.countUnion("count grants", s.grants(q.Tenant, q.States, most+1, tx.postgres()), most)
 	}
 	db, err := tx.selectGrants(q)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	// Where the list's order leads to what is counted; what lives needs no order.
 	if q.Order == Ends && (!q.EndsBefore.IsZero() || !slices.ContainsFunc(q.States, access.GrantState.Live)) {
 		db = db.Order(grantOrders[q.Order].sql + ", id")
 	}
-	var n counted
-	err = tx.db.Table("(?) AS counted", db.Select("grants.state").Limit(most+1)).Select(columns, anyOf(access.MassTargets)).Scan(&n).Error
-	return n.All, n.Targets, tx.fail("count grants", err)
+	return tx.countTo("count grants", db, most)
 }
 
 // Offers are what the filters of tokens offer to choose from.
@@ -426,7 +419,7 @@ type Offers struct {
 // How many of the newest live tokens are looked at for Offers, how many courses or
 // companies there are at most to choose from, and how many where others may be typed.
 const (
-	offersOf   = 500
+	offersOf   = 300
 	mostOffers = 200
 	someOffers = 100
 )

@@ -87,11 +87,11 @@ func searches(tx *store.Tx, typed string) map[string]func() error {
 			return err
 		},
 		"how many tokens": func() error {
-			_, _, err := tx.CountGrantsTo(store.GrantQuery{Tenant: north, States: live, Search: typed}, 1000)
+			_, err := tx.CountGrantsTo(store.GrantQuery{Tenant: north, States: live, Search: typed}, 1000)
 			return err
 		},
 		"a sponsor's tokens": func() error {
-			_, _, err := tx.CountGrantsTo(store.GrantQuery{Tenant: north, States: live, SponsorText: typed}, 1000)
+			_, err := tx.CountGrantsTo(store.GrantQuery{Tenant: north, States: live, SponsorText: typed}, 1000)
 			return err
 		},
 		"a company's tokens": func() error {
@@ -99,11 +99,11 @@ func searches(tx *store.Tx, typed string) map[string]func() error {
 			return err
 		},
 		"a course's tokens": func() error {
-			_, _, err := tx.CountGrantsTo(store.GrantQuery{Tenant: north, States: live, Course: "17"}, 1000)
+			_, err := tx.CountGrantsTo(store.GrantQuery{Tenant: north, States: live, Course: "17"}, 1000)
 			return err
 		},
 		"a company's tokens by its name": func() error {
-			_, _, err := tx.CountGrantsTo(store.GrantQuery{Tenant: north, States: live, Company: "vendor 5"}, 1000)
+			_, err := tx.CountGrantsTo(store.GrantQuery{Tenant: north, States: live, Company: "vendor 5"}, 1000)
 			return err
 		},
 		"found tokens": func() error {
@@ -141,6 +141,9 @@ func TestSearchesUseIndexes(t *testing.T) {
 		}
 		for name := range searches(nil, "") {
 			for typed, index := range map[string]string{rare: anywhere, "q": beginning, "12": beginning} {
+				if typed == rare && strings.Contains(name, "found tokens") && !s.Postgres() {
+					index = "found_tokens_rank" // those that are open
+				}
 				var err error
 				said := heard.During(func() {
 					err = s.Read(t.Context(), func(tx *store.Tx) error { return searches(tx, typed)[name]() })

@@ -64,16 +64,17 @@ func (cs *Cases) Tokens(ctx context.Context, caller access.Caller, q TokenFilter
 	var out TokenList
 	err = cs.desk.Store.Read(ctx, func(tx *store.Tx) error {
 		out = TokenList{}
-		if out.Total, out.Targets, err = tx.CountGrantsTo(gq, MostCounted); err != nil {
+		// Where more may be ended than are counted, more are shown than are counted, too.
+		if out.Targets, err = tx.CountGrantsTo(Targets(gq), MostCounted); err != nil {
 			return err
 		}
-		if out.Total > MostCounted {
-			if out.Targets, _, err = tx.CountGrantsTo(Targets(gq), MostCounted); err != nil {
+		if out.Total = out.Targets; out.Targets <= MostCounted {
+			if out.Total, err = tx.CountGrantsTo(gq, MostCounted); err != nil {
 				return err
 			}
 		}
 		if out.Total == 0 {
-			ended, _, err := tx.CountGrantsTo(store.GrantQuery{Tenant: caller.Tenant, States: endedStates, Order: store.Ends}, 0)
+			ended, err := tx.CountGrantsTo(store.GrantQuery{Tenant: caller.Tenant, States: endedStates, Order: store.Ends}, 0)
 			if err != nil {
 				return err
 			}

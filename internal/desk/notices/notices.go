@@ -201,7 +201,7 @@ func (ns *Notices) Remind(ctx context.Context, t store.Tenant) error {
 				}
 			}
 		}
-		waiting, err := tx.Grants(store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.HandedOver}, Limit: store.MaxLimit})
+		waiting, err := tx.Grants(store.GrantQuery{Tenant: t.ID, States: []access.GrantState{access.HandedOver}, Order: store.Ends, Limit: store.MaxLimit})
 		if err != nil {
 			return err
 		}
