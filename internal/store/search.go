@@ -284,8 +284,9 @@ func (tx *Tx) walkRequests(q RequestQuery) (rows []requestRow, err error) {
 	has, args := s.asked("w")
 	requester, called := s.called("w.requester")
 	sponsor, _ := s.called("w.sponsor")
-	return rows, tx.fail("requests", tx.db.Raw("SELECT * FROM (?) AS w WHERE ("+has+") OR "+requester+" OR "+sponsor+" LIMIT ?",
-		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{called, called, limited(q.Limit)})...).Scan(&rows).Error)
+	err = tx.db.Raw("SELECT * FROM (?) AS w WHERE ("+has+") OR "+requester+" OR "+sponsor+" LIMIT ?",
+		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{called, called, limited(q.Limit)})...).Scan(&rows).Error
+	return rows, tx.fail("requests", err)
 }
 
 // walkGrants is walkRequests for grants.
@@ -305,8 +306,9 @@ func (tx *Tx) walkGrants(q GrantQuery) (rows []grantRow, err error) {
 	}
 	has, args := s.asked("r")
 	owner, called := s.called("w.owner")
-	return rows, tx.fail("grants", tx.db.Raw("SELECT * FROM (?) AS w WHERE (SELECT "+has+" FROM requests AS r WHERE r.id = w.request_id) OR "+owner+" LIMIT ?",
-		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{called, limited(q.Limit)})...).Scan(&rows).Error)
+	err = tx.db.Raw("SELECT * FROM (?) AS w WHERE (SELECT "+has+" FROM requests AS r WHERE r.id = w.request_id) OR "+owner+" LIMIT ?",
+		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{called, limited(q.Limit)})...).Scan(&rows).Error
+	return rows, tx.fail("grants", err)
 }
 
 // vendorLike narrows the requests behind the grants of q to those whose company's
@@ -378,7 +380,8 @@ func (tx *Tx) CountFoundTo(q FoundQuery, most int) (int, error) {
 func (tx *Tx) countUnion(what string, ids query, most int) (int, error) {
 	var n int
 	sql := "SELECT COUNT(*) FROM (SELECT * FROM (" + ids.sql + ") AS found LIMIT " + strconv.Itoa(most+1) + ") AS counted"
-	return n, tx.fail(what, tx.db.Raw(sql, ids.args...).Scan(&n).Error)
+	err := tx.db.Raw(sql, ids.args...).Scan(&n).Error
+	return n, tx.fail(what, err)
 }
 
 func (tx *Tx) countTo(what string, db *gorm.DB, most int) (int, error) {
