@@ -23,6 +23,14 @@ const (
 	// foundRows: of a word that many have, each kind of what is found is read up to the
 	// 1,001 that are counted, beside the people who are called so.
 	foundRows = 6500
+	// textRows: for tokens, all requests that have a word are read, ended ones too, until
+	// 1,001 tokens are counted.
+	textRows = 25_000
+	// endedRows: the same of tokens that have ended, which are soon counted; the index of
+	// trigrams gives all that have the word before the first is read.
+	endedRows = 12_000
+	// itemRows: the items of the revocations that are shown are counted, twice.
+	itemRows = 4000
 	// askedRows: each token is asked for what its request has, in the order of the list,
 	// until 1,001 are counted: so many live ones at most, and of those that have ended as
 	// many as it takes.
@@ -92,7 +100,8 @@ var Pages = []Page{
 	{Route: "GET /tokens", Who: "dana", Path: "/tokens?idle_days=60", Most: 30, Rows: askedRows},
 	{Route: "GET /tokens", Who: "dana", Path: "/tokens?ends_before=2026-12-01", Most: 30},
 	{Route: "GET /tokens", Who: "dana", Path: "/tokens?q=%CF%80%CE%B1%CF%80%CE%B1%CE%B4", Most: 30, Rows: foundRows},
-	{Route: "GET /tokens", Who: "dana", Path: "/tokens?status=ended&q=acme", Most: 30, Rows: foundRows},
+	{Route: "GET /tokens", Who: "dana", Path: "/tokens?status=ended&q=acme", Most: 30, Rows: endedRows},
+	{Route: "GET /tokens", Who: "dana", Path: "/tokens?q=acme", Most: 30, Rows: textRows},
 	{Route: "GET /tokens", Who: "dana", Path: "/tokens?q=zzzz", Most: 30},
 	{Route: "GET /tokens", Who: "dana", Path: "/tokens?q=ma", Most: 30, Rows: foundRows},
 	{Route: "GET /tokens/export", Who: "dana", Path: "/tokens/export", Most: 30},
@@ -135,7 +144,7 @@ var Pages = []Page{
 	{Route: "GET /found/:id/remove", Who: "dana", Path: "/found/{found}/remove", Most: 40},
 	{Route: "GET /found/:id/disallow", Who: "dana", Path: "/found/{found}/disallow", Most: 40},
 
-	{Route: "GET /revocations", Who: "dana", Path: "/revocations", Most: 30, Rows: foundRows},
+	{Route: "GET /revocations", Who: "dana", Path: "/revocations", Most: 30, Rows: itemRows},
 	{Route: "GET /revocations/:id", Who: "dana", Path: "/revocations/{mass}", Most: 40},
 	{Route: "GET /revocations/:id/status", Who: "dana", Path: "/revocations/{mass}/status", Most: 40},
 	{Route: "GET /revocations/:id/export", Who: "dana", Path: "/revocations/{mass}/export", Most: 40},

@@ -228,8 +228,12 @@ func states[S ~string](db *gorm.DB, table string, some, all []S, open func(S) bo
 	rest := slices.DeleteFunc(slices.Clone(all), func(s S) bool { return slices.Contains(some, s) })
 	switch {
 	case !slices.ContainsFunc(some, over):
-		if db = db.Where(table + ".open"); !slices.ContainsFunc(rest, open) {
+		db = db.Where(table + ".open")
+		switch left := slices.DeleteFunc(rest, over); {
+		case len(left) == 0:
 			return db
+		case len(left) < len(some):
+			return db.Where("state NOT IN ?", anyOf(left)) // which hardly any row is, so that PostgreSQL expects nearly all
 		}
 	case !slices.ContainsFunc(some, open):
 		if db = db.Where("NOT " + table + ".open"); !slices.ContainsFunc(rest, over) {

@@ -284,8 +284,7 @@ func (tx *Tx) walkRequests(q RequestQuery) (rows []requestRow, err error) {
 	has, args := s.asked("w")
 	requester, called := s.called("w.requester")
 	sponsor, _ := s.called("w.sponsor")
-	err = tx.db.Raw("SELECT * FROM (?) AS w WHERE ("+has+") OR "+requester+" OR "+sponsor+" LIMIT ?",
-		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{called, called, limited(q.Limit)})...).Scan(&rows).Error
+	err = tx.walk(db, "("+has+") OR "+requester+" OR "+sponsor, append(args, called, called), q.Limit, &rows)
 	return rows, tx.fail("requests", err)
 }
 
@@ -306,9 +305,13 @@ func (tx *Tx) walkGrants(q GrantQuery) (rows []grantRow, err error) {
 	}
 	has, args := s.asked("r")
 	owner, called := s.called("w.owner")
-	err = tx.db.Raw("SELECT * FROM (?) AS w WHERE (SELECT "+has+" FROM requests AS r WHERE r.id = w.request_id) OR "+owner+" LIMIT ?",
-		slices.Concat([]any{db.Limit(tx.s.walked)}, args, []any{called, limited(q.Limit)})...).Scan(&rows).Error
+	err = tx.walk(db, "(SELECT "+has+" FROM requests AS r WHERE r.id = w.request_id) OR "+owner, append(args, called), q.Limit, &rows)
 	return rows, tx.fail("grants", err)
+}
+
+// walk reads, in its order, what a list, called w, has that is so.
+func (tx *Tx) walk(list *gorm.DB, where string, args []any, limit int, rows any) error {
+	return tx.db.Raw("SELECT * FROM (?) AS w WHERE "+where+" LIMIT ?", slices.Concat([]any{list.Limit(tx.s.walked)}, args, []any{limited(limit)})...).Scan(rows).Error
 }
 
 // vendorLike narrows the requests behind the grants of q to those whose company's

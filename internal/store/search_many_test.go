@@ -43,59 +43,45 @@ func TestManyAreFoundAsFewAre(t *testing.T) {
 			{},
 		}
 		found, walked := 0, 0
+		same := func(what string, all []string, count func(most int) (int, error), many func() []string) {
+			t.Helper()
+			found += len(all)
+			for _, far := range []int{1, 60, 100_000} {
+				s.Walk(far)
+				got := many()
+				if walked += len(got); !slices.Equal(got, all) {
+					t.Errorf("%s, walking %d rows, finds %v, want %v", what, far, got, all)
+				}
+			}
+			for _, most := range []int{0, 1, 5, len(all) - 1, len(all), 1000} {
+				if n, err := count(max(most, 0)); err != nil || n != min(len(all), max(most, 0)+1) {
+					t.Errorf("%s: %d up to %d of %d, %v", what, n, most, len(all), err)
+				}
+			}
+		}
 		err := s.Read(t.Context(), func(tx *store.Tx) error {
 			for _, typed := range texts {
 				for i, q := range requests {
 					q.Tenant, q.Search, q.Limit = north, typed, pageOf
-					all := pages(t, func(after store.Cursor) ([]string, store.Cursor) {
-						q.After = after
-						return list(t, q, tx.Requests, func(r access.Request) string { return r.ID })
-					})
-					found += len(all)
-					for _, far := range []int{1, 60, 100_000} {
-						s.Walk(far)
-						many := q
-						many.Many = true
-						got := pages(t, func(after store.Cursor) ([]string, store.Cursor) {
-							many.After = after
-							return list(t, many, tx.Requests, func(r access.Request) string { return r.ID })
+					all := func(many bool) []string {
+						return pages(t, func(after store.Cursor) ([]string, store.Cursor) {
+							of := q
+							of.After, of.Many = after, many
+							return list(t, of, tx.Requests, func(r access.Request) string { return r.ID })
 						})
-						if walked += len(got); !slices.Equal(got, all) {
-							t.Errorf("%q in requests %d, walking %d rows, finds %v, want %v", typed, i, far, got, all)
-						}
 					}
-					q.After = ""
-					for _, most := range []int{0, 1, 5, len(all) - 1, len(all), 1000} {
-						if n, err := tx.CountRequestsTo(q, max(most, 0)); err != nil || n != min(len(all), max(most, 0)+1) {
-							t.Errorf("%q in requests %d: %d up to %d of %d, %v", typed, i, n, most, len(all), err)
-						}
-					}
+					same(fmt.Sprintf("%q in requests %d", typed, i), all(false), func(most int) (int, error) { return tx.CountRequestsTo(q, most) }, func() []string { return all(true) })
 				}
 				for i, q := range grants {
 					q.Tenant, q.Search, q.Limit = north, typed, pageOf
-					all := pages(t, func(after store.Cursor) ([]string, store.Cursor) {
-						q.After = after
-						return list(t, q, tx.Grants, func(g access.Grant) string { return g.ID })
-					})
-					found += len(all)
-					for _, far := range []int{1, 60, 100_000} {
-						s.Walk(far)
-						many := q
-						many.Many = true
-						got := pages(t, func(after store.Cursor) ([]string, store.Cursor) {
-							many.After = after
-							return list(t, many, tx.Grants, func(g access.Grant) string { return g.ID })
+					all := func(many bool) []string {
+						return pages(t, func(after store.Cursor) ([]string, store.Cursor) {
+							of := q
+							of.After, of.Many = after, many
+							return list(t, of, tx.Grants, func(g access.Grant) string { return g.ID })
 						})
-						if walked += len(got); !slices.Equal(got, all) {
-							t.Errorf("%q in grants %d, walking %d rows, finds %v, want %v", typed, i, far, got, all)
-						}
 					}
-					q.After = ""
-					for _, most := range []int{0, 1, 5, len(all) - 1, len(all), 1000} {
-						if n, err := tx.CountGrantsTo(q, max(most, 0)); err != nil || n != min(len(all), max(most, 0)+1) {
-							t.Errorf("%q in grants %d: %d up to %d of %d, %v", typed, i, n, most, len(all), err)
-						}
-					}
+					same(fmt.Sprintf("%q in grants %d", typed, i), all(false), func(most int) (int, error) { return tx.CountGrantsTo(q, most) }, func() []string { return all(true) })
 				}
 			}
 			return nil

@@ -75,6 +75,7 @@ func leakExhibits() []exhibit {
 		list("empty", leaks.ListInput{}, asDana, "No leak is open."),
 		list("full", leaks.ListInput{List: deskleaks.List{Open: []deskleaks.Row{waits, pasted, unknown}, Opened: 3, Cleared: []deskleaks.Row{cleared(gone)}, Total: 26, From: 1, Next: "abc"}}, open2,
 			"Open (3)", "Cleared (26)", "May still work", "pasted its value", "Leaks (2)"),
+		list("many", leaks.ListInput{List: deskleaks.List{Cleared: []deskleaks.Row{cleared(gone)}, Total: cases.MostCounted + 1, From: 1, Next: "abc"}}, asDana, "Cleared (1,000+)", "of 1,000+"),
 		list("unreadable", leaks.ListInput{Errors: &access.FormError{Fields: []access.FieldError{{Field: "suspect", Code: "suspect.not_token"}}}}, asDana, "Paste the whole value of the token"),
 		list("not-ours", leaks.ListInput{}, func(s *ui.Shell) { asDana(s); s.Banner = &ui.Banner{Kind: ui.BannerInfo, ID: "leaks.not_ours"} }, "This is not one of ours.", "first five characters"),
 		open("open", leaks.Input{Page: page}, "Clear this leak", "What was found and done", "Where it was seen", galleryNote, "Clear"),
