@@ -92,7 +92,7 @@ func TestNoPageReadsWhatHasEnded(t *testing.T) {
 		if err := job(desk.JobTick, jobs.Job{})(); err != nil { // writes the reminders of the day
 			t.Fatal(err)
 		}
-		look("the tick", 60, 0, job(desk.JobTick, jobs.Job{}))
+		look("the tick", 60, scaletest.TickRows, job(desk.JobTick, jobs.Job{}))
 		look("the hour's purge", 60, 0, job(desk.JobPurge, jobs.Job{}))
 		survey := jobs.Job{Kind: "ground.survey", Tenant: string(s.Tenant), Key: "ground.survey:" + string(s.Tenant) + ":x", Data: []byte(`{"slot":7}`)}
 		look("a batch of the survey", 450, 0, job(survey.Kind, survey))
