@@ -425,7 +425,7 @@ type Offers struct {
 // How many of the newest live tokens are looked at for Offers, how many courses or
 // companies there are at most to choose from, and how many where others may be typed.
 const (
-	offersOf   = 300
+	offersOf   = 150
 	mostOffers = 200
 	someOffers = 100
 )
