@@ -229,7 +229,7 @@ func states[S ~string](db *gorm.DB, table string, some, all []S, open func(S) bo
 	switch {
 	case !slices.ContainsFunc(some, over):
 		db = db.Where(table + ".open")
-		switch left := slices.DeleteFunc(rest, over); {
+		switch left := leftOut(some, all, open); {
 		case len(left) == 0:
 			return db
 		case len(left) < len(some):
@@ -241,6 +241,17 @@ func states[S ~string](db *gorm.DB, table string, some, all []S, open func(S) bo
 		}
 	}
 	return db.Where("state IN ?", anyOf(some))
+}
+
+// leftOut are the states in which life goes on that are not among some.
+func leftOut[S ~string](some, all []S, open func(S) bool) []S {
+	return slices.DeleteFunc(slices.Clone(all), func(s S) bool { return !open(s) || slices.Contains(some, s) })
+}
+
+// fewLeftOut reports whether in all of some life goes on, and these are most of the
+// states in which it does.
+func fewLeftOut[S ~string](some, all []S, open func(S) bool) bool {
+	return allAre(some, open) && len(leftOut(some, all, open)) < len(some)
 }
 
 // aboutRequest narrows requests to those behind the grants that q selects, and

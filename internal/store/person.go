@@ -89,12 +89,14 @@ func (tx *Tx) People(tenant access.TenantID, ids []access.PersonID) (map[access.
 }
 
 // concerned finds the people behind one that come next, of two lists that are in the
-// order of people already: it reads no more of either than it returns.
+// order of people already: it reads no more of either than it returns. States are said
+// by those that are left out, because by those that it may be PostgreSQL would lead
+// through the index of each, and lose that order.
 const concerned = `SELECT person FROM (
 	SELECT * FROM (SELECT DISTINCT owner AS person FROM grants
-		WHERE tenant = @tenant AND open AND state IN @grants AND owner > @after ORDER BY owner LIMIT @limit) AS owners
+		WHERE tenant = @tenant AND open AND state NOT IN @grants AND owner > @after ORDER BY owner LIMIT @limit) AS owners
 	UNION SELECT * FROM (SELECT DISTINCT requester AS person FROM requests
-		WHERE tenant = @tenant AND open AND state IN @requests AND requester > @after ORDER BY requester LIMIT @limit) AS requesters
+		WHERE tenant = @tenant AND open AND state NOT IN @requests AND requester > @after ORDER BY requester LIMIT @limit) AS requesters
 ) AS live ORDER BY person LIMIT @limit`
 
 // Concerned returns up to limit people of the tenant behind the given one, in the
@@ -105,7 +107,10 @@ func (tx *Tx) Concerned(tenant access.TenantID, grants []access.GrantState, requ
 		return nil, errors.New("people concerned by what has ended are not looked for")
 	}
 	var out []access.PersonID
-	err := tx.db.Raw(concerned, map[string]any{"tenant": string(tenant), "grants": anyOf(grants), "requests": anyOf(requests),
+	// With "", which is none, where none is left out.
+	notGrants := anyOf(append(leftOut(grants, access.GrantStates, access.GrantState.Live), ""))
+	notRequests := anyOf(append(leftOut(requests, access.RequestStates, access.RequestState.Open), ""))
+	err := tx.db.Raw(concerned, map[string]any{"tenant": string(tenant), "grants": notGrants, "requests": notRequests,
 		"after": string(after), "limit": min(limit, MaxLimit)}).Scan(&out).Error
 	return out, tx.fail("people concerned", err)
 }
