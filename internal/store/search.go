@@ -406,10 +406,13 @@ func (tx *Tx) CountGrantsTo(q GrantQuery, most int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	// What no index leads to, and each token is asked for.
+	asked := GrantQuery{Tenant: q.Tenant, States: q.States, Affiliation: q.Affiliation, AI: q.AI, IssuedBefore: q.IssuedBefore, UnusedSince: q.UnusedSince,
+		Order: q.Order, Limit: q.Limit}
 	switch {
 	case q.Order == Ends && (!q.EndsBefore.IsZero() || !slices.ContainsFunc(q.States, access.GrantState.Live)):
 		db = db.Order(grantOrders[q.Order].sql + ", id") // the list's order leads to what is counted
-	case q.Search == "" && reflect.DeepEqual(q, alone) && fewLeftOut(q.States, access.GrantStates, access.GrantState.Live):
+	case reflect.DeepEqual(q, asked) && fewLeftOut(q.States, access.GrantStates, access.GrantState.Live):
 		db = db.Order("created_at") // or PostgreSQL would look for the first thousand from the table's beginning on
 	}
 	return tx.countTo("count grants", db, most)
