@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/tokendesk/tokendesk/internal/access"
 	"github.com/tokendesk/tokendesk/internal/desk"
@@ -135,12 +136,16 @@ func SortedKeys(f url.Values) []string { return slices.Sorted(maps.Keys(f)) }
 
 // Query reads a filter from the address, cleaned as everything typed is: a token's
 // value that somebody looked for is on no page and in none of its links.
-func (v *Visit) Query(name string) string {
-	s, err := text.Clean(v.R.URL.Query().Get(name), MaxSearch)
-	if err != nil {
-		return ""
+func (v *Visit) Query(name string) string { return searched(v.R.URL.Query().Get(name)) }
+
+// searched is one line that somebody looks for. Above its limit its beginning is looked
+// for: read as nothing typed, a filter would select all.
+func searched(typed string) string {
+	s := desk.Storable(text.Line(typed))
+	if r := []rune(s); len(r) > MaxSearch {
+		return strings.TrimSpace(string(r[:MaxSearch]))
 	}
-	return desk.Storable(s)
+	return s
 }
 
 // TokenFilter reads the filter of the Tokens page from an address or a form.
@@ -156,11 +161,6 @@ func (v *Visit) TokenFilter(get func(name string) string) cases.TokenFilter {
 	return f
 }
 
-// Posted reads one line of the post, cleaned as everything typed is.
-func (v *Visit) Posted(name string) string {
-	s, err := text.Clean(v.R.PostForm.Get(name), MaxSearch)
-	if err != nil {
-		return ""
-	}
-	return s
-}
+// Posted reads one line of the post, as Query does; of one above its limit the
+// beginning.
+func (v *Visit) Posted(name string) string { return searched(v.R.PostForm.Get(name)) }

@@ -57,3 +57,20 @@ func TestLanguageBeforeALaunch(t *testing.T) {
 		}
 	}
 }
+
+// A filter that reads as nothing selects all, and all that is selected can be revoked.
+func TestOfALongFilterTheBeginningIsLookedFor(t *testing.T) {
+	long := strings.Repeat("é", MaxSearch)
+	for typed, want := range map[string]string{
+		long:                              long,
+		long + "x":                        long,
+		long[:2*MaxSearch-2] + " " + long: long[:2*MaxSearch-2],
+		" " + long + " ":                  long,
+	} {
+		v := &Visit{R: httptest.NewRequest(http.MethodPost, "/tokens?"+url.Values{"vendor": {typed}}.Encode(), nil)}
+		v.R.PostForm = url.Values{"vendor": {typed}}
+		if query, posted := v.Query("vendor"), v.Posted("vendor"); query != want || posted != want {
+			t.Errorf("of %d characters, %d and %d are looked for, want %d", len([]rune(typed)), len([]rune(query)), len([]rune(posted)), len([]rune(want)))
+		}
+	}
+}
