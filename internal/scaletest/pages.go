@@ -29,8 +29,6 @@ const (
 	// endedRows: the same of tokens that have ended, which are soon counted; the index of
 	// trigrams gives all that have the word before the first is read.
 	endedRows = 12_000
-	// itemRows: the items of the revocations that are shown are counted, twice.
-	itemRows = 4000
 	// askedRows: each token is asked for what its request has, in the order of the list,
 	// until 1,001 are counted: so many live ones at most, and of those that have ended as
 	// many as it takes.
@@ -83,6 +81,9 @@ var Pages = []Page{
 
 	{Route: "GET /queue", Who: "dana", Path: "/queue", Most: 30},
 	{Route: "GET /queue", Who: "dana", Path: "/queue?role=student&ai=yes&maker=vendor", Most: 30},
+	{Route: "GET /queue", Who: "dana", Path: "/queue?status=in_review", Most: 30},
+	{Route: "GET /queue", Who: "dana", Path: "/queue?status=awaiting_sponsor", Most: 30},
+	{Route: "GET /queue", Who: "dana", Path: "/queue?status=approved", Most: 30},
 	{Route: "GET /queue", Who: "dana", Path: "/queue?status=fulfilled", Most: 30},
 	{Route: "GET /queue", Who: "dana", Path: "/queue?status=denied", Most: 30},
 	{Route: "GET /queue", Who: "dana", Path: "/queue?status=denied&after={queueNext}", Most: 30},
@@ -94,6 +95,10 @@ var Pages = []Page{
 
 	{Route: "GET /tokens", Who: "dana", Path: "/tokens", Most: 30},
 	{Route: "GET /tokens", Who: "dana", Path: "/tokens?after={tokensNext}", Most: 30},
+	{Route: "GET /tokens", Who: "dana", Path: "/tokens?status=active", Most: 30},
+	{Route: "GET /tokens", Who: "dana", Path: "/tokens?status=frozen", Most: 30},
+	{Route: "GET /tokens", Who: "dana", Path: "/tokens?status=revoking", Most: 30},
+	{Route: "GET /tokens", Who: "dana", Path: "/tokens?status=handed_over", Most: 30},
 	{Route: "GET /tokens", Who: "dana", Path: "/tokens?status=ended", Most: 30},
 	{Route: "GET /tokens", Who: "dana", Path: "/tokens?status=revoked&role=faculty", Most: 30, Rows: askedRows},
 	{Route: "GET /tokens", Who: "dana", Path: "/tokens?role=student&ai=yes", Most: 30, Rows: askedRows},
@@ -147,7 +152,7 @@ var Pages = []Page{
 	{Route: "GET /found/:id/remove", Who: "dana", Path: "/found/{found}/remove", Most: 40},
 	{Route: "GET /found/:id/disallow", Who: "dana", Path: "/found/{found}/disallow", Most: 40},
 
-	{Route: "GET /revocations", Who: "dana", Path: "/revocations", Most: 30, Rows: itemRows},
+	{Route: "GET /revocations", Who: "dana", Path: "/revocations", Most: 30},
 	{Route: "GET /revocations/:id", Who: "dana", Path: "/revocations/{mass}", Most: 40},
 	{Route: "GET /revocations/:id/status", Who: "dana", Path: "/revocations/{mass}/status", Most: 40},
 	{Route: "GET /revocations/:id/export", Who: "dana", Path: "/revocations/{mass}/export", Most: 40},

@@ -94,9 +94,9 @@ func (tx *Tx) People(tenant access.TenantID, ids []access.PersonID) (map[access.
 // through the index of each, and lose that order.
 const concerned = `SELECT person FROM (
 	SELECT * FROM (SELECT DISTINCT owner AS person FROM grants
-		WHERE tenant = @tenant AND open AND state NOT IN @grants AND owner > @after ORDER BY owner LIMIT @limit) AS owners
+		WHERE tenant = @tenant AND open AND state NOT IN @grantsLeftOut AND owner > @after ORDER BY owner LIMIT @limit) AS owners
 	UNION SELECT * FROM (SELECT DISTINCT requester AS person FROM requests
-		WHERE tenant = @tenant AND open AND state NOT IN @requests AND requester > @after ORDER BY requester LIMIT @limit) AS requesters
+		WHERE tenant = @tenant AND open AND state NOT IN @requestsLeftOut AND requester > @after ORDER BY requester LIMIT @limit) AS requesters
 ) AS live ORDER BY person LIMIT @limit`
 
 // Concerned returns up to limit people of the tenant behind the given one, in the
@@ -108,9 +108,9 @@ func (tx *Tx) Concerned(tenant access.TenantID, grants []access.GrantState, requ
 	}
 	var out []access.PersonID
 	// With "", which is none, where none is left out.
-	notGrants := anyOf(append(leftOut(grants, access.GrantStates, access.GrantState.Live), ""))
-	notRequests := anyOf(append(leftOut(requests, access.RequestStates, access.RequestState.Open), ""))
-	err := tx.db.Raw(concerned, map[string]any{"tenant": string(tenant), "grants": notGrants, "requests": notRequests,
+	grantsLeftOut := anyOf(append(leftOut(grants, access.GrantStates, access.GrantState.Live), ""))
+	requestsLeftOut := anyOf(append(leftOut(requests, access.RequestStates, access.RequestState.Open), ""))
+	err := tx.db.Raw(concerned, map[string]any{"tenant": string(tenant), "grantsLeftOut": grantsLeftOut, "requestsLeftOut": requestsLeftOut,
 		"after": string(after), "limit": min(limit, MaxLimit)}).Scan(&out).Error
 	return out, tx.fail("people concerned", err)
 }

@@ -37,7 +37,7 @@ type (
 // Page is one mass revocation: its plan, how far it has come, or its report.
 type Page struct {
 	access.Mass
-	Counts MassCounts
+	Counts MassCounts // not in a list, of one that is done
 	// ByName is who planned or started it, where that is a person.
 	ByName string
 	// Roles, Courses and Vendors are the largest groups of its tokens.
@@ -354,7 +354,8 @@ func (mr *MassRevoke) Open(ctx context.Context, caller access.Caller, id string)
 	return mr.PageOf(ctx, caller.Tenant, id)
 }
 
-// List are the mass revocations that run or ran, newest first, for reviewers.
+// List are the mass revocations that run or ran, newest first, for reviewers. The
+// tokens of those that ran are not counted again: all are proven gone.
 func (mr *MassRevoke) List(ctx context.Context, caller access.Caller) ([]Page, error) {
 	if _, err := mr.cases.ReviewerViewing(ctx, caller); err != nil {
 		return nil, err
@@ -366,30 +367,26 @@ func (mr *MassRevoke) List(ctx context.Context, caller access.Caller) ([]Page, e
 			return err
 		}
 		out = make([]Page, len(ms))
+		var running []string
+		var by []access.PersonID
 		for i, m := range ms {
 			out[i].Mass = m
+			by = append(by, access.PersonID(m.By))
+			if m.State == access.MassRunning {
+				running = append(running, m.ID)
+			}
 		}
-		return nameMasses(tx, caller.Tenant, out)
+		counts, err := tx.MassCountsOf(running)
+		if err != nil {
+			return err
+		}
+		people, err := tx.People(caller.Tenant, notices.CompactIDs(by...))
+		for i := range out {
+			out[i].Counts, out[i].ByName = counts[out[i].ID], people[access.PersonID(out[i].By)].Name
+		}
+		return err
 	})
 	return out, err
-}
-
-// nameMasses adds counts and the names of who acted.
-func nameMasses(tx *store.Tx, tenant access.TenantID, ps []Page) error {
-	var ids []string
-	var by []access.PersonID
-	for _, p := range ps {
-		ids, by = append(ids, p.ID), append(by, access.PersonID(p.By))
-	}
-	counts, err := tx.MassCountsOf(ids)
-	if err != nil {
-		return err
-	}
-	people, err := tx.People(tenant, notices.CompactIDs(by...))
-	for i := range ps {
-		ps[i].Counts, ps[i].ByName = counts[ps[i].ID], people[access.PersonID(ps[i].By)].Name
-	}
-	return err
 }
 
 // PageOf is a mass revocation as its page shows it, whoever asks.
@@ -400,14 +397,17 @@ func (mr *MassRevoke) PageOf(ctx context.Context, tenant access.TenantID, id str
 	}
 	err := mr.desk.Store.Read(ctx, func(tx *store.Tx) error {
 		var err error
-		one := make([]Page, 1)
-		if one[0].Mass, err = tx.Mass(tenant, id); err != nil {
+		if p.Mass, err = tx.Mass(tenant, id); err != nil {
 			return err
 		}
-		if err := nameMasses(tx, tenant, one); err != nil {
+		if p.Counts, err = tx.MassCounts(id); err != nil {
 			return err
 		}
-		p = one[0]
+		people, err := tx.People(tenant, []access.PersonID{access.PersonID(p.By)})
+		if err != nil {
+			return err
+		}
+		p.ByName = people[access.PersonID(p.By)].Name
 		for by, into := range map[store.MassBy]*[]store.MassGroup{store.MassByRole: &p.Roles, store.MassByCourse: &p.Courses, store.MassByVendor: &p.Vendors} {
 			if *into, err = tx.MassGroups(id, by, groupsShown); err != nil {
 				return err

@@ -270,9 +270,13 @@ func NewListPage(s ui.Shell, all []massrevoke.Page) ListPage {
 		case m.StillUsable(s.Now) > 0:
 			b = ui.Badge{Kind: "bad", Icon: "octagon", Word: s.T("status.stuck")}
 		}
+		done := m.Tokens
+		if m.State != access.MassDone {
+			done = m.Counts.Gone + m.Counts.EndedBefore
+		}
 		r := ui.Row{ID: "mass-" + m.ID, Title: s.T("mass.row", "Tokens", s.T("mass.tokens", "Count", m.Tokens), "When", s.P.DateTime(m.StartedAt)), Href: massPath(m.ID, "")}
 		r.Cells = s.Cells(t.Columns[1:],
-			ui.Cell{HTML: s.H("mass.progress", "Done", ui.Word(strconv.Itoa(m.Counts.Gone+m.Counts.EndedBefore)), "Total", ui.Word(strconv.Itoa(m.Counts.Total())))},
+			ui.Cell{HTML: s.H("mass.progress", "Done", ui.Word(strconv.Itoa(done)), "Total", ui.Word(strconv.Itoa(m.Tokens)))},
 			ui.Cell{HTML: s.Value(by, "")}, ui.Cell{HTML: massWords(s, m.Filter)}, ui.Cell{Badges: []ui.Badge{b}})
 		t.Rows = append(t.Rows, r)
 	}
