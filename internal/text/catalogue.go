@@ -51,6 +51,7 @@ type tongue struct {
 	bundle    *i18n.Bundle
 	localizer *i18n.Localizer
 	messages  map[string]*i18n.Message
+	cuts      map[string][]Part // the forms of messages, cut once
 }
 
 // Option changes what New makes.
@@ -209,6 +210,12 @@ func (c *Catalogue) add(tag string, messages map[string]*i18n.Message) error {
 	if err := bundle.AddMessages(t, slices.Collect(maps.Values(messages))...); err != nil {
 		return fmt.Errorf("locales/%s: %w", tag, err)
 	}
+	cuts := map[string][]Part{}
+	for _, m := range messages {
+		for _, form := range forms(m) {
+			cuts[*form] = cut(*form)
+		}
+	}
 	base, _ := t.Base()
 	c.tongues[strings.ToLower(tag)] = &tongue{
 		tag:       tag,
@@ -216,8 +223,26 @@ func (c *Catalogue) add(tag string, messages map[string]*i18n.Message) error {
 		bundle:    bundle,
 		localizer: i18n.NewLocalizer(bundle, tag),
 		messages:  messages,
+		cuts:      cuts,
 	}
 	return nil
+}
+
+// cut cuts a text at its placeholders; the parts of these have a name and no text.
+func cut(form string) []Part {
+	var parts []Part
+	at := 0
+	for _, m := range placeholder.FindAllStringSubmatchIndex(form, -1) {
+		if m[0] > at {
+			parts = append(parts, Part{Text: form[at:m[0]]})
+		}
+		parts = append(parts, Part{Arg: form[m[2]:m[3]]})
+		at = m[1]
+	}
+	if at < len(form) {
+		parts = append(parts, Part{Text: form[at:]})
+	}
+	return parts
 }
 
 // rightToLeft lists the languages of Canvas that are written from right to left.
@@ -252,8 +277,10 @@ func (c *Catalogue) compare(english *tongue) error {
 func placeholders(m *i18n.Message) map[string]bool {
 	names := map[string]bool{}
 	for _, form := range forms(m) {
-		for _, found := range placeholder.FindAllStringSubmatch(*form, -1) {
-			names[found[1]] = true
+		for _, part := range cut(*form) {
+			if part.Arg != "" {
+				names[part.Arg] = true
+			}
 		}
 	}
 	return names

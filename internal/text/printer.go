@@ -3,6 +3,7 @@ package text
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -151,7 +152,7 @@ func (p *Printer) Parts(id string, args ...any) []Part {
 	if err != nil {
 		p.catalogue.note(fmt.Sprintf("message %s in %s: %v", id, tongue.tag, err))
 	}
-	return p.fill(id, form, values)
+	return p.fill(id, tongue.cuts[form], values)
 }
 
 // form returns the text of a message in the plural form for count, with its
@@ -181,25 +182,19 @@ func whole(count any) any {
 	return count
 }
 
-func (p *Printer) fill(id, form string, values map[string]any) []Part {
-	var parts []Part
-	at := 0
-	for _, m := range placeholder.FindAllStringSubmatchIndex(form, -1) {
-		if m[0] > at {
-			parts = append(parts, Part{Text: form[at:m[0]]})
-		}
-		name := form[m[2]:m[3]]
-		at = m[1]
-		value, ok := values[name]
-		if !ok {
-			p.catalogue.note(fmt.Sprintf("message %s: nothing given for {{.%s}}", id, name))
-			parts = append(parts, Part{Text: "…", Arg: name})
+func (p *Printer) fill(id string, cut []Part, values map[string]any) []Part {
+	parts := slices.Clone(cut)
+	for i, part := range parts {
+		if part.Arg == "" {
 			continue
 		}
-		parts = append(parts, Part{Text: p.value(value), Arg: name})
-	}
-	if at < len(form) {
-		parts = append(parts, Part{Text: form[at:]})
+		value, ok := values[part.Arg]
+		if !ok {
+			p.catalogue.note(fmt.Sprintf("message %s: nothing given for {{.%s}}", id, part.Arg))
+			parts[i].Text = "…"
+			continue
+		}
+		parts[i].Text = p.value(value)
 	}
 	return parts
 }
