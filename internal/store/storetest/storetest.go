@@ -31,6 +31,10 @@ import (
 const (
 	// URLVar names a PostgreSQL server whose user may create databases.
 	URLVar = "TEST_DATABASE_URL"
+	// TemplateVar names a file in which the test binaries of one run share a migrated
+	// SQLite database: the first makes it. With the race detector it takes
+	// seconds to make, and there are dozens of them.
+	TemplateVar = "TEST_SQLITE_TEMPLATE"
 	// RequireVar, set to 1, turns an absent server from a skip into a failure.
 	RequireVar = "TOKENDESK_REQUIRE_POSTGRES"
 )
@@ -97,7 +101,7 @@ func openWith(tb testing.TB, databaseURL string, o store.Options) *store.Store {
 	return s
 }
 
-// template is a migrated SQLite file, made once for each test binary.
+// template is a migrated SQLite file, made once for each test binary, or for all.
 func template(tb testing.TB) []byte {
 	tb.Helper()
 	b, err := templateFile()
@@ -108,7 +112,14 @@ func template(tb testing.TB) []byte {
 }
 
 var templateFile = sync.OnceValues(func() (b []byte, err error) {
-	dir, err := os.MkdirTemp("", "tokendesk-storetest-")
+	shared, folder := os.Getenv(TemplateVar), ""
+	if shared != "" {
+		folder = filepath.Dir(shared)                  // where it can be renamed to
+		if b, err := os.ReadFile(shared); err == nil { //nolint:gosec // a file of ./test
+			return b, nil
+		}
+	}
+	dir, err := os.MkdirTemp(folder, "tokendesk-storetest-")
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +128,11 @@ var templateFile = sync.OnceValues(func() (b []byte, err error) {
 	if err := migrate("sqlite:" + file); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(file) //nolint:gosec // a temporary file of this package; closing the last connection folded the log into it
+	b, err = os.ReadFile(file) //nolint:gosec // a temporary file of this package; closing the last connection folded the log into it
+	if err == nil && shared != "" {
+		err = os.Rename(file, shared) // whole, or not there
+	}
+	return b, err
 })
 
 func migrate(databaseURL string) (err error) {
