@@ -58,6 +58,7 @@ func TestManyTokensAreRevoked(t *testing.T) {
 	if dana.Status != http.StatusOK || !strings.Contains(dana.Body, "0 of 3 confirmed gone.") || strings.Contains(dana.Body, "<h1") {
 		t.Errorf("the poll answers %d: %s", dana.Status, dana.Body)
 	}
+	dana.Get("/revocations").Want(http.StatusOK, "Mass revocations").Says("0 of 3 confirmed gone.")
 	finishMass(r, id)
 	dana.Body = running
 	dana.Get("/revocations/" + id + "/status")
@@ -67,7 +68,7 @@ func TestManyTokensAreRevoked(t *testing.T) {
 	dana.Body = running
 	dana.Get("/revocations/"+id).Want(http.StatusOK, "Mass revocation").Says("3 tokens revoked. Canvas confirmed each one.")
 	page := dana.Body
-	dana.Get("/revocations").Want(http.StatusOK, "Mass revocations").Says("1 mass revocation").Says("Finished")
+	dana.Get("/revocations").Want(http.StatusOK, "Mass revocations").Says("1 mass revocation").Says("3 of 3 confirmed gone.").Says("Finished")
 	dana.Get("/go/"+id).Want(http.StatusOK, "Mass revocation")
 	dana.Get("/tokens?status=revoked").Want(http.StatusOK, "Tokens").Says("3 tokens")
 	dana.Get("/tokens").Want(http.StatusOK, "Tokens").Says("No live token.").Says("Show ended ones")
